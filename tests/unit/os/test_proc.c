@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "os/proc.h"
+
+#define ARGV(...)                                                                                                      \
+	(const char *const[])                                                                                          \
+	{                                                                                                              \
+		__VA_ARGS__, NULL                                                                                      \
+	}
+
+static void test_output_and_status(void **state)
+{
+	(void)state;
+	struct err err;
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, 100);
+	struct proc_spec spec = {.argv = ARGV("cat"), .input = STR("given")};
+	assert_true(proc_run_ok(&spec, &out, &err));
+	assert_string_equal(buf_cstr(&out), "given");
+	struct proc_result result;
+	struct proc_spec bad = {.argv = ARGV("ls", "/nonexistent")};
+	assert_true(proc_run(&bad, NULL, &result, &err));
+	assert_int_equal(result.exit_status, 2);
+	assert_false(proc_run_ok(&bad, NULL, &err));
+	assert_int_equal(err.code, ERR_FAILED);
+	assert_non_null(strstr(err.msg, "/nonexistent"));
+}
+
+static void test_output_is_bounded(void **state)
+{
+	(void)state;
+	struct err err;
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, 1000);
+	struct proc_spec spec = {.argv = ARGV("head", "-c", "1000000", "/dev/zero")};
+	assert_true(proc_run_ok(&spec, &out, &err));
+	assert_int_equal(out.len, 1000);
+}
+
+static void test_missing_program(void **state)
+{
+	(void)state;
+	struct err err;
+	struct proc_spec spec = {.argv = ARGV("no-such-program-here")};
+	struct proc_result result;
+	assert_true(proc_run(&spec, NULL, &result, &err));
+	assert_int_equal(result.exit_status, 127);
+}
+
+static void test_deadline_ends_the_whole_group(void **state)
+{
+	(void)state;
+	struct err err;
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, 100);
+	/* A child of the child holds the pipe: it must not hold us. */
+	struct proc_spec spec = {.argv = ARGV("bash", "-c", "sleep 600 & echo $!; wait"), .deadline_ms = 300};
+	assert_false(proc_run_ok(&spec, &out, &err));
+	assert_int_equal(err.code, ERR_TIMEOUT);
+	pid_t grandchild = (pid_t)atoi(buf_cstr(&out));
+	assert_true(grandchild > 1);
+	struct proc_id id;
+	if (proc_identify(grandchild, &id, &err)) assert_false(proc_is_alive(&id));
+}
+
+static void test_descriptors_are_closed(void **state)
+{
+	(void)state;
+	struct err err;
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, 1000);
+	int a = dup(1), b = dup(1), kept = dup(1);
+	struct proc_spec spec = {.argv = ARGV("ls", "/proc/self/fd"), .keep_fds = {kept}, .keep_fd_count = 1};
+	assert_true(proc_run_ok(&spec, &out, &err));
+	char expected[64];
+	(void)snprintf(expected, sizeof expected, "0\n1\n2\n3\n%d\n", kept);
+	assert_string_equal(buf_cstr(&out), kept == 3 ? "0\n1\n2\n3\n4\n" : expected);
+	(void)close(a), (void)close(b), (void)close(kept);
+}
+
+static void test_identity(void **state)
+{
+	(void)state;
+	struct err err;
+	struct proc_id id;
+	assert_true(proc_identify(getpid(), &id, &err));
+	assert_true(proc_is_alive(&id));
+	id.start_ticks++;
+	assert_false(proc_is_alive(&id));
+}
+
+static void test_user_is_dropped(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) skip();
+	struct err err;
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, 100);
+	struct proc_spec spec = {.argv = ARGV("id", "-u"), .has_user = true, .uid = 65534, .gid = 65534};
+	assert_true(proc_run_ok(&spec, &out, &err));
+	assert_string_equal(buf_cstr(&out), "65534\n");
+}
+
+int main(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_output_and_status),      cmocka_unit_test(test_output_is_bounded),
+	    cmocka_unit_test(test_missing_program),        cmocka_unit_test(test_deadline_ends_the_whole_group),
+	    cmocka_unit_test(test_descriptors_are_closed), cmocka_unit_test(test_identity),
+	    cmocka_unit_test(test_user_is_dropped),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
