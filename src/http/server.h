@@ -71,7 +71,7 @@ uint16_t http_server_port(const struct http_server *s); /* 0 for a unix socket *
 size_t http_server_active(const struct http_server *s); /* requests that owe an answer or are being sent */
 
 /* Stops listening, answers what was accepted, and calls on_drained once nothing runs any more or the deadline passed.
- * Then http_server_close is due. */
+ * Then http_server_close is due. Neither may be called from inside on_head, on_request, on_refused or on_chunk. */
 void http_server_drain(struct http_server *s, int64_t deadline_ms, void (*on_drained)(void *arg), void *arg);
 
 /* Cuts what is left and frees the server; on_closed (may be NULL) comes when its handles are gone from the loop.
