@@ -138,6 +138,7 @@ struct running {
 	int in, out, errs;
 	size_t written;
 	int64_t kill_at_ms; /* the next signal is due then; 0: never */
+	int64_t tick_at_ms; /* 0: never */
 	bool is_late;
 	bool has_exited;
 	struct rusage usage;
@@ -186,10 +187,20 @@ static void on_deadline(struct running *r)
 	r->is_late = true;
 }
 
+static void on_tick(struct running *r)
+{
+	r->tick_at_ms = clock_now_ms() + r->spec->tick_ms;
+	if (r->spec->on_tick(r->spec->arg)) return;
+	(void)kill(-r->pid, SIGKILL);
+	r->tick_at_ms = 0;
+}
+
 static int wait_ms(const struct running *r)
 {
-	if (r->kill_at_ms == 0) return -1;
-	int64_t left = r->kill_at_ms - clock_now_ms();
+	int64_t at = r->kill_at_ms;
+	if (r->tick_at_ms > 0 && (at == 0 || r->tick_at_ms < at)) at = r->tick_at_ms;
+	if (at == 0) return -1;
+	int64_t left = at - clock_now_ms();
 	return left > 0 ? (int)left : 0;
 }
 
@@ -205,7 +216,9 @@ static bool watch(struct running *r, struct err *err)
 		int ready = poll(p, 4, r->has_exited ? 0 : wait_ms(r));
 		if (ready < 0 && errno != EINTR) return err_set_errno(err, "wait for %s", r->spec->argv[0]);
 		if (ready == 0 && r->has_exited) break;
-		if (ready == 0) on_deadline(r);
+		int64_t now = clock_now_ms();
+		if (r->tick_at_ms > 0 && now >= r->tick_at_ms && !r->has_exited) on_tick(r);
+		if (r->kill_at_ms > 0 && now >= r->kill_at_ms && !r->has_exited) on_deadline(r);
 		if (ready <= 0) continue;
 		if (p[0].revents) take_output(r, &r->out, 1);
 		if (p[1].revents) take_output(r, &r->errs, 2);
@@ -253,6 +266,7 @@ static bool run(const struct proc_spec *spec, struct buf *output, struct proc_re
 	struct running r = {.spec = spec, .output = output, .pidfd = -1, .in = -1, .out = -1, .errs = -1};
 	buf_init(&r.tail, (size_t)2 * QUOTE_MAX_BYTES);
 	if (spec->deadline_ms > 0) r.kill_at_ms = began_ms + spec->deadline_ms;
+	if (spec->tick_ms > 0) r.tick_at_ms = began_ms + spec->tick_ms;
 	bool ok = start(&r, err) && watch(&r, err);
 	if (ok && r.is_late)
 		ok = err_set(err, ERR_TIMEOUT, "%s did not end within %lld s and was stopped", spec->argv[0],

@@ -48,6 +48,9 @@ struct proc_spec {
 	/* Called in this process right after the fork, before the child execs (to place it in a cgroup). False aborts
 	 * the child. */
 	bool (*on_forked)(void *arg, pid_t pid, struct err *err);
+	/* Called every tick_ms while it runs (to look at what it uses). False kills the process group at once. */
+	int64_t tick_ms; /* 0: never */
+	bool (*on_tick)(void *arg);
 	void *arg;
 };
 
