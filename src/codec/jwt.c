@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/jwt.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <math.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+
+#include "codec/base64.h"
+#include "codec/json.h"
+
+#define SIGNATURE_MAX_BYTES 512
+
+struct parts {
+	struct str header, claims, signature;
+	struct str is_signed; /* header, dot, claims */
+};
+
+static bool fault(enum jwt_fault what, const char *words, enum jwt_fault *ret_fault, struct err *err)
+{
+	*ret_fault = what;
+	return err_set(err, ERR_DENIED, "%s", words);
+}
+
+static bool split(struct str token, struct parts *ret_parts, enum jwt_fault *ret_fault, struct err *err)
+{
+	struct str rest;
+	if (token.len == 0) return fault(JWT_EMPTY, "the token is empty", ret_fault, err);
+	if (token.len > JWT_MAX_BYTES) return fault(JWT_UNREADABLE, "the token is too long", ret_fault, err);
+	if (!str_cut(token, '.', &ret_parts->header, &rest) ||
+	    !str_cut(rest, '.', &ret_parts->claims, &ret_parts->signature) ||
+	    str_find_char(ret_parts->signature, '.') >= 0)
+		return fault(JWT_PARTS, "the token does not have three parts", ret_fault, err);
+	ret_parts->is_signed = str_sub(token, 0, ret_parts->header.len + 1 + ret_parts->claims.len);
+	return true;
+}
+
+static bool decode_object(struct str text, json_t **ret_object)
+{
+	struct buf bytes BUF_CLEANUP;
+	struct err ignored;
+	json_t *value = NULL;
+	buf_init(&bytes, JWT_MAX_BYTES);
+	if (!base64url_decode(text, &bytes) || !json_parse(buf_view(&bytes), &value, &ignored)) return false;
+	if (!json_is_object(value)) {
+		json_decref(value);
+		return false;
+	}
+	*ret_object = value;
+	return true;
+}
+
+static const char *name_of(enum jwt_algorithm algorithm)
+{
+	return algorithm == JWT_HS256 ? "HS256" : "";
+}
+
+static void sign(const struct jwt_key *key, struct str text, unsigned char ret_mac[EVP_MAX_MD_SIZE], unsigned *ret_len)
+{
+	assert(key->algorithm == JWT_HS256 && key->secret.len <= INT_MAX);
+	if (HMAC(EVP_sha256(), key->secret.ptr, (int)key->secret.len, (const unsigned char *)text.ptr, text.len,
+		 ret_mac, ret_len) == NULL)
+		abort();
+}
+
+static bool is_signed_by(const struct jwt_key *key, struct str text, struct str signature)
+{
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	sign(key, text, mac, &len);
+	return signature.len == len && CRYPTO_memcmp(signature.ptr, mac, len) == 0;
+}
+
+static bool is_key_for(const struct jwt_key *key, const char *algorithm, const char *kid)
+{
+	if (strcmp(name_of(key->algorithm), algorithm) != 0) return false;
+	return key->kid.len == 0 || kid == NULL || str_eq(key->kid, str_from(kid));
+}
+
+/* The header chooses among our keys, by kid; it never says how a key is used. */
+static bool check_signature(const struct parts *parts, const json_t *header, const struct jwt_keys *keys,
+			    enum jwt_fault *ret_fault, struct err *err)
+{
+	const char *algorithm = json_str(header, "alg", "");
+	const char *kid = json_str(header, "kid", NULL);
+	struct buf signature BUF_CLEANUP;
+	buf_init(&signature, SIGNATURE_MAX_BYTES);
+	if (json_object_get(header, "crit") != NULL)
+		return fault(JWT_UNREADABLE, "the token demands an extension that is not known", ret_fault, err);
+	if (!base64url_decode(parts->signature, &signature) || !buf_is_ok(&signature))
+		return fault(JWT_UNREADABLE, "the token's signature is not base64url", ret_fault, err);
+	bool is_known = false;
+	for (size_t i = 0; i < keys->count; i++) {
+		is_known = is_known || strcmp(name_of(keys->keys[i].algorithm), algorithm) == 0;
+		if (!is_key_for(&keys->keys[i], algorithm, kid)) continue;
+		if (is_signed_by(&keys->keys[i], parts->is_signed, buf_view(&signature))) return true;
+	}
+	if (!is_known) return fault(JWT_ALGORITHM, "the token's algorithm is not one of ours", ret_fault, err);
+	return fault(JWT_SIGNATURE, "the token is not signed by a key of this app", ret_fault, err);
+}
+
+/* A NumericDate may have a fraction. An absent one is *ret_seconds untouched. */
+static bool date_of(const json_t *claims, const char *name, double *ret_seconds)
+{
+	const json_t *value = json_object_get(claims, name);
+	if (value == NULL || json_is_null(value)) return true;
+	if (!json_is_number(value)) return false;
+	*ret_seconds = json_number_value(value);
+	return true;
+}
+
+static bool check_dates(const json_t *claims, int64_t now_s, enum jwt_fault *ret_fault, struct err *err)
+{
+	double expires = INFINITY, not_before = -INFINITY, issued = -INFINITY, now = (double)now_s;
+	if (!date_of(claims, "exp", &expires) || !date_of(claims, "nbf", &not_before) ||
+	    !date_of(claims, "iat", &issued))
+		return fault(JWT_CLAIMS, "exp, nbf and iat must be numbers", ret_fault, err);
+	if (now - JWT_LEEWAY_S > expires) return fault(JWT_EXPIRED, "the token has expired", ret_fault, err);
+	if (now + JWT_LEEWAY_S < not_before) return fault(JWT_NOT_YET, "the token is not valid yet", ret_fault, err);
+	if (now + JWT_LEEWAY_S < issued) return fault(JWT_FUTURE, "the token was issued in the future", ret_fault, err);
+	return true;
+}
+
+static bool is_audience(const json_t *value, struct str audience)
+{
+	const char *text = json_string_value(value);
+	return text != NULL && str_eq(str_from(text), audience);
+}
+
+static bool check_audience(const json_t *claims, struct str audience, enum jwt_fault *ret_fault, struct err *err)
+{
+	const json_t *value = json_object_get(claims, "aud");
+	if (value != NULL && !json_is_null(value) && !json_is_string(value) && !json_is_array(value))
+		return fault(JWT_CLAIMS, "aud must be a text or a list of texts", ret_fault, err);
+	if (audience.len == 0 || is_audience(value, audience)) return true;
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (is_audience(json_array_get(value, i), audience)) return true;
+	return fault(JWT_AUDIENCE, "the token is for somebody else", ret_fault, err);
+}
+
+bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_expect *expect, json_t **ret_claims,
+		enum jwt_fault *ret_fault, struct err *err)
+{
+	struct parts parts;
+	json_t *header JSON_CLEANUP = NULL, *claims JSON_CLEANUP = NULL;
+	*ret_fault = JWT_OK;
+	if (!split(token, &parts, ret_fault, err)) return false;
+	if (!decode_object(parts.header, &header))
+		return fault(JWT_UNREADABLE, "the token's header cannot be read", ret_fault, err);
+	if (!check_signature(&parts, header, keys, ret_fault, err)) return false;
+	if (!decode_object(parts.claims, &claims))
+		return fault(JWT_UNREADABLE, "the token's claims cannot be read", ret_fault, err);
+	if (!check_dates(claims, expect->now_s, ret_fault, err) ||
+	    !check_audience(claims, expect->audience, ret_fault, err))
+		return false;
+	*ret_claims = json_incref(claims);
+	return true;
+}
+
+static void encode_object(const json_t *object, struct buf *ret_text)
+{
+	char *text = json_text(object);
+	base64url_encode(str_from(text), ret_text);
+	free(text);
+}
+
+void jwt_sign(const struct jwt_key *key, const json_t *claims, struct buf *ret_token)
+{
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	size_t start = ret_token->len;
+	json_t *header JSON_CLEANUP = json_pack("{s:s, s:s}", "alg", name_of(key->algorithm), "typ", "JWT");
+	if (key->kid.len > 0) (void)json_object_set_new(header, "kid", json_stringn(key->kid.ptr, key->kid.len));
+	encode_object(header, ret_token);
+	buf_putc(ret_token, '.');
+	encode_object(claims, ret_token);
+	if (!buf_is_ok(ret_token)) return;
+	sign(key, str_sub(buf_view(ret_token), start, ret_token->len), mac, &len);
+	buf_putc(ret_token, '.');
+	base64url_encode((struct str){(const char *)mac, len}, ret_token);
+}
+
+bool jwt_peek(struct str token, json_t **ret_claims, struct err *err)
+{
+	struct parts parts;
+	enum jwt_fault ignored;
+	if (!split(token, &parts, &ignored, err)) return false;
+	if (!decode_object(parts.claims, ret_claims))
+		return err_set(err, ERR_INVALID, "the token's claims cannot be read");
+	return true;
+}
