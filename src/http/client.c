@@ -9,6 +9,7 @@
 
 #define CONNECT_DEADLINE_MS 5000
 #define LINE_DEFAULT_BYTES (1u << 20)
+#define TICK_MS 100
 
 struct transfer {
 	const struct http_call *call;
@@ -16,7 +17,7 @@ struct transfer {
 	struct curl_slist *headers;
 	struct buf *body;
 	struct buf line;
-	bool is_stopped; /* on_line wanted no more */
+	bool is_stopped; /* on_line or on_tick wanted no more */
 	bool is_overflowed; /* the body, or a line */
 	bool is_read_failed;
 };
@@ -161,9 +162,31 @@ static void take_answer(const struct transfer *t, struct http_answer *ret_answer
 	*ret_answer = answer;
 }
 
+/* curl_easy_perform sleeps for up to a second at a time; this wakes for on_tick. */
+static CURLcode perform_ticking(struct transfer *t)
+{
+	CURLM *multi = curl_multi_init();
+	if (multi == NULL) abort();
+	CURLcode code = CURLE_OK;
+	int running = 0, left;
+	(void)curl_multi_add_handle(multi, t->curl);
+	for (;;) {
+		if (curl_multi_perform(multi, &running) != CURLM_OK) code = CURLE_RECV_ERROR;
+		if (running == 0 || code != CURLE_OK) break;
+		t->is_stopped = !t->call->on_tick(t->call->arg);
+		if (t->is_stopped) break;
+		(void)curl_multi_poll(multi, NULL, 0, TICK_MS, NULL);
+	}
+	const CURLMsg *message = curl_multi_info_read(multi, &left);
+	if (message != NULL && message->msg == CURLMSG_DONE) code = message->data.result;
+	(void)curl_multi_remove_handle(multi, t->curl);
+	(void)curl_multi_cleanup(multi);
+	return code;
+}
+
 static bool perform(struct transfer *t, struct http_answer *ret_answer, struct err *err)
 {
-	CURLcode code = curl_easy_perform(t->curl);
+	CURLcode code = t->call->on_tick != NULL ? perform_ticking(t) : curl_easy_perform(t->curl);
 	if (code != CURLE_OK && !t->is_stopped) return explain(t, code, err);
 	if (t->line.len > 0 && !t->is_stopped) (void)give_line(t, buf_view(&t->line));
 	take_answer(t, ret_answer);

@@ -32,6 +32,10 @@ struct http_call {
 	 * call, which then succeeds. Without it the body is collected. */
 	bool (*on_line)(void *arg, struct str line);
 	size_t line_max_bytes; /* 0: 1 MiB; a longer line is ERR_LIMIT */
+
+	/* Called while the call waits, at least ten times a second: for a display, or a signal that was caught. False
+	 * stops the call, which then succeeds; the answer's status is 0 where none had come. */
+	bool (*on_tick)(void *arg);
 	void *arg;
 
 	int64_t connect_deadline_ms; /* 0: 5,000 */

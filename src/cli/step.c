@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/step.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	const char *label;
+} steps[] = {
+    {"receive", "receive"},
+    {"unpack", "unpack"},
+    {"inspect", "look through it (inspect)"},
+    {"install", "install packages (install)"},
+    {"check", "check the code (check)"},
+    {"build", "build"},
+    {"package", "make the release (package)"},
+    {"rehearse", "try database changes (rehearse)"},
+    {"restore-point", "mark a way back (restore point)"},
+    {"migrate", "change the database (migrate)"},
+    {"start", "start"},
+    {"verify", "ask it for a page (verify)"},
+    {"promote", "put live (promote)"},
+    {"watch", "watch it (watch)"},
+};
+
+const char *step_label(const char *name)
+{
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+		if (strcmp(steps[i].name, name) == 0) return steps[i].label;
+	return name;
+}
