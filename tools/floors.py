@@ -17,7 +17,8 @@ FLOORS = [
     ["pg", "http"],
     ["store"],
     ["intake", "build", "release", "run", "edge", "owndb", "rest", "auth"],
-    ["flow", "api", "cli"],
+    ["flow"],
+    ["api", "cli"],
     ["bin"],
 ]
 FLOOR_OF = {folder: n for n, folders in enumerate(FLOORS) for folder in folders}

@@ -103,6 +103,7 @@ static void exec_program(const struct proc_spec *spec)
 		execvpe(argv[0], argv, (char *const *)(uintptr_t)spec->env);
 }
 
+/* parent 0: a program that serves. */
 __attribute__((noreturn)) static void child(const struct proc_spec *spec, pid_t parent, const int fds[4])
 {
 	int in = fds[0], out = fds[1], errs = fds[2], go = fds[3];
@@ -110,7 +111,8 @@ __attribute__((noreturn)) static void child(const struct proc_spec *spec, pid_t 
 	const char *what = "start";
 	/* Until the parent says go (it has written down who we are) we may not run. */
 	if (read(go, &byte, 1) != 1) _exit(126);
-	if (setpgid(0, 0) != 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errs, 2) < 0) _exit(126);
+	if ((parent != 0 ? setpgid(0, 0) : setsid()) < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errs, 2) < 0)
+		_exit(126);
 	sigset_t none;
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -121,7 +123,7 @@ __attribute__((noreturn)) static void child(const struct proc_spec *spec, pid_t 
 	else if (!drop_user(spec))
 		what = "drop privileges";
 	/* Changing the user clears the death signal, so it is set last; the parent may have died before that. */
-	else if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent)
+	else if (parent == 0 || (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent))
 		exec_program(spec), what = spec->argv[0];
 	dprintf(2, "%s: %s\n", what, strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -257,6 +259,44 @@ static bool start(struct running *r, struct err *err)
 	r->in = in[1], r->out = out[0], r->errs = errs[0];
 	if (!ok && r->pid > 0) (void)kill(r->pid, SIGKILL), (void)waitpid(r->pid, NULL, 0);
 	return ok;
+}
+
+static int open_log(const struct proc_spec *spec, const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0 && spec->has_user && geteuid() == 0 && fchown(fd, spec->uid, spec->gid) != 0) close_fd(&fd);
+	if (fd < 0) (void)err_set_errno(err, "open %s", path);
+	return fd;
+}
+
+bool proc_start_serving(const struct proc_spec *spec, const char *log_path,
+			bool (*on_started)(void *arg, const struct proc_id *id, struct err *err), void *arg,
+			struct proc_id *ret_id, int *ret_pidfd, struct err *err)
+{
+	int go[2] = {-1, -1}, null = -1, pidfd = -1, log = open_log(spec, log_path, err);
+	if (log < 0) return false;
+	pid_t pid = -1;
+	struct proc_id id;
+	bool ok =
+	    (null = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && pipe2(go, O_CLOEXEC) == 0 && (pid = fork()) >= 0;
+	if (ok && pid == 0) {
+		(void)close(go[1]);
+		child(spec, 0, (int[]){null, log, log, go[0]});
+	}
+	ok = (ok && (pidfd = (int)syscall(SYS_pidfd_open, pid, 0)) >= 0) ||
+	     err_set_errno(err, "start %s", spec->argv[0]);
+	ok = ok && proc_identify(pid, &id, err) && on_started(arg, &id, err);
+	/* Until here a death of ours closes the pipe and the child ends without having run. */
+	if (ok) ok = write(go[1], "", 1) == 1 || err_set_errno(err, "start %s", spec->argv[0]);
+	close_fd(&go[0]), close_fd(&go[1]), close_fd(&null), close_fd(&log);
+	if (!ok) {
+		if (pid > 0) (void)kill(pid, SIGKILL), (void)waitpid(pid, NULL, 0);
+		close_fd(&pidfd);
+		return false;
+	}
+	*ret_id = id;
+	*ret_pidfd = pidfd;
+	return true;
 }
 
 static bool run(const struct proc_spec *spec, struct buf *output, struct proc_result *ret_result, struct buf *ret_tail,

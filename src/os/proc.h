@@ -69,4 +69,12 @@ bool proc_run(const struct proc_spec *spec, struct buf *ret_output, struct proc_
 /* Runs it and makes anything but exit status 0 an ERR_FAILED that quotes the last lines it printed. */
 bool proc_run_ok(const struct proc_spec *spec, struct buf *ret_output, struct err *err);
 
+/* Starts a program that serves: standard output and error go to the file log_path (appended, made 0600 for the user it
+ * runs as), it does not die with us. It does not run before on_started returned true: there its identity is written
+ * down, so that none is ever running that nobody knows of. ret_pidfd becomes readable when it ends; the caller closes
+ * it and, being its parent, reaps it. Of the spec input, deadline_ms, on_output and on_forked are not used. */
+bool proc_start_serving(const struct proc_spec *spec, const char *log_path,
+			bool (*on_started)(void *arg, const struct proc_id *id, struct err *err), void *arg,
+			struct proc_id *ret_id, int *ret_pidfd, struct err *err);
+
 #endif

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/supervisor.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "os/proc.h"
+#include "run/record.h"
+
+#define READY_TRY_MS 20
+#define READY_DEADLINE_MS 30000
+#define LASTED_MS 10000 /* a process that ran this long starts the count of its failures anew */
+#define FIRST_PAUSE_MS 100
+#define LONGEST_PAUSE_MS 30000
+#define FAILING_AFTER 5
+#define LOG_MAX_BYTES (20u << 20)
+#define REASON_SIZE 256
+
+enum unit_state { UNIT_STOPPED, UNIT_STARTING, UNIT_RUNNING, UNIT_WAITING, UNIT_STOPPING };
+
+struct waiter {
+	supervisor_done done;
+	void *arg;
+};
+
+struct unit {
+	struct unit *next;
+	struct supervisor *s;
+	struct unit_spec spec;
+	char spec_hash[RECORD_HASH_SIZE];
+	enum unit_state state;
+	struct proc_id id;
+	int pidfd;
+	bool is_child; /* ours to reap; an adopted one is not */
+	bool is_wanted; /* false: forget it once it has ended */
+	int failures;
+	int restarts;
+	int64_t since_wall_ms;
+	int64_t started_ms;
+	char reason[REASON_SIZE];
+	struct waiter started, stopped;
+	uv_poll_t *poll; /* on pidfd; heap, since closing it takes a turn of the loop */
+	uv_timer_t timer; /* the next readiness try, the end of a pause, or the deadline of a stop, by state */
+};
+
+struct supervisor {
+	uv_loop_t *loop;
+	struct db *db;
+	struct unit *units;
+	uv_timer_t log_timer;
+};
+
+static void unit_start(struct unit *u);
+static void unit_watch_start(struct unit *u);
+
+/* Specs are copied as one block of texts that belong to the unit. */
+
+static char *copy(const char *text)
+{
+	char *c = text != NULL ? strdup(text) : NULL;
+	if (text != NULL && c == NULL) abort();
+	return c;
+}
+
+static void spec_copy(struct unit_spec *to, const struct unit_spec *from)
+{
+	*to = *from;
+	for (int i = 0; i < UNIT_ARGV_MAX; i++) to->argv[i] = copy(from->argv[i]);
+	for (int i = 0; i < UNIT_ENV_MAX; i++) to->env[i] = copy(from->env[i]);
+	to->cwd = copy(from->cwd);
+	to->log_path = copy(from->log_path);
+	to->ready_socket = copy(from->ready_socket);
+}
+
+static void free_text(const char *text)
+{
+	free((void *)(uintptr_t)text);
+}
+
+static void spec_done(struct unit_spec *spec)
+{
+	for (int i = 0; i < UNIT_ARGV_MAX; i++) free_text(spec->argv[i]);
+	for (int i = 0; i < UNIT_ENV_MAX; i++) free_text(spec->env[i]);
+	free_text(spec->cwd);
+	free_text(spec->log_path);
+	free_text(spec->ready_socket);
+}
+
+static void complete(struct waiter *w, const struct err *err)
+{
+	struct waiter was = *w;
+	*w = (struct waiter){0};
+	if (was.done != NULL) was.done(was.arg, err);
+}
+
+static struct unit *find(struct supervisor *s, const char *name)
+{
+	for (struct unit *u = s->units; u != NULL; u = u->next)
+		if (strcmp(u->spec.name, name) == 0) return u;
+	return NULL;
+}
+
+static void enter(struct unit *u, enum unit_state state)
+{
+	u->state = state;
+	u->since_wall_ms = clock_wall_ms();
+	(void)uv_timer_stop(&u->timer);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct unit *u = handle->data;
+	spec_done(&u->spec);
+	free(u);
+}
+
+static void unit_forget(struct unit *u)
+{
+	for (struct unit **at = &u->s->units; *at != NULL; at = &(*at)->next)
+		if (*at == u) {
+			*at = u->next;
+			break;
+		}
+	uv_close((uv_handle_t *)&u->timer, on_timer_closed);
+}
+
+/* Readiness: does its socket accept? */
+
+static bool accepts(const struct unit_spec *spec)
+{
+	struct sockaddr_un local = {.sun_family = AF_UNIX};
+	struct sockaddr_in net = {
+	    .sin_family = AF_INET, .sin_port = htons(spec->ready_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	bool is_local = spec->ready_socket != NULL;
+	if (is_local) (void)snprintf(local.sun_path, sizeof local.sun_path, "%s", spec->ready_socket);
+	int fd = socket(is_local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) return false;
+	int failed = is_local ? connect(fd, (struct sockaddr *)&local, sizeof local)
+			      : connect(fd, (struct sockaddr *)&net, sizeof net);
+	(void)close(fd);
+	return failed == 0;
+}
+
+static void on_ready_timer(uv_timer_t *timer)
+{
+	struct unit *u = timer->data;
+	if (accepts(&u->spec)) {
+		enter(u, UNIT_RUNNING);
+		log_info("%s: running (pid %d)", u->spec.name, (int)u->id.pid);
+		complete(&u->started, NULL);
+		return;
+	}
+	if (clock_now_ms() - u->started_ms < READY_DEADLINE_MS) {
+		(void)uv_timer_start(timer, on_ready_timer, READY_TRY_MS, 0);
+		return;
+	}
+	struct err err;
+	(void)err_set(&err, ERR_TIMEOUT, "%s runs and does not answer after %d s; its log is %s", u->spec.name,
+		      READY_DEADLINE_MS / 1000, u->spec.log_path);
+	(void)snprintf(u->reason, sizeof u->reason, "does not answer");
+	complete(&u->started, &err);
+	(void)uv_timer_start(timer, on_ready_timer, 1000, 0);
+}
+
+/* The end of a process, and what follows. */
+
+static void on_pause_over(uv_timer_t *timer)
+{
+	struct unit *u = timer->data;
+	u->restarts++;
+	unit_start(u);
+}
+
+static int64_t pause_ms(int failures)
+{
+	if (failures <= 1) return 0;
+	int64_t pause = FIRST_PAUSE_MS;
+	for (int i = 2; i < failures && pause < LONGEST_PAUSE_MS; i++) pause *= 2;
+	return pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
+}
+
+static void unit_wait(struct unit *u)
+{
+	bool had_lasted = u->state == UNIT_RUNNING && clock_now_ms() - u->started_ms >= LASTED_MS;
+	u->failures = had_lasted ? 1 : u->failures + 1;
+	int64_t pause = pause_ms(u->failures);
+	log_warn("%s: %s; trying again in %lld ms", u->spec.name, u->reason, (long long)pause);
+	if (u->failures >= FAILING_AFTER) {
+		struct err err;
+		(void)err_set(&err, ERR_FAILED, "%s keeps ending: %s; its log is %s", u->spec.name, u->reason,
+			      u->spec.log_path);
+		complete(&u->started, &err);
+	}
+	enter(u, UNIT_WAITING);
+	(void)uv_timer_start(&u->timer, on_pause_over, (uint64_t)pause, 0);
+}
+
+/* What a child's end says; of an adopted process nobody can know more than that it ended. */
+static void note_reason(struct unit *u)
+{
+	siginfo_t info = {0};
+	if (!u->is_child || waitid(P_PID, (id_t)u->id.pid, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
+		(void)snprintf(u->reason, sizeof u->reason, "ended");
+	else if (info.si_code == CLD_EXITED)
+		(void)snprintf(u->reason, sizeof u->reason, "ended with status %d", info.si_status);
+	else
+		(void)snprintf(u->reason, sizeof u->reason, "was ended by signal %d (%s)", info.si_status,
+			       strsignal(info.si_status));
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void unit_unwatch(struct unit *u)
+{
+	if (u->poll != NULL) uv_close((uv_handle_t *)u->poll, on_handle_closed);
+	u->poll = NULL;
+	if (u->pidfd >= 0) (void)close(u->pidfd);
+	u->pidfd = -1;
+}
+
+static void on_ended(uv_poll_t *poll, int status, int events)
+{
+	(void)status, (void)events;
+	struct unit *u = poll->data;
+	(void)uv_poll_stop(poll);
+	unit_unwatch(u);
+	note_reason(u);
+	record_forget(u->s->db, u->spec.name);
+	if (u->state != UNIT_STOPPING) {
+		unit_wait(u);
+		return;
+	}
+	bool is_wanted = u->is_wanted;
+	enter(u, UNIT_STOPPED);
+	struct waiter stopped = u->stopped;
+	u->stopped = (struct waiter){0};
+	if (is_wanted)
+		unit_start(u);
+	else
+		unit_forget(u);
+	complete(&stopped, NULL);
+}
+
+/* Starting. */
+
+static bool unit_watch(struct unit *u, struct err *err)
+{
+	u->poll = calloc(1, sizeof *u->poll);
+	if (u->poll == NULL) abort();
+	u->poll->data = u;
+	int code = uv_poll_init(u->s->loop, u->poll, u->pidfd);
+	if (code == 0) code = uv_poll_start(u->poll, UV_READABLE, on_ended);
+	return code == 0 || err_set(err, ERR_INTERNAL, "watch %s: %s", u->spec.name, uv_strerror(code));
+}
+
+static bool on_process_started(void *arg, const struct proc_id *id, struct err *err)
+{
+	struct unit *u = arg;
+	return record_put(u->s->db, u->spec.name, id, u->spec_hash, err);
+}
+
+static void unit_start(struct unit *u)
+{
+	struct err err;
+	struct proc_spec spec = {.argv = u->spec.argv,
+				 .env = u->spec.env,
+				 .cwd = u->spec.cwd,
+				 .has_user = u->spec.has_user,
+				 .uid = u->spec.uid,
+				 .gid = u->spec.gid};
+	u->started_ms = clock_now_ms();
+	u->is_child = true;
+	if (!proc_start_serving(&spec, u->spec.log_path, on_process_started, u, &u->id, &u->pidfd, &err) ||
+	    !unit_watch(u, &err)) {
+		(void)snprintf(u->reason, sizeof u->reason, "%s", err.msg);
+		unit_unwatch(u);
+		unit_wait(u);
+		return;
+	}
+	unit_watch_start(u);
+}
+
+static void unit_watch_start(struct unit *u)
+{
+	enter(u, UNIT_STARTING);
+	(void)uv_timer_start(&u->timer, on_ready_timer, 0, 0);
+}
+
+/* A process of an earlier daemon goes on under this one if it is the one we would start. */
+static bool unit_adopt(struct unit *u)
+{
+	struct err err;
+	struct record record;
+	if (!record_get(u->s->db, u->spec.name, &record, &err)) return false;
+	if (!proc_is_alive(&record.id)) {
+		record_forget(u->s->db, u->spec.name);
+		return false;
+	}
+	u->id = record.id;
+	u->is_child = false;
+	u->started_ms = clock_now_ms();
+	u->pidfd = (int)syscall(SYS_pidfd_open, u->id.pid, 0);
+	if (u->pidfd < 0 || !unit_watch(u, &err)) {
+		unit_unwatch(u);
+		return false;
+	}
+	log_info("%s: found running (pid %d)", u->spec.name, (int)u->id.pid);
+	unit_watch_start(u);
+	return true;
+}
+
+/* Stopping. */
+
+static void on_stop_deadline(uv_timer_t *timer)
+{
+	struct unit *u = timer->data;
+	log_warn("%s: did not end when asked; killed", u->spec.name);
+	(void)kill(-u->id.pid, SIGKILL);
+	(void)kill(u->id.pid, SIGKILL);
+}
+
+static void unit_stop(struct unit *u)
+{
+	if (u->poll == NULL) { /* stopped or between two tries: nothing to wait for */
+		enter(u, UNIT_STOPPED);
+		struct waiter stopped = u->stopped;
+		u->stopped = (struct waiter){0};
+		if (u->is_wanted)
+			unit_start(u);
+		else
+			unit_forget(u);
+		complete(&stopped, NULL);
+		return;
+	}
+	if (u->state == UNIT_STOPPING) return;
+	enter(u, UNIT_STOPPING);
+	(void)kill(u->id.pid, u->spec.stop_signal);
+	(void)uv_timer_start(&u->timer, on_stop_deadline, (uint64_t)u->spec.stop_deadline_ms, 0);
+}
+
+static struct unit *unit_new(struct supervisor *s, const struct unit_spec *spec)
+{
+	struct unit *u = calloc(1, sizeof *u);
+	if (u == NULL) abort();
+	u->s = s;
+	u->pidfd = -1;
+	u->is_wanted = true;
+	spec_copy(&u->spec, spec);
+	record_hash(spec, u->spec_hash);
+	(void)uv_timer_init(s->loop, &u->timer);
+	u->timer.data = u;
+	u->next = s->units;
+	s->units = u;
+	return u;
+}
+
+void supervisor_start(struct supervisor *s, const struct unit_spec *spec, supervisor_done done, void *arg)
+{
+	struct unit *u = find(s, spec->name);
+	bool is_new = u == NULL;
+	if (is_new) u = unit_new(s, spec);
+	u->is_wanted = true;
+	/* Whoever asked before is answered by the same readiness; two at once do not happen: deployments of an app are
+	 * serial. */
+	complete(&u->started, NULL);
+	u->started = (struct waiter){done, arg};
+	char hash[RECORD_HASH_SIZE];
+	record_hash(spec, hash);
+	bool is_same = strcmp(hash, u->spec_hash) == 0;
+	if (!is_same) {
+		spec_done(&u->spec);
+		spec_copy(&u->spec, spec);
+		memcpy(u->spec_hash, hash, sizeof hash);
+	}
+	if (is_new) {
+		struct record record;
+		struct err ignored;
+		if (!unit_adopt(u))
+			unit_start(u);
+		else if (record_get(s->db, spec->name, &record, &ignored) && strcmp(record.spec_hash, hash) != 0)
+			unit_stop(u);
+	} else if (!is_same) {
+		unit_stop(u);
+	} else if (u->state == UNIT_RUNNING) {
+		complete(&u->started, NULL);
+	} else if (u->state == UNIT_WAITING) {
+		unit_start(u);
+	}
+}
+
+void supervisor_stop(struct supervisor *s, const char *name, supervisor_done done, void *arg)
+{
+	struct unit *u = find(s, name);
+	if (u == NULL) {
+		if (done != NULL) done(arg, NULL);
+		return;
+	}
+	u->is_wanted = false;
+	u->stopped = (struct waiter){done, arg};
+	struct err err;
+	(void)err_set(&err, ERR_CONFLICT, "%s was stopped", name);
+	complete(&u->started, &err);
+	unit_stop(u);
+}
+
+void supervisor_restart(struct supervisor *s, const char *name, supervisor_done done, void *arg)
+{
+	struct unit *u = find(s, name);
+	struct err err;
+	(void)err_set(&err, ERR_NOT_FOUND, "%s does not run", name);
+	if (u == NULL) {
+		if (done != NULL) done(arg, &err);
+		return;
+	}
+	u->failures = 0;
+	u->started = (struct waiter){done, arg};
+	unit_stop(u);
+}
+
+void supervisor_signal(struct supervisor *s, const char *name, int signal_number)
+{
+	struct unit *u = find(s, name);
+	if (u != NULL && u->poll != NULL) (void)kill(u->id.pid, signal_number);
+}
+
+static const char *state_word(const struct unit *u)
+{
+	switch (u->state) {
+	case UNIT_STARTING: return "starting";
+	case UNIT_RUNNING: return "running";
+	case UNIT_STOPPING: return "stopping";
+	case UNIT_WAITING: return u->failures >= FAILING_AFTER ? "failing" : "waiting";
+	default: return "stopped";
+	}
+}
+
+json_t *supervisor_json(struct supervisor *s, const char *unit, const char *name)
+{
+	const struct unit *u = find(s, unit);
+	json_t *o = json_object();
+	json_object_set_new(o, "name", json_string(name));
+	json_object_set_new(o, "state", json_string(u != NULL ? state_word(u) : "stopped"));
+	if (u == NULL) return o;
+	char since[CLOCK_ISO8601_SIZE];
+	clock_iso8601(u->since_wall_ms, since);
+	if (u->poll != NULL) json_object_set_new(o, "pid", json_integer(u->id.pid));
+	json_object_set_new(o, "since", json_string(since));
+	json_object_set_new(o, "restarts", json_integer(u->restarts));
+	json_object_set_new(o, "reason", u->reason[0] != '\0' ? json_string(u->reason) : json_null());
+	return o;
+}
+
+static void sweep_one(void *arg, const struct record *record)
+{
+	struct supervisor *s = arg;
+	if (find(s, record->unit) != NULL) return;
+	if (proc_is_alive(&record->id)) {
+		log_warn("%s: nobody needs it any more; ended (pid %d)", record->unit, (int)record->id.pid);
+		(void)kill(record->id.pid, SIGTERM);
+	}
+	record_forget(s->db, record->unit);
+}
+
+void supervisor_sweep(struct supervisor *s)
+{
+	record_each(s->db, sweep_one, s);
+}
+
+/* Logs are bounded: past the limit the newer half is kept. The process appends (O_APPEND), so cutting its file is safe.
+ */
+static void on_log_timer(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+	for (struct unit *u = s->units; u != NULL; u = u->next) record_trim_log(u->spec.log_path, LOG_MAX_BYTES);
+}
+
+struct supervisor *supervisor_new(uv_loop_t *loop, struct db *db)
+{
+	struct supervisor *s = calloc(1, sizeof *s);
+	if (s == NULL) abort();
+	s->loop = loop;
+	s->db = db;
+	(void)uv_timer_init(loop, &s->log_timer);
+	s->log_timer.data = s;
+	(void)uv_timer_start(&s->log_timer, on_log_timer, 60000, 60000);
+	uv_unref((uv_handle_t *)&s->log_timer);
+	return s;
+}
+
+static void on_supervisor_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void supervisor_free(struct supervisor *s)
+{
+	while (s->units != NULL) {
+		struct unit *u = s->units;
+		unit_unwatch(u);
+		unit_forget(u);
+	}
+	uv_close((uv_handle_t *)&s->log_timer, on_supervisor_closed);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keeps what serves running: the edge, and each app's PostgreSQL and backend. A unit is one process under a name such
+ * as "shop/postgres". It writes to a file, outlives this daemon, and is adopted again by the next one: its identity
+ * (pid, start time, boot id) is in the store before it runs its first instruction.
+ *
+ *     stopped ──start──▶ starting ──socket answers──▶ running
+ *        ▲                  │                            │ ended
+ *        │                  ▼ ended                      ▼
+ *     stopping ◀──stop── waiting ◀──────────────────────┘     waiting: the pause before the next try, 0 to 30 s,
+ * doubling; └──▶ starting                     failing: waiting, and it ended 5 times without having lasted 10 s
+ *
+ * One libuv loop, one thread. Callbacks fire from the loop, each exactly once. */
+#ifndef FREEHOLD_RUN_SUPERVISOR_H
+#define FREEHOLD_RUN_SUPERVISOR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "os/file.h"
+#include "store/db.h"
+
+#define UNIT_NAME_SIZE 64
+#define UNIT_ARGV_MAX 32
+#define UNIT_ENV_MAX 16
+
+/* What to run. Texts are copied. */
+struct unit_spec {
+	char name[UNIT_NAME_SIZE];
+	const char *argv[UNIT_ARGV_MAX];
+	const char *env[UNIT_ENV_MAX];
+	bool has_user;
+	uid_t uid;
+	gid_t gid;
+	const char *cwd;
+	const char *log_path;
+	const char *ready_socket; /* a unix socket that accepts when it is ready, or */
+	uint16_t ready_port; /* a TCP port of 127.0.0.1 */
+	int stop_signal; /* asks it to end; SIGKILL follows after stop_deadline_ms */
+	int64_t stop_deadline_ms;
+};
+
+struct supervisor;
+
+struct supervisor *supervisor_new(uv_loop_t *loop, struct db *db);
+
+/* Lets go of everything without stopping anything: what serves goes on serving. */
+void supervisor_free(struct supervisor *s);
+
+/* Makes the unit exist and run. One that runs already with the same spec stays as it is; an adopted or running one of a
+ * different spec is stopped and started anew. done(arg, err) comes when its socket answers, or with an error when it
+ * did not within 30 s (it is still tried on). done may be NULL. */
+typedef void (*supervisor_done)(void *arg, const struct err *err);
+void supervisor_start(struct supervisor *s, const struct unit_spec *spec, supervisor_done done, void *arg);
+
+/* Ends the unit and forgets it. done comes when the process is gone; at once where there is none. */
+void supervisor_stop(struct supervisor *s, const char *name, supervisor_done done, void *arg);
+
+/* Stops and starts it with the spec it has. */
+void supervisor_restart(struct supervisor *s, const char *name, supervisor_done done, void *arg);
+
+void supervisor_signal(struct supervisor *s, const char *name, int signal_number);
+
+/* The unit's PROCESS object of docs/api.md, with `name` as given; a unit that is not there is "stopped". */
+json_t *supervisor_json(struct supervisor *s, const char *unit, const char *name);
+
+/* Ends processes that the store knows and no unit claims (left by an app that was destroyed halfway, say). Call after
+ * every unit that should exist was started. */
+void supervisor_sweep(struct supervisor *s);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/db.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define BUSY_TIMEOUT_MS 10000
+#define SCHEMA_VERSION 1
+
+static const char *const schema =
+    "create table app ("
+    "  id integer primary key autoincrement," /* never used twice: system users are named after it */
+    "  name text not null unique,"
+    "  state text not null default 'new' check (state in ('new', 'running', 'stopped')),"
+    "  shape text,"
+    "  created_at integer not null"
+    ") strict;"
+    "create table secret (" /* sealed values: keys of the app and its environment */
+    "  app text not null references app (name) on delete cascade,"
+    "  kind text not null check (kind in ('key', 'env')),"
+    "  name text not null,"
+    "  sealed blob not null,"
+    "  set_at integer not null,"
+    "  primary key (app, kind, name)"
+    ") strict;"
+    "create table accepted (" /* findings that the owner let pass */
+    "  app text not null references app (name) on delete cascade,"
+    "  finding text not null,"
+    "  accepted_at integer not null,"
+    "  primary key (app, finding)"
+    ") strict;"
+    "create table deployment ("
+    "  app text not null references app (name) on delete cascade,"
+    "  number integer not null,"
+    "  state text not null check (state in ('running', 'live', 'superseded', 'failed', 'interrupted')),"
+    "  step text,"
+    "  source text not null," /* what the owner typed */
+    "  options text not null,"
+    "  commit_id text,"
+    "  began_at integer not null,"
+    "  ended_at integer,"
+    "  error_code text,"
+    "  error_message text,"
+    "  report text,"
+    "  primary key (app, number)"
+    ") strict;"
+    "create table step ("
+    "  app text not null,"
+    "  number integer not null,"
+    "  position integer not null,"
+    "  name text not null,"
+    "  state text not null check (state in ('waiting', 'running', 'done', 'skipped', 'failed', 'undone')),"
+    "  began_at integer,"
+    "  duration_ms integer,"
+    "  detail text,"
+    "  primary key (app, number, position),"
+    "  foreign key (app, number) references deployment (app, number) on delete cascade"
+    ") strict;"
+    "create table promotion (" /* every switch of live, there and back */
+    "  id integer primary key autoincrement,"
+    "  app text not null references app (name) on delete cascade,"
+    "  release_from integer,"
+    "  release_to integer not null,"
+    "  kind text not null check (kind in ('deploy', 'rollback', 'undo', 'found')),"
+    "  at integer not null"
+    ") strict;"
+    "create table process (" /* what serves, so that a restarted daemon finds it again */
+    "  unit text primary key,"
+    "  pid integer not null,"
+    "  start_ticks integer not null,"
+    "  boot_id text not null,"
+    "  spec_hash text not null,"
+    "  started_at integer not null"
+    ") strict;";
+
+struct db {
+	sqlite3 *handle;
+};
+
+static bool fail(struct db *db, struct err *err)
+{
+	int code = sqlite3_extended_errcode(db->handle) & 0xff;
+	enum err_code kind = ERR_INTERNAL;
+	if (code == SQLITE_BUSY || code == SQLITE_FULL || code == SQLITE_LOCKED) kind = ERR_UNAVAILABLE;
+	if (code == SQLITE_IOERR || code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_CORRUPT)
+		kind = ERR_IO;
+	if (code == SQLITE_CONSTRAINT) kind = ERR_CONFLICT;
+	return err_set(err, kind, "freehold.db: %s", sqlite3_errmsg(db->handle));
+}
+
+static bool exec(struct db *db, const char *sql, struct err *err)
+{
+	return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK || fail(db, err);
+}
+
+static bool bring_up_to_date(struct db *db, struct err *err)
+{
+	if (!exec(db, "begin immediate", err)) return false;
+	struct db_query q;
+	int64_t version = 0;
+	db_query(db, &q, "pragma user_version", "");
+	if (db_row(&q)) version = sqlite3_column_int64(q.stmt, 0);
+	bool ok = db_end(&q, err);
+	if (ok && version > SCHEMA_VERSION)
+		ok = err_set(
+		    err, ERR_REFUSED,
+		    "freehold.db was written by a newer Freehold (tables %lld, this one knows %d); install that one",
+		    (long long)version, SCHEMA_VERSION);
+	if (ok && version == 0) ok = exec(db, schema, err) && exec(db, "pragma user_version = 1", err);
+	if (ok) return exec(db, "commit", err);
+	db_rollback(db);
+	return false;
+}
+
+bool db_open(const char *path, struct db **ret_db, struct err *err)
+{
+	struct db *db = calloc(1, sizeof *db);
+	if (db == NULL) abort();
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	bool ok = sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK || fail(db, err);
+	if (ok) (void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+	ok = ok && exec(db, "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on", err) &&
+	     bring_up_to_date(db, err);
+	if (!ok) {
+		db_close(db);
+		return err_wrap(err, "%s", path);
+	}
+	*ret_db = db;
+	return true;
+}
+
+void db_close(struct db *db)
+{
+	if (db == NULL) return;
+	(void)sqlite3_close(db->handle);
+	free(db);
+}
+
+static void prepare(struct db *db, struct db_query *q, const char *sql, const char *format, va_list args)
+{
+	*q = (struct db_query){.db = db};
+	q->result = sqlite3_prepare_v2(db->handle, sql, -1, &q->stmt, NULL);
+	if (q->result != SQLITE_OK) return;
+	assert(sqlite3_bind_parameter_count(q->stmt) == (int)strlen(format));
+	for (int i = 0; format[i] != '\0' && q->result == SQLITE_OK; i++) {
+		struct str blob;
+		switch (format[i]) {
+		case 's':
+			q->result = sqlite3_bind_text(q->stmt, i + 1, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+			break;
+		case 'i': q->result = sqlite3_bind_int64(q->stmt, i + 1, va_arg(args, int64_t)); break;
+		default:
+			assert(format[i] == 'b');
+			blob = va_arg(args, struct str);
+			q->result = sqlite3_bind_blob(q->stmt, i + 1, blob.ptr, (int)blob.len, SQLITE_TRANSIENT);
+		}
+	}
+}
+
+void db_query(struct db *db, struct db_query *q, const char *sql, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	prepare(db, q, sql, format, args);
+	va_end(args);
+}
+
+bool db_row(struct db_query *q)
+{
+	if (q->result != SQLITE_OK && q->result != SQLITE_ROW) return false;
+	q->result = sqlite3_step(q->stmt);
+	return q->result == SQLITE_ROW;
+}
+
+bool db_end(struct db_query *q, struct err *err)
+{
+	bool ok = q->result == SQLITE_OK || q->result == SQLITE_ROW || q->result == SQLITE_DONE;
+	if (!ok) (void)fail(q->db, err);
+	(void)sqlite3_finalize(q->stmt);
+	q->stmt = NULL;
+	return ok;
+}
+
+bool db_run(struct db *db, int *ret_changes, struct err *err, const char *sql, const char *format, ...)
+{
+	struct db_query q;
+	va_list args;
+	va_start(args, format);
+	prepare(db, &q, sql, format, args);
+	va_end(args);
+	while (db_row(&q)) continue;
+	if (!db_end(&q, err)) return false;
+	if (ret_changes != NULL) *ret_changes = sqlite3_changes(db->handle);
+	return true;
+}
+
+bool db_begin(struct db *db, struct err *err)
+{
+	return exec(db, "begin immediate", err);
+}
+
+bool db_commit(struct db *db, struct err *err)
+{
+	if (exec(db, "commit", err)) return true;
+	db_rollback(db);
+	return false;
+}
+
+void db_rollback(struct db *db)
+{
+	struct err ignored;
+	if (sqlite3_get_autocommit(db->handle) == 0) (void)exec(db, "rollback", &ignored);
+}
+
+const char *db_text(struct db_query *q, int column)
+{
+	const unsigned char *text = sqlite3_column_text(q->stmt, column);
+	return text != NULL ? (const char *)text : "";
+}
