@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/config.h"
+
+#include <string.h>
+
+/* What browsers fetch as parts of a page. A missing one is 404, never the page: a script that is HTML breaks the tab.
+ */
+#define ASSET_ENDINGS                                                                                                  \
+	"js|mjs|cjs|css|map|json|wasm|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|otf|eot|mp4|webm|mp3|ogg|wav|pdf|"    \
+	"txt|xml|webmanifest"
+
+#define SECURITY_HEADERS                                                                                               \
+	"      add_header X-Content-Type-Options nosniff always;\n"                                                    \
+	"      add_header Referrer-Policy strict-origin-when-cross-origin always;\n"                                   \
+	"      add_header X-Frame-Options SAMEORIGIN always;\n"
+
+static bool is_plain(const char *text)
+{
+	return text[strcspn(text, " \t\r\n;{}\"'$\\#")] == '\0';
+}
+
+static void put_main(const struct edge_settings *e, struct buf *b)
+{
+	buf_puts(b, "# Written by freeholdd at each start; what is changed here by hand is lost.\n");
+	if (e->has_brotli) buf_printf(b, "load_module %s/ngx_http_brotli_filter_module.so;\n", e->modules);
+	if (e->user != NULL) buf_printf(b, "user %s;\n", e->user);
+	buf_printf(b,
+		   "daemon off;\nworker_processes auto;\nworker_shutdown_timeout 30s;\n"
+		   "pid %s/nginx.pid;\nerror_log stderr warn;\n"
+		   "events {\n  worker_connections 4096;\n}\n",
+		   e->run);
+}
+
+static void put_http(const struct edge_settings *e, struct buf *b)
+{
+	static const char *const temps[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
+	buf_puts(
+	    b, "http {\n  include /etc/nginx/mime.types;\n  types { application/manifest+json webmanifest; "
+	       "text/javascript mjs; }\n"
+	       "  default_type application/octet-stream;\n  charset utf-8;\n"
+	       "  charset_types text/css text/plain text/xml text/javascript application/javascript "
+	       "application/json image/svg+xml;\n"
+	       "  server_tokens off;\n  sendfile on;\n  tcp_nopush on;\n  keepalive_timeout 65s;\n  keepalive_requests "
+	       "100000;\n"
+	       "  client_max_body_size 64m;\n  client_header_timeout 20s;\n  client_body_timeout 60s;\n  send_timeout "
+	       "60s;\n"
+	       "  large_client_header_buffers 4 32k;\n  reset_timedout_connection on;\n  types_hash_max_size 4096;\n");
+	for (size_t i = 0; i < sizeof temps / sizeof *temps; i++)
+		buf_printf(b, "  %s_temp_path %s/%s;\n", temps[i], e->run, temps[i]);
+	buf_puts(b, "  gzip on;\n  gzip_vary on;\n  gzip_proxied any;\n  gzip_comp_level 5;\n  gzip_min_length 860;\n"
+		    "  gzip_types text/css text/plain text/xml text/javascript application/javascript application/json "
+		    "application/wasm "
+		    "application/manifest+json image/svg+xml font/ttf;\n");
+	if (e->has_brotli)
+		buf_puts(b, "  brotli on;\n  brotli_comp_level 5;\n  brotli_min_length 860;\n"
+			    "  brotli_types text/css text/plain text/xml text/javascript application/javascript "
+			    "application/json application/wasm "
+			    "application/manifest+json image/svg+xml font/ttf;\n");
+	buf_puts(b,
+		 "  log_format access escape=json "
+		 "'{\"time\":\"$time_iso8601\",\"host\":\"$host\",\"method\":\"$request_method\","
+		 "\"path\":\"$uri\",\"status\":$status,\"bytes\":$bytes_sent,\"ms\":$request_time,\"release\":\"$pin\","
+		 "\"referer\":\"$http_referer\",\"agent\":\"$http_user_agent\"}';\n");
+	buf_printf(b, "  access_log %s/access.log access buffer=32k flush=1s;\n", e->home);
+	buf_puts(b, "  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n");
+}
+
+static void put_api(const struct edge_settings *e, struct buf *b)
+{
+	buf_printf(b,
+		   "    location ~ ^/(?:rest|auth|storage|realtime|functions|graphql|pg)/v1(?:/|$) {\n"
+		   "      proxy_pass http://unix:%s/hosts/$host/backend.sock;\n"
+		   "      proxy_http_version 1.1;\n"
+		   "      proxy_set_header Host $host;\n"
+		   "      proxy_set_header Connection $connection_upgrade;\n"
+		   "      proxy_set_header Upgrade $http_upgrade;\n"
+		   "      proxy_set_header X-Real-IP $remote_addr;\n"
+		   "      proxy_set_header X-Forwarded-For $remote_addr;\n"
+		   "      proxy_set_header X-Forwarded-Host $http_host;\n"
+		   "      proxy_set_header X-Forwarded-Proto $scheme;\n"
+		   "      proxy_connect_timeout 5s;\n      proxy_read_timeout 120s;\n      proxy_next_upstream off;\n"
+		   "      proxy_intercept_errors off;\n      error_page 502 504 = @backend_away;\n"
+		   "    }\n"
+		   "    location @backend_away {\n      internal;\n      default_type application/json;\n"
+		   "      add_header Retry-After 1 always;\n      add_header Access-Control-Allow-Origin * always;\n"
+		   "      return 503 '{\"code\":\"unavailable\",\"message\":\"The backend of this app is not answering "
+		   "at the moment; try again in a second.\"}';\n"
+		   "    }\n",
+		   e->home);
+}
+
+static void put_static(const struct edge_settings *e, struct buf *b)
+{
+	const char *pin_root = e->is_pinned ? "$pin" : "$live";
+	buf_puts(b, "    location ~ /\\.(?!well-known/) {\n      return 404;\n    }\n");
+	/* A fingerprinted name changes with its content: found in assets/ it never needs to be asked for again. */
+	buf_printf(b,
+		   "    location ~* \"^/.+[-.][a-z0-9_-]{8,}\\.(?:%s)$\" {\n"
+		   "      root %s/hosts/$host/assets;\n      try_files $uri @file;\n"
+		   "      add_header Cache-Control \"public, max-age=31536000, immutable\";\n" SECURITY_HEADERS
+		   "    }\n",
+		   ASSET_ENDINGS, e->home);
+	buf_printf(b,
+		   "    location ~* \"\\.(?:%s)$\" {\n      root %s;\n      try_files $uri =404;\n"
+		   "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n",
+		   ASSET_ENDINGS, pin_root);
+	buf_printf(b,
+		   "    location @file {\n      root %s;\n      try_files $uri =404;\n"
+		   "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n",
+		   pin_root);
+	buf_printf(b,
+		   "    location / {\n      root %s;\n      try_files $uri $uri/index.html $uri.html @page;\n"
+		   "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n",
+		   pin_root);
+	buf_printf(b,
+		   "    location @page {\n      root %s/../pages;\n      try_files /200.html =404;\n"
+		   "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n",
+		   pin_root);
+	buf_printf(
+	    b,
+	    "    error_page 404 @missing;\n    location @missing {\n      root %s;\n      try_files /404.html =404;\n"
+	    "      add_header Cache-Control no-cache always;\n" SECURITY_HEADERS "    }\n",
+	    pin_root);
+}
+
+static void put_server(const struct edge_settings *e, struct buf *b)
+{
+	buf_printf(b,
+		   "  server {\n    listen %s default_server backlog=4096;\n    server_name _;\n    root "
+		   "%s/hosts/$host/live/public;\n"
+		   "    set $live %s/hosts/$host/live/public;\n    set $pin '';\n",
+		   e->listen, e->home, e->home);
+	/* No app, or one that its owner stopped. Checked first, since a root that does not exist cannot be resolved. */
+	buf_printf(
+	    b,
+	    "    set $absent '';\n"
+	    "    if (!-d %s/hosts/$host/live/public) {\n      set $absent unknown;\n    }\n"
+	    "    if (-f %s/stopped/$host) {\n      set $absent stopped;\n    }\n"
+	    "    default_type text/plain;\n"
+	    "    if ($absent = unknown) {\n      return 404 \"There is no app at this address.\\n\";\n    }\n"
+	    "    if ($absent = stopped) {\n      return 503 \"This app has been stopped by its owner.\\n\";\n    }\n",
+	    e->home, e->home);
+	if (e->is_pinned) buf_puts(b, "    set $pin $realpath_root;\n");
+	put_api(e, b);
+	put_static(e, b);
+	buf_puts(b, "  }\n}\n");
+}
+
+bool edge_config(const struct edge_settings *e, struct buf *ret_text)
+{
+	if (!is_plain(e->home) || !is_plain(e->run) || !is_plain(e->listen) || !is_plain(e->modules) ||
+	    (e->user != NULL && !is_plain(e->user)))
+		return false;
+	put_main(e, ret_text);
+	put_http(e, ret_text);
+	put_server(e, ret_text);
+	return buf_is_ok(ret_text);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/edge.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "edge/config.h"
+#include "http/client.h"
+
+#define CONFIG_MAX_BYTES (64u * 1024)
+#define MODULES_FOLDER "/usr/lib/nginx/modules"
+#define ANSWER_MAX_BYTES (1u << 20)
+
+static bool write_config(struct edge *e, const char *worker_user, struct err *err)
+{
+	char listen[80];
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, CONFIG_MAX_BYTES);
+	(void)snprintf(listen, sizeof listen, "%s:%u", e->address, e->port);
+	struct edge_settings settings = {.home = e->home,
+					 .run = e->run,
+					 .listen = listen,
+					 .user = worker_user,
+					 .modules = MODULES_FOLDER,
+					 .has_brotli = file_exists(MODULES_FOLDER "/ngx_http_brotli_filter_module.so"),
+					 .is_pinned = true};
+	if (!edge_config(&settings, &text))
+		return err_set(err, ERR_INVALID,
+			       "the edge cannot be configured: %s or %s has characters that nginx would misread",
+			       e->home, listen);
+	return file_write(e->config_path, buf_view(&text), 0644, err);
+}
+
+bool edge_prepare(const struct layout *l, const char *address, uint16_t port, const char *worker_user,
+		  struct edge *ret_edge, struct err *err)
+{
+	struct edge e = {.port = port};
+	(void)snprintf(e.address, sizeof e.address, "%s", address);
+	if (!layout_home(l, "edge", e.home, err) || !file_path(e.run, err, "%s/edge", l->run) ||
+	    !file_path(e.config_path, err, "%s/nginx.conf", e.home))
+		return false;
+	(void)snprintf(e.nginx_path, sizeof e.nginx_path, "%s", "/usr/sbin/nginx");
+	if (!file_exists(e.nginx_path))
+		return err_set(err, ERR_UNAVAILABLE, "%s is not there; install nginx (apt-get install nginx-light)",
+			       e.nginx_path);
+	if (!file_mkdirs(e.run, 0755, err) || !write_config(&e, worker_user, err)) return false;
+	*ret_edge = e;
+	return true;
+}
+
+void edge_app_host(const char *app, char ret_host[EDGE_HOST_SIZE])
+{
+	(void)snprintf(ret_host, EDGE_HOST_SIZE, "%s.localhost", app);
+}
+
+void edge_app_url(const struct edge *e, const char *app, char ret_url[EDGE_HOST_SIZE])
+{
+	(void)snprintf(ret_url, EDGE_HOST_SIZE, "http://%s.localhost:%u", app, e->port);
+}
+
+static bool host_path(const struct edge *e, const char *folder, const char *host, char ret_path[FILE_PATH_SIZE],
+		      struct err *err)
+{
+	if (host[0] == '\0' || host[0] == '.' || strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-.") != strlen(host))
+		return err_set(err, ERR_INVALID, "\"%.100s\" is not a host name", host);
+	return file_path(ret_path, err, "%s/%s/%s", e->home, folder, host);
+}
+
+bool edge_host_set(const struct edge *e, const char *host, const char *target, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	return host_path(e, "hosts", host, path, err) && file_link_swap(target, path, err);
+}
+
+bool edge_host_unset(const struct edge *e, const char *host, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!host_path(e, "hosts", host, path, err)) return false;
+	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
+}
+
+bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!host_path(e, "stopped", host, path, err)) return false;
+	if (is_stopped) return file_write(path, STR(""), 0644, err);
+	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
+}
+
+bool edge_get(const struct edge *e, const char *host, const char *path, int64_t deadline_ms, long *ret_status,
+	      struct buf *ret_body, struct err *err)
+{
+	char url[2048];
+	struct buf body BUF_CLEANUP;
+	struct http_answer answer;
+	buf_init(&body, ANSWER_MAX_BYTES);
+	(void)snprintf(url, sizeof url, "http://%s:%u%s", e->address, e->port, path);
+	struct http_call call = {.url = url, .host = host, .deadline_ms = deadline_ms};
+	if (!http_call(&call, &body, &answer, err)) return false;
+	if (ret_body != NULL) buf_str(ret_body, buf_view(&body));
+	*ret_status = answer.status;
+	return true;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The edge on this machine: its files, the nginx to run, the links that give an app its address, and asking it what a
+ * visitor would get. The supervisor runs it; nothing here starts or stops a process. */
+#ifndef FREEHOLD_EDGE_EDGE_H
+#define FREEHOLD_EDGE_EDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "store/layout.h"
+
+#define EDGE_HOST_SIZE 256
+
+struct edge {
+	char home[FILE_PATH_SIZE]; /* <home>/edge */
+	char run[FILE_PATH_SIZE];
+	char config_path[FILE_PATH_SIZE];
+	char nginx_path[FILE_PATH_SIZE];
+	char address[64]; /* "127.0.0.1" */
+	uint16_t port;
+};
+
+/* Writes nginx.conf and makes the folders. worker_user NULL: the caller's own. */
+bool edge_prepare(const struct layout *l, const char *address, uint16_t port, const char *worker_user,
+		  struct edge *ret_edge, struct err *err);
+
+/* "<app>.localhost", and its URL "http://<app>.localhost:8080". */
+void edge_app_host(const char *app, char ret_host[EDGE_HOST_SIZE]);
+void edge_app_url(const struct edge *e, const char *app, char ret_url[EDGE_HOST_SIZE]);
+
+/* hosts/<host> -> target (a folder of an app or of a release), one rename; and away again. */
+bool edge_host_set(const struct edge *e, const char *host, const char *target, struct err *err);
+bool edge_host_unset(const struct edge *e, const char *host, struct err *err);
+
+/* Every visitor of the host gets 503 and the reason while it is stopped. */
+bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, struct err *err);
+
+/* What the edge answers for GET path with this Host. ret_body may be NULL. Waits at most deadline_ms. */
+bool edge_get(const struct edge *e, const char *host, const char *path, int64_t deadline_ms, long *ret_status,
+	      struct buf *ret_body, struct err *err);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "release/release.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "codec/json.h"
+
+#define FACTS_MAX_BYTES (16u << 20)
+
+bool release_path(const char *app_dir, int64_t number, const char *rest, char ret_path[FILE_PATH_SIZE], struct err *err)
+{
+	return file_path(ret_path, err, "%s/releases/%lld%s%s", app_dir, (long long)number, rest[0] != '\0' ? "/" : "",
+			 rest);
+}
+
+static bool put_link(const char *app_dir, int64_t number, const char *name, const char *target, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	return release_path(app_dir, number, name, path, err) && file_link_swap(target, path, err);
+}
+
+static bool put_fallback_page(const char *app_dir, int64_t number, struct err *err)
+{
+	char index[FILE_PATH_SIZE], page[FILE_PATH_SIZE];
+	if (!release_path(app_dir, number, "public/index.html", index, err) ||
+	    !release_path(app_dir, number, "pages/200.html", page, err))
+		return false;
+	return link(index, page) == 0 || errno == EEXIST ||
+	       err_set_errno(err, "release %lld has no index.html to show", (long long)number);
+}
+
+bool release_dress(const char *app_dir, int64_t number, bool has_fallback, struct err *err)
+{
+	char pages[FILE_PATH_SIZE];
+	return release_path(app_dir, number, "pages", pages, err) && file_mkdirs(pages, 0755, err) &&
+	       (!has_fallback || put_fallback_page(app_dir, number, err)) &&
+	       put_link(app_dir, number, "live", ".", err) &&
+	       put_link(app_dir, number, "assets", "../../assets", err) &&
+	       put_link(app_dir, number, "backend.sock", "../../backend.sock", err);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat sa, sb;
+	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+static bool link_asset(const char *from, const char *to, struct err *err)
+{
+	char beside[FILE_PATH_SIZE];
+	if (link(from, to) == 0 || (errno == EEXIST && is_same_file(from, to))) return true;
+	if (errno == ENOENT) {
+		char *slash = strrchr(to, '/');
+		char parent[FILE_PATH_SIZE];
+		if (!file_path(parent, err, "%.*s", (int)(slash - to), to) || !file_mkdirs(parent, 0755, err))
+			return false;
+		return link(from, to) == 0 || err_set_errno(err, "keep asset %s", to);
+	}
+	if (errno != EEXIST) return err_set_errno(err, "keep asset %s", to);
+	/* The same name from an earlier release: replaced in one rename, so that it is there at every moment. */
+	if (!file_path(beside, err, "%s.new%d", to, (int)getpid())) return false;
+	(void)unlink(beside);
+	if (link(from, beside) == 0 && rename(beside, to) == 0) return true;
+	return err_set_errno(err, "keep asset %s", to);
+}
+
+bool release_link_assets(const char *app_dir, int64_t number, const json_t *paths, struct err *err)
+{
+	size_t i;
+	json_t *value;
+	json_array_foreach(paths, i, value)
+	{
+		const char *path = json_string_value(value);
+		char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
+		if (path == NULL || path[0] == '/' || strstr(path, "..") != NULL)
+			return err_set(err, ERR_INTERNAL, "asset %s is not a path below public/",
+				       path != NULL ? path : "(none)");
+		if (!file_path(from, err, "%s/releases/%lld/public/%s", app_dir, (long long)number, path) ||
+		    !file_path(to, err, "%s/assets/%s", app_dir, path) || !link_asset(from, to, err))
+			return false;
+	}
+	return true;
+}
+
+bool release_seal(const char *app_dir, int64_t number, const json_t *facts, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!release_path(app_dir, number, "release.json", path, err)) return false;
+	char *text = json_dumps(facts, JSON_INDENT(2));
+	if (text == NULL) return err_set(err, ERR_INTERNAL, "release.json cannot be written");
+	bool ok = file_write(path, str_from(text), 0644, err);
+	free(text);
+	return ok;
+}
+
+bool release_facts(const char *app_dir, int64_t number, json_t **ret_facts, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!release_path(app_dir, number, "release.json", path, err)) return false;
+	if (json_parse_file(path, FACTS_MAX_BYTES, ret_facts, err)) return true;
+	if (err->code != ERR_NOT_FOUND) return false;
+	return err_set(err, ERR_NOT_FOUND, "there is no release %lld", (long long)number);
+}
+
+bool release_live(const char *app_dir, int64_t *ret_number, struct err *err)
+{
+	char link[FILE_PATH_SIZE], target[FILE_PATH_SIZE];
+	if (!file_path(link, err, "%s/live", app_dir)) return false;
+	int64_t number = 0;
+	if (!file_link_read(link, target, err)) {
+		if (err->code != ERR_NOT_FOUND) return false;
+	} else if (strncmp(target, "releases/", 9) != 0 || !str_to_int(str_from(target + 9), &number)) {
+		return err_set(err, ERR_INTERNAL, "%s points at %s, which is no release", link, target);
+	}
+	*ret_number = number;
+	return true;
+}
+
+bool release_promote(const char *app_dir, int64_t to, struct err *err)
+{
+	char link[FILE_PATH_SIZE], target[64];
+	if (!file_path(link, err, "%s/live", app_dir)) return false;
+	if (to == 0)
+		return unlink(link) == 0 || errno == ENOENT ? file_sync_dir(app_dir, err)
+							    : err_set_errno(err, "%s", link);
+	(void)snprintf(target, sizeof target, "releases/%lld", (long long)to);
+	return file_link_swap(target, link, err);
+}
+
+/* Removing the folder leaves its assets with one name, unless a later release replaced them: those can go. */
+static bool remove_unshared_assets(const char *app_dir, struct err *err)
+{
+	char root[FILE_PATH_SIZE];
+	if (!file_path(root, err, "%s/assets", app_dir)) return false;
+	char *roots[] = {root, NULL};
+	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	if (fts == NULL) return err_set_errno(err, "read %s", root);
+	bool ok = true;
+	for (FTSENT *e; ok && (e = fts_read(fts)) != NULL;)
+		if (e->fts_info == FTS_F && e->fts_statp->st_nlink == 1)
+			ok =
+			    unlink(e->fts_path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", e->fts_path);
+	(void)fts_close(fts);
+	return ok;
+}
+
+bool release_remove(const char *app_dir, int64_t number, struct err *err)
+{
+	char path[FILE_PATH_SIZE], facts[FILE_PATH_SIZE];
+	int64_t live = 0;
+	if (!release_live(app_dir, &live, err)) return false;
+	if (live == number)
+		return err_set(err, ERR_CONFLICT, "release %lld is live and cannot be removed", (long long)number);
+	if (!release_path(app_dir, number, "", path, err) || !release_path(app_dir, number, "release.json", facts, err))
+		return false;
+	/* First it stops being a release, then it goes: half a folder is never taken for one. */
+	if (unlink(facts) != 0 && errno != ENOENT) return err_set_errno(err, "remove %s", facts);
+	return file_remove_tree(path, err) && remove_unshared_assets(app_dir, err);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+bool release_list(const char *app_dir, int64_t ret_numbers[RELEASES_MAX], int *ret_count, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	int count = 0;
+	if (!file_path(path, err, "%s/releases", app_dir)) return false;
+	DIR *d = opendir(path);
+	if (d == NULL && errno != ENOENT) return err_set_errno(err, "%s", path);
+	for (struct dirent *e; d != NULL && count < RELEASES_MAX && (e = readdir(d)) != NULL;) {
+		int64_t number;
+		char facts[FILE_PATH_SIZE];
+		if (!str_to_int(str_from(e->d_name), &number) || number <= 0) continue;
+		if (release_path(app_dir, number, "release.json", facts, err) && file_exists(facts))
+			ret_numbers[count++] = number;
+	}
+	if (d != NULL) (void)closedir(d);
+	qsort(ret_numbers, (size_t)count, sizeof *ret_numbers, newest_first);
+	*ret_count = count;
+	return true;
+}
