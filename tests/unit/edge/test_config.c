@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "edge/config.h"
+
+static struct edge_settings settings(void)
+{
+	return (struct edge_settings){.home = "/h/edge",
+				      .run = "/r/edge",
+				      .listen = "127.0.0.1:8080",
+				      .user = "www",
+				      .modules = "/m",
+				      .is_pinned = true};
+}
+
+static void test_it_names_no_app(void **state)
+{
+	(void)state;
+	struct buf b BUF_CLEANUP;
+	buf_init(&b, 65536);
+	struct edge_settings e = settings();
+	assert_true(edge_config(&e, &b));
+	assert_non_null(strstr(b.ptr, "root /h/edge/hosts/$host/live/public;"));
+	assert_non_null(strstr(b.ptr, "set $pin $realpath_root;"));
+	assert_null(strstr(b.ptr, "brotli"));
+}
+
+static void test_settings_cannot_break_out(void **state)
+{
+	(void)state;
+	const char *bad[] = {"/h; user root", "/h}\nserver {", "/h/$host", "/h 1", "/h\"", "/h#"};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct buf b BUF_CLEANUP;
+		buf_init(&b, 65536);
+		struct edge_settings e = settings();
+		e.home = bad[i];
+		assert_false(edge_config(&e, &b));
+		assert_int_equal(b.len, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_it_names_no_app),
+	    cmocka_unit_test(test_settings_cannot_break_out),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

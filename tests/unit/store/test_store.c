@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "os/file.h"
+#include "store/app.h"
+#include "store/deployment.h"
+
+static int make_folder(void **state)
+{
+	char *path = strdup("/tmp/freehold-test-XXXXXX");
+	*state = mkdtemp(path);
+	return *state == NULL;
+}
+
+static int remove_folder(void **state)
+{
+	struct err err;
+	bool ok = file_remove_tree(*state, &err);
+	free(*state);
+	return !ok;
+}
+
+static struct db *open_store(const char *folder)
+{
+	struct err err;
+	struct db *db = NULL;
+	char path[FILE_PATH_SIZE];
+	assert_true(file_path(path, &err, "%s/freehold.db", folder));
+	if (!db_open(path, &db, &err)) fail_msg("%s", err.msg);
+	return db;
+}
+
+static const char *const steps[] = {"receive", "build", "promote"};
+
+static void test_deployments_are_serial_and_numbered(void **state)
+{
+	struct err err;
+	struct app app;
+	struct db *db = open_store(*state);
+	int64_t n = 0, running = 0;
+	assert_true(app_create(db, "shop", &app, &err));
+	assert_false(app_create(db, "shop", &app, &err));
+	assert_int_equal(err.code, ERR_CONFLICT);
+	assert_true(deployment_begin(db, "shop", "shop.zip", "{}", steps, 3, &n, &err));
+	assert_int_equal(n, 1);
+	assert_false(deployment_begin(db, "shop", "shop.zip", "{}", steps, 3, &n, &err));
+	assert_int_equal(err.code, ERR_CONFLICT);
+	assert_true(deployment_running(db, "shop", &running, &err) && running == 1);
+	struct err why;
+	(void)err_set(&why, ERR_FAILED, "it does not compile");
+	assert_true(deployment_end(db, "shop", 1, "failed", &why, &err));
+	assert_true(deployment_begin(db, "shop", "shop.zip", "{}", steps, 3, &n, &err));
+	assert_int_equal(n, 2);
+	db_close(db);
+}
+
+static void test_journal_as_json(void **state)
+{
+	struct err err;
+	struct app app;
+	struct db *db = open_store(*state);
+	int64_t n;
+	assert_true(app_create(db, "shop", &app, &err) &&
+		    deployment_begin(db, "shop", "shop.zip", "{}", steps, 3, &n, &err));
+	assert_true(deployment_step(db, "shop", n, 0, "running", -1, NULL, &err));
+	assert_true(deployment_step(db, "shop", n, 0, "done", 12, "12 files", &err));
+	assert_true(deployment_step(db, "shop", n, 1, "running", -1, NULL, &err));
+	assert_true(deployment_set_report(db, "shop", n, "{\"url\":\"http://shop.localhost\"}", &err));
+	assert_true(deployment_end(db, "shop", n, "live", NULL, &err));
+	json_t *d = NULL;
+	assert_true(deployment_json(db, "shop", n, true, &d, &err));
+	assert_string_equal(json_string_value(json_object_get(d, "state")), "live");
+	assert_string_equal(json_string_value(json_object_get(d, "step")), "build");
+	assert_true(json_is_null(json_object_get(d, "error")));
+	const json_t *first = json_array_get(json_object_get(d, "steps"), 0);
+	assert_int_equal(json_integer_value(json_object_get(first, "duration_ms")), 12);
+	assert_string_equal(json_string_value(json_object_get(first, "detail")), "12 files");
+	assert_non_null(json_object_get(json_object_get(d, "report"), "url"));
+	json_decref(d);
+	assert_false(deployment_json(db, "shop", 9, true, &d, &err));
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	db_close(db);
+}
+
+static void test_the_release_before(void **state)
+{
+	struct err err;
+	struct app app;
+	struct db *db = open_store(*state);
+	int64_t before = -1;
+	assert_true(app_create(db, "shop", &app, &err));
+	assert_true(promotion_before(db, "shop", 1, &before, &err) && before == 0);
+	assert_true(promotion_add(db, "shop", 0, 1, "deploy", &err) && promotion_add(db, "shop", 1, 3, "deploy", &err));
+	assert_true(promotion_before(db, "shop", 3, &before, &err) && before == 1);
+	assert_true(promotion_add(db, "shop", 3, 1, "rollback", &err));
+	assert_true(promotion_before(db, "shop", 1, &before, &err) && before == 3);
+	db_close(db);
+}
+
+static bool count_and_compare(void *arg, const char *name, struct str value, int64_t set_at_ms, struct err *err)
+{
+	(void)set_at_ms, (void)err;
+	if (strcmp(name, "STRIPE_KEY") == 0 && str_eq(value, STR("sk_two"))) ++*(int *)arg;
+	return true;
+}
+
+static void test_secrets_are_sealed(void **state)
+{
+	struct err err;
+	struct app app;
+	struct seal *seal = NULL;
+	struct db *db = open_store(*state);
+	char key[FILE_PATH_SIZE];
+	int found = 0;
+	assert_true(file_path(key, &err, "%s/secret.key", (char *)*state) && seal_open(key, &seal, &err));
+	assert_true(app_create(db, "shop", &app, &err));
+	assert_true(app_secret_set(db, seal, "shop", "env", "STRIPE_KEY", STR("sk_one"), &err));
+	assert_true(app_secret_set(db, seal, "shop", "env", "STRIPE_KEY", STR("sk_two"), &err));
+	assert_true(app_secret_each(db, seal, "shop", "env", count_and_compare, &found, &err));
+	assert_int_equal(found, 1);
+	/* At rest nothing of it can be read. */
+	struct buf file BUF_CLEANUP;
+	buf_init(&file, 4 << 20);
+	char path[FILE_PATH_SIZE];
+	assert_true(file_path(path, &err, "%s/freehold.db-wal", (char *)*state) && file_read(path, &file, &err));
+	assert_true(str_find(buf_view(&file), STR("STRIPE_KEY")) >= 0);
+	assert_int_equal(str_find(buf_view(&file), STR("sk_two")), -1);
+	/* A row that was moved does not open. */
+	assert_true(db_run(db, NULL, &err, "update secret set name = 'OTHER'", ""));
+	struct buf value BUF_CLEANUP;
+	buf_init(&value, 100);
+	assert_false(app_secret_get(db, seal, "shop", "env", "OTHER", &value, &err));
+	assert_int_equal(value.len, 0);
+	seal_close(seal);
+	db_close(db);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	struct err err;
+	const char *good[] = {"a", "shop", "my-shop-2", "abcdefghijklmnopqrstuvwxyz012345"};
+	const char *bad[] = {"",        "Shop", "1shop", "-a",  "a-",  "a--b",
+			     "a_b",     "a.b",  "../x",  "a b", "a;b", "abcdefghijklmnopqrstuvwxyz0123456",
+			     "\xC3\xA9"};
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_true(layout_app_name_check(good[i], &err));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(layout_app_name_check(bad[i], &err));
+}
+
+static void test_newer_tables_are_refused(void **state)
+{
+	struct err err;
+	struct db *db = open_store(*state);
+	assert_true(db_run(db, NULL, &err, "pragma user_version = 99", ""));
+	db_close(db);
+	char path[FILE_PATH_SIZE];
+	assert_true(file_path(path, &err, "%s/freehold.db", (char *)*state));
+	assert_false(db_open(path, &db, &err));
+	assert_int_equal(err.code, ERR_REFUSED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_deployments_are_serial_and_numbered, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_journal_as_json, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_the_release_before, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_secrets_are_sealed, make_folder, remove_folder),
+	    cmocka_unit_test(test_names),
+	    cmocka_unit_test_setup_teardown(test_newer_tables_are_refused, make_folder, remove_folder),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
