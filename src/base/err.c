@@ -36,7 +36,8 @@ static void cut_at_character(char *text, size_t size)
 	text[len] = '\0';
 }
 
-static void set_v(struct err *err, enum err_code code, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void set_v(struct err *err, enum err_code code, const char *fmt,
+							va_list args)
 {
 	char text[ERR_MSG_SIZE];
 	(void)vsnprintf(text, sizeof text, fmt, args);

@@ -102,14 +102,11 @@ static void on_connection(void *server, struct MHD_Connection *connection, void 
 	*context = NULL;
 }
 
-static void on_mhd_log(void *server, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_mhd_log(void *server, const char *fmt, va_list args)
 {
 	(void)server;
 	char text[512];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	(void)vsnprintf(text, sizeof text, fmt, args);
-#pragma GCC diagnostic pop
 	log_debug("http: %s", text);
 }
 
