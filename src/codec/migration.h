@@ -60,7 +60,7 @@ struct migration_skipped {
 };
 
 struct migration_plan {
-	const char *dir; /* relative to the app's root folder, "supabase/migrations"; "" when there are none */
+	const char *dir; /* relative to the unpacked source, "supabase/migrations"; "" when there are none */
 	struct migration *migrations; /* in the order they are applied: by file name, byte by byte */
 	size_t migration_count;
 	struct migration_skipped *skipped; /* files of the folder that are no migrations */
