@@ -59,6 +59,7 @@ struct sandbox_spec {
 	uint64_t tmp_bytes; /* 0: 256 MiB */
 	struct limits limits;
 	struct str input; /* as in os/proc.h */
+	int keep_fd; /* one descriptor above 2 that the program inherits under the same number; 0: none */
 	void (*on_output)(void *arg, int stream, struct str bytes); /* as in os/proc.h */
 	void *arg;
 };

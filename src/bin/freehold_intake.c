@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * freehold-intake: reads what came from outside, so that nothing with more rights has to. Started by freeholdd in a
+ * sandbox as the app's user; answers one JSON object (see intake/child.h).
+ *
+ *     freehold-intake unpack TARGET FD MAX_ENTRIES MAX_TOTAL MAX_FILE MAX_PATH MAX_DEPTH MAX_RATIO */
+#include <inttypes.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "codec/json.h"
+#include "intake/extract.h"
+
+#define MEMORY_MAX_BYTES ((rlim_t)2 << 30)
+#define CPU_MAX_SECONDS 300
+
+static int answer_error(const struct err *err)
+{
+	json_t *o JSON_CLEANUP = json_pack("{s:b,s:s,s:s}", "ok", 0, "code", err_code_word(err->code), "message",
+					   str_is_utf8(str_from(err->msg)) ? err->msg : "a message that is not UTF-8");
+	char *text = json_text(o);
+	puts(text);
+	free(text);
+	return 0;
+}
+
+static int answer(json_t *o)
+{
+	json_object_set_new(o, "ok", json_true());
+	char *text = json_text(o);
+	puts(text);
+	free(text);
+	json_decref(o);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static bool read_number(const char *text, uint64_t *ret_number, struct err *err)
+{
+	int64_t number;
+	if (!str_to_int(str_from(text), &number) || number < 0)
+		return err_set(err, ERR_INTERNAL, "\"%s\" is no number", text);
+	*ret_number = (uint64_t)number;
+	return true;
+}
+
+static bool read_limits(char **argv, uint64_t *ret_fd, struct intake_limits *ret_limits, struct err *err)
+{
+	struct intake_limits *l = ret_limits;
+	return read_number(argv[0], ret_fd, err) && read_number(argv[1], &l->max_entries, err) &&
+	       read_number(argv[2], &l->max_total_bytes, err) && read_number(argv[3], &l->max_file_bytes, err) &&
+	       read_number(argv[4], &l->max_path_bytes, err) && read_number(argv[5], &l->max_depth, err) &&
+	       read_number(argv[6], &l->max_ratio, err) &&
+	       (l->max_ratio > 0 || err_set(err, ERR_INTERNAL, "a ratio of 0"));
+}
+
+static int do_unpack(char **argv)
+{
+	struct err err;
+	uint64_t fd;
+	struct intake_limits limits;
+	struct intake_unpacked u;
+	if (!read_limits(argv + 1, &fd, &limits, &err) || !extract_archive((int)fd, argv[0], &limits, true, &u, &err))
+		return answer_error(&err);
+	return answer(json_pack("{s:I,s:I,s:I,s:s}", "files", (json_int_t)u.files, "bytes", (json_int_t)u.bytes,
+				"skipped", (json_int_t)u.skipped, "stripped", u.stripped));
+}
+
+/* Limits that no code after this can lift. AddressSanitizer needs the address space. */
+static void limit_myself(void)
+{
+	struct rlimit cpu = {CPU_MAX_SECONDS, CPU_MAX_SECONDS}, none = {0, 0};
+	(void)setrlimit(RLIMIT_CPU, &cpu);
+	(void)setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__)
+	struct rlimit memory = {MEMORY_MAX_BYTES, MEMORY_MAX_BYTES};
+	(void)setrlimit(RLIMIT_AS, &memory);
+#endif
+}
+
+int main(int argc, char **argv)
+{
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	limit_myself();
+	if (argc == 10 && strcmp(argv[1], "unpack") == 0) return do_unpack(argv + 2);
+	(void)fprintf(stderr, "usage: freehold-intake unpack TARGET FD LIMITS...\n");
+	return 2;
+}
