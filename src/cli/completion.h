@@ -4,6 +4,8 @@
 #ifndef FREEHOLD_CLI_COMPLETION_H
 #define FREEHOLD_CLI_COMPLETION_H
 
+#include <stddef.h>
+
 #define COMPLETION_BASH "freehold.bash"
 #define COMPLETION_ZSH "_freehold"
 
