@@ -160,27 +160,29 @@ bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_
 	return true;
 }
 
-static void encode_object(const json_t *object, struct buf *ret_text)
-{
-	char *text = json_text(object);
-	base64url_encode(str_from(text), ret_text);
-	free(text);
-}
-
-void jwt_sign(const struct jwt_key *key, const json_t *claims, struct buf *ret_token)
+void jwt_sign_text(const struct jwt_key *key, struct str claims, struct buf *ret_token)
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 	size_t start = ret_token->len;
 	json_t *header JSON_CLEANUP = json_pack("{s:s, s:s}", "alg", name_of(key->algorithm), "typ", "JWT");
 	if (key->kid.len > 0) (void)json_object_set_new(header, "kid", json_stringn(key->kid.ptr, key->kid.len));
-	encode_object(header, ret_token);
+	char *text = json_text(header);
+	base64url_encode(str_from(text), ret_token);
+	free(text);
 	buf_putc(ret_token, '.');
-	encode_object(claims, ret_token);
+	base64url_encode(claims, ret_token);
 	if (!buf_is_ok(ret_token)) return;
 	sign(key, str_sub(buf_view(ret_token), start, ret_token->len), mac, &len);
 	buf_putc(ret_token, '.');
 	base64url_encode((struct str){(const char *)mac, len}, ret_token);
+}
+
+void jwt_sign(const struct jwt_key *key, const json_t *claims, struct buf *ret_token)
+{
+	char *text = json_text(claims);
+	jwt_sign_text(key, str_from(text), ret_token);
+	free(text);
 }
 
 bool jwt_peek(struct str token, json_t **ret_claims, struct err *err)

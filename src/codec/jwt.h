@@ -57,6 +57,9 @@ bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_
 /* Appends the signed token. */
 void jwt_sign(const struct jwt_key *key, const json_t *claims, struct buf *ret_token);
 
+/* The same of claims that are JSON text already. */
+void jwt_sign_text(const struct jwt_key *key, struct str claims, struct buf *ret_token);
+
 /* The claims as they stand there, nothing verified: to tell an anon key from a service key, never to decide. */
 bool jwt_peek(struct str token, json_t **ret_claims, struct err *err);
 

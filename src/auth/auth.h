@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /auth/v1: what GoTrue v2 answers, by its paths, bodies, error codes and tables. This module knows no HTTP library: a
+ * request is a struct, the reply another.
+ *
+ *     request ─▶ command (command.h) ─▶ who asks (token.h) ─▶ statements (sql.h) ─▶ one pipelined round trip ─▶ reply
+ *        pure                              pure                   pure                 pg/pool.h              pure
+ *
+ * Passwords are hashed and verified off the loop (password.h). As long as no mail leaves, a sign-up is confirmed at
+ * once, and what cannot be done without mail answers 501 in words. */
+#ifndef FREEHOLD_AUTH_AUTH_H
+#define FREEHOLD_AUTH_AUTH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "pg/pool.h"
+
+#define AUTH_BODY_MAX_BYTES (1u << 20)
+#define AUTH_REPLY_HEADERS_MAX 6
+
+struct auth;
+
+/* Borrowed for the life of the auth. */
+struct auth_settings {
+	const char *issuer; /* "https://shop.example/auth/v1" */
+	struct str jwt_secret; /* HS256 */
+	int64_t token_lifetime_s; /* 0: 3600 */
+	unsigned attempts_max; /* password attempts and sign-ups per address in five minutes; 0: 30 */
+	unsigned refreshes_max; /* the same of refreshes; 0: 150 */
+	unsigned hash_queue_max; /* passwords waiting for a hash; beyond it 503. 0: 64 */
+};
+
+/* Everything is borrowed until the reply was given. What is absent is empty. */
+struct auth_request {
+	struct str method;
+	struct str path; /* behind the prefix: "/token" */
+	struct str query;
+	struct str body;
+	struct str bearer; /* of the Authorization header, without "Bearer" */
+	struct str api_version; /* X-Supabase-Api-Version */
+	struct str user_agent;
+	struct str address; /* of the client */
+	struct arena *arena; /* what the reply points into lives here */
+};
+
+struct auth_header {
+	const char *name;
+	const char *value;
+};
+
+struct auth_reply {
+	int status;
+	struct auth_header headers[AUTH_REPLY_HEADERS_MAX];
+	int header_count;
+	struct str body;
+	const char *cause; /* of a failure, for the log; NULL: nothing to say */
+};
+
+typedef void (*auth_reply_fn)(void *arg, const struct auth_reply *reply);
+
+/* The pool is one of the role supabase_auth_admin and must outlive the auth. */
+struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_settings *settings);
+
+/* No request may be under way. */
+void auth_free(struct auth *auth);
+
+/* done is called exactly once, from inside or later. */
+void auth_handle(struct auth *auth, const struct auth_request *request, auth_reply_fn done, void *arg);
+
+#endif

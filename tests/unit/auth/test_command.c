@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "auth/command.h"
+#include "auth/limit.h"
+#include "auth/token.h"
+#include "codec/json.h"
+
+static struct auth_problem problem;
+static struct arena *arena;
+
+static int setup(void **state)
+{
+	(void)state;
+	arena = arena_new(64 * 1024);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_free(arena);
+	return 0;
+}
+
+static bool parse(const char *method, const char *path, const char *query, const char *body, struct auth_command *c)
+{
+	struct auth_request r = {.method = str_from(method),
+				 .path = str_from(path),
+				 .query = str_from(query),
+				 .body = str_from(body),
+				 .arena = arena};
+	return auth_command_parse(&r, c, &problem);
+}
+
+static void test_routes(void **state)
+{
+	(void)state;
+	struct auth_command c;
+	assert_true(parse("GET", "/user", "", "", &c));
+	assert_int_equal(c.kind, AUTH_USER_GET);
+	assert_int_equal(c.access, AUTH_USER);
+	assert_true(parse("POST", "/token", "grant_type=refresh_token", "{\"refresh_token\":\"r\"}", &c));
+	assert_int_equal(c.kind, AUTH_REFRESH);
+	assert_true(parse("GET", "/admin/users/10000000-0000-4000-8000-00000000000a", "", "", &c));
+	assert_int_equal(c.kind, AUTH_ADMIN_GET);
+	assert_int_equal(c.access, AUTH_ADMIN);
+	assert_string_equal(c.user_id, "10000000-0000-4000-8000-00000000000a");
+	assert_false(parse("GET", "/admin/users/a/factors", "", "", &c));
+	assert_int_equal(problem.status, 501);
+	assert_true(parse("POST", "/logout/", "scope=others", "", &c));
+	assert_int_equal(c.scope, AUTH_SCOPE_OTHERS);
+}
+
+static void expect_email(const char *email, bool is_good)
+{
+	struct auth_command c;
+	char *body = arena_printf(arena, "{\"email\":\"%s\",\"password\":\"secret1\"}", email);
+	if (parse("POST", "/signup", "", body, &c) != is_good) fail_msg("%s", email);
+	if (!is_good) assert_int_equal(problem.status, 400);
+}
+
+static void test_addresses(void **state)
+{
+	(void)state;
+	const char *good[] = {"a@b", "a.b+c@d-e.example", "o'x@example.com", "\xC3\xA9@example.com"};
+	const char *bad[] = {"a",
+			     "@b",
+			     "a@",
+			     "a@b..c",
+			     "a@-b.c",
+			     "a b@c.d",
+			     "a@b@c",
+			     ".a@b.c",
+			     "a.@b.c",
+			     "a..b@c.d",
+			     "a@b.c\\nBcc: x@y.z",
+			     "a@b.c\\u0000",
+			     "a<b@c.d"};
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) expect_email(good[i], true);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) expect_email(bad[i], false);
+}
+
+static void test_passwords_have_bounds(void **state)
+{
+	(void)state;
+	struct auth_command c;
+	char body[300];
+	for (int len = 4; len <= 74; len += 5) {
+		(void)snprintf(body, sizeof body, "{\"email\":\"a@b.c\",\"password\":\"%.*s\"}", len,
+			       "01234567890123456789012345678901234567890123456789012345678901234567890123456789");
+		assert_int_equal(parse("POST", "/signup", "", body, &c), len >= 6 && len <= 72);
+	}
+}
+
+static void test_versions(void **state)
+{
+	(void)state;
+	assert_true(auth_is_version_2024(STR("2024-01-01")));
+	assert_true(auth_is_version_2024(STR("2025-12-31")));
+	assert_false(auth_is_version_2024(STR("2023-12-31")));
+	assert_false(auth_is_version_2024(STR("")));
+	assert_false(auth_is_version_2024(STR("2024-13-01")));
+	assert_false(auth_is_version_2024(STR("20240101xx")));
+}
+
+static void test_limit_fills_again(void **state)
+{
+	(void)state;
+	struct auth_limit *limit = auth_limit_new(3);
+	for (int i = 0; i < 3; i++) assert_true(auth_limit_take(limit, STR("a"), 1000));
+	assert_false(auth_limit_take(limit, STR("a"), 1000));
+	assert_true(auth_limit_take(limit, STR("b"), 1000));
+	assert_false(auth_limit_take(limit, STR("a"), 1000 + 99 * 1000));
+	assert_true(auth_limit_take(limit, STR("a"), 1000 + 101 * 1000));
+	assert_false(auth_limit_take(limit, STR("a"), 1000 + 101 * 1000));
+	/* A flood of addresses is forgotten, not kept. */
+	char address[32];
+	for (int i = 0; i < 3 * AUTH_LIMIT_ADDRESSES; i++) {
+		(void)snprintf(address, sizeof address, "10.0.%d.%d", i / 256, i % 256);
+		assert_true(auth_limit_take(limit, str_from(address), 2000 + 101 * 1000));
+	}
+	auth_limit_free(limit);
+}
+
+static void test_made_names(void **state)
+{
+	(void)state;
+	char one[AUTH_UUID_SIZE], two[AUTH_UUID_SIZE], token[AUTH_REFRESH_TOKEN_SIZE];
+	auth_make_uuid(one);
+	auth_make_uuid(two);
+	auth_make_refresh_token(token);
+	assert_true(auth_is_uuid(one) && auth_is_uuid(two));
+	assert_string_not_equal(one, two);
+	assert_int_equal(one[14], '4');
+	assert_int_equal(strlen(token), 22);
+	assert_false(auth_is_uuid(""));
+	assert_false(auth_is_uuid("10000000-0000-4000-8000-00000000000"));
+	assert_false(auth_is_uuid("10000000-0000-4000-8000-00000000000aa"));
+	assert_false(auth_is_uuid("10000000-0000-4000-8000-00000000000g"));
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {T(test_routes),   T(test_addresses),         T(test_passwords_have_bounds),
+					   T(test_versions), T(test_limit_fills_again), T(test_made_names)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
