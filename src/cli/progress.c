@@ -221,3 +221,16 @@ void progress_upload(const struct look *look, uint64_t sent_bytes, uint64_t tota
 		(void)snprintf(text, sizeof text, "%s, %s/s", sent, rate);
 	put_live(out, look, "send", elapsed_ms, frame, str_from(text));
 }
+
+void progress_sent(const struct look *look, uint64_t sent_bytes, uint64_t file_count, int64_t elapsed_ms,
+		   const char *left_out, struct buf *out)
+{
+	char sent[TEXT_SHORT_SIZE], files[64] = "", text[512];
+	text_size(sent, sent_bytes);
+	if (file_count > 0) (void)snprintf(files, sizeof files, ", %llu files", (unsigned long long)file_count);
+	(void)snprintf(text, sizeof text, "%s%s%s%s", sent, files, left_out[0] != '\0' ? "; left out: " : "", left_out);
+	if (look->is_terminal)
+		put_step_on_terminal(out, look, "send", "done", elapsed_ms, str_from(text));
+	else
+		put_step_plain(out, "send", "done", elapsed_ms, str_from(text));
+}

@@ -45,4 +45,8 @@ void progress_tail(const struct progress *p, struct buf *out);
 void progress_upload(const struct look *look, uint64_t sent_bytes, uint64_t total_bytes, int64_t elapsed_ms,
 		     unsigned frame, struct buf *out);
 
+/* The line that stays when it was sent. left_out may be "". */
+void progress_sent(const struct look *look, uint64_t sent_bytes, uint64_t file_count, int64_t elapsed_ms,
+		   const char *left_out, struct buf *out);
+
 #endif

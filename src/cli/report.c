@@ -114,24 +114,50 @@ static void put_migrations(struct buf *out, const struct look *look, const json_
 	put_names(out, look, "changed after they were applied; the change is not in the database", edited);
 }
 
-/* What inspect found: the name that --accept takes, where, and what to tell the builder. */
+/* The name that --accept takes, what it means, where, and what to tell the builder. */
+static void put_finding(struct buf *out, const struct look *look, const json_t *item)
+{
+	char where[512];
+	struct buf text BUF_CLEANUP;
+	const char *paste = json_str(item, "paste", ""), *detail = json_str(item, "detail", "");
+	place(item, where, sizeof where);
+	buf_init(&text, REPORT_BYTES_MAX);
+	buf_printf(&text, "%s: %s", json_str(item, "name", "finding"), json_str(item, "title", ""));
+	if (where[0] != '\0') buf_printf(&text, " (%s)", where);
+	if (detail[0] != '\0') buf_printf(&text, "\n%s", detail);
+	if (paste[0] != '\0') buf_printf(&text, "\nPaste into your builder's chat: %s", paste);
+	put_item(out, look, buf_cstr(&text));
+}
+
+/* What stops comes first: it must not be what a limit cuts off. */
 static void put_findings(struct buf *out, const struct look *look, const char *heading, const json_t *findings)
 {
+	static const char *const severities[] = {"stop", "warn", "note"};
+	size_t shown = 0;
 	if (json_array_size(findings) == 0) return;
 	put_heading(out, look, heading);
-	for (size_t i = 0; i < json_array_size(findings) && i < LIST_MAX; i++) {
-		char where[512];
-		struct buf text BUF_CLEANUP;
-		const json_t *item = json_array_get(findings, i);
-		const char *paste = json_str(item, "paste", "");
-		place(item, where, sizeof where);
-		buf_init(&text, REPORT_BYTES_MAX);
-		buf_printf(&text, "%s: %s", json_str(item, "name", "finding"), json_str(item, "what", ""));
-		if (where[0] != '\0') buf_printf(&text, " (%s)", where);
-		if (paste[0] != '\0') buf_printf(&text, "\nPaste into your builder's chat: %s", paste);
-		put_item(out, look, buf_cstr(&text));
-	}
+	for (size_t s = 0; s < 3; s++)
+		for (size_t i = 0; i < json_array_size(findings) && shown < LIST_MAX; i++) {
+			const json_t *item = json_array_get(findings, i);
+			if (strcmp(json_str(item, "severity", "note"), severities[s]) != 0) continue;
+			put_finding(out, look, item);
+			shown++;
+		}
 	put_more(out, look, json_array_size(findings));
+}
+
+/* The findings that stop, as the options that would let them pass. False when one of them cannot be accepted. */
+static bool put_accepts(struct buf *out, const json_t *findings)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < json_array_size(findings); i++) {
+		const json_t *item = json_array_get(findings, i);
+		if (strcmp(json_str(item, "severity", ""), "stop") != 0) continue;
+		if (!json_bool(item, "can_accept", true)) return false;
+		buf_printf(out, " --accept %s", json_str(item, "name", "?"));
+		count++;
+	}
+	return count > 0;
 }
 
 static void put_next(struct buf *out, const struct look *look, const char *command, const char *what)
@@ -191,7 +217,7 @@ void report_success(const struct look *look, const json_t *deployment, struct bu
 	put_places(out, look, "Not served yet: the app calls it and gets an answer that says so (501)",
 		   json_object_get(report, "not_served"));
 	put_texts(out, look, "Promises", json_object_get(report, "promises"));
-	put_findings(out, look, "Accepted, and still worth mending", json_object_get(report, "findings"));
+	put_findings(out, look, "Found in the app, and worth mending", json_object_get(report, "findings"));
 	put_texts(out, look, "Good to know", json_object_get(report, "notes"));
 	put_what_next(out, look, app, number > 1);
 }
@@ -254,8 +280,11 @@ void report_failure(const struct look *look, const json_t *deployment, const cha
 	(void)snprintf(command, sizeof command, "freehold logs %s --build %" PRId64, name,
 		       json_int(deployment, "number", 0));
 	put_next(out, look, command, "everything that was printed");
-	if (is_refused && json_array_size(findings) > 0)
-		put_next(out, look, "freehold deploy ... --accept NAME", "deploy although NAME was found");
+	struct buf accepts BUF_CLEANUP;
+	buf_init(&accepts, REPORT_BYTES_MAX);
+	buf_puts(&accepts, "freehold deploy ...");
+	if (is_refused && put_accepts(&accepts, findings))
+		put_next(out, look, buf_cstr(&accepts), "deploy in spite of it");
 	else
 		put_next(out, look, "freehold deploy ...", "once it is mended; the live release stays until then");
 }

@@ -50,7 +50,7 @@ struct migration {
 	enum migration_boundary boundary;
 	const char *boundary_reason; /* NULL when MIGRATION_TOGETHER; ends without a full stop */
 	/* The version of the migration that creates the enum type, or NULL: when that one runs in the same transaction,
-	 * PostgreSQL lets the new value be used at once and the boundary need not be kept. */
+	 * PostgreSQL 17 and later lets the new value be used at once and the boundary need not be kept. */
 	const char *boundary_lifted_by;
 };
 

@@ -15,6 +15,8 @@ void conf_settings(struct buf *ret_text, int major, bool is_clone)
 		  * owner's own psql some, and 3 are the superuser's. A connection costs about 2 MB once used. */
 		 "max_connections = 30\n"
 		 "superuser_reserved_connections = 3\n"
+		 /* A migration whose deployment was killed ends soon, and with it its locks. */
+		 "client_connection_check_interval = 2s\n"
 		 "authentication_timeout = 10s\n"
 		 "shared_buffers = 16MB\n"
 		 "work_mem = 4MB\n"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ownbox.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 
 #include "os/file.h"
 #include "owndb/prelude.h"
+#include "owndb/sqltext.h"
 
 #define START_DEADLINE_MS 30000
 
@@ -163,4 +166,69 @@ void ownbox_write_source(const struct ownbox *box, const char *file, const char 
 	if (!file_mkdirs(path, 0755, &err)) ownbox_die("source", err.msg);
 	(void)snprintf(path, sizeof path, "%s/supabase/migrations/%s", box->source_dir, file);
 	if (!file_write(path, str_from(sql), 0644, &err)) ownbox_die("source", err.msg);
+}
+
+#define PLAN_FILES_MAX 200
+#define PLAN_STATEMENTS_MAX 4000
+
+static void end_statement(struct migration *m, const char *base, struct str *open)
+{
+	if (open->ptr == NULL) return;
+	if (m->statement_count == PLAN_STATEMENTS_MAX) ownbox_die("plan", "too many statements");
+	unsigned line = 1;
+	for (const char *c = base; c < open->ptr; c++) line += *c == '\n';
+	m->statements[m->statement_count++] =
+	    (struct migration_statement){(uint32_t)(open->ptr - base), (uint32_t)open->len, line, "unknown"};
+	open->ptr = NULL;
+}
+
+static void cut(struct migration *m, struct str text)
+{
+	struct str rest = text, token, open = {NULL, 0};
+	while (sqltext_next(&rest, &token)) {
+		if (str_eq(token, STR(";"))) {
+			end_statement(m, text.ptr, &open);
+			continue;
+		}
+		if (open.ptr == NULL) open.ptr = token.ptr;
+		open.len = (size_t)(token.ptr + token.len - open.ptr);
+	}
+	end_statement(m, text.ptr, &open);
+}
+
+static void plan_file(const struct ownbox *box, const char *file, struct arena *arena, struct migration *m)
+{
+	struct err err;
+	char path[512];
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	struct str version, name;
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, MIGRATION_MAX_FILE_BYTES);
+	(void)snprintf(path, sizeof path, "%s/supabase/migrations/%s", box->source_dir, file);
+	if (!file_read(path, &text, &err)) ownbox_die("plan", err.msg);
+	if (!migration_name_cut(str_from(file), &version, &name)) ownbox_die("plan", file);
+	m->file = arena_strdup(arena, file);
+	m->version = arena_cstr(arena, version);
+	m->name = arena_cstr(arena, name);
+	m->statements = arena_array(arena, PLAN_STATEMENTS_MAX, sizeof *m->statements);
+	if (m->statements == NULL) ownbox_die("plan", "arena");
+	crypto_hash_sha256(hash, (const unsigned char *)text.ptr, text.len);
+	sodium_bin2hex(m->sha256, sizeof m->sha256, hash, sizeof hash);
+	cut(m, buf_view(&text));
+}
+
+void ownbox_plan(const struct ownbox *box, struct arena *arena, struct migration_plan *ret_plan)
+{
+	char path[512];
+	struct dirent **entries;
+	*ret_plan = (struct migration_plan){.dir = "supabase/migrations"};
+	ret_plan->migrations = arena_array(arena, PLAN_FILES_MAX, sizeof *ret_plan->migrations);
+	(void)snprintf(path, sizeof path, "%s/supabase/migrations", box->source_dir);
+	int count = scandir(path, &entries, NULL, alphasort);
+	for (int i = 0; i < count; i++) {
+		if (strstr(entries[i]->d_name, ".sql") != NULL && ret_plan->migration_count < PLAN_FILES_MAX)
+			plan_file(box, entries[i]->d_name, arena, &ret_plan->migrations[ret_plan->migration_count++]);
+		free(entries[i]);
+	}
+	if (count >= 0) free(entries);
 }

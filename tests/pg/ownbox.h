@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "codec/migration.h"
 #include "owndb/owndb.h"
 
 struct ownbox {
@@ -37,6 +38,9 @@ const char *ownbox_text(const struct ownbox *box, const char *role, const char *
 /* Forgets and removes the folder of migrations, and puts a file into it. */
 void ownbox_clear_source(const struct ownbox *box);
 void ownbox_write_source(const struct ownbox *box, const char *file, const char *sql);
+
+/* The plan that intake would make of the folder, its statements cut at semicolons; boundaries are the test's to set. */
+void ownbox_plan(const struct ownbox *box, struct arena *arena, struct migration_plan *ret_plan);
 
 __attribute__((noreturn)) void ownbox_die(const char *what, const char *why);
 

@@ -202,13 +202,14 @@ static void test_refusal_shows_what_to_accept(void **state)
 	(void)state;
 	char *text = failure(
 	    "{\"app\":\"shop\",\"number\":1,\"step\":\"inspect\",\"error\":{\"code\":\"refused\",\"message\":\"m\"},"
-	    "\"report\":{\"findings\":[{\"name\":\"open-table-notes\",\"what\":\"anyone may write "
+	    "\"report\":{\"findings\":[{\"name\":\"open-table:notes\",\"severity\":\"stop\",\"can_accept\":true,"
+	    "\"title\":\"anyone may write "
 	    "notes\",\"file\":\"a.sql\","
 	    "\"line\":3,\"paste\":\"Enable row level security\"}]}}",
 	    "{\"live\":null}");
 	assert_non_null(strstr(text, "Nothing was live before and nothing is now."));
-	assert_non_null(strstr(text, "open-table-notes: anyone may write notes (a.sql:3)\n    Paste into"));
-	assert_non_null(strstr(text, "--accept NAME"));
+	assert_non_null(strstr(text, "open-table:notes: anyone may write notes (a.sql:3)\n    Paste into"));
+	assert_non_null(strstr(text, " --accept open-table:notes "));
 	free(text);
 }
 

@@ -4,7 +4,7 @@ import { ArrowLeft, FilePlus2 } from 'lucide-react';
 import Problem from '../components/Problem';
 import SessionForm from '../components/SessionForm';
 import { useLoad } from '../hooks/useLoad';
-import { clock, longDay, message, money } from '../lib/format';
+import { longDay, message, money } from '../lib/format';
 import { supabase } from '../lib/supabase';
 import type { Client, StudioSession } from '../lib/types';
 import Lost from './Lost';
@@ -105,7 +105,7 @@ export default function ClientPage() {
           <h2 className="mb-2 text-2xl">Sessions</h2>
           {client.sessions.map((session) => (
             <div key={session.id} className="flex items-baseline gap-5 border-t border-rule py-3">
-              <span className="w-40 shrink-0 text-sm text-soft">{longDay(session.starts_at)}, {clock(session.starts_at)}</span>
+              <span className="w-36 shrink-0 text-sm text-soft">{longDay(session.starts_at)}</span>
               <span className={`flex-1 ${session.status === 'cancelled' ? 'text-soft line-through' : ''}`}>{session.title}</span>
               <span className="text-sm text-soft">{session.status}</span>
               <span className="w-24 text-right tabular-nums">{money(session.fee)}</span>

@@ -111,14 +111,14 @@ export default function Week() {
             const today = isoDay(day) === isoDay(new Date());
             const rows = data?.sessions.filter((session) => isoDay(new Date(session.starts_at)) === isoDay(day)) ?? [];
             return (
-              <section key={isoDay(day)} className="grid gap-2 border-b border-rule py-5 sm:grid-cols-[170px_1fr]">
+              <section key={isoDay(day)} className="grid gap-2 border-b border-rule py-5 grid-cols-[minmax(0,1fr)] sm:grid-cols-[170px_minmax(0,1fr)]">
                 <h2 className={`text-2xl ${today ? 'text-seal' : rows.length ? '' : 'text-soft/60'}`}>
                   {day.toLocaleDateString('en-GB', { weekday: 'long' })} <span className="text-lg">{day.getDate()}</span>
                 </h2>
                 <div className="space-y-2">
                   {rows.map((session) => (
                     <article key={session.id} data-testid="session" className={`flex items-center gap-4 border-l-2 bg-white px-4 py-3 ${bar[session.status]}`}>
-                      <span className="w-24 shrink-0 text-sm tabular-nums text-soft">{clock(session.starts_at)}, {session.minutes} min</span>
+                      <span className="shrink-0 text-sm tabular-nums text-soft sm:w-24">{clock(session.starts_at)}<span className="hidden sm:inline">, {session.minutes} min</span></span>
                       <span className="min-w-0 flex-1">
                         <span className={`block truncate font-medium ${session.status === 'done' ? 'line-through decoration-moss' : ''}`}>{session.title}</span>
                         {session.client && <Link to={`/clients/${session.client.id}`} className="text-sm text-soft hover:text-seal">{session.client.name}</Link>}

@@ -8,14 +8,14 @@ import { categories, categoryNames } from "@/lib/categories";
 import { cn } from "@/lib/utils";
 
 const hooks = [
-  { Icon: Drill, at: "left-[8%] top-[12%]", size: "h-24 w-24", turn: "-rotate-12" },
-  { Icon: Hammer, at: "left-[44%] top-[7%]", size: "h-20 w-20", turn: "rotate-6" },
-  { Icon: Ruler, at: "right-[8%] top-[14%]", size: "h-20 w-20", turn: "rotate-45" },
-  { Icon: Shovel, at: "left-[12%] top-[56%]", size: "h-24 w-24", turn: "rotate-[18deg]" },
-  { Icon: PaintRoller, at: "left-[42%] top-[48%]", size: "h-24 w-24", turn: "-rotate-6" },
-  { Icon: Wrench, at: "right-[9%] top-[48%]", size: "h-16 w-16", turn: "-rotate-[30deg]" },
-  { Icon: Scissors, at: "right-[12%] bottom-[6%]", size: "h-14 w-14", turn: "rotate-90" },
-  { Icon: Fan, at: "left-[48%] bottom-[5%]", size: "h-12 w-12", turn: "rotate-12" },
+  { Icon: Drill, at: "left-[7%] top-[8%]", size: "h-[30%] w-[24%]", turn: "-rotate-12" },
+  { Icon: Hammer, at: "left-[38%] top-[6%]", size: "h-[27%] w-[22%]", turn: "rotate-6" },
+  { Icon: Ruler, at: "right-[7%] top-[9%]", size: "h-[26%] w-[22%]", turn: "rotate-45" },
+  { Icon: Shovel, at: "left-[7%] bottom-[9%]", size: "h-[36%] w-[28%]", turn: "rotate-[18deg]" },
+  { Icon: PaintRoller, at: "left-[39%] top-[41%]", size: "h-[28%] w-[23%]", turn: "-rotate-6" },
+  { Icon: Wrench, at: "right-[8%] top-[44%]", size: "h-[22%] w-[18%]", turn: "-rotate-[30deg]" },
+  { Icon: Scissors, at: "right-[10%] bottom-[7%]", size: "h-[18%] w-[15%]", turn: "-rotate-90" },
+  { Icon: Fan, at: "left-[46%] bottom-[6%]", size: "h-[16%] w-[13%]", turn: "rotate-12" },
 ];
 
 const steps = [

@@ -94,7 +94,7 @@ export default function ToolDetail() {
       <div className="mt-6 grid gap-10 lg:grid-cols-[1.4fr_1fr]">
         <div>
           <div className="relative">
-            <ToolPicture category={tool.category} url={tool.picture_url} className="h-72 rounded-3xl border lg:h-96" />
+            <ToolPicture category={tool.category} url={tool.picture_url} className="h-72 rounded-3xl border lg:h-96 [&_svg]:h-32 [&_svg]:w-32" />
             <FavouriteButton toolId={tool.id} className="absolute right-4 top-4" />
           </div>
           <div className="mt-6 flex flex-wrap gap-2">

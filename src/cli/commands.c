@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/command.h"
+#include "cli/run.h"
+
+#define LIVE "Put an app live"
+#define LOOK "See what runs"
+#define CHANGE "Change an app"
+#define SELF "Freehold itself"
+
+const struct option_spec common_options[] = {
+    {0, "json", NULL, "print the answer as JSON"},
+    {0, "socket", "PATH", "where the daemon listens"},
+    {'h', "help", NULL, "show this"},
+    {0},
+};
+
+static const struct option_spec deploy_options[] = {
+    {'a', "app", "NAME", "the app's name (otherwise made from the name of the folder, archive or repository)"},
+    {0, "accept", "FINDING", "deploy in spite of a finding; may stand several times"},
+    {0, "network", NULL, "let the build use the network"},
+    {0, "detach", NULL, "come back at once instead of following"},
+    {0},
+};
+
+static const struct option_spec rollback_options[] = {
+    {'y', "yes", NULL, "do not ask"},
+    {0},
+};
+
+static const struct option_spec logs_options[] = {
+    {'f', "follow", NULL, "go on with what is written from now on; Ctrl-C ends it"},
+    {'n', "lines", "N", "begin with the last N lines (200)"},
+    {0, "source", "NAME", "only the edge, the backend or postgres"},
+    {0, "build", "N", "what deployment N printed"},
+    {0},
+};
+
+static const struct option_spec env_options[] = {
+    {0, "show", NULL, "with list: print the values too"},
+    {0},
+};
+
+static const struct option_spec destroy_options[] = {
+    {0, "confirm", "NAME", "the app's name once more, where nobody can be asked"},
+    {0},
+};
+
+const struct command commands[] = {
+    {"deploy", LIVE, "PATH|ARCHIVE|GIT-URL", "put an export live",
+     "Takes the folder, the zip or tar that the builder let you download, or the address of a git repository (https or "
+     "ssh), builds it in "
+     "a sandbox, tries everything out, and puts it live (promote). If anything fails, what was live stays live.\nFrom "
+     "a folder, "
+     "node_modules and .git are left out.",
+     "freehold deploy my-export.zip\nfreehold deploy . --app shop\nfreehold deploy "
+     "https://github.com/me/shop\nfreehold deploy shop.zip "
+     "--accept no-row-security:public.votes",
+     deploy_options, 1, 1, "f", run_deploy},
+    {"check", LIVE, "PATH|ARCHIVE", "say whether an export can go live, and change nothing",
+     "Looks through a folder or an archive: what it is, what it needs, what is dangerous in it, what of it does not "
+     "work here yet. Needs no "
+     "running daemon.\nExit status: 0 it can go live, 5 it is refused and the report says why, 2 it cannot be read.",
+     "freehold check my-export.zip\nfreehold check . --json", NULL, 1, 1, "f", run_check},
+    {"rollback", LIVE, "APP [RELEASE]", "go back to an earlier release (or forward again)",
+     "Visitors get the other release in well under a second. Without a number it is the one that was live before. The "
+     "database stays as it "
+     "is.",
+     "freehold rollback shop\nfreehold rollback shop 6 --yes", rollback_options, 1, 2, "ar", run_rollback},
+
+    {"status", LOOK, "[APP]", "everything that runs here, on one screen",
+     "Shows the edge, each app's address, live release, processes and restarts, and warnings.",
+     "freehold status\nfreehold status shop", NULL, 0, 1, "a", run_status},
+    {"apps", LOOK, "", "the apps on this server", "Lists the apps with their state, live release and address.",
+     "freehold apps\nfreehold apps --json", NULL, 0, 0, "", run_apps},
+    {"releases", LOOK, "APP", "what was live and can be again",
+     "Lists an app's releases, newest first. The live one is marked.", "freehold releases shop", NULL, 1, 1, "a",
+     run_releases},
+    {"deployments", LOOK, "APP [N]", "every attempt, and one of them step by step",
+     "A deployment is an attempt to put something live; one that succeeds makes a release of the same number.",
+     "freehold deployments shop\nfreehold deployments shop 7", NULL, 1, 2, "ad", run_deployments},
+    {"logs", LOOK, "APP", "what an app wrote, or what a build printed",
+     "Shows what the app's edge, backend and database (postgres) wrote.",
+     "freehold logs shop -f\nfreehold logs shop -n 1000 --source backend\nfreehold logs shop --build 7", logs_options,
+     1, 1, "a", run_logs},
+    {"open", LOOK, "APP", "print the address and open it in a browser",
+     "Prints the app's address; where there is a screen, a browser opens it.", "freehold open shop", NULL, 1, 1, "a",
+     run_open},
+
+    {"env", CHANGE, "APP set NAME=VALUE...|unset NAME...|list", "variables that the build gets",
+     "Values are kept encrypted and are not printed unless you ask (--show). NAME=- reads the value from standard "
+     "input, or lets you type "
+     "it unseen, so that it stands in no history of your shell.",
+     "freehold env shop set VITE_STRIPE_KEY=pk_live_1\nfreehold env shop set SECRET=-\nfreehold env shop unset "
+     "VITE_STRIPE_KEY\nfreehold env "
+     "shop list --show",
+     env_options, 1, CLI_WORDS_MAX, "ae", run_env},
+    {"start", CHANGE, "APP", "start a stopped app", "Starts the app's database and backend.", "freehold start shop",
+     NULL, 1, 1, "a", run_start},
+    {"stop", CHANGE, "APP", "stop an app; its data stays", "Stops the app's database and backend. Nothing is removed.",
+     "freehold stop shop", NULL, 1, 1, "a", run_stop},
+    {"restart", CHANGE, "APP", "stop and start an app", "Stops and starts the app's database and backend.",
+     "freehold restart shop", NULL, 1, 1, "a", run_restart},
+    {"destroy", CHANGE, "APP", "remove an app for good (asks first)",
+     "Removes the app with its releases, database, users, files and backups. A last dump of the database is kept. Asks "
+     "for the app's name; "
+     "where nobody can be asked, give it with --confirm.",
+     "freehold destroy shop\nfreehold destroy shop --confirm shop", destroy_options, 1, 1, "a", run_destroy},
+
+    {"doctor", SELF, "", "what this machine gives, and what is weaker for it",
+     "Checks what Freehold needs. Exit status 1 when something must be mended.", "freehold doctor", NULL, 0, 0, "",
+     run_doctor},
+    {"version", SELF, "", "versions of this command and of the daemon", "Prints both versions.",
+     "freehold version\nfreehold version --json", NULL, 0, 0, "", run_version},
+    {"completion", SELF, "bash|zsh", "let the shell complete commands and app names", "Prints a script for your shell.",
+     "source <(freehold completion bash)\nfreehold completion zsh > ~/.zfunc/_freehold", NULL, 1, 1, "s",
+     run_completion},
+    {"help", SELF, "[COMMAND]", "this overview, or more about one command", "Shows what there is.",
+     "freehold help\nfreehold help deploy", NULL, 0, 1, "c", run_help},
+    {"__complete", NULL, "WORD...", "", "What the completion scripts ask.", "freehold __complete rollback sh", NULL, 0,
+     CLI_WORDS_MAX, "", run_complete},
+    {0},
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who runs each command of the table in commands.c; the shape is that of struct command's run. And what several of them
+ * share. */
+#ifndef FREEHOLD_CLI_RUN_H
+#define FREEHOLD_CLI_RUN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "cli/command.h"
+#include "cli/daemon.h"
+#include "cli/view.h"
+
+#define EXIT_INTERRUPTED 130 /* 128 + SIGINT, as shells count */
+
+bool run_apps(struct cli *cli, int *ret_status, struct err *err);
+bool run_check(struct cli *cli, int *ret_status, struct err *err);
+bool run_complete(struct cli *cli, int *ret_status, struct err *err);
+bool run_completion(struct cli *cli, int *ret_status, struct err *err);
+bool run_deploy(struct cli *cli, int *ret_status, struct err *err);
+bool run_deployments(struct cli *cli, int *ret_status, struct err *err);
+bool run_destroy(struct cli *cli, int *ret_status, struct err *err);
+bool run_doctor(struct cli *cli, int *ret_status, struct err *err);
+bool run_env(struct cli *cli, int *ret_status, struct err *err);
+bool run_help(struct cli *cli, int *ret_status, struct err *err);
+bool run_logs(struct cli *cli, int *ret_status, struct err *err);
+bool run_open(struct cli *cli, int *ret_status, struct err *err);
+bool run_releases(struct cli *cli, int *ret_status, struct err *err);
+bool run_restart(struct cli *cli, int *ret_status, struct err *err);
+bool run_rollback(struct cli *cli, int *ret_status, struct err *err);
+bool run_start(struct cli *cli, int *ret_status, struct err *err);
+bool run_status(struct cli *cli, int *ret_status, struct err *err);
+bool run_stop(struct cli *cli, int *ret_status, struct err *err);
+bool run_version(struct cli *cli, int *ret_status, struct err *err);
+
+/* The daemon of --socket and the environment. */
+bool cli_daemon(const struct cli *cli, struct daemon *ret_daemon, struct err *err);
+
+/* Checks the app's name and appends "/v1/apps/NAME" and rest. */
+bool cli_app_path(struct buf *path, const char *app, const char *rest, struct err *err);
+
+/* GET of one answer, or another method (NULL: GET). */
+bool cli_ask(const struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret_answer,
+	     struct err *err);
+
+/* A release or deployment as a word: "7". */
+bool cli_number(const char *word, const char *what, int64_t *ret_number, struct err *err);
+
+/* --json: on a terminal indented and in ASCII, so that nothing in it moves the cursor; elsewhere one compact line. */
+void cli_put_json(const struct cli *cli, const json_t *value);
+
+/* What view.h needs, its buffer emptied. */
+struct view cli_view(const struct cli *cli, struct buf *out);
+
+#endif

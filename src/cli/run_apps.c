@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Commands that ask for one answer and show it, or change one thing of an app. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/name.h"
+#include "cli/run.h"
+#include "cli/screen.h"
+#include "cli/text.h"
+#include "codec/json.h"
+
+bool run_apps(struct cli *cli, int *ret_status, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf out BUF_CLEANUP;
+	struct view v = cli_view(cli, &out);
+	*ret_status = 0;
+	if (!cli_ask(cli, NULL, "/v1/apps", NULL, &answer, err)) return false;
+	if (cli->is_json)
+		cli_put_json(cli, answer);
+	else
+		view_apps(&v, answer);
+	screen_write(buf_view(&out));
+	return true;
+}
+
+bool run_status(struct cli *cli, int *ret_status, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf out BUF_CLEANUP, path BUF_CLEANUP;
+	struct view v = cli_view(cli, &out);
+	bool is_one = cli->word_count > 0;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	*ret_status = 0;
+	if (is_one && !cli_app_path(&path, cli->words[0], "", err)) return false;
+	if (!cli_ask(cli, NULL, is_one ? buf_cstr(&path) : "/v1/status", NULL, &answer, err)) return false;
+	if (cli->is_json)
+		cli_put_json(cli, answer);
+	else if (is_one)
+		view_app(&v, answer);
+	else
+		view_status(&v, answer);
+	screen_write(buf_view(&out));
+	return true;
+}
+
+bool run_releases(struct cli *cli, int *ret_status, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf out BUF_CLEANUP, path BUF_CLEANUP;
+	struct view v = cli_view(cli, &out);
+	buf_init(&path, DAEMON_PATH_SIZE);
+	*ret_status = 0;
+	if (!cli_app_path(&path, cli->words[0], "/releases", err)) return false;
+	if (!cli_ask(cli, NULL, buf_cstr(&path), NULL, &answer, err)) return false;
+	if (cli->is_json)
+		cli_put_json(cli, answer);
+	else
+		view_releases(&v, cli->words[0], answer);
+	screen_write(buf_view(&out));
+	return true;
+}
+
+bool run_deployments(struct cli *cli, int *ret_status, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf out BUF_CLEANUP, path BUF_CLEANUP;
+	struct view v = cli_view(cli, &out);
+	int64_t number = 0;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	*ret_status = 0;
+	if (!cli_app_path(&path, cli->words[0], "/deployments", err)) return false;
+	if (cli->word_count > 1) {
+		if (!cli_number(cli->words[1], "deployment", &number, err)) return false;
+		buf_printf(&path, "/%" PRId64, number);
+	}
+	if (!cli_ask(cli, NULL, buf_cstr(&path), NULL, &answer, err)) return false;
+	if (cli->is_json)
+		cli_put_json(cli, answer);
+	else if (number > 0)
+		view_deployment(&v, answer);
+	else
+		view_deployments(&v, cli->words[0], answer);
+	screen_write(buf_view(&out));
+	return true;
+}
+
+static bool is_yes(const char *answer)
+{
+	return answer[0] == '\0' || answer[0] == 'y' || answer[0] == 'Y';
+}
+
+/* Asked only where somebody is there to answer: a script that says rollback means it. */
+static bool may_go_back(const struct cli *cli)
+{
+	char question[256], answer[16];
+	if (cli_has(cli, "yes") || cli->is_json || !screen_can_ask()) return true;
+	(void)snprintf(question, sizeof question,
+		       "Visitors of %.40s get release %s%.20s at once; the database stays as it is. Go on? [Y/n] ",
+		       cli->words[0], cli->word_count > 1 ? "" : "before the live one",
+		       cli->word_count > 1 ? cli->words[1] : "");
+	return screen_ask(question, false, answer, sizeof answer) && is_yes(answer);
+}
+
+bool run_rollback(struct cli *cli, int *ret_status, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL, *body JSON_CLEANUP = json_object();
+	struct buf out BUF_CLEANUP, path BUF_CLEANUP;
+	struct view v = cli_view(cli, &out);
+	int64_t number = 0;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	*ret_status = 0;
+	if (!cli_app_path(&path, cli->words[0], "/rollback", err)) return false;
+	if (cli->word_count > 1) {
+		if (!cli_number(cli->words[1], "release", &number, err)) return false;
+		json_object_set_new(body, "release", json_integer(number));
+	}
+	if (!may_go_back(cli)) return err_set(err, ERR_CONFLICT, "nothing was changed");
+	if (!cli_ask(cli, "POST", buf_cstr(&path), body, &answer, err)) return false;
+	if (cli->is_json)
+		cli_put_json(cli, answer);
+	else
+		view_rollback(&v, cli->words[0], answer);
+	screen_write(buf_view(&out));
+	return true;
+}
+
+static bool change(struct cli *cli, const char *verb, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf out BUF_CLEANUP, path BUF_CLEANUP;
+	struct view v = cli_view(cli, &out);
+	char rest[32];
+	buf_init(&path, DAEMON_PATH_SIZE);
+	(void)snprintf(rest, sizeof rest, "/%s", verb);
+	if (!cli_app_path(&path, cli->words[0], rest, err)) return false;
+	if (!cli_ask(cli, "POST", buf_cstr(&path), NULL, &answer, err)) return false;
+	if (cli->is_json)
+		cli_put_json(cli, answer);
+	else
+		view_app(&v, answer);
+	screen_write(buf_view(&out));
+	return true;
+}
+
+bool run_start(struct cli *cli, int *ret_status, struct err *err)
+{
+	*ret_status = 0;
+	return change(cli, "start", err);
+}
+
+bool run_stop(struct cli *cli, int *ret_status, struct err *err)
+{
+	*ret_status = 0;
+	return change(cli, "stop", err);
+}
+
+bool run_restart(struct cli *cli, int *ret_status, struct err *err)
+{
+	*ret_status = 0;
+	return change(cli, "restart", err);
+}
+
+static bool is_confirmed(const struct cli *cli, struct err *err)
+{
+	const char *app = cli->words[0], *confirm = cli_value(cli, "confirm");
+	char question[512], answer[64] = "";
+	if (confirm == NULL && !screen_can_ask())
+		return err_set(
+		    err, ERR_INVALID,
+		    "destroy removes %s for good; where nobody can be asked, say it twice: freehold destroy %s "
+		    "--confirm %s",
+		    app, app, app);
+	if (confirm == NULL) {
+		(void)snprintf(question, sizeof question,
+			       "This removes %s for good: its releases, its database with all users, its files and its "
+			       "backups here.\nA last dump of "
+			       "the database is kept, and you will be told where.\nType the app's name to go on: ",
+			       app);
+		confirm = screen_ask(question, false, answer, sizeof answer) ? answer : "";
+	}
+	if (strcmp(confirm, app) == 0) return true;
+	return err_set(err, ERR_INVALID,
+		       "\"%.40s\" is not the name of the app that was to be destroyed (%s); nothing was changed",
+		       confirm, app);
+}
+
+bool run_destroy(struct cli *cli, int *ret_status, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf out BUF_CLEANUP, path BUF_CLEANUP;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	buf_init(&out, VIEW_BYTES_MAX);
+	*ret_status = 0;
+	if (!cli_app_path(&path, cli->words[0], "", err) || !is_confirmed(cli, err)) return false;
+	if (!cli_ask(cli, "DELETE", buf_cstr(&path), NULL, &answer, err)) return false;
+	if (cli->is_json) {
+		cli_put_json(cli, answer);
+		return true;
+	}
+	const char *dump = json_str(answer, "dump", NULL);
+	buf_printf(&out, "%s is gone.", cli->words[0]);
+	if (dump != NULL) {
+		buf_puts(&out, " The last dump of its database: ");
+		text_clean(&out, str_from(dump), TEXT_LINE);
+	}
+	buf_putc(&out, '\n');
+	screen_write(buf_view(&out));
+	return true;
+}
+
+/* Only what a browser should open, and only where there is a screen for one. */
+static void show_in_browser(const char *url)
+{
+	bool has_display = getenv("DISPLAY") != NULL || getenv("WAYLAND_DISPLAY") != NULL;
+	if (!has_display || (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)) return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (fork() != 0) _exit(0);
+		(void)setsid();
+		(void)!freopen("/dev/null", "w", stdout);
+		(void)!freopen("/dev/null", "w", stderr);
+		(void)execlp("xdg-open", "xdg-open", url, (char *)NULL);
+		_exit(127);
+	}
+	if (pid > 0) (void)waitpid(pid, NULL, 0);
+}
+
+bool run_open(struct cli *cli, int *ret_status, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf out BUF_CLEANUP, path BUF_CLEANUP;
+	const char *url;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	buf_init(&out, VIEW_BYTES_MAX);
+	*ret_status = 0;
+	if (!cli_app_path(&path, cli->words[0], "", err)) return false;
+	if (!cli_ask(cli, NULL, buf_cstr(&path), NULL, &answer, err)) return false;
+	if (cli->is_json) cli_put_json(cli, answer);
+	if (!json_need_str(answer, "url", &url, err)) return false;
+	if (!cli->is_json) {
+		text_clean(&out, str_from(url), TEXT_LINE);
+		buf_putc(&out, '\n');
+		screen_write(buf_view(&out));
+	}
+	show_in_browser(url);
+	return true;
+}
