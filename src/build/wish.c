@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/wish.h"
+
+#include <string.h>
+
+#include "codec/json.h"
+
+struct build_wish build_wish_read(const json_t *inspection)
+{
+	struct build_wish w = {.script = json_str(inspection, "build_script", "build"),
+			       .output = json_str(inspection, "output", "")};
+	w.is_static = strcmp(json_str(inspection, "shape", ""), "static") == 0;
+	return w;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pure parts: lockfiles, adaptations, binding, keys in text, names of assets, Node's versions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "build/adapt.h"
+#include "build/asset.h"
+#include "build/bind.h"
+#include "build/box.h"
+#include "build/literal.h"
+#include "build/manifest.h"
+#include "build/placeholder.h"
+#include "build/tools.h"
+#include "codec/base64.h"
+
+#define REF "abcdefghijklmnopqrst"
+#define OTHER "zyxwvutsrqponmlkjihg"
+
+static const char *jwt(const char *role, const char *ref, struct buf *b)
+{
+	char claims[200];
+	(void)snprintf(claims, sizeof claims,
+		       "{\"iss\":\"supabase\",\"ref\":\"%s\",\"role\":\"%s\",\"iat\":1,\"exp\":2}", ref, role);
+	buf_clear(b);
+	base64url_encode(STR("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), b);
+	buf_putc(b, '.');
+	base64url_encode(str_from(claims), b);
+	buf_puts(b, ".c2lnbmF0dXJlLW9mLXNvbWUta2luZA");
+	return buf_cstr(b);
+}
+
+struct seen {
+	int changes, left, last_line;
+};
+
+static void on_change(void *arg, int line, const char *what, bool is_left)
+{
+	struct seen *s = arg;
+	assert_true(strlen(what) > 0);
+	s->last_line = line;
+	if (is_left)
+		s->left++;
+	else
+		s->changes++;
+}
+
+static struct seen adapts(const char *text, const char *expected)
+{
+	struct seen s = {0};
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, 1 << 20);
+	adapt_text(&(struct adapt_text){str_from(text), STR(REF), on_change, &s}, &out);
+	assert_string_equal(buf_cstr(&out), expected);
+	return s;
+}
+
+static void test_addresses(void **state)
+{
+	(void)state;
+	struct seen s =
+	    adapts("a\nconst U = \"https://" REF ".supabase.co\";", "a\nconst U = \"" PLACEHOLDER_ORIGIN "\";");
+	assert_int_equal(s.changes, 1);
+	assert_int_equal(s.last_line, 2);
+	(void)adapts("fetch('https://" REF ".supabase.co/functions/v1/x')",
+		     "fetch('" PLACEHOLDER_ORIGIN "/functions/v1/x')");
+	(void)adapts("'https://" REF ".functions.supabase.co/x'", "'" PLACEHOLDER_ORIGIN "/functions/v1/x'");
+	(void)adapts("'https://" REF ".storage.supabase.co/s'", "'" PLACEHOLDER_ORIGIN "/s'");
+	(void)adapts("'wss://" REF ".supabase.co/realtime'", "'" PLACEHOLDER_SOCKET "/realtime'");
+	(void)adapts("<link rel=preconnect href=//" REF ".supabase.co>",
+		     "<link rel=preconnect href=//" PLACEHOLDER_HOST ">");
+	(void)adapts("connect-src https://*.supabase.co wss://*.supabase.co",
+		     "connect-src " PLACEHOLDER_ORIGIN " " PLACEHOLDER_SOCKET);
+	(void)adapts("`https://${env.ID}.supabase.co/x`", "`" PLACEHOLDER_ORIGIN "${String(env.ID).slice(0, 0)}/x`");
+	(void)adapts("See https://" REF ".supabase.co.", "See " PLACEHOLDER_ORIGIN ".");
+}
+
+static void test_addresses_that_stay(void **state)
+{
+	(void)state;
+	struct seen s = adapts("\"https://" OTHER ".supabase.co\"", "\"https://" OTHER ".supabase.co\"");
+	assert_int_equal(s.changes, 0);
+	assert_int_equal(s.left, 1);
+	const char *const same[] = {"https://supabase.co/" REF,
+				    "https://" REF ".supabase.com",
+				    "https://" REF ".supabase.co.evil.example",
+				    "https://short.supabase.co",
+				    "x" REF ".supabase.co",
+				    "${a}.supabase.co",
+				    "https://${a\n}.supabase.co",
+				    ""};
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++) assert_int_equal(adapts(same[i], same[i]).changes, 0);
+}
+
+static void test_keys(void **state)
+{
+	(void)state;
+	char text[2000], expected[2000];
+	struct buf b BUF_CLEANUP;
+	buf_init(&b, 4096);
+	(void)snprintf(text, sizeof text, "k=\"%s\";", jwt("anon", REF, &b));
+	(void)adapts(text, "k=\"" PLACEHOLDER_ANON_KEY "\";");
+	(void)snprintf(text, sizeof text, "k=\"%s\";", jwt("anon", OTHER, &b));
+	(void)adapts(text, text);
+	(void)snprintf(text, sizeof text, "k=\"%s\";", jwt("service_role", REF, &b));
+	(void)adapts(text, text);
+	enum literal_kind kind;
+	int line;
+	(void)snprintf(expected, sizeof expected, "\n\n%s", text);
+	assert_true(literal_find_secret(str_from(expected), &kind, &line));
+	assert_int_equal(kind, LITERAL_SERVICE_JWT);
+	assert_int_equal(line, 3);
+	(void)snprintf(text, sizeof text, "k=\"%s\";", jwt("anon", REF, &b));
+	assert_false(literal_find_secret(str_from(text), &kind, &line));
+	assert_true(literal_find_secret(STR("'sb_secret_0123456789abcdefghijklmn'"), &kind, &line));
+	assert_false(literal_find_secret(STR("startsWith('sb_secret_')"), &kind, &line));
+	(void)adapts("'sb_publishable_0123456789abcdefghij_klm'", "'" PLACEHOLDER_PUBLISHABLE_KEY "'");
+}
+
+static void test_binding(void **state)
+{
+	(void)state;
+	const struct {
+		const char *origin, *text, *expected;
+	} cases[] = {
+	    {"https://shop.example.com", "a(\"" PLACEHOLDER_ORIGIN "/x\")", "a(\"https://shop.example.com/x\")"},
+	    {"http://shop.localhost:8080", "\"" PLACEHOLDER_ORIGIN "\"", "\"http://shop.localhost:8080\""},
+	    {"http://shop.localhost:8080", "'" PLACEHOLDER_SOCKET "'", "'ws://shop.localhost:8080'"},
+	    {"https://a.b", "'" PLACEHOLDER_SOCKET "'", "'wss://a.b'"},
+	    {"http://a.b", "\"https:\\/\\/" PLACEHOLDER_HOST "\\/x\"", "\"http:\\/\\/a.b\\/x\""},
+	    {"http://a.b", "u=https%3A%2F%2F" PLACEHOLDER_HOST, "u=http%3A%2F%2Fa.b"},
+	    {"http://a.b", "//" PLACEHOLDER_HOST "/", "//a.b/"},
+	    {"http://a.b", PLACEHOLDER_HOST, "a.b"},
+	    {"http://a.b", PLACEHOLDER_ANON_KEY "," PLACEHOLDER_PUBLISHABLE_KEY "," PLACEHOLDER_PROJECT,
+	     "anon.key,pub_key,shop"},
+	    {"http://a.b", PLACEHOLDER_ORIGIN PLACEHOLDER_ORIGIN, "http://a.bhttp://a.b"},
+	    {"http://a.b", "freehold-freehold-origin-placeholder.invali",
+	     "freehold-freehold-origin-placeholder.invali"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct build_values v = {cases[i].origin, "anon.key", "pub_key", "shop"};
+		struct buf out BUF_CLEANUP;
+		buf_init(&out, 4096);
+		int count = bind_text(str_from(cases[i].text), &v, &out);
+		assert_string_equal(buf_cstr(&out), cases[i].expected);
+		assert_int_equal(count > 0, bind_is_needed(str_from(cases[i].text)));
+	}
+}
+
+static void test_private_cache(void **state)
+{
+	(void)state;
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, 4096);
+	int count = manifest_rewrite(
+	    STR("[\"react@18\", "
+		"\"https://cache-7.example-host.dev/lovable-core-prod/sandbox-npm-cache/react/-/react-18.tgz\"],\n"
+		"\"x/lovable-core-prod/sandbox-npm-cache/y\""),
+	    STR("https://registry.example/"), &out);
+	assert_int_equal(count, 1);
+	assert_string_equal(buf_cstr(&out), "[\"react@18\", \"https://registry.example/react/-/react-18.tgz\"],\n"
+					    "\"x/lovable-core-prod/sandbox-npm-cache/y\"");
+}
+
+static void test_assets(void **state)
+{
+	(void)state;
+	const char *const yes[] = {"index-B-x3_9aZ.js",     "index-DkR4s9Qa.css",  "main.1f3c9a7e.js",
+				   "index-DkR4s9Qa.js.map", "2.8d1f4c0a.chunk.js", "logo-CE3u1abc.svg",
+				   "a-_-b_c-Dx.js"};
+	const char *const no[] = {"index.html",          "hero-portrait.jpg", "photo-20240101.jpg", "main.js",
+				  "a.12345678.js",       "-DkR4s9Qa.js",      "index-DkR4s9Qa",     "index-DkR4s9Qa.",
+				  "jquery-3.7.1.min.js", ".1f3c9a7e.js",      "app-v1.2.3.js",      ""};
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+		if (!asset_is_fingerprinted(str_from(yes[i]))) fail_msg("%s", yes[i]);
+	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+		if (asset_is_fingerprinted(str_from(no[i]))) fail_msg("%s", no[i]);
+}
+
+static void test_node_versions(void **state)
+{
+	(void)state;
+	const struct {
+		const char *range;
+		int wanted;
+	} cases[] = {{"", 0},
+		     {">=18", 0},
+		     {"20.x", 0},
+		     {"^20.19.0 || >=22.12.0", 0},
+		     {"22", 22},
+		     {"v22.11.0", 22},
+		     {">=22", 22},
+		     {"18.x", 0},
+		     {">=18 <21", 0},
+		     {">=20.99", 20},
+		     {"lts/iron", 0},
+		     {"*", 0},
+		     {"22.x || 24.x", 24},
+		     {"99999", 0},
+		     {">=24.0.0 <25", 24},
+		     {"~20", 0},
+		     {"|||", 0},
+		     {NULL, 0}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (tool_wanted_node(cases[i].range, 20, 20) != cases[i].wanted)
+			fail_msg("%s: %d", cases[i].range, tool_wanted_node(cases[i].range, 20, 20));
+}
+
+static void test_environment(void **state)
+{
+	(void)state;
+	struct err err;
+	assert_true(build_env_check("VITE_API=x", &err));
+	assert_true(build_env_check("SUPABASE_SERVICE_ROLE_KEY=x", &err));
+	assert_false(build_env_check("VITE_SUPABASE_SERVICE_ROLE_KEY=x", &err));
+	assert_int_equal(err.code, ERR_REFUSED);
+	assert_false(build_env_check("NEXT_PUBLIC_KEY=sb_secret_0123456789abcdefghijklmn", &err));
+	assert_int_equal(err.code, ERR_REFUSED);
+	assert_false(build_env_check("A B=x", &err));
+	assert_false(build_env_check("=x", &err));
+	for (const char *const *p = build_env(); *p != NULL; p++) assert_true(build_env_check(*p, &err));
+}
+
+static void test_reason(void **state)
+{
+	(void)state;
+	struct str r = box_reason(STR("transforming...\nsrc/a.ts(3,1): error TS1005: ';' expected.\nmore\n"), 100);
+	assert_true(str_has_prefix(r, STR("src/a.ts(3,1): error")));
+	assert_true(str_eq(box_reason(STR("one\ntwo\n"), 3), STR("two")));
+	assert_int_equal(box_reason(STR(""), 10).len, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_addresses),     cmocka_unit_test(test_addresses_that_stay),
+	    cmocka_unit_test(test_keys),          cmocka_unit_test(test_binding),
+	    cmocka_unit_test(test_private_cache), cmocka_unit_test(test_assets),
+	    cmocka_unit_test(test_node_versions), cmocka_unit_test(test_environment),
+	    cmocka_unit_test(test_reason),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
