@@ -48,11 +48,10 @@ static bool not_running(const struct daemon *d, struct err *err)
 			       "%s belongs to another user: only root and the user who started Freehold may use it; "
 			       "try again with sudo",
 			       d->socket_path);
-	return err_set(err, ERR_UNAVAILABLE,
-		       "Freehold is not running (nobody answers at %s). Start its daemon with: freeholdd    It stays "
-		       "in that terminal; add & to go "
-		       "on typing here",
-		       d->socket_path);
+	return err_set(
+	    err, ERR_UNAVAILABLE,
+	    "Freehold is not running (nobody answers at %s); start its daemon in another terminal: freeholdd",
+	    d->socket_path);
 }
 
 /* {"error": {"code", "message"}} as the daemon says it. */

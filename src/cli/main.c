@@ -5,20 +5,17 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/report.h"
 #include "cli/run.h"
 #include "cli/screen.h"
-#include "cli/text.h"
 
-/* The error may quote a build or a file's name, so it is cleaned like all else. */
 static int show_error(const struct err *err)
 {
 	struct buf out BUF_CLEANUP;
 	struct look look = look_of(STDERR_FILENO);
 	buf_init(&out, VIEW_BYTES_MAX);
-	look_put(&out, &look, TONE_BAD, "freehold:");
-	buf_putc(&out, ' ');
-	text_clean(&out, str_from(err->msg), TEXT_BLOCK);
-	(void)fprintf(stderr, "%s\n", buf_cstr(&out));
+	report_error(&look, err->msg, &out);
+	(void)fputs(buf_cstr(&out), stderr);
 	return err_code_exit_status(err->code);
 }
 

@@ -201,7 +201,7 @@ void report_success(const struct look *look, const json_t *deployment, struct bu
 	buf_puts(&line, " is live: ");
 	put_clean(&line, json_str(report, "url", "(no address)"), TEXT_LINE);
 	look_put_str(out, look, TONE_GOOD, buf_view(&line));
-	buf_printf(out, "\nRelease %" PRId64 ", after %s", number, duration);
+	buf_printf(out, "\nRelease %" PRId64 ", live after %s", number, duration);
 	if (json_str(report, "shape", "")[0] != '\0') {
 		buf_puts(out, ". ");
 		put_clean(out, json_str(report, "shape", ""), TEXT_LINE);
@@ -269,9 +269,7 @@ void report_failure(const struct look *look, const json_t *deployment, const cha
 		buf_printf(out, "\nThe last lines of %s:\n\n%s", buf_cstr(&clean), tail);
 	}
 	buf_putc(out, '\n');
-	look_put(out, look, TONE_BAD, "freehold: ");
-	put_clean(out, json_str(error, "message", "the deployment ended without saying why"), TEXT_BLOCK);
-	buf_puts(out, "\n");
+	report_error(look, json_str(error, "message", "the deployment ended without saying why"), out);
 	put_what_is_live(out, deployment, app);
 	bool is_refused = strcmp(json_str(error, "code", ""), "refused") == 0;
 	if (is_refused) put_findings(out, look, "Found", findings);
@@ -287,6 +285,18 @@ void report_failure(const struct look *look, const json_t *deployment, const cha
 		put_next(out, look, buf_cstr(&accepts), "deploy in spite of it");
 	else
 		put_next(out, look, "freehold deploy ...", "once it is mended; the live release stays until then");
+}
+
+void report_error(const struct look *look, const char *message, struct buf *out)
+{
+	struct buf text BUF_CLEANUP, wrapped BUF_CLEANUP;
+	buf_init(&text, REPORT_BYTES_MAX);
+	buf_init(&wrapped, REPORT_BYTES_MAX);
+	buf_puts(&text, "freehold: ");
+	put_clean(&text, message, TEXT_BLOCK);
+	text_wrap(&wrapped, buf_view(&text), 0, look->columns);
+	look_put(out, look, TONE_BAD, "freehold:");
+	buf_str(out, str_sub(buf_view(&wrapped), strlen("freehold:"), wrapped.len));
 }
 
 void report_detached(const char *app, int64_t number, struct buf *out)

@@ -20,6 +20,9 @@ void report_success(const struct look *look, const json_t *deployment, struct bu
 void report_failure(const struct look *look, const json_t *deployment, const char *tail, const json_t *app,
 		    struct buf *out);
 
+/* "freehold: <message>", cleaned and broken between words. The message may quote a build or a file's name. */
+void report_error(const struct look *look, const char *message, struct buf *out);
+
 /* After Ctrl-C. */
 void report_detached(const char *app, int64_t number, struct buf *out);
 

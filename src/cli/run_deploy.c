@@ -220,30 +220,38 @@ static bool follow(struct deploying *d, struct err *err)
 		       ok ? "the daemon stopped telling" : why.msg, d->number, d->app, d->app, d->number);
 }
 
-static int say_end(struct deploying *d)
+static int say_failure(struct deploying *d)
 {
-	const json_t *end = d->progress.end;
-	const json_t *error = json_object_get(end, "error");
-	const char *state = json_str(end, "state", "");
-	bool is_live = strcmp(state, "live") == 0 || strcmp(state, "superseded") == 0;
+	const json_t *end = d->progress.end, *error = json_object_get(end, "error");
 	struct buf out BUF_CLEANUP, tail BUF_CLEANUP, path BUF_CLEANUP;
+	struct look look = look_of(STDERR_FILENO);
 	json_t *app JSON_CLEANUP = NULL;
 	struct err ignored;
 	buf_init(&out, OUT_MAX);
 	buf_init(&tail, OUT_MAX);
 	buf_init(&path, DAEMON_PATH_SIZE);
-	if (is_live)
-		report_success(&d->cli->look, end, &out);
-	else {
-		buf_printf(&path, "/v1/apps/%s", d->app);
-		(void)daemon_ask(&d->daemon, NULL, buf_cstr(&path), NULL, &app, &ignored);
-		if (has_display(d) && strcmp(d->progress.tail_step, json_str(end, "step", "")) == 0)
-			progress_tail(&d->progress, &tail);
-		report_failure(&d->cli->look, end, buf_cstr(&tail), app, &out);
-	}
-	if (!d->cli->is_json) screen_write(buf_view(&out));
-	if (is_live) return 0;
+	buf_printf(&path, "/v1/apps/%s", d->app);
+	(void)daemon_ask(&d->daemon, NULL, buf_cstr(&path), NULL, &app, &ignored);
+	if (has_display(d) && strcmp(d->progress.tail_step, json_str(end, "step", "")) == 0)
+		progress_tail(&d->progress, &tail);
+	if (d->cli->is_json)
+		report_error(&look, json_str(error, "message", "the deployment ended without saying why"), &out);
+	else
+		report_failure(&look, end, buf_cstr(&tail), app, &out);
+	(void)fputs(buf_cstr(&out), stderr);
 	return json_is_object(error) ? err_code_exit_status(err_code_from_word(json_str(error, "code", ""))) : 1;
+}
+
+static int say_end(struct deploying *d)
+{
+	const char *state = json_str(d->progress.end, "state", "");
+	struct buf out BUF_CLEANUP;
+	if (strcmp(state, "live") != 0 && strcmp(state, "superseded") != 0) return say_failure(d);
+	if (d->cli->is_json) return 0;
+	buf_init(&out, OUT_MAX);
+	report_success(&d->cli->look, d->progress.end, &out);
+	screen_write(buf_view(&out));
+	return 0;
 }
 
 static int say_stopped(const struct deploying *d)

@@ -310,7 +310,7 @@ static ssize_t read_archive(struct source *s, char *to, size_t size, struct err 
 
 static ssize_t read_folder(struct source *s, char *to, size_t size, struct err *err)
 {
-	while (s->waiting.len == 0 && !s->is_at_end)
+	while (s->waiting.len < size && s->waiting.len < WAITING_MAX / 2 && !s->is_at_end)
 		if (!(s->fd >= 0 ? continue_file(s, err) : next_entry(s, err))) return -1;
 	size_t take = s->waiting.len < size ? s->waiting.len : size;
 	if (take > 0) memcpy(to, s->waiting.ptr, take);

@@ -72,7 +72,7 @@ static enum tone tone_of_state(const char *state)
 
 void view_apps(const struct view *v, const json_t *answer)
 {
-	static const char *const columns[] = {"APP", "STATE", "RELEASE", "ADDRESS", "SINCE", "WHAT IT IS", NULL};
+	static const char *const columns[] = {"APP", "STATE", "RELEASE", "ADDRESS", "CREATED", "WHAT IT IS", NULL};
 	const json_t *apps = json_object_get(answer, "apps");
 	if (json_array_size(apps) == 0) {
 		buf_puts(v->out, "No apps yet. Deploy one: freehold deploy PATH\n");

@@ -144,7 +144,8 @@ static void test_end_and_success(void **state)
 	report_success(&plain, p.end, &b);
 	assert_string_equal(
 	    buf_cstr(&b),
-	    "\nshop is live: http://shop.localhost:8080\nRelease 7, after 31.0 s. Vite single-page app, installed with "
+	    "\nshop is live: http://shop.localhost:8080\nRelease 7, live after 31.0 s. Vite single-page app, installed "
+	    "with "
 	    "npm ci.\n"
 	    "\nChanged in Freehold's copy (your files are as they were)\n  src/client.ts:5  address of the backend\n"
 	    "\nDatabase\n  - 2 applied (migrations): 1, 2\n"

@@ -42,7 +42,7 @@ static void test_apps(void **state)
 	    "\"live\":null}]}");
 	view_apps(&v, apps);
 	assert_string_equal(buf_cstr(&out),
-			    "APP   STATE    RELEASE  ADDRESS                     SINCE       WHAT IT IS\n"
+			    "APP   STATE    RELEASE  ADDRESS                     CREATED     WHAT IT IS\n"
 			    "shop  running        7  http://shop.localhost:8080  30 min ago  static\n"
 			    "b     new         none                                          \n");
 }

@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command `freehold` as a person or a script meets it, against a daemon that pretends. test_cli.py PATH-OF-FREEHOLD"""
+import io
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import unittest
+
+import fake_daemon
+from fake_daemon import FakeDaemon, line, step
+
+FREEHOLD = os.path.abspath(sys.argv.pop(1))
+END = {"event": "end", "deployment": {"app": "shop", "number": 7, "state": "live", "step": "watch", "duration_ms": 900,
+                                      "report": fake_daemon.REPORT, "steps": []}}
+FAILED = {"event": "end", "deployment": {"app": "shop", "number": 7, "state": "failed", "step": "build", "steps": [], "report": None,
+                                         "error": {"code": "failed", "message": "the build ended with status 2"}}}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="freehold-cli-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.daemon = self.enterContext(FakeDaemon(self.folder)) if hasattr(self, "enterContext") else self.begin_daemon()
+        self.env = {"PATH": os.environ["PATH"], "HOME": self.folder, "LC_ALL": "C.UTF-8", "TERM": "xterm"}
+
+    def begin_daemon(self):
+        daemon = FakeDaemon(self.folder).__enter__()
+        self.addCleanup(daemon.__exit__)
+        return daemon
+
+    def run_cli(self, *words, stdin="", env=None):
+        return subprocess.run([FREEHOLD, words[0], "--socket", self.daemon.socket, *words[1:]], input=stdin, text=True,
+                              capture_output=True, env=self.env | (env or {}), timeout=30)
+
+    def export(self, name="shop"):
+        path = os.path.join(self.folder, name)
+        for file in ("package.json", "src/App.tsx", "node_modules/x/index.js", ".git/config"):
+            os.makedirs(os.path.dirname(os.path.join(path, file)), exist_ok=True)
+            with open(os.path.join(path, file), "w") as out:
+                out.write("x" * 1000)
+        return path
+
+    def lay_deployment(self, events, app="shop"):
+        self.daemon.answer("POST", f"/v1/apps/{app}/deployments", {"app": app, "number": 7, "state": "running"}, 201)
+        self.daemon.stream(f"/v1/apps/{app}/deployments/7/events", events)
+
+    def on_terminal(self, *words, answers=(), interrupt_at=None, env=None):
+        """Runs on a pseudo terminal; types answers; gives what was shown and the exit status."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(FREEHOLD, [FREEHOLD, words[0], "--socket", self.daemon.socket, *words[1:]], self.env | (env or {}))
+        shown, answers, deadline = b"", list(answers), time.monotonic() + 30
+        while time.monotonic() < deadline and select.select([fd], [], [], 10)[0]:
+            try:
+                chunk = os.read(fd, 65536)
+            except OSError:
+                break
+            shown += chunk
+            if answers and answers[0][0] in shown:
+                os.write(fd, answers.pop(0)[1])
+            if interrupt_at and interrupt_at in shown:
+                os.write(fd, b"\x03")
+                interrupt_at = None
+        os.close(fd)
+        return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+class Deploy(Case):
+    def test_folder_is_sent_as_tar_and_followed(self):
+        self.lay_deployment([step("build", "running"), line("build", "vite"), step("build", "done", 900), END])
+        done = self.run_cli("deploy", self.export(), "--accept", "a:b c", "--accept", "d", "--network")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        asked = self.daemon.asked[0]
+        names = tarfile.open(fileobj=io.BytesIO(asked.body)).getnames()
+        self.assertEqual(sorted(names), ["package.json", "src", "src/App.tsx"])
+        self.assertEqual(asked.headers["Content-Type"], "application/octet-stream")
+        self.assertIn("accept=a%3Ab%20c&accept=d&network=1", asked.query)
+        self.assertIn("left out: node_modules, .git", done.stdout)
+        self.assertIn("build| vite\nbuild: done in 0.9 s\n", done.stdout)
+        self.assertIn("shop is live: http://shop.localhost:8080\n", done.stdout)
+        self.assertIn("freehold rollback shop", done.stdout)
+        self.assertNotIn("\033", done.stdout)
+
+    def test_archive_is_sent_as_it_is(self):
+        path = os.path.join(self.folder, "My Shop-main (1).zip")
+        with open(path, "wb") as out:
+            out.write(b"PK\x03\x04" + bytes(3_000_000))
+        self.lay_deployment([END], "my-shop")
+        done = self.run_cli("deploy", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(self.daemon.asked[0].body), 3_000_004)
+        self.assertIn("Deploying my-shop from", done.stdout)
+
+    def test_git_address_is_sent_as_json(self):
+        self.lay_deployment([END])
+        done = self.run_cli("deploy", "git@github.com:me/shop.git")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(self.daemon.asked[0].body), {"git": "ssh://git@github.com/me/shop.git"})
+        self.assertEqual(self.daemon.asked[0].headers["Content-Type"], "application/json")
+
+    def test_token_in_an_address_is_not_kept(self):
+        self.lay_deployment([END])
+        done = self.run_cli("deploy", "https://me:s3cret@github.com/me/shop.git")
+        self.assertNotIn("s3cret", done.stdout + self.daemon.asked[0].query)
+
+    def test_failure_gives_the_class_of_the_error_and_says_what_is_live(self):
+        self.lay_deployment([step("build", "running"), line("build", "error TS1"), step("build", "failed", 5), FAILED])
+        self.daemon.answer("GET", "/v1/apps/shop", {"name": "shop", "live": 6})
+        done = self.run_cli("deploy", self.export())
+        self.assertEqual(done.returncode, 10)
+        self.assertIn("freehold: the build ended with status 2\nRelease 6 is still live and untouched.", done.stderr)
+
+    def test_json_prints_the_events(self):
+        self.lay_deployment([step("build", "done", 1), END])
+        done = self.run_cli("deploy", self.export(), "--json")
+        events = [json.loads(text) for text in done.stdout.splitlines()]
+        self.assertEqual([e["event"] for e in events], ["step", "end"])
+
+    def test_detach(self):
+        self.lay_deployment([END])
+        done = self.run_cli("deploy", self.export(), "--detach")
+        self.assertIn("freehold logs shop --build 7 -f", done.stdout)
+        self.assertEqual(len(self.daemon.asked), 1)
+
+    def test_refusal_before_the_body_was_read(self):
+        self.daemon.refuse_early("POST", "/v1/apps/shop/deployments", 409, "conflict", "shop is being deployed (deployment 6)")
+        with open(os.path.join(self.export(), "big"), "wb") as out:
+            out.write(os.urandom(8_000_000))
+        done = self.run_cli("deploy", os.path.join(self.folder, "shop"))
+        self.assertEqual((done.returncode, done.stderr), (4, "freehold: shop is being deployed (deployment 6)\n"))
+
+    def test_stream_that_breaks(self):
+        self.lay_deployment([step("build", "running")])
+        self.daemon.answer("GET", "/v1/apps/shop/deployments/7", {"app": "shop", "number": 7, "state": "running"})
+        done = self.run_cli("deploy", self.export())
+        self.assertEqual(done.returncode, 8)
+        self.assertIn("freehold deployments shop 7", done.stderr)
+        self.daemon.answer("GET", "/v1/apps/shop/deployments/7", END["deployment"])
+        self.assertEqual(self.run_cli("deploy", self.export()).returncode, 0)
+
+    def test_what_is_no_source(self):
+        for words, status, text in ((["/nowhere"], 3, "no such file"), (["http://x/y"], 2, "https://"), ([FREEHOLD], 2, "neither a folder")):
+            done = self.run_cli("deploy", *words)
+            self.assertEqual(done.returncode, status)
+            self.assertIn(text, done.stderr)
+        self.assertIn("1 to 32 characters", self.run_cli("deploy", self.export(), "--app", "../x").stderr)
+
+
+class Terminal(Case):
+    def test_display(self):
+        self.lay_deployment([step("build", "running"), line("build", "\033]0;owned\007\033[2Jtransforming"), 0.5, step("build", "done", 500), END])
+        shown, status = self.on_terminal("deploy", self.export())
+        self.assertEqual(status, 0)
+        self.assertIn("transforming", shown)
+        self.assertNotIn("owned", shown)
+        self.assertNotIn("\033[2J", shown)
+        self.assertRegex(shown, "[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]")
+        self.assertIn("\033[32m✓\033[0m build", shown)
+        self.assertTrue(set(re.findall(r"\033\[[0-9;?]*[A-Za-z]", shown)) <= {"\033[K"} | {f"\033[{n}m" for n in (0, 1, 2, 31, 32, 33)})
+
+    def test_no_color(self):
+        self.lay_deployment([step("build", "done", 500), END])
+        shown, _ = self.on_terminal("deploy", self.export(), env={"NO_COLOR": "1"})
+        self.assertEqual(set(re.findall(r"\033\[[0-9;?]*[A-Za-z]", shown)), {"\033[K"})
+
+    def test_ctrl_c_detaches(self):
+        self.lay_deployment([step("build", "running"), 20, END])
+        shown, status = self.on_terminal("deploy", self.export(), interrupt_at=b" build ")
+        self.assertEqual(status, 130)
+        self.assertIn("The deployment goes on without this terminal", shown)
+        self.assertIn("freehold logs shop --build 7 -f", shown)
+
+    def test_tail_of_a_failed_step(self):
+        self.lay_deployment([step("build", "running"), line("build", "error TS2304"), step("build", "failed", 5), FAILED])
+        self.daemon.answer("GET", "/v1/apps/shop", {"name": "shop", "live": None})
+        shown, status = self.on_terminal("deploy", self.export())
+        self.assertEqual(status, 10)
+        self.assertRegex(shown, r"The last lines of build:\s+error TS2304")
+        self.assertIn("Nothing was live before", shown)
+
+    def test_destroy_asks_for_the_name(self):
+        self.daemon.answer("DELETE", "/v1/apps/shop", {"dump": "/b/shop.dump"})
+        shown, status = self.on_terminal("destroy", "shop", answers=[(b"to go on:", b"yes\n")])
+        self.assertEqual((status, self.daemon.asked), (2, []))
+        self.assertIn("nothing was changed", shown)
+        shown, status = self.on_terminal("destroy", "shop", answers=[(b"to go on:", b"shop\n")])
+        self.assertEqual(status, 0)
+        self.assertIn("/b/shop.dump", shown)
+
+    def test_rollback_asks(self):
+        self.daemon.answer("POST", "/v1/apps/shop/rollback", {"from": 7, "to": 6, "first_served_ms": 8.0, "notes": []})
+        _, status = self.on_terminal("rollback", "shop", answers=[(b"[Y/n]", b"n\n")])
+        self.assertEqual((status, self.daemon.asked), (4, []))
+        shown, status = self.on_terminal("rollback", "shop", answers=[(b"[Y/n]", b"\n")])
+        self.assertIn("back at release 6", shown)
+        _, status = self.on_terminal("rollback", "shop", "6", "--yes")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"release": 6})
+
+    def test_value_typed_unseen(self):
+        self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": []})
+        shown, status = self.on_terminal("env", "shop", "set", "KEY=-", answers=[(b"while you type", b"s3cret\n")])
+        self.assertEqual(status, 0)
+        self.assertNotIn("s3cret", shown)
+        self.assertEqual(json.loads(self.daemon.asked[0].body), {"set": {"KEY": "s3cret"}, "unset": []})
+
+
+class Others(Case):
+    def test_not_running(self):
+        for words in (["apps"], ["status"], ["deploy", self.export()]):
+            done = subprocess.run([FREEHOLD, *words], text=True, capture_output=True, env=self.env, timeout=30)
+            self.assertEqual(done.returncode, 8)
+            self.assertIn("freehold: Freehold is not running", done.stderr)
+            self.assertIn("freeholdd", done.stderr)
+        done = subprocess.run([FREEHOLD, "version", "--json"], text=True, capture_output=True, env=self.env, timeout=30)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["daemon"]), (0, None))
+
+    def test_where_the_daemon_is(self):
+        os.makedirs(os.path.join(self.folder, "h/run"))
+        os.symlink(self.daemon.socket, os.path.join(self.folder, "h/run/control.sock"))
+        self.daemon.answer("GET", "/v1/apps", {"apps": []})
+        done = subprocess.run([FREEHOLD, "apps"], text=True, capture_output=True, timeout=30,
+                              env=self.env | {"FREEHOLD_HOME": os.path.join(self.folder, "h")})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        os.makedirs(os.path.join(self.folder, ".freehold"))
+        os.symlink(os.path.join(self.folder, "h/run"), os.path.join(self.folder, ".freehold/run"))
+        if not os.path.exists("/run/freehold/control.sock"):
+            self.assertEqual(subprocess.run([FREEHOLD, "apps"], capture_output=True, env=self.env, timeout=30).returncode, 0)
+
+    def test_errors_are_the_daemons_and_give_the_status(self):
+        codes = {"invalid": (400, 2), "not-found": (404, 3), "conflict": (409, 4), "refused": (422, 5), "denied": (403, 6), "limit": (413, 7),
+                 "unavailable": (503, 8), "timeout": (504, 9), "failed": (500, 10), "io": (500, 11), "internal": (500, 12)}
+        for code, (http_status, status) in codes.items():
+            self.daemon.refuse("POST", "/v1/apps/shop/stop", http_status, code, f"because {code}\033[31m")
+            done = self.run_cli("stop", "shop")
+            self.assertEqual((done.returncode, done.stderr), (status, f"freehold: because {code}\n"))
+
+    def test_answers_that_are_not_json(self):
+        self.daemon.answer("GET", "/v1/apps", b"<html>")
+        self.assertIn("is not JSON", self.run_cli("apps").stderr)
+        self.daemon.answer("GET", "/v1/apps", b"<html>", 502)
+        self.assertIn("status 502", self.run_cli("apps").stderr)
+
+    def test_json_is_the_daemons(self):
+        app = {"name": "shop", "live": 7, "new member": [1, None]}
+        self.daemon.answer("GET", "/v1/apps", {"apps": [app]})
+        self.assertEqual(json.loads(self.run_cli("apps", "--json").stdout), {"apps": [app]})
+
+    def test_env(self):
+        self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": [{"name": "A"}]})
+        done = self.run_cli("env", "shop", "set", "A=1=2", "B=-", stdin="s3cret\n")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {"A": "1=2", "B": "s3cret"}, "unset": []})
+        self.assertNotIn("s3cret", done.stdout + done.stderr)
+        self.run_cli("env", "shop", "unset", "A", "B")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {}, "unset": ["A", "B"]})
+        self.daemon.answer("GET", "/v1/apps/shop/env", {"env": [{"name": "A", "set_at": "2026-11-22T21:03:20.123Z"}]})
+        self.assertIn("hidden", self.run_cli("env", "shop", "list").stdout)
+        self.assertEqual(self.daemon.asked[-1].query, "")
+        self.run_cli("env", "shop", "list", "--show")
+        self.assertEqual(self.daemon.asked[-1].query, "values=1")
+        for words, text in ((["sett", "A=1"], "did you mean set?"), (["set", "A"], "NAME=-"), (["set", "1A=x"], "cannot be"), (["set"], "needs names")):
+            done = self.run_cli("env", "shop", *words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(text, done.stderr)
+
+    def test_logs(self):
+        self.daemon.stream("/v1/apps/shop/logs", [{"source": "edge", "text": "GET / 200"}, {"source": "backend", "text": "a\033[2Jb"}, b"junk"])
+        self.assertEqual(self.run_cli("logs", "shop").stdout, "edge     | GET / 200\nbackend  | ab\n")
+        self.assertEqual(self.daemon.asked[-1].query, "lines=200")
+        done = self.run_cli("logs", "shop", "-f", "-n", "5", "--source", "back&end")
+        self.assertEqual(self.daemon.asked[-1].query, "lines=5&source=back%26end&follow=1")
+        self.assertEqual(done.stdout, "GET / 200\nab\n")
+        self.lay_deployment([line("build", "vite"), END])
+        self.assertEqual(self.run_cli("logs", "shop", "--build", "7").stdout, "build| vite\n")
+        self.assertEqual(self.run_cli("logs", "shop", "-n", "x").returncode, 2)
+        self.assertEqual(self.run_cli("logs", "shop", "--build", "0").returncode, 2)
+
+    def test_destroy_elsewhere_wants_the_name_twice(self):
+        self.daemon.answer("DELETE", "/v1/apps/shop", {"dump": "/b/shop.dump"})
+        for words in ([], ["--confirm", "shpo"]):
+            self.assertEqual(self.run_cli("destroy", "shop", *words).returncode, 2)
+        self.assertEqual(self.daemon.asked, [])
+        self.assertEqual(self.run_cli("destroy", "shop", "--confirm", "shop").returncode, 0)
+        self.assertEqual((self.daemon.asked[0].method, self.daemon.asked[0].path), ("DELETE", "/v1/apps/shop"))
+
+    def test_doctor_and_views(self):
+        fake_daemon.demo(self.daemon)
+        self.daemon.answer("GET", "/v1/doctor", {"checks": [{"name": "disk", "state": "weak", "what": "one"}]})
+        self.assertEqual(self.run_cli("doctor").returncode, 0)
+        self.daemon.answer("GET", "/v1/doctor", {"checks": [{"name": "disk", "state": "bad", "what": "none"}]})
+        self.assertEqual(self.run_cli("doctor").returncode, 1)
+        self.assertIn("2 restarts", self.run_cli("status").stdout)
+        self.assertIn("2 restarts", self.run_cli("status", "shop").stdout)
+        self.assertIn("live now", self.run_cli("releases", "shop").stdout)
+        self.assertEqual(self.run_cli("open", "shop").stdout, "http://shop.localhost:8080\n")
+
+    def test_every_command_has_help_with_examples(self):
+        overview = subprocess.run([FREEHOLD], text=True, capture_output=True, env=self.env, timeout=30)
+        self.assertEqual(overview.returncode, 0)
+        names = re.findall(r"^  ([a-z]+)[ \n]", overview.stdout.split("Put an app live")[1], re.M)
+        self.assertGreaterEqual(len(names), 18)
+        for name in names:
+            done = self.run_cli(name, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertIn(f"Examples\n  {'source <(' if name == 'completion' else ''}freehold {name}", done.stdout)
+
+    def test_typing_errors(self):
+        for words, text in ((["aps"], "did you mean freehold apps?"), (["apps", "--jsn"], "did you mean --json?"), (["apps", "shop"], "\"shop\""),
+                            (["zzz"], "freehold help"), (["logs", "shop", "--lines"], "needs a value"), (["apps", "--json=1"], "takes no value"),
+                            (["rollback", "shop", "x"], "not the number"), (["stop", "Shop"], "1 to 32"), (["-x"], "a command comes first")):
+            done = subprocess.run([FREEHOLD, *words], text=True, capture_output=True, env=self.env, timeout=30)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(text, done.stderr)
+
+
+class Completion(Case):
+    def complete(self, *words):
+        env = self.env | {"FREEHOLD_HOME": os.path.join(self.folder, "h")}
+        return subprocess.run([FREEHOLD, "__complete", *words], text=True, capture_output=True, env=env, timeout=30).stdout.split()
+
+    def setUp(self):
+        super().setUp()
+        os.makedirs(os.path.join(self.folder, "h/run"))
+        os.symlink(self.daemon.socket, os.path.join(self.folder, "h/run/control.sock"))
+        fake_daemon.demo(self.daemon)
+
+    def test_candidates(self):
+        self.assertEqual(self.complete("de"), ["deploy", "deployments", "destroy"])
+        self.assertEqual(self.complete("rollback", "s"), ["shop"])
+        self.assertEqual(self.complete("rollback", "shop", ""), ["7", "6"])
+        self.assertEqual(self.complete("logs", "--so"), ["--source", "--socket"])
+        self.assertEqual(self.complete("logs", "--source", "b"), ["backend"])
+        self.assertEqual(self.complete("env", "shop", "un"), ["unset"])
+        self.assertEqual(self.complete("deploy", ""), [":files"])
+        self.assertEqual(self.complete("deploy", "--app", ""), ["shop", "bad"])
+        self.assertEqual(self.complete("completion", ""), ["bash", "zsh"])
+        self.assertEqual(self.complete("apps", ""), [])
+        self.assertEqual(self.complete("nonsense", ""), [])
+
+    def in_shell(self, argv):
+        env = self.env | {"FREEHOLD_HOME": os.path.join(self.folder, "h"), "PATH": os.path.dirname(FREEHOLD) + ":" + self.env["PATH"]}
+        return subprocess.run(argv, text=True, capture_output=True, env=env, timeout=30, cwd=self.folder)
+
+    def test_bash(self):
+        script = ('source <(freehold completion bash); COMP_WORDS=(freehold rollback s); COMP_CWORD=2; _freehold; echo "${COMPREPLY[@]}"; '
+                  'touch "a b.zip"; COMP_WORDS=(freehold deploy a); _freehold; echo "${COMPREPLY[@]}"')
+        done = self.in_shell(["bash", "-c", script])
+        self.assertEqual((done.stdout, done.stderr), ("shop\na b.zip\n", ""))
+
+    @unittest.skipUnless(shutil.which("zsh"), "zsh is not here")
+    def test_zsh(self):
+        script = ('compdef() { :; }; compadd() { shift; print -r -- "$@"; }; eval "$(freehold completion zsh)"; '
+                  'words=(freehold rollback s); CURRENT=3; _freehold')
+        done = self.in_shell(["zsh", "-fc", script])
+        self.assertEqual((done.stdout, done.stderr), ("shop\n", ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
