@@ -87,13 +87,13 @@ bool screen_ask(const char *question, bool is_hidden, char *ret_line, size_t siz
 {
 	struct termios before, quiet;
 	bool is_quiet = is_hidden && tcgetattr(STDIN_FILENO, &before) == 0;
-	(void)fputs(question, stderr);
-	(void)fflush(stderr);
 	if (is_quiet) {
 		quiet = before;
 		quiet.c_lflag &= ~(tcflag_t)ECHO;
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	}
+	(void)fputs(question, stderr);
+	(void)fflush(stderr);
 	bool ok = (!is_quiet || is_line_there()) && fgets(ret_line, (int)size, stdin) != NULL;
 	if (is_quiet) {
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
