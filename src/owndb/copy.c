@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "owndb/copy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "owndb/tool.h"
+
+#define COPY_DEADLINE_MS (3600 * 1000)
+
+bool copy_full(const struct owndb *live, struct clone *c, struct err *err)
+{
+	const char *const argv[] = {"pg_basebackup",
+				    "-h",
+				    live->socket_dir,
+				    "-p",
+				    "5432",
+				    "-U",
+				    OWNDB_SUPERUSER,
+				    "-D",
+				    c->data_dir,
+				    "--wal-method=stream",
+				    "--checkpoint=fast",
+				    "--no-sync",
+				    "--no-manifest",
+				    "--no-password",
+				    NULL};
+	return (tool_run(live, argv, COPY_DEADLINE_MS, err) || err_wrap(err, "copy the live database")) &&
+	       clone_start(c, err);
+}
+
+/* One of PostgreSQL's programs writes a script about the live cluster, psql runs it in the clone. */
+static bool carry(const struct owndb *live, struct clone *c, const char *const *dump, const char *file,
+		  const char *role, bool stop_on_error, struct err *err)
+{
+	const char *const load[] = {"psql",
+				    "-X",
+				    "-q",
+				    "-h",
+				    c->socket_dir,
+				    "-p",
+				    "5432",
+				    "-U",
+				    role,
+				    "-d",
+				    OWNDB_DATABASE,
+				    "-v",
+				    stop_on_error ? "ON_ERROR_STOP=1" : "ON_ERROR_STOP=0",
+				    "-f",
+				    file,
+				    NULL};
+	return tool_run(live, dump, COPY_DEADLINE_MS, err) && tool_run(&c->db, load, COPY_DEADLINE_MS, err);
+}
+
+/* Settings of the database are in no dump that leaves the database itself out. Each is set in a session and kept from
+ * there, so that no value becomes SQL. */
+static bool carry_settings(const struct owndb *live, const struct owndb *clone, struct err *err)
+{
+	static const char sql[] =
+	    "select split_part(c, '=', 1), substr(c, strpos(c, '=') + 1),"
+	    " format('alter database postgres set %I from current', split_part(c, '=', 1))"
+	    " from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase, unnest(s.setconfig) c"
+	    " where s.setrole = 0 and d.datname = 'postgres'";
+	struct pg_conn *from = NULL, *to = NULL;
+	PGresult *rows PG_RESULT_CLEANUP = NULL;
+	bool ok = owndb_connect(live, OWNDB_SUPERUSER, &from, err) && owndb_connect(clone, OWNDB_SUPERUSER, &to, err) &&
+		  pg_conn_exec(from, sql, 0, NULL, &rows, NULL, err) &&
+		  pg_conn_exec(to, "alter database postgres owner to postgres", 0, NULL, NULL, NULL, err);
+	for (int i = 0; ok && i < PQntuples(rows); i++) {
+		const char *const pair[] = {PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1)};
+		ok = pg_conn_exec(to, "select pg_catalog.set_config($1, $2, false)", 2, pair, NULL, NULL, err) &&
+		     pg_conn_exec(to, PQgetvalue(rows, i, 2), 0, NULL, NULL, NULL, err);
+	}
+	pg_conn_close(from);
+	pg_conn_close(to);
+	return ok;
+}
+
+static bool carry_schema(const struct owndb *live, struct clone *c, struct err *err)
+{
+	char roles[FILE_PATH_SIZE], schema[FILE_PATH_SIZE], rows[FILE_PATH_SIZE];
+	if (!file_path(roles, err, "%s/roles.sql", c->dir) || !file_path(schema, err, "%s/schema.sql", c->dir) ||
+	    !file_path(rows, err, "%s/rows.sql", c->dir))
+		return false;
+	const char *const dump_roles[] = {
+	    "pg_dumpall",    "-h",           live->socket_dir,      "-p", "5432", "-U", OWNDB_SUPERUSER,
+	    "--no-password", "--roles-only", "--no-role-passwords", "-f", roles,  NULL};
+	const char *const dump_schema[] = {
+	    "pg_dump",       "-h", live->socket_dir, "-p",           "5432", "-U", OWNDB_SUPERUSER, "--no-password",
+	    "--schema-only", "-f", schema,           OWNDB_DATABASE, NULL};
+	const char *const dump_rows[] = {"pg_dump",
+					 "-h",
+					 live->socket_dir,
+					 "-p",
+					 "5432",
+					 "-U",
+					 OWNDB_SUPERUSER,
+					 "--no-password",
+					 "--data-only",
+					 "-t",
+					 "storage.buckets",
+					 "-t",
+					 "cron.job",
+					 "-t",
+					 "supabase_migrations.schema_migrations",
+					 "-f",
+					 rows,
+					 OWNDB_DATABASE,
+					 NULL};
+	/* The superuser is there already, which is the one error among the roles. Rows go in as the app's owner: their
+	 * tables may have triggers and constraints of the app's. */
+	return carry(live, c, dump_roles, roles, OWNDB_SUPERUSER, false, err) &&
+	       carry(live, c, dump_schema, schema, OWNDB_SUPERUSER, true, err) &&
+	       carry(live, c, dump_rows, rows, OWNDB_MIGRATOR, true, err) && carry_settings(live, &c->db, err);
+}
+
+bool copy_schema(const struct owndb *live, struct clone *c, const char *cache_dir, struct err *err)
+{
+	return owndb_create(&c->db, cache_dir, err) && clone_start(c, err) &&
+	       (carry_schema(live, c, err) || err_wrap(err, "copy the live database's schema"));
+}

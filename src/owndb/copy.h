@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Filling a clone that was opened: with everything, or with everything but the rows. */
+#ifndef FREEHOLD_OWNDB_COPY_H
+#define FREEHOLD_OWNDB_COPY_H
+
+#include "owndb/clone.h"
+
+/* A base backup of the running live cluster, then started. */
+bool copy_full(const struct owndb *live, struct clone *c, struct err *err);
+
+/* A new cluster, started, with the live one's roles, schema and settings and the rows of a few small tables that
+ * migrations refer to (buckets, jobs, applied migrations). */
+bool copy_schema(const struct owndb *live, struct clone *c, const char *cache_dir, struct err *err);
+
+#endif
