@@ -20,7 +20,7 @@
 CREATE TABLE IF NOT EXISTS invoices (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   owner_id uuid NOT NULL DEFAULT auth.uid() REFERENCES auth.users(id) ON DELETE CASCADE,
-  client_id uuid NOT NULL REFERENCES clients(id) ON DELETE RESTRICT,
+  client_id uuid NOT NULL REFERENCES clients(id),
   number text NOT NULL,
   issued_on date NOT NULL DEFAULT CURRENT_DATE,
   due_on date NOT NULL DEFAULT CURRENT_DATE + 14,
