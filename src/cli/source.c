@@ -31,6 +31,7 @@ struct source {
 	bool has_modules;
 	bool has_git;
 	bool is_at_end;
+	bool is_closing; /* libarchive wants to write an end that nobody will read; archive_write_fail would leak */
 	bool is_broken;
 	struct err why;
 };
@@ -139,7 +140,7 @@ static ssize_t on_tar_bytes(struct archive *tar, void *arg, const void *bytes, s
 {
 	struct source *s = arg;
 	buf_append(&s->waiting, bytes, len);
-	if (buf_is_ok(&s->waiting)) return (ssize_t)len;
+	if (buf_is_ok(&s->waiting) && !s->is_closing) return (ssize_t)len;
 	archive_set_error(tar, ENOBUFS, "more than was declared");
 	return -1;
 }
@@ -150,7 +151,8 @@ static bool open_folder(struct source *s, const char *path, struct err *err)
 	if (paths[0] == NULL) abort();
 	s->walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
 	free(paths[0]);
-	if (s->walk == NULL) return err_set_errno(err, "%s", path);
+	/* The first step is to the folder itself. Taken here, because an fts_close before any step leaks. */
+	if (s->walk == NULL || fts_read(s->walk) == NULL) return err_set_errno(err, "%s", path);
 	s->prefix = strcmp(path, "/") == 0 ? 1 : strlen(path) + 1;
 	s->tar = archive_write_new();
 	s->entry = archive_entry_new();
@@ -194,10 +196,8 @@ void source_close(struct source *s)
 	if (s->fd >= 0) close(s->fd);
 	if (s->walk != NULL) (void)fts_close(s->walk);
 	if (s->entry != NULL) archive_entry_free(s->entry);
-	if (s->tar != NULL) {
-		(void)archive_write_fail(s->tar); /* an end that nobody will read is not written */
-		(void)archive_write_free(s->tar);
-	}
+	s->is_closing = true;
+	if (s->tar != NULL) (void)archive_write_free(s->tar);
 	buf_done(&s->waiting);
 	free(s);
 }
@@ -282,7 +282,6 @@ static bool next_entry(struct source *s, struct err *err)
 	FTSENT *at = fts_read(s->walk);
 	if (at == NULL && errno != 0) return err_set_errno(err, "the folder");
 	if (at == NULL) return end_of_folder(s, err);
-	if (at->fts_level == 0 && at->fts_info == FTS_D) return true;
 	if (at->fts_info == FTS_DNR || at->fts_info == FTS_ERR || at->fts_info == FTS_NS) {
 		errno = at->fts_errno;
 		return err_set_errno(

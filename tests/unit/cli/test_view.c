@@ -132,8 +132,8 @@ static void test_answers_of_another_shape_are_survived(void **state)
 	(void)state;
 	static const char *const answers[] = {
 	    "{}", "[]", "null",
-	    "{\"apps\":{},\"edge\":[],\"warnings\":[1],\"releases\":[null],\"deployments\":[3],"
-	    "\"checks\":[\"x\"],\"env\":[[]],\"steps\":[0],\"error\":5,\"notes\":[{}]}"};
+	    ("{\"apps\":{},\"edge\":[],\"warnings\":[1],\"releases\":[null],\"deployments\":[3],"
+	     "\"checks\":[\"x\"],\"env\":[[]],\"steps\":[0],\"error\":5,\"notes\":[{}]}")};
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
 		struct view v = view_of();
 		json_t *answer JSON_CLEANUP = parse(answers[i]);
