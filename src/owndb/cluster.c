@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Finding PostgreSQL and making a cluster. */
-#include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,17 +88,29 @@ static bool run_initdb(const struct owndb *db, const char *dir, struct err *err)
 	return tool_make_dir(db, dir, err) && tool_run(db, argv, 0, err);
 }
 
-/* Keeps a copy for the clusters to come. Two at once: the second throws its own away. */
-static bool keep_template(const char *dir, const char *template, struct err *err)
+static bool copy_template(const char *dir, const char *template, struct err *err)
 {
 	char beside[FILE_PATH_SIZE];
 	struct err ignored;
-	if (!file_path(beside, err, "%s.new%d", template, (int)getpid()) || !file_remove_tree(beside, err))
+	if (file_is_dir(template)) return true; /* another deployment was first */
+	if (!file_path(beside, err, "%s.new", template) || !file_remove_tree(beside, err)) return false;
+	bool ok = file_copy_tree(dir, beside, err) && tool_sync(beside, err) &&
+		  (rename(beside, template) == 0 || err_set_errno(err, "keep %s", template));
+	if (!ok) (void)file_remove_tree(beside, &ignored);
+	return ok;
+}
+
+/* Keeps a copy for the clusters to come, one at a time. */
+static bool keep_template(const char *cache_dir, const char *dir, const char *template, struct err *err)
+{
+	int lock = open(cache_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
+		(void)err_set_errno(err, "lock %s", cache_dir);
+		if (lock >= 0) (void)close(lock);
 		return false;
-	bool ok = file_copy_tree(dir, beside, err) && tool_sync(beside, err);
-	if (ok && rename(beside, template) != 0)
-		ok = errno == EEXIST || errno == ENOTEMPTY || err_set_errno(err, "keep %s", template);
-	(void)file_remove_tree(beside, &ignored);
+	}
+	bool ok = copy_template(dir, template, err);
+	(void)close(lock);
 	return ok;
 }
 
@@ -126,7 +139,7 @@ static bool fill(const struct owndb *db, const char *cache_dir, const char *dir,
 	char template[FILE_PATH_SIZE];
 	if (!template_path(db, cache_dir, template, err)) return false;
 	if (file_is_dir(template)) return fill_from_template(db, template, dir, err);
-	return run_initdb(db, dir, err) && keep_template(dir, template, err);
+	return run_initdb(db, dir, err) && keep_template(cache_dir, dir, template, err);
 }
 
 bool owndb_create(const struct owndb *db, const char *cache_dir, struct err *err)

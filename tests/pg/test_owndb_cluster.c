@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,6 +102,39 @@ static void test_left_overs(void **state)
 	(void)snprintf(data_dir, sizeof data_dir, "%s/fourth", box.dir);
 	assert_false(owndb_create(&db, box.cache_dir, &err));
 	assert_false(file_exists(data_dir));
+}
+
+/* Killed at any moment of its making, a cluster is there whole or not at all, and the next try works. */
+static void test_killed_while_made(void **state)
+{
+	(void)state;
+	struct err err;
+	char data_dir[128], cache_dir[128], marker[160];
+	(void)snprintf(data_dir, sizeof data_dir, "%s/fifth", box.dir);
+	(void)snprintf(cache_dir, sizeof cache_dir, "%s/cache2", box.dir);
+	(void)snprintf(marker, sizeof marker, "%s/freehold_vault.key", data_dir);
+	assert_int_equal(mkdir(cache_dir, 0700), 0);
+	struct owndb db = box.db;
+	db.data_dir = data_dir;
+	for (int wait_ms = 5; wait_ms < 2000 && !file_exists(data_dir); wait_ms += wait_ms / 2 + 20) {
+		pid_t pid = fork();
+		if (pid == 0) _exit(owndb_create(&db, cache_dir, &err) ? 0 : 1);
+		(void)poll(NULL, 0, wait_ms);
+		(void)kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+	if (!file_exists(data_dir) && !owndb_create(&db, cache_dir, &err)) fail_msg("%s", err.msg);
+	assert_true(file_exists(marker));
+	assert_true(file_remove_tree(data_dir, &err));
+	if (!owndb_create(&db, cache_dir, &err)) fail_msg("%s", err.msg);
+	struct ownbox other = box;
+	char socket_dir[128];
+	(void)snprintf(socket_dir, sizeof socket_dir, "%s/run5", box.dir);
+	other.db.data_dir = data_dir;
+	other.db.socket_dir = socket_dir;
+	ownbox_start(&other);
+	assert_true(owndb_prelude(&other.db, NULL, &err));
+	ownbox_stop(&other);
 }
 
 /* Who may be whom: tried as each system user, in a child that becomes it. */
@@ -214,10 +249,11 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_settings),      cmocka_unit_test(test_copies_have_identities),
-	    cmocka_unit_test(test_left_overs),    cmocka_unit_test(test_access),
-	    cmocka_unit_test(test_prelude_again), cmocka_unit_test(test_setting),
-	    cmocka_unit_test(test_limits),        cmocka_unit_test(test_does_not_start),
+	    cmocka_unit_test(test_settings),       cmocka_unit_test(test_copies_have_identities),
+	    cmocka_unit_test(test_left_overs),     cmocka_unit_test(test_killed_while_made),
+	    cmocka_unit_test(test_access),         cmocka_unit_test(test_prelude_again),
+	    cmocka_unit_test(test_setting),        cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_does_not_start),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
