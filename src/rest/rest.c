@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request's way through the stages, and the catalogue's renewal.
+ *
+ *     waiting (no catalogue yet) ─▶ asked, planned, written ─▶ running in PostgreSQL ─▶ answered
+ *                                           └─ a problem ────────────────────────────▶ answered */
+#include "rest/rest.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "codec/json.h"
+#include "pg/listen.h"
+#include "rest/reply.h"
+
+#define WAITING_MAX 1024
+
+struct rest {
+	struct pg_pool *pool;
+	const struct rest_settings *settings;
+	struct pg_listener *listener;
+	struct catalogue *catalogue; /* NULL until the first is loaded */
+	bool is_loading, is_stale; /* stale: asked to reload while loading */
+	struct rest_call *waiting; /* for the first catalogue */
+	int waiting_count;
+};
+
+struct rest_call {
+	struct rest_call *next;
+	struct rest *rest;
+	struct rest_request request;
+	rest_reply_fn done;
+	void *arg;
+	struct catalogue *catalogue;
+	struct ask ask;
+	struct plan plan;
+	struct sql_batch batch;
+	struct pg_call query;
+	struct reply reply;
+	bool is_sent;
+};
+
+static void answer(struct rest_call *c)
+{
+	catalogue_put(c->catalogue);
+	c->catalogue = NULL;
+	c->done(c->arg, &c->reply.http);
+}
+
+static void answer_problem(struct rest_call *c, const struct problem *problem)
+{
+	reply_problem(c->request.arena, problem, &c->reply);
+	answer(c);
+}
+
+static void clear_result(void *result)
+{
+	PQclear(result);
+}
+
+/* [{"Plan": {"Plan Rows": 42, …}}] */
+static int64_t estimate_of(const PGresult *explained)
+{
+	JSON_CLEANUP json_t *plans = NULL;
+	struct err err;
+	if (PQntuples(explained) == 0) return -1;
+	if (!json_parse(str_from(PQgetvalue(explained, 0, 0)), &plans, &err)) return -1;
+	return json_int(json_object_get(json_array_get(plans, 0), "Plan"), "Plan Rows", -1);
+}
+
+static bool problem_of(struct rest_call *c, struct problem *problem)
+{
+	const struct pg_call *query = &c->query;
+	struct arena *a = c->request.arena;
+	if (query->failed < 0) return problem_from_err(problem, a, &query->err);
+	if (query->failed == c->batch.guard)
+		return reply_guard_problem(a, &c->plan, query->results[c->batch.main], problem);
+	return problem_from_pg(problem, a, query->results[query->failed], c->request.is_authenticated);
+}
+
+static void on_answer(void *arg, struct pg_call *query)
+{
+	struct rest_call *c = arg;
+	struct problem problem;
+	c->is_sent = false;
+	if (query->err.code != ERR_NONE) {
+		(void)problem_of(c, &problem);
+		pg_call_clear(query);
+		answer_problem(c, &problem);
+		return;
+	}
+	PGresult *row = query->results[c->batch.main];
+	int64_t estimate = c->batch.explain >= 0 ? estimate_of(query->results[c->batch.explain]) : -1;
+	query->results[c->batch.main] = NULL; /* the reply's body lies in it */
+	arena_defer(c->request.arena, clear_result, row);
+	pg_call_clear(query);
+	if (reply_make(c->request.arena, c->rest->settings, &c->plan, row, estimate, &c->reply, &problem))
+		answer(c);
+	else
+		answer_problem(c, &problem);
+}
+
+static bool send_query(struct rest_call *c, struct problem *problem)
+{
+	struct err err;
+	struct arena *a = c->request.arena;
+	if (!sql_make(a, c->rest->settings, &c->request, &c->plan, &c->batch, problem)) return false;
+	c->query = (struct pg_call){.statements = c->batch.statements,
+				    .count = c->batch.count,
+				    .affinity = pg_affinity(c->request.role.ptr, c->request.role.len),
+				    .is_repeatable = c->plan.is_read_only,
+				    .done = on_answer,
+				    .arg = c};
+	if (!pg_pool_run(c->rest->pool, &c->query, &err)) return problem_from_err(problem, a, &err);
+	c->is_sent = true;
+	return true;
+}
+
+static void run(struct rest_call *c)
+{
+	struct problem problem;
+	struct arena *a = c->request.arena;
+	const struct rest_settings *settings = c->rest->settings;
+	c->catalogue = catalogue_get(c->rest->catalogue);
+	bool ok = ask_read(a, settings, c->catalogue, &c->request, &c->ask, &problem);
+	if (ok && (c->ask.action == ASK_ROOT || c->ask.action == ASK_ROOT_INFO)) {
+		c->plan.ask = &c->ask;
+		if (c->ask.action == ASK_ROOT_INFO) {
+			reply_info(a, &c->plan, &c->reply);
+			answer(c);
+			return;
+		}
+		ok = problem_set(&problem, 501, "PGRST127", "Feature not implemented",
+				 "The OpenAPI description is not served yet.", NULL);
+	}
+	ok = ok && plan_make(a, settings, c->catalogue, &c->ask, &c->plan, &problem);
+	if (ok && (c->ask.action == ASK_TABLE_INFO || c->ask.action == ASK_ROUTINE_INFO)) {
+		reply_info(a, &c->plan, &c->reply);
+		answer(c);
+		return;
+	}
+	if (!ok || !send_query(c, &problem)) answer_problem(c, &problem);
+}
+
+static void run_waiting(struct rest *rest, const struct err *err)
+{
+	struct rest_call *list = rest->waiting;
+	rest->waiting = NULL;
+	rest->waiting_count = 0;
+	while (list != NULL) {
+		struct rest_call *c = list;
+		struct problem problem;
+		list = c->next;
+		if (rest->catalogue != NULL) {
+			run(c);
+			continue;
+		}
+		(void)problem_set(&problem, 503, "PGRST002",
+				  "Could not query the database for the schema cache. Retrying.", NULL, NULL);
+		(void)err;
+		answer_problem(c, &problem);
+	}
+}
+
+static void on_catalogue(void *arg, struct catalogue *catalogue, const struct err *err)
+{
+	struct rest *rest = arg;
+	rest->is_loading = false;
+	if (catalogue != NULL) {
+		catalogue_put(rest->catalogue);
+		rest->catalogue = catalogue;
+	} else {
+		log_warn("rest: cannot read the database's schema: %s", err->msg);
+	}
+	run_waiting(rest, err);
+	if (rest->is_stale) rest_reload(rest);
+}
+
+void rest_reload(struct rest *rest)
+{
+	rest->is_stale = rest->is_loading;
+	if (rest->is_loading) return;
+	rest->is_loading = true;
+	catalogue_load(rest->pool, rest->settings->schemas, rest->settings->schema_count, on_catalogue, rest);
+}
+
+static void on_notify(void *arg, const char *payload)
+{
+	bool is_reload = payload == NULL || payload[0] == '\0' || strcmp(payload, "reload schema") == 0;
+	if (is_reload) rest_reload(arg);
+}
+
+struct rest *rest_new(uv_loop_t *loop, struct pg_pool *pool, const struct rest_settings *settings,
+		      const char *listen_conninfo)
+{
+	struct rest *rest = calloc(1, sizeof *rest);
+	if (rest == NULL) abort();
+	rest->pool = pool;
+	rest->settings = settings;
+	rest_reload(rest);
+	if (listen_conninfo != NULL) rest->listener = pg_listener_new(loop, listen_conninfo, "pgrst", on_notify, rest);
+	return rest;
+}
+
+void rest_free(struct rest *rest)
+{
+	if (rest == NULL) return;
+	pg_listener_stop(rest->listener);
+	catalogue_put(rest->catalogue);
+	free(rest);
+}
+
+bool rest_is_ready(const struct rest *rest)
+{
+	return rest->catalogue != NULL;
+}
+
+static bool is_too_large(const struct rest_request *r, struct problem *problem)
+{
+	if (r->path.len + r->query.len > REST_URL_MAX_BYTES) {
+		(void)problem_set(problem, 414, "PGRST100", "The URL is longer than 65536 bytes", NULL,
+				  "Send long lists of values to a function by POST.");
+		return true;
+	}
+	if (r->body.len > REST_BODY_MAX_BYTES) {
+		(void)problem_set(problem, 413, "PGRST102", "The body is larger than 32 MB", NULL,
+				  "Send the rows in several requests.");
+		return true;
+	}
+	return false;
+}
+
+struct rest_call *rest_handle(struct rest *rest, const struct rest_request *request, rest_reply_fn done, void *arg)
+{
+	struct problem problem;
+	struct rest_call *c = arena_alloc(request->arena, sizeof *c);
+	if (c == NULL) abort(); /* an arena smaller than one call is our mistake */
+	*c = (struct rest_call){.rest = rest, .request = *request, .done = done, .arg = arg};
+	if (is_too_large(request, &problem)) {
+		answer_problem(c, &problem);
+		return NULL;
+	}
+	if (rest->catalogue != NULL) {
+		run(c);
+		return c->is_sent ? c : NULL;
+	}
+	if (!rest->is_loading) rest_reload(rest);
+	if (rest->waiting_count == WAITING_MAX) {
+		(void)problem_set(&problem, 503, "PGRST002",
+				  "Could not query the database for the schema cache. Retrying.", NULL, NULL);
+		answer_problem(c, &problem);
+		return NULL;
+	}
+	rest->waiting_count++;
+	c->next = rest->waiting;
+	rest->waiting = c;
+	return c;
+}
+
+void rest_cancel(struct rest_call *call)
+{
+	if (call->is_sent) pg_call_cancel(call->rest->pool, &call->query);
+}
