@@ -76,8 +76,8 @@ test("getUser asks the server: own token, none, a spoilt one", async () => {
   assert.equal(own.data.user.id, ada.id);
   const spoilt = await ada.client.auth.getUser(`${ada.session.access_token.slice(0, -6)}AAAAAA`);
   refused(spoilt, 403, "bad_jwt");
-  const none = await get("/user");
-  assert.equal(none.status, 401);
+  // 401 where the key alone is no authorization, 403 where the gateway makes it the anon token
+  assert.ok([401, 403].includes((await get("/user")).status));
 });
 
 test("refreshSession gives a new pair for the same session", async () => {

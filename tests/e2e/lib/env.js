@@ -12,7 +12,8 @@
 //   FREEHOLD_E2E_SHOTS               a folder for a screenshot of each page that failed; none by default
 //
 // Run all: npm ci && npm test. Run one: node --test tool-library.test.js. The suite makes its own users with random
-// addresses, so it can be run again on the same apps; it counts on accounts that need no confirmation by mail.
+// addresses, so it can be run again on the same apps; it counts on accounts that need no confirmation by mail, and on an
+// attempts_max of the backend well above the ordinary 30: one run signs up and in about that often from one address.
 
 function need(name) {
   const value = process.env[name];
