@@ -3,7 +3,10 @@
  * freehold-intake: reads what came from outside, so that nothing with more rights has to. Started by freeholdd in a
  * sandbox as the app's user; answers one JSON object (see intake/child.h).
  *
- *     freehold-intake unpack TARGET FD MAX_ENTRIES MAX_TOTAL MAX_FILE MAX_PATH MAX_DEPTH MAX_RATIO */
+ *     freehold-intake unpack TARGET FD MAX_ENTRIES MAX_TOTAL MAX_FILE MAX_PATH MAX_DEPTH MAX_RATIO
+ *     freehold-intake git-fetch TARGET FD LIMITS... remote|file REF      the address is in FD
+ *     freehold-intake commit REPO SOURCE NAME EMAIL TIME MESSAGE
+ *     freehold-intake inspect DIR */
 #include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
@@ -13,6 +16,8 @@
 
 #include "codec/json.h"
 #include "intake/extract.h"
+#include "intake/git_run.h"
+#include "intake/inspection.h"
 
 #define MEMORY_MAX_BYTES ((rlim_t)2 << 30)
 #define CPU_MAX_SECONDS 300
@@ -56,6 +61,12 @@ static bool read_limits(char **argv, uint64_t *ret_fd, struct intake_limits *ret
 	       (l->max_ratio > 0 || err_set(err, ERR_INTERNAL, "a ratio of 0"));
 }
 
+static json_t *summary(const struct intake_unpacked *u)
+{
+	return json_pack("{s:I,s:I,s:I,s:s}", "files", (json_int_t)u->files, "bytes", (json_int_t)u->bytes, "skipped",
+			 (json_int_t)u->skipped, "stripped", u->stripped);
+}
+
 static int do_unpack(char **argv)
 {
 	struct err err;
@@ -64,8 +75,39 @@ static int do_unpack(char **argv)
 	struct intake_unpacked u;
 	if (!read_limits(argv + 1, &fd, &limits, &err) || !extract_archive((int)fd, argv[0], &limits, true, &u, &err))
 		return answer_error(&err);
-	return answer(json_pack("{s:I,s:I,s:I,s:s}", "files", (json_int_t)u.files, "bytes", (json_int_t)u.bytes,
-				"skipped", (json_int_t)u.skipped, "stripped", u.stripped));
+	return answer(summary(&u));
+}
+
+static int do_git_fetch(char **argv)
+{
+	struct err err;
+	uint64_t fd;
+	struct intake_limits limits;
+	struct intake_unpacked u;
+	char commit[GIT_ID_SIZE];
+	if (!read_limits(argv + 1, &fd, &limits, &err) ||
+	    !git_run_fetch((int)fd, argv[0], strcmp(argv[8], "file") == 0, argv[9], &limits, &u, commit, &err))
+		return answer_error(&err);
+	json_t *o = summary(&u);
+	json_object_set_new(o, "commit", json_string(commit));
+	return answer(o);
+}
+
+static int do_commit(char **argv)
+{
+	struct err err;
+	char id[GIT_ID_SIZE];
+	struct git_run_commit c = {argv[0], argv[1], argv[2], argv[3], argv[4], argv[5]};
+	if (!git_run_commit(&c, id, &err)) return answer_error(&err);
+	return answer(json_pack("{s:s}", "commit", id));
+}
+
+static int do_inspect(const char *dir)
+{
+	struct err err;
+	json_t *inspection = NULL;
+	if (!inspection_make(dir, &inspection, &err)) return answer_error(&err);
+	return answer(json_pack("{s:o}", "inspection", inspection));
 }
 
 /* Limits that no code after this can lift. AddressSanitizer needs the address space. */
@@ -85,6 +127,9 @@ int main(int argc, char **argv)
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	limit_myself();
 	if (argc == 10 && strcmp(argv[1], "unpack") == 0) return do_unpack(argv + 2);
+	if (argc == 12 && strcmp(argv[1], "git-fetch") == 0) return do_git_fetch(argv + 2);
+	if (argc == 8 && strcmp(argv[1], "commit") == 0) return do_commit(argv + 2);
+	if (argc == 3 && strcmp(argv[1], "inspect") == 0) return do_inspect(argv[2]);
 	(void)fprintf(stderr, "usage: freehold-intake unpack TARGET FD LIMITS...\n");
 	return 2;
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who asks: the `apikey` and Authorization headers become a database role and claims, as Supabase's gateway and
+ * PostgREST do between them.
+ *
+ *   - Authorization decides where it is given: a token of ours, or one of the short keys.
+ *   - Else the apikey: the publishable key is anon, the secret key service_role, a token is what it says.
+ *   - An apikey that is neither is refused, whatever else comes.
+ *   - With nothing at all the request is anon. Supabase's gateway answers 401 there; PostgREST serves it. The anon key
+ *     stands in every page, so that asking for it protects nothing, and PostgreSQL decides what anon may.
+ *
+ * Tokens that verified are remembered by their hash, up to a fixed number. */
+#ifndef FREEHOLD_BIN_BACKEND_CALLER_H
+#define FREEHOLD_BIN_BACKEND_CALLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "bin/backend/config.h"
+
+#define CALLER_CACHE_SIZE 1024
+
+struct callers;
+
+struct caller {
+	struct str role; /* "anon" where the token names none */
+	struct str claims; /* a JSON object, role included */
+	struct str bearer; /* for auth: the token itself, or the long form of a short key; empty: none */
+};
+
+struct caller_refusal {
+	int status;
+	const char *code; /* "PGRST301" …; NULL: the gateway's own */
+	char message[128];
+	const char *details; /* or NULL */
+};
+
+/* The settings must outlive it. */
+struct callers *callers_new(const struct backend_config *config);
+void callers_free(struct callers *callers);
+
+/* Both headers as they came; .ptr NULL when absent. What the caller points to lives in the arena or the settings. */
+bool callers_find(struct callers *callers, struct arena *a, struct str apikey, struct str authorization, int64_t now_s,
+		  struct caller *ret_caller, struct caller_refusal *ret_refusal);
+
+/* For auth, which checks tokens itself: the bearer only, short keys in their long form, no token verified. */
+struct str callers_bearer(const struct callers *callers, struct str apikey, struct str authorization);
+
+#endif

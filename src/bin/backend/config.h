@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The backend's settings: one JSON file that holds secrets, so that nobody but its owner may read it.
+ *
+ *     listen               path of a unix socket, or "127.0.0.1:PORT"
+ *     listen_mode          of that socket, octal text; "0600" unless given
+ *     rest_database        libpq connection string, as authenticator
+ *     auth_database        libpq connection string, as supabase_auth_admin
+ *     jwt_secret           signs and verifies tokens (HS256); at least 32 bytes
+ *     anon_key, service_role_key          the app's two long-lived tokens, signed with it
+ *     publishable_key, secret_key         their short names: "sb_publishable_…", "sb_secret_…"
+ *     site_url             where the app is: "https://shop.example"
+ *     schemas              which are served below /rest/v1; ["public"] unless given
+ *     pool_size            connections of rest; 10 unless given. Auth has half as many
+ *     max_rows             of one answer; 0 (no limit) unless given
+ *     attempts_max         passwords and sign-ups per address in five minutes; 30 unless given
+ *     log_level            debug, info, warn or error; "info" unless given */
+#ifndef FREEHOLD_BIN_BACKEND_CONFIG_H
+#define FREEHOLD_BIN_BACKEND_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+#define BACKEND_SCHEMAS_MAX 16
+
+struct backend_config {
+	json_t *file; /* holds the texts below */
+	const char *listen_path; /* NULL: listen_port */
+	uint16_t listen_port;
+	mode_t listen_mode;
+	const char *rest_database, *auth_database;
+	const char *jwt_secret;
+	const char *anon_key, *service_role_key, *publishable_key, *secret_key;
+	const char *site_url;
+	const char *schemas[BACKEND_SCHEMAS_MAX];
+	int schema_count;
+	int pool_size;
+	int64_t max_rows;
+	unsigned attempts_max;
+	enum log_level log_level;
+};
+
+/* ERR_DENIED when others can read the file; ERR_INVALID names the member that is missing or malformed. */
+bool backend_config_read(const char *path, struct backend_config *ret_config, struct err *err);
+void backend_config_done(struct backend_config *config);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bin/backend/gateway.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "bin/backend/exchange.h"
+#include "bin/backend/health.h"
+
+#define REST_PREFIX "/rest/v1"
+#define AUTH_PREFIX "/auth/v1"
+
+static const struct {
+	const char *prefix, *what;
+} not_served[] = {
+    {"/storage/v1", "file storage"},
+    {"/functions/v1", "edge functions"},
+    {"/realtime/v1", "live changes (realtime)"},
+    {"/graphql/v1", "GraphQL"},
+    {"/pg", "the database's administration"},
+    {"/analytics/v1", "analytics"},
+    {"/~oauth", "the builder's sign-in with Google"},
+};
+
+/* "/rest/v1" and below, not "/rest/v10". */
+static bool is_below(struct str path, const char *prefix, struct str *ret_rest)
+{
+	struct str head = str_from(prefix);
+	if (!str_has_prefix(path, head)) return false;
+	*ret_rest = str_sub(path, head.len, path.len);
+	if (ret_rest->len == 0) *ret_rest = STR("/");
+	return ret_rest->ptr[0] == '/';
+}
+
+static void preflight(struct exchange *x)
+{
+	struct str wanted = http_header(x->req, STR("Access-Control-Request-Headers"));
+	const char *headers = wanted.ptr != NULL ? arena_cstr(x->arena, wanted) : NULL;
+	exchange_field(x, "Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT");
+	exchange_field(x, "Access-Control-Allow-Headers", headers != NULL ? headers : "*");
+	exchange_field(x, "Access-Control-Max-Age", "3600");
+	exchange_end(x, 200, STR(""), NULL);
+}
+
+static bool is_preflight(const struct http_request *req)
+{
+	return str_eq(http_method(req), STR("OPTIONS")) && http_header(req, STR("Origin")).ptr != NULL &&
+	       http_header(req, STR("Access-Control-Request-Method")).ptr != NULL;
+}
+
+/* rest */
+static void on_rest_reply(void *arg, const struct rest_reply *reply)
+{
+	struct exchange *x = arg;
+	struct gateway *gateway = x->gateway;
+	x->rest_call = NULL;
+	for (int i = 0; i < reply->header_count; i++) {
+		const char *name = arena_cstr(x->arena, reply->headers[i].name);
+		exchange_field(x, name, arena_cstr(x->arena, reply->headers[i].value));
+	}
+	exchange_end(x, (unsigned)reply->status, reply->body, NULL);
+	exchange_release(gateway);
+}
+
+static void on_rest_gone(void *arg)
+{
+	struct exchange *x = arg;
+	if (x->rest_call != NULL) rest_cancel(x->rest_call);
+}
+
+static void end_refused(struct exchange *x, const struct caller_refusal *why)
+{
+	if (why->code == NULL) {
+		exchange_end_json(x, (unsigned)why->status, NULL, why->message, NULL,
+				  "Double check the anon, service_role, publishable or secret key of this app.");
+		return;
+	}
+	char *challenge =
+	    arena_printf(x->arena, "Bearer error=\"invalid_token\", error_description=\"%s\"", why->message);
+	exchange_field(x, "WWW-Authenticate", challenge);
+	exchange_end_json(x, (unsigned)why->status, why->code, why->message, why->details, NULL);
+}
+
+static const struct rest_header *copy_headers(struct exchange *x, int *ret_count)
+{
+	size_t count = http_header_count(x->req);
+	const struct http_field *from = http_headers(x->req);
+	struct rest_header *to = arena_array(x->arena, count + 1, sizeof *to);
+	if (to == NULL) return NULL;
+	for (size_t i = 0; i < count; i++) to[i] = (struct rest_header){from[i].name, from[i].value};
+	*ret_count = (int)count;
+	return to;
+}
+
+static void to_rest(struct exchange *x, struct str path)
+{
+	struct caller caller;
+	struct caller_refusal refusal;
+	if (!callers_find(x->gateway->callers, x->arena, http_header(x->req, STR("apikey")),
+			  http_header(x->req, STR("Authorization")), clock_wall_ms() / 1000, &caller, &refusal)) {
+		end_refused(x, &refusal);
+		return;
+	}
+	struct rest_request *r = arena_alloc(x->arena, sizeof *r);
+	int count = 0;
+	const struct rest_header *headers = copy_headers(x, &count);
+	if (r == NULL || headers == NULL) {
+		exchange_end_json(x, 413, NULL, "The request needs more memory than is set aside for it", NULL, NULL);
+		return;
+	}
+	*r = (struct rest_request){.method = http_method(x->req),
+				   .path = path,
+				   .full_path = http_path(x->req),
+				   .query = http_query(x->req),
+				   .headers = headers,
+				   .header_count = count,
+				   .body = http_body(x->req),
+				   .role = caller.role,
+				   .is_authenticated = !str_eq(caller.role, STR("anon")),
+				   .claims = caller.claims,
+				   .arena = x->arena};
+	exchange_hold(x);
+	http_on_gone(x->req, on_rest_gone, x);
+	struct rest_call *call = rest_handle(x->gateway->rest, r, on_rest_reply, x);
+	if (call != NULL) x->rest_call = call; /* NULL: answered already, and x may be gone */
+}
+
+/* auth */
+static void on_auth_reply(void *arg, const struct auth_reply *reply)
+{
+	struct exchange *x = arg;
+	struct gateway *gateway = x->gateway;
+	for (int i = 0; i < reply->header_count; i++)
+		exchange_field(x, reply->headers[i].name, reply->headers[i].value);
+	exchange_end(x, (unsigned)reply->status, reply->body, reply->cause);
+	exchange_release(gateway);
+}
+
+/* The edge writes these itself; the last of X-Forwarded-For is what it saw. */
+static struct str address_of(const struct http_request *req)
+{
+	struct str address = http_header(req, STR("X-Real-IP")), rest = http_header(req, STR("X-Forwarded-For")), part;
+	if (address.len > 0) return str_trim(address);
+	while (str_next(&rest, ',', &part)) address = part;
+	return address.ptr != NULL ? str_trim(address) : STR("");
+}
+
+static struct str text_of(const struct http_request *req, struct str name)
+{
+	struct str value = http_header(req, name);
+	return value.ptr != NULL ? value : STR("");
+}
+
+static void to_auth(struct exchange *x, struct str path)
+{
+	const struct http_request *req = x->req;
+	struct auth_request r = {.method = http_method(req),
+				 .path = path,
+				 .query = http_query(req),
+				 .body = http_body(req),
+				 .bearer = callers_bearer(x->gateway->callers, http_header(req, STR("apikey")),
+							  http_header(req, STR("Authorization"))),
+				 .api_version = text_of(req, STR("X-Supabase-Api-Version")),
+				 .user_agent = text_of(req, STR("User-Agent")),
+				 .address = address_of(req),
+				 .arena = x->arena};
+	exchange_hold(x);
+	auth_handle(x->gateway->auth, &r, on_auth_reply, x);
+}
+
+static void elsewhere(struct exchange *x, struct str path)
+{
+	char text[160];
+	struct str ignored;
+	for (size_t i = 0; i < sizeof not_served / sizeof *not_served; i++) {
+		if (!is_below(path, not_served[i].prefix, &ignored)) continue;
+		(void)snprintf(text, sizeof text, "Freehold does not serve this yet: %s", not_served[i].what);
+		exchange_end_json(x, 501, "not_implemented", text, NULL,
+				  "The rest of the app works; this part answers as soon as it is there.");
+		return;
+	}
+	exchange_end_json(x, 404, NULL, "There is nothing at this path", NULL, NULL);
+}
+
+static void on_request(void *arg, struct http_request *req)
+{
+	struct exchange *x = exchange_new(arg, req);
+	struct str path = http_path(req), below;
+	if (x == NULL) return;
+	if (is_preflight(req))
+		preflight(x);
+	else if (is_below(path, REST_PREFIX, &below))
+		to_rest(x, below);
+	else if (is_below(path, AUTH_PREFIX, &below))
+		to_auth(x, below);
+	else if (str_eq(path, STR("/health")))
+		health_answer(x);
+	else
+		elsewhere(x, path);
+}
+
+static void on_head(void *arg, struct http_request *req)
+{
+	(void)arg;
+	struct str ignored;
+	if (is_below(http_path(req), AUTH_PREFIX, &ignored)) http_body_limit(req, AUTH_BODY_MAX_BYTES);
+}
+
+static void on_refused(void *arg, struct http_request *req, const struct err *why)
+{
+	struct exchange *x = exchange_new(arg, req);
+	if (x != NULL) exchange_end_json(x, (unsigned)err_code_http_status(why->code), NULL, why->msg, NULL, NULL);
+}
+
+struct http_handler gateway_handler(struct gateway *gateway)
+{
+	return (struct http_handler){
+	    .on_head = on_head, .on_request = on_request, .on_refused = on_refused, .arg = gateway};
+}

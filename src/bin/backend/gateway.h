@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the backend answers, by path:
+ *
+ *     /rest/v1/…   src/rest        /auth/v1/…   src/auth       /health   does the database answer?
+ *     everything else that Supabase serves: 501, naming what is missing
+ *
+ * and what Supabase's gateway does around it: preflights of browsers, the headers that let a page of any origin read
+ * the answer, a line in the log for each request that failed. */
+#ifndef FREEHOLD_BIN_BACKEND_GATEWAY_H
+#define FREEHOLD_BIN_BACKEND_GATEWAY_H
+
+#include "auth/auth.h"
+#include "bin/backend/caller.h"
+#include "http/server.h"
+#include "rest/rest.h"
+
+struct gateway {
+	uv_loop_t *loop;
+	struct callers *callers;
+	struct rest *rest;
+	struct auth *auth;
+	struct pg_pool *rest_pool, *auth_pool;
+	size_t active; /* requests that rest, auth or a database still works on */
+	void (*on_idle)(void *arg); /* optional: active became 0 */
+	void *idle_arg;
+};
+
+#define GATEWAY_BODY_MAX_BYTES REST_BODY_MAX_BYTES
+#define GATEWAY_ARENA_MAX_BYTES (256u << 20) /* an answer of rest lives there */
+
+/* The handler's functions; its arg is the gateway. */
+struct http_handler gateway_handler(struct gateway *gateway);
+
+#endif

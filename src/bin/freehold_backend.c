@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * freehold-backend --config FILE: what supabase-js speaks, for one app, in front of its PostgreSQL. FILE: see
+ * bin/backend/config.h. One loop that never blocks. SIGTERM or SIGINT: no new connections, what runs is finished, exit
+ * 0; a successor that was started before has the socket's name already. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "bin/backend/config.h"
+#include "bin/backend/gateway.h"
+
+#define DRAIN_MS 30000
+#define FINISH_MS 5000 /* after the drain: for what the database still runs */
+#define URL_MAX_BYTES 1024
+
+struct backend {
+	struct backend_config config;
+	uv_loop_t loop;
+	uv_signal_t terminate, interrupt;
+	uv_timer_t finish_timer;
+	struct gateway gateway;
+	struct http_server *server;
+	bool is_stopping, is_finished;
+	char issuer[URL_MAX_BYTES];
+};
+
+static const char *const search_path[] = {"public", "extensions"};
+
+static void finish(struct backend *b)
+{
+	if (b->is_finished) return;
+	b->is_finished = true;
+	rest_free(b->gateway.rest);
+	auth_free(b->gateway.auth);
+	pg_pool_stop(b->gateway.rest_pool, NULL, NULL);
+	pg_pool_stop(b->gateway.auth_pool, NULL, NULL);
+	callers_free(b->gateway.callers);
+	uv_close((uv_handle_t *)&b->terminate, NULL);
+	uv_close((uv_handle_t *)&b->interrupt, NULL);
+	uv_close((uv_handle_t *)&b->finish_timer, NULL);
+}
+
+/* Comes from inside the last request's answer: let it return first. */
+static void on_finish_now(uv_timer_t *timer)
+{
+	finish(timer->data);
+}
+
+static void on_idle(void *arg)
+{
+	struct backend *b = arg;
+	(void)uv_timer_start(&b->finish_timer, on_finish_now, 0, 0);
+}
+
+static void on_finish_late(uv_timer_t *timer)
+{
+	struct backend *b = timer->data;
+	log_error("backend: %zu requests did not end; leaving them", b->gateway.active);
+	_exit(1);
+}
+
+static void on_server_closed(void *arg)
+{
+	struct backend *b = arg;
+	if (b->gateway.active == 0) {
+		finish(b);
+		return;
+	}
+	(void)uv_timer_start(&b->finish_timer, on_finish_late, FINISH_MS, 0);
+	b->gateway.idle_arg = b;
+	b->gateway.on_idle = on_idle;
+}
+
+static void on_drained(void *arg)
+{
+	struct backend *b = arg;
+	http_server_close(b->server, on_server_closed, b);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct backend *b = handle->data;
+	if (b->is_stopping) return;
+	b->is_stopping = true;
+	log_info("backend: stopping (%s), %zu requests under way", strsignal(number), http_server_active(b->server));
+	http_server_drain(b->server, DRAIN_MS, on_drained, b);
+}
+
+static void start_signals(struct backend *b)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)uv_signal_init(&b->loop, &b->terminate);
+	(void)uv_signal_init(&b->loop, &b->interrupt);
+	(void)uv_timer_init(&b->loop, &b->finish_timer);
+	b->terminate.data = b->interrupt.data = b->finish_timer.data = b;
+	(void)uv_signal_start(&b->terminate, on_signal, SIGTERM);
+	(void)uv_signal_start(&b->interrupt, on_signal, SIGINT);
+}
+
+static struct pg_pool *pool_of(struct backend *b, const char *conninfo, int size)
+{
+	return pg_pool_new(&b->loop, &(struct pg_pool_settings){.conninfo = conninfo, .size = size > 0 ? size : 1});
+}
+
+static void start_parts(struct backend *b, struct rest_settings *rest_settings, struct auth_settings *auth_settings)
+{
+	const struct backend_config *c = &b->config;
+	struct gateway *g = &b->gateway;
+	(void)snprintf(b->issuer, sizeof b->issuer, "%s/auth/v1", c->site_url);
+	*rest_settings = (struct rest_settings){.schemas = c->schemas,
+						.schema_count = c->schema_count,
+						.extra_search_path = search_path,
+						.extra_search_path_count = 2,
+						.max_rows = c->max_rows};
+	*auth_settings = (struct auth_settings){
+	    .issuer = b->issuer, .jwt_secret = str_from(c->jwt_secret), .attempts_max = c->attempts_max};
+	g->loop = &b->loop;
+	g->callers = callers_new(c);
+	g->rest_pool = pool_of(b, c->rest_database, c->pool_size);
+	g->auth_pool = pool_of(b, c->auth_database, c->pool_size / 2);
+	g->rest = rest_new(&b->loop, g->rest_pool, rest_settings, c->rest_database);
+	g->auth = auth_new(&b->loop, g->auth_pool, auth_settings);
+}
+
+static bool start_server(struct backend *b, struct err *err)
+{
+	const struct backend_config *c = &b->config;
+	struct http_handler handler = gateway_handler(&b->gateway);
+	struct http_server_spec spec = {.socket_path = c->listen_path,
+					.socket_mode = c->listen_mode,
+					.tcp_port = c->listen_port,
+					.body_max_bytes = GATEWAY_BODY_MAX_BYTES,
+					.arena_max_bytes = GATEWAY_ARENA_MAX_BYTES};
+	return http_server_start(&b->loop, &spec, &handler, &b->server, err);
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int serve(struct backend *b)
+{
+	struct rest_settings rest_settings;
+	struct auth_settings auth_settings;
+	struct err err;
+	if (uv_loop_init(&b->loop) != 0) abort();
+	raise_descriptors();
+	start_signals(b);
+	start_parts(b, &rest_settings, &auth_settings);
+	bool ok = start_server(b, &err);
+	if (ok)
+		log_info("backend: listening on %s", json_string_value(json_object_get(b->config.file, "listen")));
+	else
+		log_error("backend: %s", err.msg), finish(b);
+	(void)uv_run(&b->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&b->loop);
+	if (ok) log_info("backend: stopped");
+	return ok ? 0 : err_code_exit_status(err.code);
+}
+
+int main(int argc, char **argv)
+{
+	static struct backend backend;
+	struct err err;
+	if (argc != 3 || strcmp(argv[1], "--config") != 0) {
+		(void)fprintf(stderr, "usage: freehold-backend --config FILE\n");
+		return 2;
+	}
+	if (!backend_config_read(argv[2], &backend.config, &err)) {
+		log_error("backend: %s", err.msg);
+		return err_code_exit_status(err.code);
+	}
+	log_set_level(backend.config.log_level);
+	int status = serve(&backend);
+	backend_config_done(&backend.config);
+	return status;
+}

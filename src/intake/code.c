@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "intake/code.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "intake/inspect.h"
+#include "intake/scan.h"
+
+#define COMPUTED STR("(computed)")
+#define REF_LEN 20
+
+struct view {
+	struct code_facts *facts;
+	const char *path;
+	enum code_where where;
+	struct str text;
+};
+
+void code_facts_init(struct code_facts *f)
+{
+	*f = (struct code_facts){json_array(), json_array(), json_array(), json_array(),
+				 json_array(), json_array(), false};
+}
+
+void code_facts_done(struct code_facts *f)
+{
+	json_decref(f->env), json_decref(f->hard_coded), json_decref(f->storage);
+	json_decref(f->functions), json_decref(f->realtime), json_decref(f->auth);
+}
+
+static const char *below(const char *path, const char *root)
+{
+	size_t len = strlen(root);
+	bool is_below = len > 0 && strncmp(path, root, len) == 0 && path[len] == '/';
+	return is_below ? path + len + 1 : path;
+}
+
+enum code_where code_where(const char *path, const char *root)
+{
+	static const char *const servers[] = {"server/",  "api/",       "scripts/",  "script/", "backend/",
+					      "netlify/", "functions/", "supabase/", "db/",     "drizzle/"};
+	const char *p = below(path, root);
+	if (strstr(path, "supabase/functions/") != NULL) return CODE_FUNCTION;
+	for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
+		if (strncmp(p, servers[i], strlen(servers[i])) == 0) return CODE_SERVER;
+	const char *slash = strrchr(p, '/'), *name = slash != NULL ? slash + 1 : p;
+	if (strstr(name, ".server.") != NULL || strstr(name, ".config.") != NULL) return CODE_SERVER;
+	return CODE_BROWSER;
+}
+
+bool code_is_source(const char *path)
+{
+	static const char *const endings[] = {".ts",  ".tsx", ".js",  ".jsx",    ".mjs",   ".cjs",
+					      ".mts", ".cts", ".vue", ".svelte", ".astro", ".html"};
+	static const char *const outputs[] = {"dist/", "build/", ".output/", ".next/", "coverage/", ".vercel/", "e2e/"};
+	static const char *const tests[] = {".test.", ".spec.", "__tests__/", ".d.ts", ".min.js", "__mocks__/"};
+	struct str p = str_from(path);
+	bool has_ending = false;
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		has_ending = has_ending || str_has_suffix(p, str_from(endings[i]));
+	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+		if (str_has_prefix(p, str_from(outputs[i]))) return false;
+	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+		if (str_find(p, str_from(tests[i])) >= 0) return false;
+	return has_ending;
+}
+
+static json_t *find(json_t *list, const char *key, const char *value)
+{
+	size_t i;
+	json_t *o;
+	json_array_foreach(list, i, o) if (strcmp(json_str(o, key, ""), value) == 0) return o;
+	return NULL;
+}
+
+/* Each name once, where it was seen first. */
+static void add_call(const struct view *v, json_t *list, struct str name, size_t offset)
+{
+	json_t *clean = scan_json(name);
+	if (json_array_size(list) < INSPECT_MAX_LIST && find(list, "name", json_string_value(clean)) == NULL)
+		json_array_append_new(list, json_pack("{s:O,s:s,s:i}", "name", clean, "file", v->path, "line",
+						      (int)scan_line(v->text, offset)));
+	json_decref(clean);
+}
+
+/* The environment. */
+
+static bool is_builtin(struct str name)
+{
+	static const char *const names[] = {"MODE", "DEV", "PROD", "SSR", "BASE_URL", "NODE_ENV"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (str_eq(name, str_from(names[i]))) return true;
+	return name.len == 0;
+}
+
+static bool is_supplied(struct str name)
+{
+	static const char *const names[] = {"VITE_SUPABASE_URL",
+					    "VITE_SUPABASE_ANON_KEY",
+					    "VITE_SUPABASE_PUBLISHABLE_KEY",
+					    "VITE_SUPABASE_PUBLISHABLE_DEFAULT_KEY",
+					    "VITE_SUPABASE_KEY",
+					    "VITE_SUPABASE_PROJECT_ID",
+					    "VITE_SUPABASE_PROJECT_REF",
+					    "SUPABASE_URL",
+					    "SUPABASE_ANON_KEY",
+					    "SUPABASE_PUBLISHABLE_KEY",
+					    "SUPABASE_SERVICE_ROLE_KEY",
+					    "SUPABASE_DB_URL"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (str_eq(name, str_from(names[i]))) return true;
+	return false;
+}
+
+static const char *where_word(enum code_where where)
+{
+	static const char *const words[] = {"browser", "server", "function"};
+	return words[where];
+}
+
+static void add_env(const struct view *v, struct str name, enum code_where where, size_t offset, size_t end)
+{
+	if (is_builtin(name) || json_array_size(v->facts->env) >= INSPECT_MAX_LIST) return;
+	json_t *clean = scan_json(name);
+	size_t i;
+	json_t *o;
+	bool is_known = false;
+	json_array_foreach(v->facts->env, i, o) is_known =
+	    is_known || (strcmp(json_str(o, "name", ""), json_string_value(clean)) == 0 &&
+			 strcmp(json_str(o, "where", ""), where_word(where)) == 0);
+	bool has_default = scan_take(v->text, &end, STR("||")) || scan_take(v->text, &end, STR("??"));
+	if (!is_known)
+		json_array_append_new(v->facts->env,
+				      json_pack("{s:O,s:s,s:i,s:s,s:n,s:b,s:b}", "name", clean, "file", v->path, "line",
+						(int)scan_line(v->text, offset), "where", where_word(where), "set_in",
+						"supplied", is_supplied(name), "has_default", has_default));
+	json_decref(clean);
+}
+
+/* prefix.NAME and prefix["NAME"] */
+static void scan_env(const struct view *v, struct str prefix, enum code_where where)
+{
+	ptrdiff_t found;
+	for (size_t from = 0; (found = scan_word(v->text, from, prefix)) >= 0;) {
+		size_t at = (size_t)found + prefix.len;
+		from = at;
+		struct str name;
+		bool ok = scan_take(v->text, &at, STR("?.")) || scan_take(v->text, &at, STR("."));
+		if (ok)
+			ok = scan_take_name(v->text, &at, &name);
+		else
+			ok = scan_take(v->text, &at, STR("[")) && scan_take_quoted(v->text, &at, &name) &&
+			     scan_take(v->text, &at, STR("]"));
+		if (ok) add_env(v, name, where, (size_t)found, at);
+	}
+}
+
+static void scan_deno_env(const struct view *v)
+{
+	ptrdiff_t found;
+	for (size_t from = 0; (found = scan_word(v->text, from, STR("Deno.env.get"))) >= 0;) {
+		size_t at = (size_t)found + 12;
+		from = at;
+		struct str name;
+		if (scan_take(v->text, &at, STR("(")) && scan_take_quoted(v->text, &at, &name)) {
+			(void)scan_take(v->text, &at, STR(")"));
+			(void)scan_take(v->text, &at, STR("!"));
+			add_env(v, name, CODE_FUNCTION, (size_t)found, at);
+		}
+	}
+}
+
+/* Calls. */
+
+/* The name before the dot that stands before offset: "auth" in `supabase.auth\n.signOut`. */
+static struct str owner_of(struct str text, size_t offset)
+{
+	size_t at = offset;
+	while (at > 0 && strchr(" \t\r\n", text.ptr[at - 1]) != NULL) at--;
+	if (at == 0 || text.ptr[at - 1] != '.') return (struct str){"", 0};
+	at--;
+	if (at > 0 && (text.ptr[at - 1] == '?' || text.ptr[at - 1] == '!')) at--;
+	while (at > 0 && strchr(" \t\r\n", text.ptr[at - 1]) != NULL) at--;
+	size_t end = at;
+	while (at > 0 && scan_is_name_char(text.ptr[at - 1])) at--;
+	return str_sub(text, at, end);
+}
+
+/* The text a constant of this file holds. */
+static bool constant_text(struct str text, struct str name, struct str *ret_text)
+{
+	ptrdiff_t found;
+	for (size_t from = 0; (found = scan_word(text, from, name)) >= 0;) {
+		size_t at = (size_t)found + name.len;
+		from = at;
+		struct str type;
+		if (scan_take(text, &at, STR(":"))) (void)scan_take_name(text, &at, &type);
+		if (scan_take(text, &at, STR("=")) && scan_take_quoted(text, &at, ret_text)) return true;
+	}
+	return false;
+}
+
+/* The first argument as a name: a literal, a constant of this file, the start of a template. */
+static struct str first_argument(struct str text, size_t at)
+{
+	struct str name, value;
+	size_t from = at;
+	if (scan_take_quoted(text, &at, &value)) return value;
+	at = scan_skip_space(text, from);
+	if (at < text.len && text.ptr[at] == '`') {
+		size_t end = at + 1;
+		while (end < text.len && text.ptr[end] != '$' && text.ptr[end] != '`' && text.ptr[end] != '\n') end++;
+		return end > at + 1 ? str_sub(text, at + 1, end) : COMPUTED;
+	}
+	if (scan_take_name(text, &at, &name) && constant_text(text, name, &value)) return value;
+	return COMPUTED;
+}
+
+static void scan_owned_calls(const struct view *v, struct str owner, struct str method, json_t *list)
+{
+	ptrdiff_t found;
+	for (size_t from = 0; (found = scan_word(v->text, from, method)) >= 0;) {
+		size_t at = (size_t)found + method.len;
+		from = at;
+		if (!str_eq(owner_of(v->text, (size_t)found), owner)) continue;
+		if (scan_take(v->text, &at, STR("<"))) /* invoke<Answer>( */
+			while (at < v->text.len && v->text.ptr[at] != '(' && v->text.ptr[at] != '\n') at++;
+		if (scan_take(v->text, &at, STR("("))) add_call(v, list, first_argument(v->text, at), (size_t)found);
+	}
+}
+
+static void scan_function_addresses(const struct view *v)
+{
+	struct str mark = STR("/functions/v1/");
+	ptrdiff_t found;
+	for (size_t from = 0; (found = str_find(str_sub(v->text, from, v->text.len), mark)) >= 0;) {
+		size_t offset = from + (size_t)found, at = offset + mark.len, end = at;
+		while (end < v->text.len && (scan_is_name_char(v->text.ptr[end]) || v->text.ptr[end] == '-') &&
+		       v->text.ptr[end] != '$')
+			end++;
+		from = end;
+		add_call(v, v->facts->functions, end > at ? str_sub(v->text, at, end) : COMPUTED, offset);
+	}
+}
+
+static void scan_channels(const struct view *v)
+{
+	ptrdiff_t found;
+	for (size_t from = 0; (found = scan_word(v->text, from, STR("channel"))) >= 0;) {
+		size_t at = (size_t)found + 7;
+		from = at;
+		struct str owner = owner_of(v->text, (size_t)found);
+		if (owner.len > 0 && scan_take(v->text, &at, STR("(")))
+			add_call(v, v->facts->realtime, first_argument(v->text, at), (size_t)found);
+	}
+}
+
+static void add_auth(const struct view *v, struct str method, size_t offset, size_t at)
+{
+	char name[200];
+	struct str provider = {0};
+	if (str_eq(method, STR("signInWithOAuth")) || str_eq(method, STR("signInWithIdToken"))) {
+		struct str near = str_sub(v->text, 0, at + 200);
+		ptrdiff_t key = scan_word(near, at, STR("provider"));
+		size_t value = key >= 0 ? (size_t)key + 8 : 0;
+		if (key < 0 || !scan_take(near, &value, STR(":")) || !scan_take_quoted(near, &value, &provider)) {
+			provider = (struct str){0};
+			size_t literal = at;
+			if (scan_take(near, &literal, STR("("))) (void)scan_take_quoted(near, &literal, &provider);
+		}
+	}
+	int len = snprintf(name, sizeof name, "%.*s", STR_FMT(method));
+	if (provider.len > 0 && provider.len < 60)
+		len = snprintf(name, sizeof name, "%.*s (%.*s)", STR_FMT(method), STR_FMT(provider));
+	add_call(v, v->facts->auth, (struct str){name, (size_t)len}, offset);
+}
+
+static void scan_auth(const struct view *v)
+{
+	static const char *const methods[] = {
+	    "signInWithOAuth",        "signInWithOtp",         "signInWithIdToken", "signInWithSSO",
+	    "signInAnonymously",      "resetPasswordForEmail", "verifyOtp",         "resend",
+	    "exchangeCodeForSession", "linkIdentity",          "reauthenticate"};
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+		struct str method = str_from(methods[i]);
+		ptrdiff_t found;
+		for (size_t from = 0; (found = scan_word(v->text, from, method)) >= 0;
+		     from = (size_t)found + method.len)
+			if (str_eq(owner_of(v->text, (size_t)found), STR("auth")))
+				add_auth(v, method, (size_t)found, (size_t)found + method.len);
+	}
+	ptrdiff_t found;
+	for (size_t from = 0; (found = scan_word(v->text, from, STR("admin"))) >= 0;) {
+		size_t at = (size_t)found + 5;
+		from = at;
+		struct str method;
+		if (str_eq(owner_of(v->text, (size_t)found), STR("auth")) && scan_take(v->text, &at, STR(".")) &&
+		    scan_take_name(v->text, &at, &method)) {
+			char name[200];
+			int len = snprintf(name, sizeof name, "admin.%.*s", (int)(method.len < 100 ? method.len : 100),
+					   method.ptr);
+			add_call(v, v->facts->auth, (struct str){name, (size_t)len}, (size_t)found);
+		}
+	}
+	for (size_t from = 0; (found = scan_word(v->text, from, STR("mfa"))) >= 0; from = (size_t)found + 3)
+		if (str_eq(owner_of(v->text, (size_t)found), STR("auth")))
+			add_call(v, v->facts->auth, STR("mfa"), (size_t)found);
+}
+
+void code_scan_addresses(struct code_facts *f, const char *path, struct str text)
+{
+	struct str mark = STR(".supabase.co");
+	ptrdiff_t found;
+	for (size_t from = 0; (found = str_find(str_sub(text, from, text.len), mark)) >= 0;) {
+		size_t end = from + (size_t)found, begin = end;
+		from = end + mark.len;
+		while (begin > 0 && end - begin < REF_LEN && text.ptr[begin - 1] >= 'a' && text.ptr[begin - 1] <= 'z')
+			begin--;
+		bool is_ref =
+		    end - begin == REF_LEN && begin >= 8 && str_eq(str_sub(text, begin - 8, begin), STR("https://"));
+		bool goes_on = from < text.len && (scan_is_name_char(text.ptr[from]) || text.ptr[from] == '-');
+		if (!is_ref || goes_on || json_array_size(f->hard_coded) >= INSPECT_MAX_LIST) continue;
+		json_array_append_new(f->hard_coded,
+				      json_pack("{s:s,s:i,s:o}", "file", path, "line", (int)scan_line(text, begin),
+						"url", scan_json(str_sub(text, begin - 8, from))));
+	}
+}
+
+void code_scan(struct code_facts *f, const char *path, enum code_where where, char *text, size_t len)
+{
+	if (!str_has_suffix(str_from(path), STR(".html"))) scan_blank_comments(text, len);
+	struct view v = {f, path, where, {text, len}};
+	scan_env(&v, STR("import.meta.env"), where == CODE_SERVER ? CODE_SERVER : CODE_BROWSER);
+	scan_env(&v, STR("process.env"), where == CODE_FUNCTION ? CODE_FUNCTION : CODE_SERVER);
+	scan_deno_env(&v);
+	if (str_find(v.text, STR("@supabase/")) >= 0 || str_find(v.text, STR("supabase-js")) >= 0)
+		f->uses_supabase = true;
+	bool names_supabase = str_find(v.text, STR("supabase")) >= 0 || str_find(v.text, STR("Supabase")) >= 0;
+	if (where == CODE_FUNCTION || !names_supabase) return;
+	scan_owned_calls(&v, STR("storage"), STR("from"), f->storage);
+	scan_owned_calls(&v, STR("functions"), STR("invoke"), f->functions);
+	scan_function_addresses(&v);
+	scan_channels(&v);
+	scan_auth(&v);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sources from git, and history in git. git(1) runs in the sandbox like everything that reads what came from outside;
+ * no configuration but ours is read, no hook runs, no filter, no submodule is followed. */
+#ifndef FREEHOLD_INTAKE_GIT_H
+#define FREEHOLD_INTAKE_GIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "intake/child.h"
+#include "intake/limits.h"
+
+#define GIT_ID_SIZE 65 /* SHA-1 or SHA-256 in hex, and NUL */
+#define GIT_URL_SIZE 2048
+#define GIT_FETCH_DEADLINE_MS 600000
+
+/* Judges an address: https://…, ssh://… or user@host:path; ERR_REFUSED for every other way (file, git, ext::, http) and
+ * for what git could take for an option. ret_shown gets it without user and password, fit for messages and logs. Pure.
+ */
+bool git_url_check(const char *url, bool allow_file, char ret_shown[GIT_URL_SIZE], struct err *err);
+
+struct intake_git_source {
+	const char *url;
+	const char *ref; /* branch or tag, or NULL for the default branch */
+	bool allow_file; /* file:// too: for tests only */
+};
+
+/* Fetches the newest commit and unpacks its tree into target as intake_unpack does, with the same refusals. ret_commit
+ * is the commit's id. Passwords in the address are never in an argument list, a message or a log. */
+bool intake_git_fetch(const struct intake_child *child, const struct intake_git_source *from, const char *target,
+		      const struct intake_limits *limits, struct intake_unpacked *ret_unpacked,
+		      char ret_commit[GIT_ID_SIZE], struct err *err);
+
+struct intake_commit {
+	const char *author_name;
+	const char *author_email;
+	int64_t time_s; /* since 1970 */
+	const char *message; /* what it was received from */
+};
+
+/* Makes the exact tree below source (no .gitignore, no attribute counts) the next commit of branch main in the bare
+ * repository repo, which is made if it is not there (its folder must then exist or be creatable by the child's user).
+ * The same tree again is a new commit. Either main is the new commit or all is as before. */
+bool intake_commit(const struct intake_child *child, const char *repo, const char *source,
+		   const struct intake_commit *what, char ret_id[GIT_ID_SIZE], struct err *err);
+
+#endif

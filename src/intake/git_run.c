@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "intake/git_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "intake/extract.h"
+#include "os/file.h"
+#include "os/proc.h"
+
+#define OUTPUT_MAX_BYTES 65536
+#define ARGS_MAX 40
+#define ENV_MAX 20
+#define STEP_DEADLINE_MS 590000
+#define ZERO_ID "0000000000000000000000000000000000000000"
+
+/* Takes all attributes away that change bytes on their way in or out of a tree; this file comes before every
+ * .gitattributes. */
+#define PLAIN_ATTRIBUTES "* -text -filter -ident -working-tree-encoding -export-ignore -export-subst\n"
+
+struct git {
+	const char *argv[ARGS_MAX];
+	size_t argc;
+	const char *env[ENV_MAX];
+	size_t env_count;
+};
+
+static void arg(struct git *g, const char *text)
+{
+	if (g->argc + 1 < ARGS_MAX) g->argv[g->argc++] = text;
+}
+
+static void env(struct git *g, const char *text)
+{
+	if (g->env_count + 1 < ENV_MAX) g->env[g->env_count++] = text;
+}
+
+/* git with nothing read but what stands here. */
+static struct git git_new(bool is_file)
+{
+	static const char *const settings[] = {"protocol.allow=never",
+					       "protocol.https.allow=always",
+					       "protocol.ssh.allow=always",
+					       "core.hooksPath=/dev/null",
+					       "core.excludesFile=/dev/null",
+					       "core.attributesFile=/dev/null",
+					       "core.autocrlf=false",
+					       "core.fsmonitor=false",
+					       "submodule.recurse=false",
+					       "gc.auto=0",
+					       "safe.directory=*"};
+	static const char *const surroundings[] = {
+	    "PATH=/usr/local/bin:/usr/bin:/bin",
+	    "HOME=/tmp/home",
+	    "LC_ALL=C.UTF-8",
+	    "GIT_CONFIG_NOSYSTEM=1",
+	    "GIT_CONFIG_GLOBAL=/dev/null",
+	    "GIT_TERMINAL_PROMPT=0",
+	    "GIT_ASKPASS=/bin/false",
+	    "GIT_ATTR_NOSYSTEM=1",
+	    "GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new"};
+	struct git g = {.argc = 0};
+	arg(&g, "git");
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) arg(&g, "-c"), arg(&g, settings[i]);
+	if (is_file) arg(&g, "-c"), arg(&g, "protocol.file.allow=always");
+	for (size_t i = 0; i < sizeof surroundings / sizeof *surroundings; i++) env(&g, surroundings[i]);
+	return g;
+}
+
+/* Runs it; ret_line (may be NULL) gets the one line it prints. */
+static bool run(struct git *g, struct str input, char ret_line[GIT_ID_SIZE], struct err *err)
+{
+	struct buf output BUF_CLEANUP;
+	buf_init(&output, OUTPUT_MAX_BYTES);
+	struct proc_spec spec = {.argv = g->argv, .env = g->env, .input = input, .deadline_ms = STEP_DEADLINE_MS};
+	if (!proc_run_ok(&spec, &output, err)) return false;
+	struct str line = str_trim(buf_view(&output));
+	if (ret_line != NULL) (void)snprintf(ret_line, GIT_ID_SIZE, "%.*s", STR_FMT(line));
+	return true;
+}
+
+static bool write_attributes(const char *git_dir, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	return file_path(path, err, "%s/info", git_dir) && file_mkdirs(path, 0755, err) &&
+	       file_path(path, err, "%s/info/attributes", git_dir) &&
+	       file_write(path, STR(PLAIN_ATTRIBUTES), 0644, err);
+}
+
+/* Fetching. */
+
+/* What git printed can repeat the address with its password: it goes to the owner without. */
+static bool clean_failure(const char *url, struct err *err)
+{
+	char shown[GIT_URL_SIZE], message[ERR_MSG_SIZE];
+	struct err ignored;
+	const char *at = strstr(err->msg, "fatal: ");
+	(void)snprintf(message, sizeof message, "%s", at != NULL ? at + 7 : err->msg);
+	if (!git_url_check(url, true, shown, &ignored)) shown[0] = '\0';
+	for (char *c; (c = strstr(message, "://")) != NULL;) {
+		char *stop = strpbrk(c + 3, "/ '\n"), *user_end = strchr(c + 3, '@');
+		if (user_end != NULL && (stop == NULL || user_end < stop))
+			memmove(c + 3, user_end + 1, strlen(user_end + 1) + 1);
+		memmove(c, c + 1, strlen(c)); /* ":" off, so that the search goes on */
+	}
+	return err_set(err, ERR_FAILED, "git could not fetch it: %s", message);
+}
+
+static bool read_address(int fd, char ret_url[GIT_URL_SIZE], struct err *err)
+{
+	ssize_t got = read(fd, ret_url, GIT_URL_SIZE - 1);
+	if (got <= 0) return err_set_errno(err, "read the address");
+	ret_url[got] = '\0';
+	return true;
+}
+
+/* The address comes by the environment, which only the same user can read, never as an argument. */
+static bool clone(const char *url, const char *git_dir, bool is_file, const char *ref, struct err *err)
+{
+	struct git g = git_new(is_file);
+	char key[GIT_URL_SIZE + 64];
+	(void)snprintf(key, sizeof key, "GIT_CONFIG_KEY_0=url.%s.insteadOf", url);
+	env(&g, "GIT_CONFIG_COUNT=1");
+	env(&g, key);
+	env(&g, "GIT_CONFIG_VALUE_0=freehold-source:");
+	static const char *const words[] = {
+	    "clone", "--quiet", "--bare", "--depth=1", "--no-tags", "--single-branch", "--no-recurse-submodules"};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) arg(&g, words[i]);
+	if (ref[0] != '\0') arg(&g, "--branch"), arg(&g, ref);
+	arg(&g, "--"), arg(&g, "freehold-source:"), arg(&g, git_dir);
+	return run(&g, (struct str){0}, NULL, err) || clean_failure(url, err);
+}
+
+static bool write_tree(const char *git_dir, const char *tar, bool is_file, char ret_commit[GIT_ID_SIZE],
+		       struct err *err)
+{
+	char output[FILE_PATH_SIZE];
+	struct git name = git_new(is_file), pack = git_new(is_file);
+	arg(&name, "--git-dir"), arg(&name, git_dir), arg(&name, "rev-parse"), arg(&name, "HEAD^{commit}");
+	arg(&pack, "--git-dir"), arg(&pack, git_dir), arg(&pack, "archive"), arg(&pack, "--format=tar");
+	if (!file_path(output, err, "--output=%s", tar)) return false;
+	arg(&pack, output), arg(&pack, "HEAD");
+	return run(&name, (struct str){0}, ret_commit, err) && run(&pack, (struct str){0}, NULL, err);
+}
+
+static bool extract_tar(const char *tar, const char *target, const struct intake_limits *limits,
+			struct intake_unpacked *ret_unpacked, struct err *err)
+{
+	int fd = open(tar, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) return err_set_errno(err, "%s", tar);
+	bool ok = extract_archive(fd, target, limits, false, ret_unpacked, err);
+	(void)close(fd);
+	return ok;
+}
+
+bool git_run_fetch(int fd, const char *target, bool is_file, const char *ref, const struct intake_limits *limits,
+		   struct intake_unpacked *ret_unpacked, char ret_commit[GIT_ID_SIZE], struct err *err)
+{
+	char url[GIT_URL_SIZE], shown[GIT_URL_SIZE], git_dir[FILE_PATH_SIZE], tar[FILE_PATH_SIZE];
+	return read_address(fd, url, err) && git_url_check(url, is_file, shown, err) &&
+	       file_path(git_dir, err, "%s/.git", target) && file_path(tar, err, "%s/.git/source.tar", target) &&
+	       clone(url, git_dir, is_file, ref, err) && write_attributes(git_dir, err) &&
+	       write_tree(git_dir, tar, is_file, ret_commit, err) &&
+	       extract_tar(tar, target, limits, ret_unpacked, err) && file_remove_tree(git_dir, err);
+}
+
+/* Committing. */
+
+struct place {
+	char git_dir[FILE_PATH_SIZE + 16], work_tree[FILE_PATH_SIZE + 16], index[FILE_PATH_SIZE + 32];
+};
+
+static struct git git_at(const struct place *p)
+{
+	struct git g = git_new(false);
+	env(&g, p->git_dir), env(&g, p->work_tree), env(&g, p->index);
+	return g;
+}
+
+static bool make_repo(const char *repo, struct err *err)
+{
+	char head[FILE_PATH_SIZE];
+	if (!file_path(head, err, "%s/HEAD", repo)) return false;
+	if (file_exists(head)) return write_attributes(repo, err);
+	struct git g = git_new(false);
+	arg(&g, "init"), arg(&g, "--quiet"), arg(&g, "--bare"), arg(&g, "--initial-branch=main"), arg(&g, repo);
+	return run(&g, (struct str){0}, NULL, err) && write_attributes(repo, err);
+}
+
+static bool make_tree(const struct place *p, char ret_tree[GIT_ID_SIZE], struct err *err)
+{
+	struct git add = git_at(p), tree = git_at(p);
+	arg(&add, "add"), arg(&add, "--all"), arg(&add, "--force"), arg(&add, "--"), arg(&add, ".");
+	arg(&tree, "write-tree");
+	return run(&add, (struct str){0}, NULL, err) && run(&tree, (struct str){0}, ret_tree, err);
+}
+
+static void find_parent(const struct place *p, char ret_parent[GIT_ID_SIZE])
+{
+	struct git g = git_at(p);
+	struct err ignored;
+	arg(&g, "rev-parse"), arg(&g, "--verify"), arg(&g, "--quiet"), arg(&g, "refs/heads/main");
+	if (!run(&g, (struct str){0}, ret_parent, &ignored)) ret_parent[0] = '\0';
+}
+
+static bool make_commit(const struct place *p, const struct git_run_commit *c, const char *tree, const char *parent,
+			char ret_id[GIT_ID_SIZE], struct err *err)
+{
+	char texts[4][512];
+	const char *const pairs[4][2] = {{"GIT_AUTHOR_NAME=", c->author_name},
+					 {"GIT_AUTHOR_EMAIL=", c->author_email},
+					 {"GIT_AUTHOR_DATE=", c->time},
+					 {"GIT_COMMITTER_DATE=", c->time}};
+	struct git g = git_at(p);
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(texts[i], sizeof texts[i], "%s%.400s", pairs[i][0], pairs[i][1]);
+		env(&g, texts[i]);
+	}
+	env(&g, "GIT_COMMITTER_NAME=Freehold"), env(&g, "GIT_COMMITTER_EMAIL=freehold@localhost");
+	arg(&g, "commit-tree"), arg(&g, "-F"), arg(&g, "-");
+	if (parent[0] != '\0') arg(&g, "-p"), arg(&g, parent);
+	arg(&g, tree);
+	return run(&g, str_from(c->message), ret_id, err);
+}
+
+static bool move_main(const struct place *p, const char *id, const char *parent, struct err *err)
+{
+	struct git g = git_at(p);
+	arg(&g, "update-ref"), arg(&g, "refs/heads/main"), arg(&g, id);
+	arg(&g, parent[0] != '\0' ? parent : ZERO_ID);
+	return run(&g, (struct str){0}, NULL, err);
+}
+
+bool git_run_commit(const struct git_run_commit *c, char ret_id[GIT_ID_SIZE], struct err *err)
+{
+	struct place p;
+	char tree[GIT_ID_SIZE], parent[GIT_ID_SIZE], id[GIT_ID_SIZE];
+	(void)snprintf(p.git_dir, sizeof p.git_dir, "GIT_DIR=%s", c->repo);
+	(void)snprintf(p.work_tree, sizeof p.work_tree, "GIT_WORK_TREE=%s", c->source);
+	(void)snprintf(p.index, sizeof p.index, "GIT_INDEX_FILE=%s/freehold-index", c->repo);
+	const char *index = p.index + strlen("GIT_INDEX_FILE=");
+	/* One that a killed run left behind is no use to anybody. */
+	(void)unlink(index);
+	if (chdir(c->source) != 0) return err_set_errno(err, "%s", c->source);
+	if (!make_repo(c->repo, err)) return false;
+	find_parent(&p, parent);
+	bool ok =
+	    make_tree(&p, tree, err) && make_commit(&p, c, tree, parent, id, err) && move_main(&p, id, parent, err);
+	(void)unlink(index);
+	if (ok) (void)snprintf(ret_id, GIT_ID_SIZE, "%s", id);
+	return ok;
+}
