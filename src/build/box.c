@@ -96,7 +96,6 @@ static void put_fetch_env(struct env *e)
 	}
 	put_env(e, "npm_config_cache=/cache/npm");
 	put_env(e, "BUN_INSTALL_CACHE_DIR=/cache/bun");
-	put_env(e, "npm_config_store_dir=/cache/pnpm");
 }
 
 /* No CI=true: some bundlers then take every warning for an error. */

@@ -26,7 +26,7 @@ enum tool_kind { TOOL_NONE, TOOL_BUN, TOOL_PNPM };
 struct rung {
 	const char *name;
 	enum tool_kind tool;
-	const char *argv[8];
+	const char *argv[10];
 };
 
 enum { RUNG_BUN_LOCK, RUNG_NPM_CI, RUNG_BUN_LOCKB, RUNG_PNPM, RUNG_NPM, RUNG_NPM_LEGACY, RUNG_COUNT };
@@ -37,7 +37,8 @@ static const struct rung ladder[RUNG_COUNT] = {
     {"bun.lockb", TOOL_BUN, {"bun", "install", "--frozen-lockfile", "--ignore-scripts", "--no-progress"}},
     {"pnpm",
      TOOL_PNPM,
-     {"pnpm", "install", "--frozen-lockfile", "--ignore-scripts", "--ignore-pnpmfile", "--reporter=append-only"}},
+     {"pnpm", "install", "--frozen-lockfile", "--ignore-scripts", "--ignore-pnpmfile", "--store-dir=/cache/pnpm",
+      "--config.manage-package-manager-versions=false", "--reporter=append-only"}},
     {"npm install", TOOL_NONE, {"npm", "install", "--ignore-scripts"}},
     {"npm install --legacy-peer-deps", TOOL_NONE, {"npm", "install", "--ignore-scripts", "--legacy-peer-deps"}},
 };
@@ -86,8 +87,7 @@ static bool add_tool(struct install *in, enum tool_kind kind, struct err *err)
 static bool command(struct install *in, const char *const *argv, bool has_network, struct buf *ret_why,
 		    struct sandbox_result *ret_result, struct err *err)
 {
-	static const char *const env[] = {"npm_config_ignore_scripts=true", "npm_config_include=dev",
-					  "npm_config_manage_package_manager_versions=false", NULL};
+	static const char *const env[] = {"npm_config_ignore_scripts=true", "npm_config_include=dev", NULL};
 	struct buf tail BUF_CLEANUP;
 	buf_init(&tail, (size_t)2 * BOX_TAIL_BYTES);
 	struct box_call call = {

@@ -7,8 +7,7 @@
 
 struct build_wish build_wish_read(const json_t *inspection)
 {
-	struct build_wish w = {.script = json_str(inspection, "build_script", "build"),
-			       .output = json_str(inspection, "output", "")};
+	struct build_wish w = {.script = "build", .output = json_str(inspection, "output_dir", "")};
 	w.is_static = strcmp(json_str(inspection, "shape", ""), "static") == 0;
 	return w;
 }

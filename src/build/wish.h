@@ -9,7 +9,7 @@
 
 struct build_wish {
 	bool is_static; /* shape "static": the folder is the site */
-	const char *script; /* of package.json, "build" where nothing is said; borrowed */
+	const char *script; /* its name in package.json */
 	const char *output; /* relative to the app's folder, or "" where it is to be found; borrowed */
 };
 

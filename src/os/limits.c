@@ -344,14 +344,21 @@ void limits_group_close(struct limits_group *group)
 	*group = (struct limits_group){0};
 }
 
-static uint64_t resident_private_bytes(const char *proc)
+static unsigned long long read_status_number(const char *status, const char *key)
+{
+	unsigned long long value = 0;
+	const char *at = strstr(status, key);
+	if (at == NULL || sscanf(at + strlen(key), " %llu", &value) != 1) return 0;
+	return value;
+}
+
+static void add_usage(const char *proc, uint64_t *memory, uint32_t *processes)
 {
 	struct buf b BUF_CLEANUP;
 	buf_init(&b, SMALL_FILE_MAX_BYTES);
-	unsigned long long kib = 0;
-	const char *at = read_small(proc, "status", &b) ? strstr(buf_cstr(&b), "RssAnon:") : NULL;
-	if (at == NULL || sscanf(at, "RssAnon: %llu", &kib) != 1) return 0;
-	return kib * 1024;
+	if (!read_small(proc, "status", &b)) return;
+	*memory += read_status_number(buf_cstr(&b), "\nRssAnon:") * 1024;
+	*processes += (uint32_t)read_status_number(buf_cstr(&b), "\nThreads:");
 }
 
 void limits_sample(uint64_t pid_namespace, uint64_t *ret_memory_bytes, uint32_t *ret_processes)
@@ -366,8 +373,7 @@ void limits_sample(uint64_t pid_namespace, uint64_t *ret_memory_bytes, uint32_t 
 		(void)snprintf(path, sizeof path, "/proc/%s/ns/pid", e->d_name);
 		if (stat(path, &st) != 0 || st.st_ino != pid_namespace) continue;
 		(void)snprintf(path, sizeof path, "/proc/%s", e->d_name);
-		memory += resident_private_bytes(path);
-		processes++;
+		add_usage(path, &memory, &processes);
 	}
 	if (d != NULL) (void)closedir(d);
 	*ret_memory_bytes = memory;

@@ -71,8 +71,8 @@ void limits_group_kill(const struct limits_group *group);
 /* Kills what is left and removes the group. */
 void limits_group_close(struct limits_group *group);
 
-/* Sums up the processes of a pid namespace (the inode of /proc/PID/ns/pid): resident private memory and their number.
- */
+/* Sums up the processes of a pid namespace (the inode of /proc/PID/ns/pid): resident private memory, and the number
+ * of their threads. */
 void limits_sample(uint64_t pid_namespace, uint64_t *ret_memory_bytes, uint32_t *ret_processes);
 
 #endif
