@@ -6,7 +6,11 @@
  *     freehold-intake unpack TARGET FD MAX_ENTRIES MAX_TOTAL MAX_FILE MAX_PATH MAX_DEPTH MAX_RATIO
  *     freehold-intake git-fetch TARGET FD LIMITS... remote|file REF      the address is in FD
  *     freehold-intake commit REPO SOURCE NAME EMAIL TIME MESSAGE
- *     freehold-intake inspect DIR */
+ *     freehold-intake inspect DIR
+ *
+ * and for a person, without a daemon:
+ *
+ *     freehold-intake check PATH [--json]      exits with 0 when it goes live as it is */
 #include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
@@ -14,10 +18,18 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
 #include "codec/json.h"
 #include "intake/extract.h"
 #include "intake/git_run.h"
+#include "intake/inspect.h"
 #include "intake/inspection.h"
+#include "intake/report.h"
+#include "intake/unpack.h"
+#include "os/file.h"
 
 #define MEMORY_MAX_BYTES ((rlim_t)2 << 30)
 #define CPU_MAX_SECONDS 300
@@ -110,6 +122,52 @@ static int do_inspect(const char *dir)
 	return answer(json_pack("{s:o}", "inspection", inspection));
 }
 
+/* check: the whole way for a person at a terminal, in children of our own; as the caller, without root's help. */
+
+static bool inspect_path(const char *path, const char *aside, json_t **ret_inspection, struct err *err)
+{
+	char self[FILE_PATH_SIZE], real[FILE_PATH_SIZE];
+	struct stat st;
+	struct intake_limits limits = INTAKE_LIMITS_DEFAULT;
+	struct intake_unpacked u;
+	if (!file_link_read("/proc/self/exe", self, err)) return false;
+	if (realpath(path, real) == NULL || stat(real, &st) != 0) return err_set_errno(err, "%s", path);
+	struct intake_child child = {.helper = self, .no_sandbox = true};
+	if (S_ISDIR(st.st_mode)) return intake_inspect(&child, real, ret_inspection, err);
+	return intake_unpack(&child, real, aside, &limits, &u, err) &&
+	       intake_inspect(&child, aside, ret_inspection, err);
+}
+
+static int print_inspection(const json_t *inspection, bool is_json)
+{
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, REPORT_MAX_BYTES);
+	if (is_json) {
+		char *json = json_text(inspection);
+		puts(json);
+		free(json);
+	} else {
+		intake_report(inspection, &text, isatty(1) == 1);
+		(void)fputs(buf_cstr(&text), stdout);
+	}
+	json_t *stops JSON_CLEANUP = inspect_stops(inspection, NULL);
+	return json_bool(inspection, "runs", false) && json_array_size(stops) == 0 ? 0
+										   : err_code_exit_status(ERR_REFUSED);
+}
+
+static int do_check(const char *path, bool is_json)
+{
+	char aside[] = "/tmp/freehold-check-XXXXXX";
+	struct err err, ignored;
+	json_t *inspection JSON_CLEANUP = NULL;
+	if (mkdtemp(aside) == NULL) return perror(aside), 1;
+	bool ok = inspect_path(path, aside, &inspection, &err);
+	(void)file_remove_tree(aside, &ignored);
+	if (ok) return print_inspection(inspection, is_json);
+	(void)fprintf(stderr, "check %s: %s\n", path, err.msg);
+	return err_code_exit_status(err.code);
+}
+
 /* Limits that no code after this can lift. AddressSanitizer needs the address space. */
 static void limit_myself(void)
 {
@@ -125,11 +183,13 @@ static void limit_myself(void)
 int main(int argc, char **argv)
 {
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	bool is_json = argc == 4 && strcmp(argv[3], "--json") == 0;
+	if (argc >= 3 && strcmp(argv[1], "check") == 0 && (argc == 3 || is_json)) return do_check(argv[2], is_json);
 	limit_myself();
 	if (argc == 10 && strcmp(argv[1], "unpack") == 0) return do_unpack(argv + 2);
 	if (argc == 12 && strcmp(argv[1], "git-fetch") == 0) return do_git_fetch(argv + 2);
 	if (argc == 8 && strcmp(argv[1], "commit") == 0) return do_commit(argv + 2);
 	if (argc == 3 && strcmp(argv[1], "inspect") == 0) return do_inspect(argv[2]);
-	(void)fprintf(stderr, "usage: freehold-intake unpack TARGET FD LIMITS...\n");
+	(void)fprintf(stderr, "usage: freehold-intake check PATH [--json]\n");
 	return 2;
 }

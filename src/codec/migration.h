@@ -49,11 +49,9 @@ struct migration {
 	size_t statement_count;
 	enum migration_boundary boundary;
 	const char *boundary_reason; /* NULL when MIGRATION_TOGETHER; ends without a full stop */
-	/* The version of the migration that creates the enum type, or NULL: when that one runs in the same transaction,
-	 * PostgreSQL 17 and later lets the new value be used at once and the boundary need not be kept. */
 	/* The version of the migration (maybe this one) that creates the enum type, or NULL: when that one runs in the
-	 * same transaction, PostgreSQL 17 and newer let the new value be used at once and the boundary need not be
-	 * kept. 15 and 16 do not. */
+	 * same transaction, PostgreSQL 17 and later lets the new value be used at once and the boundary need not be
+	 * kept; 15 and 16 do not. */
 	const char *boundary_lifted_by;
 };
 

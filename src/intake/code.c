@@ -130,7 +130,10 @@ static void add_env(const struct view *v, struct str name, enum code_where where
 	json_array_foreach(v->facts->env, i, o) is_known =
 	    is_known || (strcmp(json_str(o, "name", ""), json_string_value(clean)) == 0 &&
 			 strcmp(json_str(o, "where", ""), where_word(where)) == 0);
+	/* `|| ""` says that there is none. */
+	struct str otherwise = {0};
 	bool has_default = scan_take(v->text, &end, STR("||")) || scan_take(v->text, &end, STR("??"));
+	if (has_default && scan_take_quoted(v->text, &end, &otherwise)) has_default = otherwise.len > 0;
 	if (!is_known)
 		json_array_append_new(v->facts->env,
 				      json_pack("{s:O,s:s,s:i,s:s,s:n,s:b,s:b}", "name", clean, "file", v->path, "line",

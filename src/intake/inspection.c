@@ -79,8 +79,7 @@ static void read_text(struct making *m, const struct source_file *file, struct b
 	}
 	secret_scan(&m->secrets, path, text, reaches_browser(m, path));
 	bool is_code = code_is_source(p);
-	bool is_config = str_has_suffix(str_from(path), STR(".sql")) || str_has_suffix(str_from(path), STR(".toml"));
-	if (is_code || is_config) code_scan_addresses(&m->code, path, text);
+	if (is_code || str_has_suffix(str_from(path), STR(".sql"))) code_scan_addresses(&m->code, path, text);
 	if (str_has_suffix(str_from(path), STR("types.ts")) && json_array_size(m->tables) == 0)
 		types_tables(text, m->tables);
 	if (is_code) code_scan(&m->code, path, code_where(path, m->root), bytes->ptr, bytes->len);

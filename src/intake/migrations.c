@@ -270,26 +270,41 @@ static void note_skipped(struct reading *r)
 	}
 }
 
-static void note_duplicates(struct reading *r)
+/* A database records each version once. The second file of a version gets one of its own, the same at every reading:
+ * the digits and six more from its name. */
+static bool resolve_duplicates(struct reading *r)
 {
-	for (size_t i = 1; i < r->plan.migration_count; i++) {
-		const struct migration *a = &r->plan.migrations[i - 1], *b = &r->plan.migrations[i];
-		if (strcmp(a->version, b->version) != 0) continue;
+	const char *first = "";
+	for (size_t i = 0; i < r->plan.migration_count; i++) {
+		struct migration *m = &r->plan.migrations[i];
+		if (i == 0 || strcmp(first, m->version) != 0) {
+			first = m->version;
+			continue;
+		}
+		uint32_t sum = 2166136261u; /* FNV-1a */
+		for (const char *c = m->file; *c != '\0'; c++) sum = (sum ^ (unsigned char)*c) * 16777619u;
+		const char *unique = arena_printf(r->arena, "%s%06u", first, sum % 1000000);
+		if (unique == NULL) return no_room(r);
 		finding_add(r->findings,
 			    &(struct finding){
 				.kind = "duplicate-version",
-				.subject = b->version,
-				.severity = FINDING_REFUSE,
-				.title = arena_printf(r->arena, "Two migrations have the version %s", b->version),
-				.detail = arena_printf(r->arena, "%s and %s. A database records each version once.",
-						       a->file, b->file),
-				.file = arena_printf(r->arena, "%s/%s", r->plan.dir, b->file),
+				.subject = m->file,
+				.severity = FINDING_STOP,
+				.title = arena_printf(r->arena, "Two migrations have the version %s", first),
+				.detail = arena_printf(
+				    r->arena,
+				    "A database records each version once. If you accept it, the files run in the "
+				    "order of their names and this one is recorded as %s.",
+				    unique),
+				.file = arena_printf(r->arena, "%s/%s", r->plan.dir, m->file),
 				.paste = arena_printf(
 				    r->arena,
-				    "Two files in supabase/migrations have the same version: %s and %s. Rename "
-				    "the second one so that its leading number is larger and unique.",
-				    a->file, b->file)});
+				    "Two files in supabase/migrations begin with the same number, %s. Rename %s so "
+				    "that its number is unique and larger than that of all before it.",
+				    first, m->file)});
+		m->version = unique;
 	}
+	return true;
 }
 
 static bool read_dir(struct reading *r, const char *prefix)
@@ -335,7 +350,7 @@ bool migrations_read(const struct source *source, const char *root, struct migra
 		if (!read_dir(&r, prefix)) return false;
 	}
 	note_skipped(&r);
-	note_duplicates(&r);
+	if (!resolve_duplicates(&r)) return false;
 	*ret_plan = r.plan;
 	return true;
 }

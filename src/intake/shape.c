@@ -32,7 +32,13 @@ static void say(struct look *l, const char *name, const char *what)
 {
 	char path[1200];
 	(void)snprintf(path, sizeof path, "%s%s%s", l->c->root, l->c->root[0] != '\0' ? "/" : "", name);
-	json_array_append_new(l->c->evidence, json_pack("{s:s,s:s}", "file", path, "what", what));
+	json_t *evidence = json_pack("{s:s,s:s}", "file", path, "what", what);
+	size_t i;
+	json_t *known;
+	bool is_known = false;
+	json_array_foreach(l->c->evidence, i, known) is_known = is_known || json_equal(known, evidence);
+	if (!is_known) json_array_append(l->c->evidence, evidence);
+	json_decref(evidence);
 }
 
 static bool has_file(struct look *l, const char *name)
