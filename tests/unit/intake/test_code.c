@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/base64.h"
+#include "fixture.h"
+
+#define PACKAGE                                                                                                        \
+	{"package.json", "{\"dependencies\":{\"vite\":\"5\"}}"},                                                       \
+	{                                                                                                              \
+		"index.html", "<p>"                                                                                    \
+	}
+#define TREE(...) fixture_tree(*state, (const char *const[][2]){PACKAGE, __VA_ARGS__, {NULL, NULL}})
+
+/* Keys are put together here, so that no text of this repository looks like one. */
+static const char *token(const char *role, const char *issuer)
+{
+	static char text[600];
+	struct buf claims BUF_CLEANUP, b BUF_CLEANUP;
+	buf_init(&claims, 400), buf_init(&b, 590);
+	buf_printf(&claims, "{\"iss\":\"%s\",\"ref\":\"abcdefghijklmnopqrst\",\"role\":\"%s\"}", issuer, role);
+	base64url_encode(STR("{\"alg\":\"HS256\"}"), &b);
+	buf_putc(&b, '.');
+	base64url_encode(buf_view(&claims), &b);
+	buf_puts(&b, ".Q0wHiTc3vN2mXk7pLr9sYbJd4uFzEaGo");
+	(void)snprintf(text, sizeof text, "%s", buf_cstr(&b));
+	return text;
+}
+
+static const char *with(const char *before, const char *secret, const char *after)
+{
+	static char text[1200];
+	(void)snprintf(text, sizeof text, "%s%s%s", before, secret, after);
+	return text;
+}
+
+static const json_t *call(const json_t *inspection, const char *kind, const char *name)
+{
+	return fixture_named(json_object_get(json_object_get(inspection, "calls"), kind), name);
+}
+
+static void test_calls(void **state)
+{
+	TREE({"src/a.ts",
+	      "import { supabase } from './client'; // supabase.storage.from('comment')\n"
+	      "const BUCKET: string = 'resolved';\n"
+	      "supabase.storage\n  .from('avatars').upload(x);\n"
+	      "supabase.storage.from(BUCKET); supabase.from('table_not_bucket');\n"
+	      "supabase.functions.invoke<Reply>('pay', {}); fetch(`${url}/functions/v1/hook-it`);\n"
+	      "supabase.channel(`room:${id}`); tv.channel; supabase.auth.signInWithOAuth({ provider: 'google' });\n"
+	      "supabase.auth.signInWithPassword({}); form.resend(); await supabase.auth.resend({});\n"
+	      "admin.auth.admin.createUser({})"},
+	     {"src/a.test.ts", "supabase.storage.from('in-a-test')"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	const json_t *calls = json_object_get(i, "calls");
+	assert_int_equal(json_array_size(json_object_get(calls, "storage")), 2);
+	assert_int_equal(json_int(call(i, "storage", "avatars"), "line", 0), 4);
+	assert_non_null(call(i, "storage", "resolved"));
+	assert_int_equal(json_array_size(json_object_get(calls, "functions")), 2);
+	assert_non_null(call(i, "functions", "pay"));
+	assert_non_null(call(i, "functions", "hook-it"));
+	assert_int_equal(json_array_size(json_object_get(calls, "realtime")), 1);
+	assert_non_null(call(i, "realtime", "room:"));
+	assert_int_equal(json_array_size(json_object_get(calls, "auth")), 3);
+	assert_non_null(call(i, "auth", "signInWithOAuth (google)"));
+	assert_non_null(call(i, "auth", "resend"));
+	assert_non_null(call(i, "auth", "admin.createUser"));
+}
+
+static void test_environment(void **state)
+{
+	TREE({"src/a.ts",
+	      "import.meta.env.VITE_NEEDED; import.meta.env['VITE_SET']; import.meta.env.VITE_SUPABASE_URL;\n"
+	      "import.meta.env.VITE_OR ?? 'x'; import.meta.env.VITE_EMPTY || ''; import.meta.env.DEV;\n"
+	      "// import.meta.env.VITE_COMMENT"},
+	     {".env", "VITE_SET=hello\nVITE_NOT_READ=1\n"}, {"vite.config.ts", "process.env.ON_SERVER"},
+	     {"supabase/functions/f/index.ts", "Deno.env.get('STRIPE_KEY')!"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	char *needs = json_text(json_object_get(i, "needs"));
+	assert_string_equal(needs, "[\"VITE_NEEDED\",\"VITE_EMPTY\"]");
+	free(needs);
+	const json_t *env = json_object_get(i, "env");
+	assert_string_equal(json_str(fixture_named(env, "VITE_SET"), "set_in", ""), ".env");
+	assert_string_equal(json_str(fixture_named(env, "ON_SERVER"), "where", ""), "server");
+	assert_string_equal(json_str(fixture_named(env, "STRIPE_KEY"), "where", ""), "function");
+	char *all = json_text(i);
+	assert_null(strstr(all, "hello"));
+	free(all);
+	assert_non_null(fixture_finding(i, "committed-env:.env"));
+	assert_int_equal(fixture_count(i, "stop"), 0);
+}
+
+static void test_addresses_and_types(void **state)
+{
+	TREE({"src/c.ts", "const u = 'https://abcdefghijklmnopqrst.supabase.co';\nlet x = 'https://short.supabase.co'"},
+	     {"supabase/config.toml", "project_id = \"zyxwvutsrqponmlkjihg\"\n[functions.f]\nverify_jwt = false\n"},
+	     {"supabase/functions/f/index.ts", "x"}, {"supabase/functions/_shared/a.ts", "x"},
+	     {"src/integrations/supabase/types.ts", "export type Database = { public: { Tables: { votes: { Row: { id: "
+						    "string } Insert: {} } \n \"my polls\": { Row: {} } } "
+						    "Views: { [_ in never]: never } } }"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	const json_t *s = json_object_get(i, "supabase");
+	assert_int_equal(json_array_size(json_object_get(s, "hard_coded")), 1);
+	assert_string_equal(json_str(s, "project_ref", ""), "zyxwvutsrqponmlkjihg");
+	char *tables = json_text(json_object_get(i, "tables"));
+	assert_string_equal(tables, "[\"votes\",\"my polls\"]");
+	free(tables);
+	const json_t *functions = json_object_get(i, "functions");
+	assert_int_equal(json_array_size(functions), 1);
+	assert_false(json_bool(fixture_named(functions, "f"), "verify_jwt", true));
+}
+
+static void expect_secret(const char *dir, const char *file, const char *text, const char *name, bool can_accept)
+{
+	fixture_tree(dir, (const char *const[][2]){PACKAGE, {file, text}, {NULL, NULL}});
+	json_t *i JSON_CLEANUP = fixture_inspect(dir);
+	const json_t *f = fixture_finding(i, name);
+	if (name[0] == '\0') {
+		if (fixture_count(i, "stop") != 0) fail_msg("%s: a false alarm", text);
+		return;
+	}
+	if (f == NULL) fail_msg("%s: not found", name);
+	assert_string_equal(json_str(f, "severity", ""), "stop");
+	assert_int_equal(json_bool(f, "can_accept", !can_accept), can_accept);
+	/* The secret itself is nowhere in the report. */
+	char *all = json_text(i);
+	assert_null(strstr(all, "Q0wHiTc3vN2mXk7p"));
+	free(all);
+}
+
+#define RANDOM "Q0wHiTc3vN2mXk7pLr9sYbJd4uFzEaGo"
+
+static void test_secrets(void **state)
+{
+	const char *dir = *state;
+	expect_secret(dir, "src/a.ts", with("k='", token("service_role", "supabase"), "'"),
+		      "service-key-in-browser:src/a.ts", false);
+	expect_secret(dir, "scripts/a.ts", with("k='", token("service_role", "supabase"), "'"),
+		      "service-key:scripts/a.ts", true);
+	expect_secret(dir, "src/a.ts", with("k='", token("anon", "supabase"), "'"), "", true);
+	expect_secret(dir, "src/a.ts", with("k='", token("service_role", "supabase-demo"), "'"), "", true);
+	expect_secret(dir, "src/a.ts", with("k='", token("service_role", "elsewhere"), "'"), "", true);
+	expect_secret(dir, "src/a.ts", with("k='sb_secret_", RANDOM, "'"), "service-key-in-browser:src/a.ts", false);
+	expect_secret(dir, "src/a.ts", with("k='sk_live_", RANDOM, "'"), "secret-stripe-key:src/a.ts", true);
+	expect_secret(dir, "src/a.ts", "k='sk_live_xxxxxxxxxxxxxxxxxxxxxxxx'", "", true);
+	expect_secret(dir, "src/a.ts", "k='sk_live_your_key_goes_here_now'", "", true);
+	expect_secret(dir, "README.md", with("AKIA", "Q7ZXW3PLMNB5TYRC", " "), "secret-aws-key:README.md", true);
+	expect_secret(dir, "README.md", with("AKIA", "IOSFODNN7EXAMPLE", " "), "", true);
+	expect_secret(dir, "key.pem",
+		      with("-----BEGIN "
+			   "PRIVATE KEY-----\n",
+			   RANDOM "\n" RANDOM, "\n-----END PRIVATE KEY-----\n"),
+		      "secret-private-key:key.pem", true);
+	expect_secret(dir, "doc.md",
+		      "-----BEGIN "
+		      "PRIVATE KEY-----\nYOUR KEY\n-----END PRIVATE KEY-----\n",
+		      "", true);
+}
+
+static void test_env_files(void **state)
+{
+	const char *dir = *state;
+	expect_secret(dir, ".env", "STRIPE_SECRET_KEY=" RANDOM "\n", "secret-in-env:.env:STRIPE_SECRET_KEY", true);
+	expect_secret(dir, ".env.local", "export DATABASE_URL='postgres://u:" RANDOM "@h/d'\n",
+		      "secret-in-env:.env.local:DATABASE_URL", true);
+	expect_secret(dir, ".env", "VITE_SUPABASE_SERVICE_ROLE_KEY=" RANDOM "\n",
+		      "service-key-in-browser:VITE_SUPABASE_SERVICE_ROLE_KEY", false);
+	expect_secret(dir, ".env", with("VITE_KEY=", token("service_role", "supabase"), "\n"),
+		      "service-key-in-browser:.env", false);
+	expect_secret(dir, "src/a.ts", "import.meta.env.VITE_SUPABASE_SERVICE_ROLE_KEY",
+		      "service-key-in-browser:VITE_SUPABASE_SERVICE_ROLE_KEY", false);
+	expect_secret(dir, ".env", with("VITE_SUPABASE_ANON_KEY=\"", token("anon", "supabase"), "\"\n"), "", true);
+	expect_secret(dir, ".env", "VITE_GOOGLE_API_KEY=" RANDOM "\nSESSION_SECRET=\nAPI_KEY=your-key-here\n", "",
+		      true);
+	expect_secret(dir, ".env.example", "STRIPE_SECRET_KEY=" RANDOM "\n", "", true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_calls),
+	    cmocka_unit_test(test_environment),
+	    cmocka_unit_test(test_addresses_and_types),
+	    cmocka_unit_test(test_secrets),
+	    cmocka_unit_test(test_env_files),
+	};
+	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}
