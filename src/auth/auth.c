@@ -21,6 +21,7 @@
 #define TOKEN_LIFETIME_S 3600
 #define ATTEMPTS_MAX 30
 #define REFRESHES_MAX 150
+#define LOOPBACK_TIMES 20 /* an app's own server signs all its visitors in from one address */
 #define HASH_QUEUE_MAX 64
 #define USER_AGENT_MAX_BYTES 512
 #define LIST_MAX_BYTES (16u << 20)
@@ -29,7 +30,8 @@ struct auth {
 	struct pg_pool *pool;
 	struct auth_settings settings;
 	struct auth_passwords *passwords;
-	struct auth_limit *attempts, *refreshes;
+	struct auth_limit *attempts, *refreshes; /* per address */
+	struct auth_limit *local_attempts, *local_refreshes; /* of this machine */
 	size_t calls; /* under way */
 };
 
@@ -60,8 +62,12 @@ struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_s
 	auth->pool = pool;
 	auth->settings = *settings;
 	if (auth->settings.token_lifetime_s == 0) auth->settings.token_lifetime_s = TOKEN_LIFETIME_S;
-	auth->attempts = auth_limit_new(settings->attempts_max > 0 ? settings->attempts_max : ATTEMPTS_MAX);
-	auth->refreshes = auth_limit_new(settings->refreshes_max > 0 ? settings->refreshes_max : REFRESHES_MAX);
+	unsigned attempts = settings->attempts_max > 0 ? settings->attempts_max : ATTEMPTS_MAX;
+	unsigned refreshes = settings->refreshes_max > 0 ? settings->refreshes_max : REFRESHES_MAX;
+	auth->attempts = auth_limit_new(attempts);
+	auth->refreshes = auth_limit_new(refreshes);
+	auth->local_attempts = auth_limit_new(attempts * LOOPBACK_TIMES);
+	auth->local_refreshes = auth_limit_new(refreshes * LOOPBACK_TIMES);
 	auth->passwords =
 	    auth_passwords_new(loop, settings->hash_queue_max > 0 ? settings->hash_queue_max : HASH_QUEUE_MAX);
 	return auth;
@@ -73,6 +79,8 @@ void auth_free(struct auth *auth)
 	assert(auth->calls == 0);
 	auth_limit_free(auth->attempts);
 	auth_limit_free(auth->refreshes);
+	auth_limit_free(auth->local_attempts);
+	auth_limit_free(auth->local_refreshes);
 	auth_passwords_free(auth->passwords);
 	free(auth);
 }
@@ -179,9 +187,15 @@ static struct auth_sql *fresh_sql(struct auth_call *call)
 	return &call->sql;
 }
 
-static bool take(struct auth_call *call, struct auth_limit *limit)
+static bool is_local(const struct auth_call *call)
 {
-	if (auth_limit_take(limit, call->request.address, clock_now_ms())) return true;
+	struct str address = call->request.address;
+	return address.len == 0 || str_has_prefix(address, STR("127.")) || str_eq(address, STR("::1"));
+}
+
+static bool take(struct auth_call *call, struct auth_limit *limit, struct auth_limit *local)
+{
+	if (auth_limit_take(is_local(call) ? local : limit, call->request.address, clock_now_ms())) return true;
 	fail(call, 429, "over_request_rate_limit", "Request rate limit reached");
 	return false;
 }
@@ -262,7 +276,7 @@ static void on_signup_found(struct auth_call *call, const PGresult *rows)
 
 static void step_signup(struct auth_call *call)
 {
-	if (!take(call, call->auth->attempts)) return;
+	if (!take(call, call->auth->attempts, call->auth->local_attempts)) return;
 	auth_sql_find_by_email(fresh_sql(call), call->command.email);
 	run(call, "Database error finding user", on_signup_found);
 }
@@ -297,7 +311,7 @@ static void on_password_found(struct auth_call *call, const PGresult *rows)
 
 static void step_password(struct auth_call *call)
 {
-	if (!take(call, call->auth->attempts)) return;
+	if (!take(call, call->auth->attempts, call->auth->local_attempts)) return;
 	auth_sql_find_by_email(fresh_sql(call), call->command.email);
 	run(call, "Database error querying schema", on_password_found);
 }
@@ -334,7 +348,7 @@ static void on_refreshed(struct auth_call *call, const PGresult *rows)
 
 static void step_refresh(struct auth_call *call)
 {
-	if (!take(call, call->auth->refreshes)) return;
+	if (!take(call, call->auth->refreshes, call->auth->local_refreshes)) return;
 	auth_make_refresh_token(call->refresh_token);
 	auth_sql_refresh(fresh_sql(call), call->command.refresh_token, call->refresh_token, call->user_agent,
 			 address_of(call));

@@ -29,8 +29,9 @@ struct auth_settings {
 	const char *issuer; /* "https://shop.example/auth/v1" */
 	struct str jwt_secret; /* HS256 */
 	int64_t token_lifetime_s; /* 0: 3600 */
-	unsigned attempts_max; /* password attempts and sign-ups per address in five minutes; 0: 30 */
-	unsigned refreshes_max; /* the same of refreshes; 0: 150 */
+	/* In five minutes, per address; twenty times that for this machine's own. */
+	unsigned attempts_max; /* passwords and sign-ups; 0: 30 */
+	unsigned refreshes_max; /* 0: 150 */
 	unsigned hash_queue_max; /* passwords waiting for a hash; beyond it 503. 0: 64 */
 };
 

@@ -11,112 +11,29 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "backendbox.h"
 #include "base/clock.h"
 #include "codec/json.h"
-#include "codec/jwt.h"
 #include "http/client.h"
-#include "os/file.h"
-#include "ownbox.h"
-#include "owndb/prelude.h"
 
-#define SECRET "a secret of the app that is at least 32 bytes long"
-
+static struct backendbox box;
 static const char *program;
-static struct ownbox box;
-static char socket_path[128], config_path[128];
-static struct buf anon, service;
 static pid_t backend;
-
-static void sign(struct buf *b, const char *claims)
-{
-	const struct jwt_key key = {.algorithm = JWT_HS256, .secret = STR(SECRET)};
-	buf_init(b, 4096);
-	jwt_sign_text(&key, str_from(claims), b);
-}
-
-static pid_t start_backend(void)
-{
-	int ready[2];
-	assert_int_equal(pipe(ready), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		(void)dup2(ready[1], 2);
-		(void)close(ready[0]);
-		(void)execl(program, program, "--config", config_path, NULL);
-		_exit(127);
-	}
-	(void)close(ready[1]);
-	/* It says when it listens; what it says later is read by nobody and must not stop it. */
-	char text[512];
-	size_t len = 0;
-	while (len < sizeof text - 1) {
-		ssize_t n = read(ready[0], text + len, sizeof text - 1 - len);
-		if (n <= 0) break;
-		text[len += (size_t)n] = '\0';
-		if (strstr(text, "listening") != NULL) {
-			(void)close(ready[0]);
-			return pid;
-		}
-	}
-	fail_msg("the backend did not start: %.*s", (int)len, text);
-	return -1;
-}
-
-static void write_config(void)
-{
-	char rest[200], auth[200];
-	struct err err;
-	(void)snprintf(rest, sizeof rest, "host=%s dbname=postgres user=authenticator", box.socket_dir);
-	(void)snprintf(auth, sizeof auth, "host=%s dbname=postgres user=supabase_auth_admin", box.socket_dir);
-	json_t *o JSON_CLEANUP =
-	    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "listen", socket_path, "rest_database",
-		      rest, "auth_database", auth, "jwt_secret", SECRET, "anon_key", buf_cstr(&anon),
-		      "service_role_key", buf_cstr(&service), "publishable_key", "sb_publishable_x", "secret_key",
-		      "sb_secret_y", "site_url", "http://shop.localhost", "pool_size", 4);
-	char *text = json_text(o);
-	if (!file_write(config_path, str_from(text), 0600, &err)) fail_msg("%s", err.msg);
-	free(text);
-}
 
 static int setup(void **state)
 {
 	(void)state;
-	struct err err;
-	ownbox_init(&box);
-	box.db.api_os_user = NULL; /* this process is the backend, too */
-	if (!owndb_create(&box.db, box.cache_dir, &err)) fail_msg("%s", err.msg);
-	ownbox_start(&box);
-	if (!owndb_prelude(&box.db, NULL, &err)) fail_msg("%s", err.msg);
-	(void)snprintf(socket_path, sizeof socket_path, "%s/backend.sock", box.dir);
-	(void)snprintf(config_path, sizeof config_path, "%s/backend.json", box.dir);
-	sign(&anon, "{\"role\":\"anon\"}");
-	sign(&service, "{\"role\":\"service_role\"}");
-	write_config();
-	backend = start_backend();
+	backendbox_init(&box, program, NULL, "http://shop.localhost");
+	backend = backendbox_start(&box);
 	return 0;
-}
-
-static int stop(pid_t pid)
-{
-	int status = 0;
-	(void)kill(pid, SIGTERM);
-	(void)waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	int status = stop(backend);
-	buf_done(&anon), buf_done(&service);
-	ownbox_done(&box);
+	int status = backendbox_stop(backend);
+	backendbox_done(&box);
 	return status;
 }
 
@@ -127,7 +44,7 @@ static long call(const char *method, const char *path, const char *headers, cons
 	struct err err;
 	const char *list[] = {headers, NULL};
 	(void)snprintf(url, sizeof url, "http://shop.localhost%s", path);
-	struct http_call c = {.socket_path = socket_path,
+	struct http_call c = {.socket_path = box.listen,
 			      .method = method,
 			      .url = url,
 			      .body = str_from(body),
@@ -208,10 +125,10 @@ static void test_database_that_is_away_is_said(void **state)
 	(void)state;
 	struct buf b BUF_CLEANUP;
 	buf_init(&b, 1 << 20);
-	ownbox_stop(&box);
+	ownbox_stop(&box.db);
 	assert_int_equal(call("GET", "/health", NULL, NULL, &b), 503);
 	assert_non_null(strstr(buf_cstr(&b), "\"reason\""));
-	ownbox_start(&box);
+	ownbox_start(&box.db);
 	long status = 0;
 	for (int64_t end_ms = clock_now_ms() + 15000; status != 200 && clock_now_ms() < end_ms;)
 		status = call("GET", "/health", NULL, NULL, &b);
@@ -224,9 +141,9 @@ static void test_successor_takes_over(void **state)
 	(void)state;
 	struct buf b BUF_CLEANUP;
 	buf_init(&b, 1 << 20);
-	pid_t successor = start_backend();
+	pid_t successor = backendbox_start(&box);
 	assert_int_equal(call("GET", "/auth/v1/settings", NULL, NULL, &b), 200);
-	assert_int_equal(stop(backend), 0);
+	assert_int_equal(backendbox_stop(backend), 0);
 	backend = successor;
 	for (int i = 0; i < 20; i++) assert_int_equal(call("GET", "/auth/v1/settings", NULL, NULL, &b), 200);
 }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backendbox.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "codec/json.h"
+#include "codec/jwt.h"
+#include "os/file.h"
+#include "owndb/prelude.h"
+
+#define SECRET "a secret of the app that is at least 32 bytes long"
+
+static void sign(struct buf *b, const char *claims)
+{
+	const struct jwt_key key = {.algorithm = JWT_HS256, .secret = STR(SECRET)};
+	buf_init(b, 4096);
+	jwt_sign_text(&key, str_from(claims), b);
+}
+
+static void write_config(const struct backendbox *box, const char *site_url)
+{
+	char rest[200], auth[200];
+	struct err err;
+	(void)snprintf(rest, sizeof rest, "host=%s dbname=postgres user=authenticator", box->db.socket_dir);
+	(void)snprintf(auth, sizeof auth, "host=%s dbname=postgres user=supabase_auth_admin", box->db.socket_dir);
+	json_t *o JSON_CLEANUP = json_pack(
+	    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "listen", box->listen, "rest_database", rest,
+	    "auth_database", auth, "jwt_secret", SECRET, "anon_key", buf_cstr(&box->anon_key), "service_role_key",
+	    buf_cstr(&box->service_role_key), "publishable_key", BACKENDBOX_PUBLISHABLE_KEY, "secret_key",
+	    BACKENDBOX_SECRET_KEY, "site_url", site_url, "pool_size", 4);
+	char *text = json_text(o);
+	if (!file_write(box->config_path, str_from(text), 0600, &err)) ownbox_die("config", err.msg);
+	free(text);
+}
+
+void backendbox_init(struct backendbox *box, const char *program, const char *listen, const char *site_url)
+{
+	struct err err;
+	*box = (struct backendbox){.program = program};
+	ownbox_init(&box->db);
+	box->db.db.api_os_user = NULL; /* the backend runs as whoever runs the test */
+	if (!owndb_create(&box->db.db, box->db.cache_dir, &err)) ownbox_die("create", err.msg);
+	ownbox_start(&box->db);
+	if (!owndb_prelude(&box->db.db, NULL, &err)) ownbox_die("prelude", err.msg);
+	if (listen != NULL)
+		(void)snprintf(box->listen, sizeof box->listen, "%s", listen);
+	else
+		(void)snprintf(box->listen, sizeof box->listen, "%s/backend.sock", box->db.dir);
+	(void)snprintf(box->config_path, sizeof box->config_path, "%s/backend.json", box->db.dir);
+	sign(&box->anon_key, "{\"role\":\"anon\"}");
+	sign(&box->service_role_key, "{\"role\":\"service_role\"}");
+	write_config(box, site_url);
+}
+
+void backendbox_done(struct backendbox *box)
+{
+	buf_done(&box->anon_key);
+	buf_done(&box->service_role_key);
+	ownbox_done(&box->db);
+}
+
+static void await_listening(int fd)
+{
+	char text[1024] = "";
+	size_t len = 0;
+	while (strstr(text, "listening") == NULL) {
+		ssize_t n = read(fd, text + len, sizeof text - 1 - len);
+		if (n <= 0) ownbox_die("the backend did not start", text);
+		text[len += (size_t)n] = '\0';
+	}
+}
+
+pid_t backendbox_start(const struct backendbox *box)
+{
+	int log[2];
+	if (pipe(log) != 0) ownbox_die("pipe", "");
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getenv("BACKEND_LOG") == NULL)
+			(void)dup2(log[1], 2);
+		else
+			(void)!write(log[1], "listening", 9);
+		(void)close(log[0]);
+		(void)execl(box->program, box->program, "--config", box->config_path, NULL);
+		_exit(127);
+	}
+	(void)close(log[1]);
+	await_listening(log[0]);
+	(void)close(log[0]);
+	return pid;
+}
+
+int backendbox_stop(pid_t pid)
+{
+	int status = 0;
+	(void)kill(pid, SIGTERM);
+	(void)waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runs a command against a fresh backend on loopback, without daemon and edge: the shortest way to try supabase-js.
+ *
+ *     with_backend FREEHOLD-BACKEND MIGRATIONS APP COMMAND ARGUMENT…
+ *
+ * MIGRATIONS is a folder of .sql files, run in the order of their names ("-": none). COMMAND finds the variables that
+ * tests/e2e/lib/env.js describes for APP. With BACKEND_LOG=1 the backend's log is shown. Exits as COMMAND does. */
+#include <ctype.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backendbox.h"
+#include "os/file.h"
+
+#define SQL_MAX_BYTES (4u << 20)
+
+static int is_sql(const struct dirent *entry)
+{
+	return str_has_suffix(str_from(entry->d_name), STR(".sql"));
+}
+
+static void migrate(const struct backendbox *box, const char *folder)
+{
+	struct dirent **names = NULL;
+	int count = scandir(folder, &names, is_sql, alphasort);
+	if (count < 0) ownbox_die("migrations", folder);
+	for (int i = 0; i < count; i++) {
+		char path[4096];
+		struct err err;
+		struct buf sql BUF_CLEANUP;
+		buf_init(&sql, SQL_MAX_BYTES);
+		(void)snprintf(path, sizeof path, "%s/%s", folder, names[i]->d_name);
+		if (!file_read(path, &sql, &err)) ownbox_die(path, err.msg);
+		ownbox_script(&box->db, "postgres", buf_cstr(&sql));
+		free(names[i]);
+	}
+	free(names);
+}
+
+static unsigned free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof address;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+		ownbox_die("port", "none is free");
+	(void)close(fd);
+	return ntohs(address.sin_port);
+}
+
+static void set_for(const char *app, const char *what, const char *value)
+{
+	char name[200];
+	(void)snprintf(name, sizeof name, "%s_%s", what, app);
+	for (char *c = name; *c != '\0'; c++) *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+	(void)setenv(name, value, 1);
+}
+
+static int run_command(char **argv)
+{
+	int status = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)execvp(argv[0], argv);
+		perror(argv[0]);
+		_exit(127);
+	}
+	(void)waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 5) return (void)fprintf(stderr, "usage: with_backend FREEHOLD-BACKEND MIGRATIONS APP COMMAND…\n"), 2;
+	static struct backendbox box;
+	char listen[64], origin[128];
+	unsigned port = free_port();
+	(void)snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
+	(void)snprintf(origin, sizeof origin, "http://%s.localhost:%u", argv[3], port);
+	backendbox_init(&box, argv[1], listen, origin);
+	if (strcmp(argv[2], "-") != 0) migrate(&box, argv[2]);
+	pid_t pid = backendbox_start(&box);
+	set_for(argv[3], "FREEHOLD_ORIGIN", origin);
+	set_for(argv[3], "FREEHOLD_ANON_KEY", buf_cstr(&box.anon_key));
+	set_for(argv[3], "FREEHOLD_SERVICE_KEY", buf_cstr(&box.service_role_key));
+	int status = run_command(argv + 4);
+	if (backendbox_stop(pid) != 0)
+		(void)fprintf(stderr, "with_backend: the backend did not stop cleanly\n"), status = 1;
+	backendbox_done(&box);
+	return status;
+}
