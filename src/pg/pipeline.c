@@ -19,7 +19,8 @@ static bool send_deallocate(struct pipeline *p, const char *what)
 
 static bool send_unprepared(struct pipeline *p, const struct pg_statement *s)
 {
-	return PQsendQueryParams(p->link->raw, s->sql, s->param_count, NULL, s->params, s->lengths, s->formats, 0) == 1;
+	return PQsendQueryParams(p->link->raw, s->sql, s->param_count, NULL, s->params, s->lengths, s->formats,
+				 s->is_binary) == 1;
 }
 
 static bool send_statement(struct pipeline *p, int index, uint64_t mark)
@@ -38,8 +39,8 @@ static bool send_statement(struct pipeline *p, int index, uint64_t mark)
 	}
 	add_step(p, STEP_EXECUTE, index);
 	if (entry == NULL) return send_unprepared(p, s);
-	return PQsendQueryPrepared(p->link->raw, entry->name, s->param_count, s->params, s->lengths, s->formats, 0) ==
-	       1;
+	return PQsendQueryPrepared(p->link->raw, entry->name, s->param_count, s->params, s->lengths, s->formats,
+				   s->is_binary) == 1;
 }
 
 bool pipeline_send(struct pipeline *p, struct pg_call *call, bool is_fresh)

@@ -42,7 +42,7 @@ struct pg_pool_settings {
 	int statements_max; /* prepared statements a connection keeps; 0: 128 */
 };
 
-/* Text in, text out. */
+/* Text in, text out, unless it says otherwise. */
 struct pg_statement {
 	const char *sql;
 	int param_count;
@@ -50,6 +50,7 @@ struct pg_statement {
 	const int *lengths; /* for binary parameters only; may be NULL */
 	const int *formats; /* 1: binary; may be NULL */
 	bool is_prepared; /* keep it prepared on the connection: for texts that come again */
+	bool is_binary; /* the result's columns come in PostgreSQL's binary form: texts as they are, bytea too */
 };
 
 struct pg_call {

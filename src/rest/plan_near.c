@@ -13,14 +13,18 @@
 #define GRAMS_MAX (NAME_MAX_BYTES + 2)
 
 struct name {
-	char text[NAME_MAX_BYTES + 3]; /* "-name-", lower case */
+	char text[NAME_MAX_BYTES + 3]; /* "-name-", lower case, without signs */
 	int len;
+	char whole[NAME_MAX_BYTES]; /* lower case */
+	int whole_len;
 };
 
 static bool normalise(struct str s, struct name *ret)
 {
 	if (s.len > NAME_MAX_BYTES) return false;
 	ret->len = 0;
+	ret->whole_len = (int)s.len;
+	for (size_t i = 0; i < s.len; i++) ret->whole[i] = (char)tolower((unsigned char)s.ptr[i]);
 	ret->text[ret->len++] = '-';
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
@@ -65,11 +69,11 @@ static double cosine(const struct name *a, const struct name *b, int size)
 	return norms > 0 ? dot / norms : 0;
 }
 
-/* 1 for the same, 0 for nothing in common; without the dashes. */
+/* 1 for the same, 0 for nothing in common. */
 static double likeness(const struct name *a, const struct name *b)
 {
 	int row[NAME_MAX_BYTES + 3];
-	int n = a->len - 2, m = b->len - 2;
+	int n = a->whole_len, m = b->whole_len;
 	if (n == 0 || m == 0) return 0;
 	for (int j = 0; j <= m; j++) row[j] = j;
 	for (int i = 1; i <= n; i++) {
@@ -77,7 +81,7 @@ static double likeness(const struct name *a, const struct name *b)
 		row[0] = i;
 		for (int j = 1; j <= m; j++) {
 			int above = row[j];
-			int best = diagonal + (a->text[i] != b->text[j]);
+			int best = diagonal + (a->whole[i - 1] != b->whole[j - 1]);
 			if (above + 1 < best) best = above + 1;
 			if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
 			row[j] = best;

@@ -263,7 +263,7 @@ static void put_count(struct sql *s, const struct rest_settings *settings)
 
 /* The count of rows, kept where the guard can see it. */
 #define ROWS "pg_catalog.count(_postgrest_t)"
-#define ROWS_KEPT "(set_config('freehold.rows'," ROWS "::text,true))::bigint"
+#define ROWS_KEPT "set_config('freehold.rows'," ROWS "::text,true)"
 
 static bool is_guarded(const struct plan *p)
 {
@@ -277,8 +277,8 @@ static void put_result(struct sql *s)
 {
 	const struct plan *p = s->plan;
 	bool is_single_call = p->routine != NULL && !p->routine->returns_set;
-	buf_puts(&s->text, counts(p) ? "(select pg_catalog.count(*) from pgrst_source_count)," : "null,");
-	buf_puts(&s->text, is_single_call ? "1," : is_guarded(p) ? ROWS_KEPT "," : ROWS ",");
+	buf_puts(&s->text, counts(p) ? "(select pg_catalog.count(*)::text from pgrst_source_count)," : "null,");
+	buf_puts(&s->text, is_single_call ? "'1'," : is_guarded(p) ? ROWS_KEPT "," : ROWS "::text,");
 	handler(s);
 	buf_puts(&s->text, "," CURRENT_HEADERS "," CURRENT_STATUS);
 }
@@ -365,7 +365,9 @@ static bool make_main(struct arena *a, const struct rest_settings *settings, con
 	bool ok = plan->ask->action == ASK_READ   ? make_read(&s, settings)
 		  : plan->ask->action == ASK_CALL ? make_call(&s, settings)
 						  : make_write(&s);
-	return sql_end(&s, ret) && ok;
+	ok = sql_end(&s, ret) && ok;
+	ret->is_binary = plan->handler == HANDLER_CUSTOM;
+	return ok;
 }
 
 static bool make_explain(struct arena *a, const struct plan *plan, struct pg_statement *ret)

@@ -76,6 +76,25 @@ static void named_arguments(struct sql *s, bool from_body)
 	}
 }
 
+/* As PostgreSQL writes bytea: "\\x0aff". */
+static void bytes_param(struct sql *s, struct str bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *text = arena_alloc(s->arena, 2 * bytes.len + 2);
+	size_t len = 0;
+	if (text == NULL) {
+		s->is_over = true;
+		return;
+	}
+	text[len++] = '\\';
+	text[len++] = 'x';
+	for (size_t i = 0; i < bytes.len; i++) {
+		text[len++] = digits[(unsigned char)bytes.ptr[i] >> 4];
+		text[len++] = digits[(unsigned char)bytes.ptr[i] & 15];
+	}
+	sql_param(s, (struct str){text, len});
+}
+
 static void arguments(struct sql *s, bool from_body)
 {
 	const struct catalogue_param *whole = whole_body(s->plan);
@@ -83,7 +102,10 @@ static void arguments(struct sql *s, bool from_body)
 		named_arguments(s, from_body);
 		return;
 	}
-	sql_param(s, s->plan->ask->payload);
+	if (str_eq(whole->type, STR("bytea")))
+		bytes_param(s, s->plan->ask->payload);
+	else
+		sql_param(s, s->plan->ask->payload);
 	buf_printf(&s->text, "::%.*s", STR_FMT(whole->type));
 }
 

@@ -62,7 +62,9 @@ static bool has_aggregates(const struct plan_node *n)
 static bool expands(struct sql *s, const struct plan_node *n)
 {
 	if (n->table == NULL) return false;
-	if (has_aggregates(n) || n->spread == SPREAD_MANY) return true;
+	if (has_aggregates(n)) return true;
+	for (const struct plan_node *up = n; up != NULL && up->spread != SPREAD_NONE; up = up->parent)
+		if (up->spread == SPREAD_MANY) return true;
 	for (int i = 0; s->plan->catalogue->representation_count > 0 && i < n->table->column_count; i++)
 		if (writer_of(s, &n->table->columns[i]) != NULL) return true;
 	return false;
