@@ -50,7 +50,7 @@ static bool not_running(const struct daemon *d, struct err *err)
 			       d->socket_path);
 	return err_set(
 	    err, ERR_UNAVAILABLE,
-	    "Freehold is not running (nobody answers at %s); start its daemon in another terminal: freeholdd",
+	    "Freehold is not running (nobody answers at %s); start it with: nohup freeholdd 2>>freeholdd.log &",
 	    d->socket_path);
 }
 

@@ -21,6 +21,7 @@
 
 #define OUT_MAX (4 * 1024 * 1024)
 #define TEXT_MAX 1024
+#define SILENCE_MS 10000 /* without an event: then the deployment is asked for, in case its end was lost */
 
 struct deploying {
 	const struct cli *cli;
@@ -34,6 +35,7 @@ struct deploying {
 	uint64_t sent_bytes;
 	uint64_t total_bytes;
 	unsigned frame;
+	int64_t heard_ms; /* of the last event */
 	struct progress progress;
 };
 
@@ -165,6 +167,7 @@ static bool on_event(void *arg, struct str line)
 	struct err ignored;
 	buf_init(&stays, OUT_MAX);
 	if (str_trim(line).len == 0 || !json_parse(line, &event, &ignored)) return true;
+	d->heard_ms = clock_now_ms();
 	progress_event(&d->progress, event, &stays);
 	if (d->cli->is_json)
 		cli_put_json(d->cli, event);
@@ -175,18 +178,7 @@ static bool on_event(void *arg, struct str line)
 	return d->progress.end == NULL;
 }
 
-static bool on_tick(void *arg)
-{
-	struct deploying *d = arg;
-	struct buf nothing BUF_CLEANUP;
-	buf_init(&nothing, 1);
-	d->is_interrupted |= interrupt_came(&d->interrupt);
-	d->frame++;
-	if (has_display(d)) draw(d, &nothing);
-	return !d->is_interrupted;
-}
-
-/* The stream broke, or ended early: what became of the deployment is asked once. */
+/* The stream broke, ended early or is silent: what became of the deployment is asked. */
 static void ask_for_end(struct deploying *d)
 {
 	struct buf path BUF_CLEANUP;
@@ -201,11 +193,27 @@ static void ask_for_end(struct deploying *d)
 		d->progress.end = deployment;
 }
 
+static bool on_tick(void *arg)
+{
+	struct deploying *d = arg;
+	struct buf nothing BUF_CLEANUP;
+	buf_init(&nothing, 1);
+	d->is_interrupted |= interrupt_came(&d->interrupt);
+	d->frame++;
+	if (has_display(d)) draw(d, &nothing);
+	if (clock_now_ms() - d->heard_ms > SILENCE_MS) {
+		ask_for_end(d);
+		d->heard_ms = clock_now_ms();
+	}
+	return !d->is_interrupted && d->progress.end == NULL;
+}
+
 static bool follow(struct deploying *d, struct err *err)
 {
 	struct buf path BUF_CLEANUP;
 	struct daemon_watcher watcher = {.on_line = on_event, .on_tick = on_tick, .arg = d};
 	struct err why = {0};
+	d->heard_ms = clock_now_ms();
 	buf_init(&path, DAEMON_PATH_SIZE);
 	buf_printf(&path, "/v1/apps/%s/deployments/%" PRId64 "/events?follow=1", d->app, d->number);
 	bool ok = daemon_follow(&d->daemon, buf_cstr(&path), &watcher, &why);

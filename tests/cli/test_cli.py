@@ -147,6 +147,12 @@ class Deploy(Case):
         self.daemon.answer("GET", "/v1/apps/shop/deployments/7", END["deployment"])
         self.assertEqual(self.run_cli("deploy", self.export()).returncode, 0)
 
+    def test_stream_that_falls_silent(self):
+        self.lay_deployment([step("build", "running"), 25])
+        self.daemon.answer("GET", "/v1/apps/shop/deployments/7", END["deployment"])
+        done = self.run_cli("deploy", self.export())
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_what_is_no_source(self):
         for words, status, text in ((["/nowhere"], 3, "no such file"), (["http://x/y"], 2, "https://"), ([FREEHOLD], 2, "neither a folder")):
             done = self.run_cli("deploy", *words)
