@@ -88,30 +88,29 @@ static bool is_one_of(const char *state, const char *const *list)
 	return false;
 }
 
-static const char *general(const struct pg_error *e)
+static const char *general(const char *state, const char *detail)
 {
 	/* duplicate table, function, object, column, schema, database */
 	static const char *const exists[] = {"42P07", "42723", "42710", "42701", "42P06", "42P04", NULL};
-	if (is_one_of(e->sqlstate, exists))
+	if (is_one_of(state, exists))
 		return "An earlier migration made it already. Builders sometimes write one change twice: remove the "
 		       "second, "
 		       "or write it with IF NOT EXISTS (or DROP … IF EXISTS before it).";
-	if (strcmp(e->sqlstate, "42601") == 0)
-		return "The file has a mistake in its SQL here; it cannot have run anywhere.";
-	if (strcmp(e->sqlstate, "23503") == 0 && strstr(e->detail, "\"users\"") != NULL)
+	if (strcmp(state, "42601") == 0) return "The file has a mistake in its SQL here; it cannot have run anywhere.";
+	if (strcmp(state, "23503") == 0 && strstr(detail, "\"users\"") != NULL)
 		return "The row belongs to a user who does not exist in this database. Seed rows of a person's account "
 		       "cannot be brought along by a migration: remove them, or move the users in first.";
-	if (strcmp(e->sqlstate, "42703") == 0)
+	if (strcmp(state, "42703") == 0)
 		return "No migration before this one adds the column: it may have been made in a dashboard.";
-	if (strcmp(e->sqlstate, "42501") == 0)
+	if (strcmp(state, "42501") == 0)
 		return "Migrations run as the role postgres, who owns the app's tables and is no superuser, as in a "
 		       "Supabase "
 		       "project.";
-	if (strcmp(e->sqlstate, "55P03") == 0)
+	if (strcmp(state, "55P03") == 0)
 		return "Another connection holds the table. Deploy again in a moment; if it repeats, a long "
 		       "transaction of "
 		       "the app is open.";
-	if (strcmp(e->sqlstate, "57014") == 0) return "The statement took longer than a migration may.";
+	if (strcmp(state, "57014") == 0) return "The statement took longer than a migration may.";
 	return "";
 }
 
@@ -129,7 +128,7 @@ void explain_error(const struct pg_error *error, const char *const *known_tables
 		 strncmp(error->message, "extension", 9) == 0)
 		missing_extension(name, major, ret_text);
 	else
-		(void)snprintf(ret_text, EXPLAIN_SIZE, "%s", general(error));
+		(void)snprintf(ret_text, EXPLAIN_SIZE, "%s", general(error->sqlstate, error->detail));
 }
 
 void explain_position(struct str statement, unsigned line, int position, unsigned *ret_line, unsigned *ret_column)
