@@ -11,11 +11,15 @@
 #define COMPUTED STR("(computed)")
 #define REF_LEN 20
 
+/* Looking a constant up reads the whole file: not for each of thousands of calls. */
+#define LOOKUPS_MAX 200
+
 struct view {
 	struct code_facts *facts;
 	const char *path;
 	enum code_where where;
 	struct str text;
+	int *lookups;
 };
 
 void code_facts_init(struct code_facts *f)
@@ -206,9 +210,9 @@ static bool constant_text(struct str text, struct str name, struct str *ret_text
 }
 
 /* The first argument as a name: a literal, a constant of this file, the start of a template. */
-static struct str first_argument(struct str text, size_t at)
+static struct str first_argument(const struct view *v, size_t at)
 {
-	struct str name, value;
+	struct str text = v->text, name, value;
 	size_t from = at;
 	if (scan_take_quoted(text, &at, &value)) return value;
 	at = scan_skip_space(text, from);
@@ -217,7 +221,8 @@ static struct str first_argument(struct str text, size_t at)
 		while (end < text.len && text.ptr[end] != '$' && text.ptr[end] != '`' && text.ptr[end] != '\n') end++;
 		return end > at + 1 ? str_sub(text, at + 1, end) : COMPUTED;
 	}
-	if (scan_take_name(text, &at, &name) && constant_text(text, name, &value)) return value;
+	bool is_name = scan_take_name(text, &at, &name);
+	if (is_name && ++*v->lookups <= LOOKUPS_MAX && constant_text(text, name, &value)) return value;
 	return COMPUTED;
 }
 
@@ -230,7 +235,7 @@ static void scan_owned_calls(const struct view *v, struct str owner, struct str 
 		if (!str_eq(owner_of(v->text, (size_t)found), owner)) continue;
 		if (scan_take(v->text, &at, STR("<"))) /* invoke<Answer>( */
 			while (at < v->text.len && v->text.ptr[at] != '(' && v->text.ptr[at] != '\n') at++;
-		if (scan_take(v->text, &at, STR("("))) add_call(v, list, first_argument(v->text, at), (size_t)found);
+		if (scan_take(v->text, &at, STR("("))) add_call(v, list, first_argument(v, at), (size_t)found);
 	}
 }
 
@@ -256,7 +261,7 @@ static void scan_channels(const struct view *v)
 		from = at;
 		struct str owner = owner_of(v->text, (size_t)found);
 		if (owner.len > 0 && scan_take(v->text, &at, STR("(")))
-			add_call(v, v->facts->realtime, first_argument(v->text, at), (size_t)found);
+			add_call(v, v->facts->realtime, first_argument(v, at), (size_t)found);
 	}
 }
 
@@ -334,7 +339,8 @@ void code_scan_addresses(struct code_facts *f, const char *path, struct str text
 void code_scan(struct code_facts *f, const char *path, enum code_where where, char *text, size_t len)
 {
 	if (!str_has_suffix(str_from(path), STR(".html"))) scan_blank_comments(text, len);
-	struct view v = {f, path, where, {text, len}};
+	int lookups = 0;
+	struct view v = {f, path, where, {text, len}, &lookups};
 	scan_env(&v, STR("import.meta.env"), where == CODE_SERVER ? CODE_SERVER : CODE_BROWSER);
 	scan_env(&v, STR("process.env"), where == CODE_FUNCTION ? CODE_FUNCTION : CODE_SERVER);
 	scan_deno_env(&v);

@@ -12,6 +12,7 @@
 #include "intake/scan.h"
 
 #define TEXT_SIZE 900
+#define TOKENS_MAX 500 /* in one file */
 
 static bool is_base64url(char c)
 {
@@ -86,10 +87,12 @@ static void judge_token(struct secret_facts *f, const char *path, uint32_t line,
 static void scan_tokens(struct secret_facts *f, const char *path, struct str text, bool reaches_browser)
 {
 	ptrdiff_t found;
+	size_t count = 0;
 	for (size_t from = 0; (found = str_find(str_sub(text, from, text.len), STR("eyJ"))) >= 0;) {
 		size_t at = from + (size_t)found, end = at + 3;
 		bool is_start = at == 0 || (!is_base64url(text.ptr[at - 1]) && text.ptr[at - 1] != '.');
 		json_t *claims JSON_CLEANUP = is_start ? claims_at(text, at, &end) : NULL;
+		if (claims != NULL && ++count > TOKENS_MAX) return;
 		if (claims != NULL) judge_token(f, path, scan_line(text, at), claims, reaches_browser);
 		from = end > at + 3 ? end : at + 3;
 	}
@@ -176,6 +179,7 @@ static void scan_pattern(struct secret_facts *f, const struct pattern *p, const 
 		if (value.len < p->least || !is_random(value)) continue;
 		if (is_aws && (value.len != p->least || !is_upper_or_digit(value))) continue;
 		add_pattern(f, p, path, scan_line(text, at), reaches_browser);
+		return; /* one finding for a file and kind */
 	}
 }
 
@@ -201,6 +205,7 @@ static void scan_private_keys(struct secret_facts *f, const char *path, struct s
 		    path);
 		add(f, "secret-private-key", path, scan_line(text, at), FINDING_STOP, title,
 		    "It stands in the code, so it is known to everybody who has the code.", paste);
+		return;
 	}
 }
 
