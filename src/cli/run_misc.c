@@ -42,8 +42,7 @@ bool run_check(struct cli *cli, int *ret_status, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "check looks at a folder or an archive here; fetch %s first (git clone), or deploy it",
 			       facts.from);
-	const char *argv[] = {path, "check", cli->is_json ? "--json" : facts.from, cli->is_json ? facts.from : NULL,
-			      NULL};
+	const char *argv[] = {path, "check", facts.from, cli->is_json ? "--json" : NULL, NULL};
 	execv(path, (char *const *)(uintptr_t)argv);
 	return err_set_errno(err, "%s", path);
 }
