@@ -71,6 +71,7 @@ int catalogue_routines(const struct catalogue *c, struct str schema, struct str 
 		       const struct catalogue_routine **ret_first)
 {
 	struct catalogue_name key = {schema, name};
+	if (c->routine_count == 0) return 0;
 	const struct catalogue_routine *f =
 	    bsearch(&key, c->routines, (size_t)c->routine_count, sizeof *c->routines, compare_to_routine);
 	if (f == NULL) return 0;
