@@ -59,9 +59,10 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	buf_puts(b,
 		 "  log_format access escape=json "
 		 "'{\"time\":\"$time_iso8601\",\"host\":\"$host\",\"method\":\"$request_method\","
-		 "\"path\":\"$uri\",\"status\":$status,\"bytes\":$bytes_sent,\"ms\":$request_time,\"release\":\"$pin\","
+		 "\"path\":\"$uri\",\"status\":$status,\"bytes\":$bytes_sent,\"ms\":$request_time,\"release\":$release,"
 		 "\"referer\":\"$http_referer\",\"agent\":\"$http_user_agent\"}';\n");
 	buf_printf(b, "  access_log %s/access.log access buffer=32k flush=1s;\n", e->home);
+	buf_puts(b, "  map $pin $release { default 0; ~/releases/(?<number>[0-9]+)/ $number; }\n");
 	buf_puts(b, "  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n");
 }
 
@@ -92,6 +93,8 @@ static void put_api(const struct edge_settings *e, struct buf *b)
 static void put_static(const struct edge_settings *e, struct buf *b)
 {
 	const char *pin_root = e->is_pinned ? "$pin" : "$live";
+	buf_puts(b, "    location = /.well-known/freehold {\n      default_type application/json;\n"
+		    "      add_header Cache-Control no-store;\n      return 200 '{\"release\":$release}';\n    }\n");
 	buf_puts(b, "    location ~ /\\.(?!well-known/) {\n      return 404;\n    }\n");
 	/* A fingerprinted name changes with its content: found in assets/ it never needs to be asked for again. */
 	buf_printf(b,

@@ -325,6 +325,11 @@ struct str http_body(const struct http_request *req)
 	return buf_view(&req->body);
 }
 
+void *http_stream_arg(const struct http_request *req)
+{
+	return req->chunk_arg;
+}
+
 struct arena *http_arena(struct http_request *req)
 {
 	return req->arena;

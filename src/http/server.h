@@ -108,6 +108,9 @@ void http_body_stream(struct http_request *req, uint64_t max_bytes,
 		      bool (*on_chunk)(void *arg, struct http_request *req, struct str bytes, struct err *err),
 		      void *arg);
 
+/* In on_request: the arg of http_body_stream; NULL where the body was not streamed. */
+void *http_stream_arg(const struct http_request *req);
+
 /* Tells, at most once and not after the completion, that the client has gone or the server was closed. A request
  * answered within a quarter of a second may never hear of it. */
 void http_on_gone(struct http_request *req, void (*on_gone)(void *arg), void *arg);

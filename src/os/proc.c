@@ -299,6 +299,41 @@ bool proc_start_serving(const struct proc_spec *spec, const char *log_path,
 	return true;
 }
 
+bool proc_start_worker(const struct proc_spec *spec, pid_t *ret_pid, int *ret_pidfd, int *ret_out_fd, struct err *err)
+{
+	int out[2] = {-1, -1}, go[2] = {-1, -1}, null = open("/dev/null", O_RDONLY | O_CLOEXEC), pidfd = -1;
+	pid_t parent = getpid(), pid = -1;
+	bool ok = null >= 0 && pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 && fcntl(out[1], F_SETFL, 0) == 0 && pipe2(go, O_CLOEXEC) == 0;
+	if (ok) ok = (pid = fork()) >= 0;
+	if (ok && pid == 0) {
+		(void)close(go[1]);
+		child(spec, parent, (int[]){null, out[1], 2, go[0]});
+	}
+	ok = (ok && (pidfd = (int)syscall(SYS_pidfd_open, pid, 0)) >= 0 && write(go[1], "", 1) == 1) ||
+	     err_set_errno(err, "start %s", spec->argv[0]);
+	close_fd(&go[0]), close_fd(&go[1]), close_fd(&null), close_fd(&out[1]);
+	if (!ok) {
+		if (pid > 0) (void)kill(pid, SIGKILL), (void)waitpid(pid, NULL, 0);
+		close_fd(&out[0]), close_fd(&pidfd);
+		return false;
+	}
+	*ret_pid = pid;
+	*ret_pidfd = pidfd;
+	*ret_out_fd = out[0];
+	return true;
+}
+
+bool proc_reap(pid_t pid, struct proc_result *ret_result, struct err *err)
+{
+	int status = 0;
+	struct rusage usage;
+	if (wait4(pid, &status, WNOHANG, &usage) != pid) return err_set(err, ERR_INTERNAL, "process %d has not ended", (int)pid);
+	*ret_result = (struct proc_result){.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+					   .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+					   .max_rss_kib = usage.ru_maxrss};
+	return true;
+}
+
 static bool run(const struct proc_spec *spec, struct buf *output, struct proc_result *ret_result, struct buf *ret_tail,
 		struct err *err)
 {

@@ -418,6 +418,34 @@ void supervisor_stop(struct supervisor *s, const char *name, supervisor_done don
 	unit_stop(u);
 }
 
+struct stop_all {
+	int left;
+	supervisor_done done;
+	void *arg;
+};
+
+static void on_one_stopped(void *arg, const struct err *err)
+{
+	(void)err;
+	struct stop_all *all = arg;
+	if (--all->left > 0) return;
+	all->done(all->arg, NULL);
+	free(all);
+}
+
+void supervisor_stop_all(struct supervisor *s, supervisor_done done, void *arg)
+{
+	struct stop_all *all = calloc(1, sizeof *all);
+	if (all == NULL) abort();
+	*all = (struct stop_all){.left = 1, .done = done, .arg = arg};
+	for (struct unit *u = s->units, *next; u != NULL; u = next) {
+		next = u->next; /* one that does not run is forgotten at once */
+		all->left++;
+		supervisor_stop(s, u->spec.name, on_one_stopped, all);
+	}
+	on_one_stopped(all, NULL);
+}
+
 void supervisor_restart(struct supervisor *s, const char *name, supervisor_done done, void *arg)
 {
 	struct unit *u = find(s, name);

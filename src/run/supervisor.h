@@ -60,6 +60,9 @@ void supervisor_start(struct supervisor *s, const struct unit_spec *spec, superv
 /* Ends the unit and forgets it. done comes when the process is gone; at once where there is none. */
 void supervisor_stop(struct supervisor *s, const char *name, supervisor_done done, void *arg);
 
+/* Ends every unit; done comes when all are gone. */
+void supervisor_stop_all(struct supervisor *s, supervisor_done done, void *arg);
+
 /* Stops and starts it with the spec it has. */
 void supervisor_restart(struct supervisor *s, const char *name, supervisor_done done, void *arg);
 

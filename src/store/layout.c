@@ -16,7 +16,7 @@ bool layout_from_environment(struct layout *ret_layout, struct err *err)
 			return err_set(err, ERR_INVALID, "FREEHOLD_HOME must be an absolute path, not %s", home);
 		ok = file_path(l.home, err, "%s", home) && file_path(l.run, err, "%s/run", home);
 	} else if (geteuid() == 0) {
-		ok = file_path(l.home, err, "/var/lib/freehold") && file_path(l.run, err, "/run/freehold");
+		ok = file_path(l.home, err, LAYOUT_ROOT_HOME) && file_path(l.run, err, LAYOUT_ROOT_RUN);
 	} else {
 		if (user_home == NULL || user_home[0] != '/')
 			return err_set(err, ERR_INVALID,

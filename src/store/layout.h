@@ -22,6 +22,8 @@
  * behind its own. */
 #define LAYOUT_SOCKET_PATH_MAX 107
 #define LAYOUT_APP_NAME_MAX 32
+#define LAYOUT_ROOT_HOME "/var/lib/freehold"
+#define LAYOUT_ROOT_RUN "/run/freehold"
 
 struct layout {
 	char home[FILE_PATH_SIZE];

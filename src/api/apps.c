@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Routes about the daemon and about apps. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/routes.h"
+#include "api/worker.h"
+#include "base/clock.h"
+#include "codec/json.h"
+#include "flow/live.h"
+#include "flow/parts.h"
+#include "release/release.h"
+#include "store/deployment.h"
+#include "version.h"
+
+static json_t *time_json(int64_t wall_ms)
+{
+	char text[CLOCK_ISO8601_SIZE];
+	clock_iso8601(wall_ms, text);
+	return json_string(text);
+}
+
+void route_version(struct route_call *c)
+{
+	reply_json(c->req, 200,
+		   json_pack("{s:s, s:i, s:o, s:s}", "version", FREEHOLD_VERSION, "pid", (int)getpid(), "started_at",
+			     time_json(c->d->started_at_ms), "home", c->d->flow.layout.home));
+}
+
+static json_t *keys_json(struct daemon *d, const char *app)
+{
+	struct err ignored;
+	char anon[PARTS_KEY_SIZE] = "", publishable[PARTS_KEY_SIZE] = "";
+	if (!parts_key(&d->flow, app, "anon_key", anon, &ignored) ||
+	    !parts_key(&d->flow, app, "publishable_key", publishable, &ignored))
+		return json_null();
+	return json_pack("{s:s, s:s}", "anon", anon, "publishable", publishable);
+}
+
+static json_t *processes_json(struct daemon *d, const char *app)
+{
+	static const char *const parts[] = {"postgres", "backend"};
+	json_t *list = json_array();
+	for (int i = 0; i < 2; i++) {
+		char unit[UNIT_NAME_SIZE];
+		parts_unit_name(app, parts[i], unit);
+		json_array_append_new(list, supervisor_json(d->supervisor, unit, parts[i]));
+	}
+	return list;
+}
+
+json_t *app_json(struct daemon *d, const struct app *app)
+{
+	struct err ignored;
+	char dir[FILE_PATH_SIZE], url[EDGE_HOST_SIZE];
+	int64_t live = 0, newest = 0;
+	json_t *deployment = NULL;
+	edge_app_url(&d->flow.edge, app->name, url);
+	if (layout_app(&d->flow.layout, app->name, "", dir, &ignored)) (void)release_live(dir, &live, &ignored);
+	if (deployment_newest(d->flow.db, app->name, &newest, &ignored) && newest > 0)
+		(void)deployment_json(d->flow.db, app->name, newest, false, &deployment, &ignored);
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", app->name, "url", url, "state",
+			 app->state, "shape", app->shape, "live", live != 0 ? json_integer(live) : json_null(),
+			 "created_at", time_json(app->created_at_ms), "processes", processes_json(d, app->name),
+			 "deployment", deployment != NULL ? deployment : json_null(), "keys", keys_json(d, app->name));
+}
+
+struct app_list {
+	struct daemon *d;
+	json_t *list;
+};
+
+static bool add_app(void *arg, const struct app *app, struct err *err)
+{
+	(void)err;
+	struct app_list *l = arg;
+	json_array_append_new(l->list, app_json(l->d, app));
+	return true;
+}
+
+static json_t *apps_json(struct daemon *d, struct err *err)
+{
+	struct app_list l = {d, json_array()};
+	if (app_each(d->flow.db, add_app, &l, err)) return l.list;
+	json_decref(l.list);
+	return NULL;
+}
+
+void route_status(struct route_call *c)
+{
+	struct err err;
+	char address[EDGE_HOST_SIZE];
+	json_t *apps = apps_json(c->d, &err);
+	if (apps == NULL) {
+		reply_error(c->req, &err);
+		return;
+	}
+	(void)snprintf(address, sizeof address, "http://%s:%u", c->d->flow.edge.address, c->d->flow.edge.port);
+	json_t *warnings = json_array();
+	if (json_array_size(apps) > 0)
+		json_array_append_new(
+		    warnings,
+		    json_string("If this server is lost, everything is lost: there is no backup elsewhere yet."));
+	reply_json(c->req, 200,
+		   json_pack("{s:s, s:s, s:o, s:s, s:o, s:o}", "version", FREEHOLD_VERSION, "home",
+			     c->d->flow.layout.home, "edge", supervisor_json(c->d->supervisor, "edge", "edge"),
+			     "address", address, "apps", apps, "warnings", warnings));
+}
+
+void route_apps(struct route_call *c)
+{
+	struct err err;
+	json_t *apps = apps_json(c->d, &err);
+	if (apps == NULL)
+		reply_error(c->req, &err);
+	else
+		reply_json(c->req, 200, json_pack("{s:o}", "apps", apps));
+}
+
+static void reply_app(struct daemon *d, struct http_request *req, const char *name)
+{
+	struct err err;
+	struct app app;
+	if (app_get(d->flow.db, name, &app, &err))
+		reply_json(req, 200, app_json(d, &app));
+	else
+		reply_error(req, &err);
+}
+
+void route_app(struct route_call *c)
+{
+	reply_app(c->d, c->req, c->app);
+}
+
+/* A request that is answered when the supervisor is done. */
+struct later {
+	struct daemon *d;
+	struct http_request *req;
+	char app[LAYOUT_APP_NAME_MAX + 1];
+};
+
+static struct later *later_new(struct route_call *c)
+{
+	struct later *l = calloc(1, sizeof *l);
+	if (l == NULL) abort();
+	l->d = c->d;
+	l->req = c->req;
+	(void)snprintf(l->app, sizeof l->app, "%s", c->app);
+	return l;
+}
+
+static void on_app_done(void *arg, const struct err *err)
+{
+	struct later *l = arg;
+	if (err != NULL)
+		reply_error(l->req, err);
+	else
+		reply_app(l->d, l->req, l->app);
+	free(l);
+}
+
+static void on_part_done(void *arg, const struct err *err)
+{
+	struct later *l = arg;
+	if (err != NULL)
+		reply_error(l->req, err);
+	else
+		reply_json(l->req, 200, json_object());
+	free(l);
+}
+
+/* The app, when it is in a state in which its owner may start and stop it. */
+static bool get_settled(struct route_call *c, struct app *ret_app, struct err *err)
+{
+	int64_t running = 0;
+	if (!app_get(c->d->flow.db, c->app, ret_app, err) || !deployment_running(c->d->flow.db, c->app, &running, err))
+		return false;
+	if (running != 0)
+		return err_set(err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
+			       (long long)running);
+	return strcmp(ret_app->state, "new") != 0 ||
+	       err_set(err, ERR_CONFLICT, "%s was never live; deploy it first", c->app);
+}
+
+void route_app_start(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	if (!get_settled(c, &app, &err) || !app_set_state(c->d->flow.db, c->app, "running", &err) ||
+	    !live_set_stopped(&c->d->flow, c->app, false, &err))
+		reply_error(c->req, &err);
+	else
+		daemon_start_app(c->d, c->app, on_app_done, later_new(c));
+}
+
+void route_app_stop(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	if (!get_settled(c, &app, &err) || !app_set_state(c->d->flow.db, c->app, "stopped", &err) ||
+	    !live_set_stopped(&c->d->flow, c->app, true, &err))
+		reply_error(c->req, &err);
+	else
+		daemon_stop_app(c->d, c->app, on_app_done, later_new(c));
+}
+
+void route_app_restart(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	if (!get_settled(c, &app, &err)) {
+		reply_error(c->req, &err);
+	} else if (strcmp(app.state, "running") != 0) {
+		(void)err_set(&err, ERR_CONFLICT, "%s is stopped; start it with: freehold start %s", c->app, c->app);
+		reply_error(c->req, &err);
+	} else {
+		daemon_restart_app(c->d, c->app, on_app_done, later_new(c));
+	}
+}
+
+/* For deployments, which are processes of ours: parts/postgres/start and so on. */
+void route_part(struct route_call *c)
+{
+	char unit[UNIT_NAME_SIZE];
+	struct err err;
+	bool is_known = strcmp(c->arg[0], "postgres") == 0 || strcmp(c->arg[0], "backend") == 0;
+	parts_unit_name(c->app, c->arg[0], unit);
+	if (is_known && strcmp(c->arg[1], "start") == 0) {
+		daemon_start_part_of(c->d, c->app, c->arg[0], on_part_done, later_new(c));
+	} else if (is_known && strcmp(c->arg[1], "stop") == 0) {
+		supervisor_stop(c->d->supervisor, unit, on_part_done, later_new(c));
+	} else if (is_known && strcmp(c->arg[1], "restart") == 0) {
+		supervisor_restart(c->d->supervisor, unit, on_part_done, later_new(c));
+	} else {
+		(void)err_set(&err, ERR_NOT_FOUND, "an app has no %.40s to %.40s", c->arg[0], c->arg[1]);
+		reply_error(c->req, &err);
+	}
+}
+
+static void on_destroyed(void *arg, bool is_ok, struct str output)
+{
+	struct later *l = arg;
+	struct err err;
+	json_t *answer = NULL;
+	if (is_ok && json_parse(output, &answer, &err)) {
+		reply_json(l->req, 200, answer);
+	} else {
+		(void)err_set(&err, ERR_FAILED, "%s was not destroyed: %.*s", l->app,
+			      output.len > 0 ? (int)output.len : 20, output.len > 0 ? output.ptr : "its process died");
+		reply_error(l->req, &err);
+	}
+	free(l);
+}
+
+void route_app_destroy(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	int64_t running = 0;
+	struct later *l = later_new(c);
+	bool ok =
+	    app_get(c->d->flow.db, c->app, &app, &err) && deployment_running(c->d->flow.db, c->app, &running, &err);
+	if (ok && running != 0)
+		ok = err_set(&err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
+			     (long long)running);
+	if (ok) ok = worker_start(c->d, (const char *const[]){"--destroy", c->app, NULL}, on_destroyed, l, &err);
+	if (ok) return;
+	reply_error(c->req, &err);
+	free(l);
+}
+
+struct env_list {
+	json_t *list;
+	bool has_values;
+};
+
+static bool add_env(void *arg, const char *name, struct str value, int64_t set_at_ms, struct err *err)
+{
+	(void)err;
+	struct env_list *l = arg;
+	json_t *entry = json_pack("{s:s, s:o}", "name", name, "set_at", time_json(set_at_ms));
+	if (l->has_values) json_object_set_new(entry, "value", json_stringn(value.ptr, value.len));
+	json_array_append_new(l->list, entry);
+	return true;
+}
+
+static void reply_env(struct route_call *c, bool has_values)
+{
+	struct err err;
+	struct app app;
+	struct env_list l = {json_array(), has_values};
+	if (app_get(c->d->flow.db, c->app, &app, &err) &&
+	    app_secret_each(c->d->flow.db, c->d->flow.seal, c->app, "env", add_env, &l, &err)) {
+		reply_json(c->req, 200, json_pack("{s:o}", "env", l.list));
+		return;
+	}
+	json_decref(l.list);
+	reply_error(c->req, &err);
+}
+
+void route_env(struct route_call *c)
+{
+	const char *values = query_param(c->req, "values");
+	reply_env(c, values != NULL && strcmp(values, "1") == 0);
+}
+
+static bool is_env_name(const char *name)
+{
+	size_t len = strlen(name);
+	return len > 0 && len <= 128 && (name[0] < '0' || name[0] > '9') &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == len;
+}
+
+static bool change_env(struct route_call *c, json_t *body, struct err *err)
+{
+	struct app app;
+	const char *name;
+	json_t *value;
+	size_t i;
+	if (!app_get(c->d->flow.db, c->app, &app, err)) return false;
+	json_object_foreach(json_object_get(body, "set"), name, value)
+	{
+		if (!is_env_name(name))
+			return err_set(err, ERR_INVALID,
+				       "\"%.100s\" cannot be a variable's name: use letters, digits and _", name);
+		if (!json_is_string(value)) return err_set(err, ERR_INVALID, "the value of %s must be a text", name);
+		struct str text = {json_string_value(value), json_string_length(value)};
+		if (!app_secret_set(c->d->flow.db, c->d->flow.seal, c->app, "env", name, text, err)) return false;
+	}
+	json_array_foreach(json_object_get(body, "unset"), i, value)
+	{
+		if (!app_secret_unset(c->d->flow.db, c->app, "env",
+				      json_is_string(value) ? json_string_value(value) : "", err))
+			return false;
+	}
+	return true;
+}
+
+void route_env_put(struct route_call *c)
+{
+	struct err err;
+	json_t *body = body_json(c->req);
+	if (body == NULL) return;
+	bool ok = change_env(c, body, &err);
+	json_decref(body);
+	if (ok)
+		reply_env(c, false);
+	else
+		reply_error(c->req, &err);
+}

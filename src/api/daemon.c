@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/daemon.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "api/routes.h"
+#include "api/worker.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "flow/parts.h"
+#include "store/deployment.h"
+
+#define SPEC_ARENA_BYTES (1u << 20)
+#define BODY_MAX_BYTES (1u << 20)
+#define DRAIN_MS 2000
+
+/* Starting and stopping an app is a walk over its parts; the walk owns itself. */
+
+static const char *const parts_in_order[] = {"postgres", "backend"};
+#define PART_COUNT 2
+
+struct walk {
+	struct daemon *d;
+	char app[LAYOUT_APP_NAME_MAX + 1];
+	int next;
+	bool is_stopping;
+	supervisor_done done;
+	void *arg;
+};
+
+static void walk_on(void *arg, const struct err *err);
+
+void daemon_start_part_of(struct daemon *d, const char *app, const char *part, supervisor_done done, void *arg)
+{
+	struct err err;
+	struct parts parts;
+	struct unit_spec spec;
+	struct arena *arena = arena_new(SPEC_ARENA_BYTES);
+	bool is_postgres = strcmp(part, "postgres") == 0;
+	bool ok = parts_open(&d->flow, app, &parts, &err) &&
+		  (is_postgres ? parts_postgres_unit(&d->flow, &parts, arena, &spec, &err)
+			       : parts_backend_unit(&d->flow, &parts, arena, &spec, &err));
+	if (ok) supervisor_start(d->supervisor, &spec, done, arg);
+	arena_free(arena);
+	if (!ok && done != NULL) done(arg, &err);
+	if (!ok && done == NULL) log_error("%s/%s: %s", app, part, err.msg);
+}
+
+static void walk_step(struct walk *w)
+{
+	char unit[UNIT_NAME_SIZE];
+	const char *part = parts_in_order[w->next++];
+	parts_unit_name(w->app, part, unit);
+	if (w->is_stopping)
+		supervisor_stop(w->d->supervisor, unit, walk_on, w);
+	else
+		daemon_start_part_of(w->d, w->app, part, walk_on, w);
+}
+
+static void walk_on(void *arg, const struct err *err)
+{
+	struct walk *w = arg;
+	bool is_over = err != NULL || w->next < 0 || w->next >= PART_COUNT;
+	if (!is_over && w->is_stopping) w->next -= 2; /* backwards */
+	if (!is_over && w->next >= 0) {
+		walk_step(w);
+		return;
+	}
+	if (w->done != NULL)
+		w->done(w->arg, err);
+	else if (err != NULL)
+		log_error("%s: %s", w->app, err->msg);
+	free(w);
+}
+
+static void walk(struct daemon *d, const char *app, bool is_stopping, supervisor_done done, void *arg)
+{
+	struct walk *w = calloc(1, sizeof *w);
+	if (w == NULL) abort();
+	*w = (struct walk){
+	    .d = d, .is_stopping = is_stopping, .next = is_stopping ? PART_COUNT - 1 : 0, .done = done, .arg = arg};
+	(void)snprintf(w->app, sizeof w->app, "%s", app);
+	walk_step(w);
+}
+
+void daemon_start_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
+{
+	walk(d, app, false, done, arg);
+}
+
+void daemon_stop_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
+{
+	walk(d, app, true, done, arg);
+}
+
+/* Only the backend: PostgreSQL is the owner's data and is not taken down for a restart of the app. */
+void daemon_restart_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
+{
+	char unit[UNIT_NAME_SIZE];
+	parts_unit_name(app, "backend", unit);
+	supervisor_restart(d->supervisor, unit, done, arg);
+}
+
+/* At the daemon's start: everything that should serve is started or found running; what was cut off is taken back. */
+
+static bool start_if_running(void *arg, const struct app *app, struct err *err)
+{
+	(void)err;
+	/* All at once and in no order, so that the sweep that follows knows them; the backend waits for PostgreSQL. */
+	for (int i = 0; i < PART_COUNT && strcmp(app->state, "running") == 0; i++)
+		daemon_start_part_of(arg, app->name, parts_in_order[i], NULL, NULL);
+	return true;
+}
+
+static void on_edge(void *arg, const struct err *err)
+{
+	struct daemon *d = arg;
+	if (err == NULL)
+		log_info("serving on http://%s:%u", d->flow.edge.address, d->flow.edge.port);
+	else
+		log_error("%s", err->msg);
+}
+
+static bool start_units(struct daemon *d, struct err *err)
+{
+	struct unit_spec edge;
+	struct arena *arena = arena_new(SPEC_ARENA_BYTES);
+	parts_edge_unit(&d->flow, arena, &edge);
+	supervisor_start(d->supervisor, &edge, on_edge, d);
+	arena_free(arena);
+	return app_each(d->flow.db, start_if_running, d, err);
+}
+
+static bool recover_all(struct daemon *d, struct err *err)
+{
+	json_t *running = NULL, *entry;
+	size_t i;
+	if (!deployment_all_running(d->flow.db, &running, err)) return false;
+	bool ok = true;
+	json_array_foreach(running, i, entry)
+	{
+		const char *app = json_string_value(json_object_get(entry, "app"));
+		int64_t number = json_integer_value(json_object_get(entry, "number"));
+		log_warn("%s: deployment %lld was cut off; taking it back", app, (long long)number);
+		ok = ok && worker_recover(d, app, number, err);
+	}
+	json_decref(running);
+	return ok;
+}
+
+/* Ending. */
+
+static void on_server_closed(void *arg)
+{
+	struct daemon *d = arg;
+	d->server = NULL;
+	supervisor_free(d->supervisor);
+	d->supervisor = NULL;
+	for (int i = 0; i < 3; i++) uv_close((uv_handle_t *)&d->signals[i], NULL);
+	uv_stop(&d->loop);
+}
+
+static void on_drained(void *arg)
+{
+	struct daemon *d = arg;
+	http_server_close(d->server, on_server_closed, d);
+}
+
+static void on_all_stopped(void *arg, const struct err *err)
+{
+	(void)err;
+	struct daemon *d = arg;
+	http_server_drain(d->server, DRAIN_MS, on_drained, d);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	struct daemon *d = signal->data;
+	for (int i = 0; i < 3; i++) (void)uv_signal_stop(&d->signals[i]);
+	log_info("ending on signal %d; what serves %s", number,
+		 number == SIGQUIT ? "is stopped too" : "goes on serving");
+	if (number == SIGQUIT)
+		supervisor_stop_all(d->supervisor, on_all_stopped, d);
+	else
+		on_all_stopped(d, NULL);
+}
+
+static void watch_signals(struct daemon *d)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT};
+	for (int i = 0; i < 3; i++) {
+		(void)uv_signal_init(&d->loop, &d->signals[i]);
+		d->signals[i].data = d;
+		(void)uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+	}
+}
+
+static bool listen_on_control(struct daemon *d, struct err *err)
+{
+	struct http_server_spec spec = {
+	    .socket_path = d->flow.control_socket, .socket_mode = 0600, .body_max_bytes = BODY_MAX_BYTES};
+	struct http_handler handler = {.on_head = routes_on_head, .on_request = routes_on_request, .arg = d};
+	return http_server_start(&d->loop, &spec, &handler, &d->server, err);
+}
+
+static bool run(struct daemon *d, const char *bin_dir, struct err *err)
+{
+	struct layout layout;
+	if (!layout_from_environment(&layout, err) || !flow_lock(&layout, &d->lock_fd, err) ||
+	    !flow_open(&d->flow, bin_dir, true, err))
+		return false;
+	if (uv_loop_init(&d->loop) != 0) return err_set(err, ERR_INTERNAL, "no event loop");
+	watch_signals(d);
+	d->supervisor = supervisor_new(&d->loop, d->flow.db);
+	d->started_at_ms = clock_wall_ms();
+	/* The socket opens last but one, so that whoever can connect finds everything known; recoveries need it open.
+	 */
+	if (!start_units(d, err)) return false;
+	supervisor_sweep(d->supervisor);
+	if (!listen_on_control(d, err) || !recover_all(d, err)) return false;
+	log_info("freeholdd is ready; home %s, control socket %s", d->flow.layout.home, d->flow.control_socket);
+	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
+	(void)uv_run(&d->loop, UV_RUN_NOWAIT); /* the close callbacks */
+	flow_close(&d->flow);
+	return true;
+}
+
+/* Whoever holds the lock of the home wrote its pid there; when the lock is free, it is gone. */
+bool daemon_stop_everything(struct err *err)
+{
+	struct layout layout;
+	char path[FILE_PATH_SIZE];
+	struct buf text BUF_CLEANUP;
+	int64_t pid = 0;
+	buf_init(&text, 32);
+	if (!layout_from_environment(&layout, err) || !layout_home(&layout, "lock", path, err) ||
+	    !file_read(path, &text, err))
+		return false;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0) return err_set_errno(err, "%s", path);
+	bool runs = flock(fd, LOCK_EX | LOCK_NB) != 0;
+	bool ok = (runs && str_to_int(str_trim(buf_view(&text)), &pid) && kill((pid_t)pid, SIGQUIT) == 0) ||
+		  err_set(err, ERR_NOT_FOUND, "freeholdd does not run for %s", layout.home);
+	if (ok) ok = flock(fd, LOCK_EX) == 0 || err_set_errno(err, "%s", path);
+	(void)close(fd);
+	return ok;
+}
+
+int daemon_main(const char *program, const char *bin_dir)
+{
+	struct err err;
+	static struct daemon d; /* large, and there is one */
+	(void)snprintf(d.program, sizeof d.program, "%s", program);
+	d.lock_fd = -1;
+	if (run(&d, bin_dir, &err)) return 0;
+	log_error("%s", err.msg);
+	return err_code_exit_status(err.code);
+}

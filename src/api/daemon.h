@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * freeholdd: one event loop that supervises what serves, answers the control socket, and starts a worker process for
+ * everything that may wait (a deployment, its recovery, a destruction). Stopping or killing it touches nothing that
+ * serves. */
+#ifndef FREEHOLD_API_DAEMON_H
+#define FREEHOLD_API_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "flow/flow.h"
+#include "http/server.h"
+#include "run/supervisor.h"
+
+struct daemon {
+	uv_loop_t loop;
+	struct flow flow;
+	struct supervisor *supervisor;
+	struct http_server *server;
+	uv_signal_t signals[3];
+	char program[FILE_PATH_SIZE]; /* this executable, for the workers */
+	int64_t started_at_ms;
+	int lock_fd;
+};
+
+/* Runs until it is told to end: SIGTERM and SIGINT leave alone what serves, SIGQUIT ends it too. With the exit status.
+ */
+int daemon_main(const char *program, const char *bin_dir);
+
+/* Sends SIGQUIT to the daemon of the environment's home and waits until it is gone. ERR_NOT_FOUND: none runs. */
+bool daemon_stop_everything(struct err *err);
+
+/* For the routes: an app's processes, in order. done(arg, err) once all of them answer, or are gone. */
+void daemon_start_app(struct daemon *d, const char *app, supervisor_done done, void *arg);
+void daemon_stop_app(struct daemon *d, const char *app, supervisor_done done, void *arg);
+void daemon_restart_app(struct daemon *d, const char *app, supervisor_done done, void *arg);
+
+/* One of them. */
+void daemon_start_part_of(struct daemon *d, const char *app, const char *part, supervisor_done done, void *arg);
+
+#endif

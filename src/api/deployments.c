@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Routes about deployments and releases. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/routes.h"
+#include "api/tail.h"
+#include "api/worker.h"
+#include "codec/json.h"
+#include "codec/url.h"
+#include "flow/deploy.h"
+#include "flow/live.h"
+#include "store/deployment.h"
+
+#define UPLOAD_MAX_BYTES ((uint64_t)2 << 30)
+#define DISK_RESERVE_BYTES ((uint64_t)256 << 20)
+
+/* An archive that is coming in goes to a file of no name yet: the deployment is begun when it is whole. */
+struct upload {
+	int fd;
+	char path[FILE_PATH_SIZE];
+};
+
+static void upload_done(void *arg)
+{
+	struct upload *u = arg;
+	if (u->fd >= 0) (void)close(u->fd);
+	if (u->path[0] != '\0') (void)unlink(u->path);
+	free(u);
+}
+
+static bool on_upload_chunk(void *arg, struct http_request *req, struct str bytes, struct err *err)
+{
+	(void)req;
+	struct upload *u = arg;
+	while (bytes.len > 0) {
+		ssize_t put = write(u->fd, bytes.ptr, bytes.len);
+		if (put < 0 && errno == EINTR) continue;
+		if (put < 0) return err_set_errno(err, "keep the archive on disk");
+		bytes = str_sub(bytes, (size_t)put, bytes.len);
+	}
+	return true;
+}
+
+static bool upload_open(struct daemon *d, struct upload *u, struct err *err)
+{
+	uint64_t room = 0;
+	char folder[FILE_PATH_SIZE];
+	if (!layout_home(&d->flow.layout, "uploads", folder, err) || !file_mkdirs(folder, 0700, err) ||
+	    !file_disk_free(folder, &room, err))
+		return false;
+	if (room < DISK_RESERVE_BYTES)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "the disk is full (%llu MB left at %s); make room and deploy again",
+			       (unsigned long long)(room >> 20), folder);
+	if (!file_path(u->path, err, "%s/XXXXXX", folder)) return false;
+	u->fd = mkostemp(u->path, O_CLOEXEC);
+	if (u->fd >= 0) return true;
+	u->path[0] = '\0';
+	return err_set_errno(err, "keep the archive in %s", folder);
+}
+
+/* An app that is being deployed is refused before its archive is sent. */
+static bool may_deploy(struct daemon *d, const char *name, struct err *err)
+{
+	int64_t running = 0;
+	if (!deployment_running(d->flow.db, name, &running, err)) return false;
+	if (running == 0) return layout_app_sockets_check(&d->flow.layout, name, err);
+	return err_set(err, ERR_CONFLICT,
+		       "%s is being deployed already (deployment %lld); wait for it, or watch it with: freehold logs "
+		       "%s --build %lld",
+		       name, (long long)running, name, (long long)running);
+}
+
+static bool is_archive(struct http_request *req)
+{
+	return str_eq(http_header(req, STR("Content-Type")), STR("application/octet-stream"));
+}
+
+void route_deploy_head(struct route_call *c)
+{
+	struct err err;
+	if (!is_archive(c->req)) return;
+	struct upload *u = calloc(1, sizeof *u);
+	if (u == NULL) abort();
+	u->fd = -1;
+	arena_defer(http_arena(c->req), upload_done, u);
+	if (!may_deploy(c->d, c->app, &err) || !upload_open(c->d, u, &err))
+		reply_error(c->req, &err);
+	else
+		http_body_stream(c->req, UPLOAD_MAX_BYTES, on_upload_chunk, u);
+}
+
+/* What the deployment is to know: {"git", "accept": […], "network"}. NULL after an answer. */
+static json_t *options_of(struct route_call *c, const struct upload *u, const char **ret_source)
+{
+	struct err err;
+	json_t *body = u == NULL ? body_json(c->req) : json_object(), *accept = json_array();
+	if (body == NULL) return NULL;
+	const char *git = json_str(body, "git", NULL), *from = query_param(c->req, "from"),
+		   *network = query_param(c->req, "network");
+	if (u == NULL && git == NULL) {
+		(void)err_set(&err, ERR_INVALID,
+			      "send an archive as application/octet-stream, or {\"git\": \"https://…\"}");
+		reply_error(c->req, &err);
+		json_decref(body);
+		json_decref(accept);
+		return NULL;
+	}
+	struct str rest = http_query(c->req), name, value, decoded;
+	while (query_next(&rest, &name, &value))
+		if (str_eq(name, STR("accept")) && url_decode_plus(http_arena(c->req), value, &decoded, &err))
+			json_array_append_new(accept, json_stringn(decoded.ptr, decoded.len));
+	json_t *options =
+	    json_pack("{s:o, s:b}", "accept", accept, "network", network != NULL && strcmp(network, "1") == 0);
+	if (git != NULL) json_object_set_new(options, "git", json_string(git));
+	*ret_source = arena_strdup(http_arena(c->req), from != NULL ? from : git != NULL ? git : "an archive");
+	json_decref(body);
+	return options;
+}
+
+static bool keep_upload(struct daemon *d, const char *app, int64_t number, struct upload *u, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!deploy_upload_path(&d->flow, app, number, path, err)) return false;
+	if (fsync(u->fd) != 0 || rename(u->path, path) != 0) return err_set_errno(err, "keep the archive at %s", path);
+	u->path[0] = '\0';
+	return true;
+}
+
+/* From here on the journal knows it. What fails after that ends it as failed. */
+static bool begin(struct route_call *c, struct upload *u, const char *source, const json_t *options,
+		  int64_t *ret_number, struct err *err)
+{
+	struct db *db = c->d->flow.db;
+	struct app app;
+	int64_t number = 0;
+	if (!may_deploy(c->d, c->app, err)) return false;
+	if (!app_create(db, c->app, &app, err) && err->code != ERR_CONFLICT) return false;
+	char *text = json_text(options);
+	bool ok = deployment_begin(db, c->app, source, text, deploy_step_names, deploy_step_count(), &number, err);
+	free(text);
+	if (!ok) return false;
+	if (deploy_prepare(&c->d->flow, c->app, number, err) &&
+	    (u == NULL || keep_upload(c->d, c->app, number, u, err)) && worker_deploy(c->d, c->app, number, err)) {
+		*ret_number = number;
+		return true;
+	}
+	struct err ignored;
+	(void)deployment_end(db, c->app, number, "failed", err, &ignored);
+	return false;
+}
+
+static void reply_deployment(struct route_call *c, unsigned status, int64_t number)
+{
+	struct err err;
+	json_t *deployment = NULL;
+	if (deployment_json(c->d->flow.db, c->app, number, true, &deployment, &err))
+		reply_json(c->req, status, deployment);
+	else
+		reply_error(c->req, &err);
+}
+
+void route_deploy(struct route_call *c)
+{
+	struct err err;
+	const char *source = NULL;
+	int64_t number = 0;
+	struct upload *u = is_archive(c->req) ? http_stream_arg(c->req) : NULL;
+	json_t *options = options_of(c, u, &source);
+	if (options == NULL) return;
+	if (begin(c, u, source, options, &number, &err))
+		reply_deployment(c, 201, number);
+	else
+		reply_error(c->req, &err);
+	json_decref(options);
+}
+
+void route_deployments(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	json_t *list = NULL;
+	if (app_get(c->d->flow.db, c->app, &app, &err) && deployment_list_json(c->d->flow.db, c->app, &list, &err))
+		reply_json(c->req, 200, json_pack("{s:o}", "deployments", list));
+	else
+		reply_error(c->req, &err);
+}
+
+static bool number_of(struct route_call *c, int64_t *ret_number)
+{
+	struct err err;
+	struct app app;
+	if (!app_get(c->d->flow.db, c->app, &app, &err)) {
+		reply_error(c->req, &err);
+		return false;
+	}
+	if (str_to_int(str_from(c->arg[0]), ret_number) && *ret_number > 0) return true;
+	(void)err_set(&err, ERR_INVALID, "\"%.40s\" is not the number of a deployment", c->arg[0]);
+	reply_error(c->req, &err);
+	return false;
+}
+
+void route_deployment(struct route_call *c)
+{
+	int64_t number = 0;
+	if (number_of(c, &number)) reply_deployment(c, 200, number);
+}
+
+void route_events(struct route_call *c)
+{
+	struct err err;
+	struct deployment_info info;
+	int64_t number = 0;
+	char path[FILE_PATH_SIZE];
+	if (!number_of(c, &number)) return;
+	if (!deployment_info(c->d->flow.db, c->app, number, &info, &err) ||
+	    !deploy_events_path(&c->d->flow, c->app, number, path, &err)) {
+		reply_error(c->req, &err);
+		return;
+	}
+	const char *follow = query_param(c->req, "follow");
+	struct tail_source source = {.path = path};
+	tail_reply(&c->d->loop, c->req, &source, 1, -1, follow != NULL && strcmp(follow, "1") == 0,
+		   "\"event\":\"end\"");
+}
+
+void route_releases(struct route_call *c)
+{
+	struct err err;
+	json_t *list = NULL;
+	if (live_releases_json(&c->d->flow, c->app, &list, &err))
+		reply_json(c->req, 200, json_pack("{s:o}", "releases", list));
+	else
+		reply_error(c->req, &err);
+}
+
+void route_rollback(struct route_call *c)
+{
+	struct err err;
+	json_t *outcome = NULL, *body = body_json(c->req);
+	if (body == NULL) return;
+	const json_t *release = json_object_get(body, "release");
+	bool ok = release == NULL || (json_is_integer(release) && json_integer_value(release) > 0) ||
+		  err_set(&err, ERR_INVALID, "\"release\" must be a release's number");
+	if (ok && live_rollback(&c->d->flow, c->app, release != NULL ? json_integer_value(release) : 0, &outcome, &err))
+		reply_json(c->req, 200, outcome);
+	else
+		reply_error(c->req, &err);
+	json_decref(body);
+}
+
+static int64_t lines_param(struct http_request *req)
+{
+	const char *text = query_param(req, "lines");
+	int64_t lines = 200;
+	if (text != NULL && (!str_to_int(str_from(text), &lines) || lines < 0)) lines = 200;
+	return lines < 10000 ? lines : 10000;
+}
+
+void route_logs(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	char path[3][FILE_PATH_SIZE], needle[EDGE_HOST_SIZE + 16], host[EDGE_HOST_SIZE];
+	const char *follow = query_param(c->req, "follow"), *only = query_param(c->req, "source");
+	edge_app_host(c->app, host);
+	(void)snprintf(needle, sizeof needle, "\"host\":\"%s\"", host);
+	if (!app_get(c->d->flow.db, c->app, &app, &err) ||
+	    !layout_home(&c->d->flow.layout, "edge/access.log", path[0], &err) ||
+	    !layout_app(&c->d->flow.layout, c->app, "logs/backend.log", path[1], &err) ||
+	    !layout_app(&c->d->flow.layout, c->app, "logs/postgres.log", path[2], &err)) {
+		reply_error(c->req, &err);
+		return;
+	}
+	struct tail_source all[] = {{path[0], "edge", needle}, {path[1], "backend", NULL}, {path[2], "postgres", NULL}},
+			   chosen[3];
+	int count = 0;
+	for (int i = 0; i < 3; i++)
+		if (only == NULL || strcmp(only, all[i].name) == 0) chosen[count++] = all[i];
+	if (count == 0) {
+		(void)err_set(&err, ERR_INVALID, "there is no log \"%.40s\"; choose edge, backend or postgres", only);
+		reply_error(c->req, &err);
+		return;
+	}
+	tail_reply(&c->d->loop, c->req, chosen, count, lines_param(c->req), follow != NULL && strcmp(follow, "1") == 0,
+		   NULL);
+}

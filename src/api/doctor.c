@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What this machine gives, and what is weaker for it. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/routes.h"
+#include "os/limits.h"
+#include "os/proc.h"
+#include "os/sandbox.h"
+#include "owndb/owndb.h"
+
+#define LOW_DISK_BYTES ((uint64_t)2 << 30)
+
+static void check(json_t *checks, const char *name, const char *state, const char *what, const char *next)
+{
+	json_array_append_new(
+	    checks, json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "state", state, "what", what, "next", next));
+}
+
+static void check_users(struct daemon *d, json_t *checks)
+{
+	if (d->flow.is_root)
+		check(checks, "users", "ok",
+		      "each app has system users of its own: an app that is broken into cannot read another one", NULL);
+	else
+		check(checks, "users", "weak",
+		      "everything runs as one user: an app's code could read another app's data",
+		      "run freeholdd as root on a server that others can reach");
+}
+
+static void check_sandbox(struct daemon *d, json_t *checks)
+{
+	struct err err;
+	struct user edge = {0};
+	bool ok = !d->flow.is_root || user_ensure(FLOW_EDGE_USER, &edge, &err);
+	if (ok && sandbox_probe(d->flow.is_root, edge.uid, edge.gid, &err))
+		check(checks, "sandbox", "ok",
+		      "builds run in a sandbox (bubblewrap): they see their own files and nothing else of this machine",
+		      NULL);
+	else
+		check(checks, "sandbox", "bad", err.msg,
+		      "install bubblewrap and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)");
+}
+
+static void check_programs(json_t *checks)
+{
+	static const struct {
+		const char *path, *name, *package;
+	} programs[] = {{"/usr/sbin/nginx", "nginx", "nginx-light"},
+			{"/usr/bin/git", "git", "git"},
+			{"/usr/bin/bwrap", "bubblewrap", "bubblewrap"}};
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+		char next[128];
+		(void)snprintf(next, sizeof next, "apt-get install %s", programs[i].package);
+		bool is_there = access(programs[i].path, X_OK) == 0;
+		check(checks, programs[i].name, is_there ? "ok" : "bad",
+		      is_there ? programs[i].path : "is not installed", is_there ? NULL : next);
+	}
+}
+
+static void check_postgres(json_t *checks)
+{
+	struct err err;
+	char bin_dir[256], what[320];
+	int major = 0;
+	bool ok = owndb_find_postgres(bin_dir, sizeof bin_dir, &major, &err);
+	if (ok) (void)snprintf(what, sizeof what, "PostgreSQL %d (%s)", major, bin_dir);
+	check(checks, "postgres", ok ? "ok" : "bad", ok ? what : err.msg, ok ? NULL : "apt-get install postgresql");
+}
+
+static void check_disk(struct daemon *d, json_t *checks)
+{
+	struct err err;
+	uint64_t room = 0;
+	char what[FILE_PATH_SIZE + 64];
+	if (!file_disk_free(d->flow.layout.home, &room, &err)) {
+		check(checks, "disk", "bad", err.msg, NULL);
+		return;
+	}
+	(void)snprintf(what, sizeof what, "%.1f GB are free at %s", (double)room / 1e9, d->flow.layout.home);
+	check(checks, "disk", room < LOW_DISK_BYTES ? "weak" : "ok", what,
+	      room < LOW_DISK_BYTES ? "make room: a build needs up to 2 GB" : NULL);
+}
+
+void route_doctor(struct route_call *c)
+{
+	json_t *checks = json_array();
+	check_users(c->d, checks);
+	check_sandbox(c->d, checks);
+	check_programs(checks);
+	check_postgres(checks);
+	check_disk(c->d, checks);
+	check(checks, "backups", "weak",
+	      "backups to another place are not made yet: if this disk is lost, everything on it is lost",
+	      "keep a copy of your own: freehold destroy keeps a last dump, pg_dump works on the app's socket");
+	reply_json(c->req, 200, json_pack("{s:o}", "checks", checks));
+}

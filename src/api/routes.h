@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The control API (docs/api.md) over the daemon. */
+#ifndef FREEHOLD_API_ROUTES_H
+#define FREEHOLD_API_ROUTES_H
+
+#include <jansson.h>
+
+#include "api/daemon.h"
+
+/* arg of both is the struct daemon. */
+void routes_on_head(void *arg, struct http_request *req);
+void routes_on_request(void *arg, struct http_request *req);
+
+/* A route's view of a request: /v1/apps/NAME/… taken apart. */
+struct route_call {
+	struct daemon *d;
+	struct http_request *req;
+	char app[LAYOUT_APP_NAME_MAX + 1]; /* checked; "" where the route has none */
+	char arg[2][64]; /* the path's further variable parts */
+};
+
+/* Completions. Both take what they are given. */
+void reply_json(struct http_request *req, unsigned status, json_t *body);
+void reply_error(struct http_request *req, const struct err *why);
+
+/* Query parameters, percent-decoded into the request's arena; NULL where absent. */
+const char *query_param(struct http_request *req, const char *name);
+
+/* The request's JSON body; replies and returns NULL when it is none. An empty one is {}. */
+json_t *body_json(struct http_request *req);
+
+/* Routes by what they are about. */
+void route_version(struct route_call *c);
+void route_status(struct route_call *c);
+void route_doctor(struct route_call *c);
+
+void route_apps(struct route_call *c);
+void route_app(struct route_call *c);
+void route_app_start(struct route_call *c);
+void route_app_stop(struct route_call *c);
+void route_app_restart(struct route_call *c);
+void route_app_destroy(struct route_call *c);
+void route_part(struct route_call *c);
+void route_env(struct route_call *c);
+void route_env_put(struct route_call *c);
+json_t *app_json(struct daemon *d, const struct app *app);
+
+void route_deploy(struct route_call *c);
+void route_deploy_head(struct route_call *c);
+void route_deployments(struct route_call *c);
+void route_deployment(struct route_call *c);
+void route_events(struct route_call *c);
+void route_releases(struct route_call *c);
+void route_rollback(struct route_call *c);
+void route_logs(struct route_call *c);
+
+#endif

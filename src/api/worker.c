@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "os/proc.h"
+#include "store/deployment.h"
+
+#define ARGS_MAX 6
+
+struct worker {
+	pid_t pid;
+	int pidfd, out;
+	uv_poll_t *poll;
+	struct buf output;
+	worker_done done;
+	void *arg;
+};
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void read_output(struct worker *w)
+{
+	char chunk[4096];
+	for (ssize_t got; (got = read(w->out, chunk, sizeof chunk)) > 0;) buf_append(&w->output, chunk, (size_t)got);
+}
+
+static void on_ended(uv_poll_t *poll, int status, int events)
+{
+	(void)status, (void)events;
+	struct worker *w = poll->data;
+	struct proc_result result = {.exit_status = -1};
+	struct err err;
+	if (!proc_reap(w->pid, &result, &err)) log_error("worker: %s", err.msg);
+	read_output(w);
+	uv_close((uv_handle_t *)poll, on_handle_closed);
+	(void)close(w->pidfd);
+	(void)close(w->out);
+	w->done(w->arg, result.exit_status == 0, buf_view(&w->output));
+	buf_done(&w->output);
+	free(w);
+}
+
+bool worker_start(struct daemon *d, const char *const *args, worker_done done, void *arg, struct err *err)
+{
+	const char *argv[ARGS_MAX + 2] = {d->program};
+	for (int i = 0; i < ARGS_MAX && args[i] != NULL; i++) argv[i + 1] = args[i];
+	struct proc_spec spec = {.argv = argv};
+	struct worker *w = calloc(1, sizeof *w);
+	uv_poll_t *poll = calloc(1, sizeof *poll);
+	if (w == NULL || poll == NULL) abort();
+	if (!proc_start_worker(&spec, &w->pid, &w->pidfd, &w->out, err)) {
+		free(w);
+		free(poll);
+		return false;
+	}
+	buf_init(&w->output, WORKER_OUTPUT_MAX_BYTES);
+	w->done = done;
+	w->arg = arg;
+	w->poll = poll;
+	poll->data = w;
+	if (uv_poll_init(&d->loop, poll, w->pidfd) != 0 || uv_poll_start(poll, UV_READABLE, on_ended) != 0) abort();
+	return true;
+}
+
+struct run {
+	struct daemon *d;
+	char app[LAYOUT_APP_NAME_MAX + 1];
+	int64_t number;
+};
+
+static struct run *new_run(struct daemon *d, const char *app, int64_t number)
+{
+	struct run *r = calloc(1, sizeof *r);
+	if (r == NULL) abort();
+	r->d = d;
+	r->number = number;
+	(void)snprintf(r->app, sizeof r->app, "%s", app);
+	return r;
+}
+
+static void on_recovered(void *arg, bool is_ok, struct str output)
+{
+	(void)output;
+	struct run *r = arg;
+	if (!is_ok)
+		log_error("%s: deployment %lld could not be taken back; the daemon's next start tries again", r->app,
+			  (long long)r->number);
+	free(r);
+}
+
+static void on_deployed(void *arg, bool is_ok, struct str output)
+{
+	(void)is_ok, (void)output;
+	struct run *r = arg;
+	struct err err;
+	int64_t running = 0;
+	if (deployment_running(r->d->flow.db, r->app, &running, &err) && running == r->number) {
+		log_error("%s: the process of deployment %lld died", r->app, (long long)r->number);
+		if (!worker_recover(r->d, r->app, r->number, &err)) log_error("%s: %s", r->app, err.msg);
+	}
+	free(r);
+}
+
+static bool start_run(struct daemon *d, const char *verb, const char *app, int64_t number, worker_done done,
+		      struct err *err)
+{
+	char text[24];
+	(void)snprintf(text, sizeof text, "%lld", (long long)number);
+	struct run *r = new_run(d, app, number);
+	if (worker_start(d, (const char *const[]){verb, app, text, NULL}, done, r, err)) return true;
+	free(r);
+	return false;
+}
+
+bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err *err)
+{
+	return start_run(d, "--deploy", app, number, on_deployed, err);
+}
+
+bool worker_recover(struct daemon *d, const char *app, int64_t number, struct err *err)
+{
+	return start_run(d, "--recover", app, number, on_recovered, err);
+}

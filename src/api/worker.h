@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A process of the daemon's own program for what may wait; it dies with the daemon. */
+#ifndef FREEHOLD_API_WORKER_H
+#define FREEHOLD_API_WORKER_H
+
+#include "api/daemon.h"
+#include "base/str.h"
+
+#define WORKER_OUTPUT_MAX_BYTES (64u * 1024)
+
+/* Starts `freeholdd ARG…` (argv NULL-terminated, at most 6). done comes when it has ended, with what it printed; is_ok:
+ * it ended with status 0. */
+typedef void (*worker_done)(void *arg, bool is_ok, struct str output);
+bool worker_start(struct daemon *d, const char *const *args, worker_done done, void *arg, struct err *err);
+
+/* The worker of a deployment; when it dies without having ended it, its recovery follows by itself. */
+bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err *err);
+bool worker_recover(struct daemon *d, const char *app, int64_t number, struct err *err);
+
+#endif

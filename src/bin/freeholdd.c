@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * freeholdd: the daemon; and, started by it, the processes that run a deployment, its recovery, a destruction. */
+#include <jansson.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/daemon.h"
+#include "base/log.h"
+#include "flow/deploy.h"
+#include "flow/destroy.h"
+#include "version.h"
+
+static const char help[] = "freeholdd: serves the apps of this machine and does what the freehold command asks.\n"
+			   "\n"
+			   "  freeholdd              run in the foreground until SIGTERM; what serves goes on serving\n"
+			   "  freeholdd --version\n"
+			   "\n"
+			   "  FREEHOLD_HOME   where everything lies (root: /var/lib/freehold, others: ~/.freehold)\n"
+			   "  FREEHOLD_PORT   where the edge listens on 127.0.0.1 (8080)\n"
+			   "\n"
+			   "Example: nohup freeholdd 2>>freeholdd.log &\n";
+
+static int fail(const struct err *err)
+{
+	log_error("%s", err->msg);
+	return err_code_exit_status(err->code);
+}
+
+static int deploy(const char *bin_dir, const char *app, const char *number, bool is_recovery)
+{
+	struct err err;
+	struct flow f;
+	int64_t n = 0;
+	if (!str_to_int(str_from(number), &n)) return 2;
+	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
+	bool ok = is_recovery ? deploy_recover(&f, app, n, "Freehold was ended in the middle of it", &err)
+			      : deploy_run(&f, app, n);
+	flow_close(&f);
+	if (is_recovery && !ok) return fail(&err);
+	return ok ? 0 : 1;
+}
+
+/* The daemon reads the answer, or the reason, from our output. */
+static int destroy(const char *bin_dir, const char *app)
+{
+	struct err err;
+	struct flow f;
+	char dump[FILE_PATH_SIZE];
+	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
+	bool ok = destroy_app(&f, app, dump, &err);
+	flow_close(&f);
+	if (!ok) {
+		(void)fputs(err.msg, stdout);
+		return fail(&err);
+	}
+	json_t *answer = json_pack("{s:s}", "dump", dump);
+	(void)json_dumpf(answer, stdout, JSON_COMPACT);
+	json_decref(answer);
+	return 0;
+}
+
+static int stop(void)
+{
+	struct err err;
+	return daemon_stop_everything(&err) ? 0 : fail(&err);
+}
+
+/* nginx, PostgreSQL and the backends inherit it. */
+static void raise_file_limit(void)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0) return;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
+int main(int argc, char **argv)
+{
+	char program[FILE_PATH_SIZE] = "", folder[FILE_PATH_SIZE];
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) return 1;
+	memcpy(folder, program, sizeof folder);
+	const char *bin_dir = dirname(folder);
+	if (argc == 4 && strcmp(argv[1], "--deploy") == 0) return deploy(bin_dir, argv[2], argv[3], false);
+	if (argc == 4 && strcmp(argv[1], "--recover") == 0) return deploy(bin_dir, argv[2], argv[3], true);
+	if (argc == 3 && strcmp(argv[1], "--destroy") == 0) return destroy(bin_dir, argv[2]);
+	if (argc == 2 && strcmp(argv[1], "--stop") == 0) return stop();
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("freeholdd %s\n", FREEHOLD_VERSION) < 0;
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) return fputs(help, stdout) < 0;
+	if (argc != 1) return fprintf(stderr, "freeholdd: unknown option %s; try freeholdd --help\n", argv[1]), 2;
+	raise_file_limit();
+	return daemon_main(program, bin_dir);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a deployment asks of the daemon that started it: to start and stop what serves. Over the control socket, since
+ * only the daemon supervises. */
+#ifndef FREEHOLD_FLOW_DAEMON_H
+#define FREEHOLD_FLOW_DAEMON_H
+
+#include "flow/flow.h"
+
+/* part: "postgres" or "backend". Returns when it answers (running), or is gone (stopped). */
+bool daemon_start_part(const struct flow *f, const char *app, const char *part, struct err *err);
+bool daemon_restart_part(const struct flow *f, const char *app, const char *part, struct err *err);
+bool daemon_stop_part(const struct flow *f, const char *app, const char *part, struct err *err);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/live.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "codec/json.h"
+#include "release/release.h"
+#include "store/deployment.h"
+
+#define SERVED_DEADLINE_MS 5000
+#define RELEASE_ANSWER_PATH "/.well-known/freehold"
+
+bool live_publish(const struct flow *f, const char *app, struct err *err)
+{
+	char host[EDGE_HOST_SIZE], target[FILE_PATH_SIZE];
+	edge_app_host(app, host);
+	return file_path(target, err, "../../apps/%s", app) && edge_host_set(&f->edge, host, target, err) &&
+	       edge_set_stopped(&f->edge, host, false, err);
+}
+
+bool live_withdraw(const struct flow *f, const char *app, struct err *err)
+{
+	char host[EDGE_HOST_SIZE];
+	edge_app_host(app, host);
+	return edge_host_unset(&f->edge, host, err) && edge_set_stopped(&f->edge, host, false, err);
+}
+
+bool live_set_stopped(const struct flow *f, const char *app, bool is_stopped, struct err *err)
+{
+	char host[EDGE_HOST_SIZE];
+	edge_app_host(app, host);
+	return edge_set_stopped(&f->edge, host, is_stopped, err);
+}
+
+bool live_served_release(const struct flow *f, const char *app, int64_t *ret_release, struct err *err)
+{
+	char host[EDGE_HOST_SIZE];
+	struct buf body BUF_CLEANUP;
+	long status = 0;
+	json_t *answer JSON_CLEANUP = NULL;
+	buf_init(&body, 4096);
+	edge_app_host(app, host);
+	if (!edge_get(&f->edge, host, RELEASE_ANSWER_PATH, SERVED_DEADLINE_MS, &status, &body, err)) return false;
+	if (status != 200 || !json_parse(buf_view(&body), &answer, err))
+		return err_set(err, ERR_FAILED, "the edge answered %ld when it was asked which release of %s it serves",
+			       status, app);
+	*ret_release = json_int(answer, "release", 0);
+	return true;
+}
+
+static bool choose(const struct flow *f, const char *app, const char *dir, int64_t live, int64_t *to, struct err *err)
+{
+	json_t *facts JSON_CLEANUP = NULL;
+	if (live == 0)
+		return err_set(err, ERR_CONFLICT,
+			       "nothing of %s is live, so there is nothing to go back from; deploy it first", app);
+	if (*to == 0 && !promotion_before(f->db, app, live, to, err)) return false;
+	if (*to == 0)
+		return err_set(err, ERR_CONFLICT,
+			       "release %lld of %s is the first that was ever live; there is none to go back to",
+			       (long long)live, app);
+	if (!release_facts(dir, *to, &facts, err))
+		return err->code == ERR_NOT_FOUND
+			   ? err_set(err, ERR_NOT_FOUND,
+				     "%s has no release %lld any more; freehold releases %s lists those it has", app,
+				     (long long)*to, app)
+			   : false;
+	return *to != live || err_set(err, ERR_CONFLICT, "release %lld of %s is live already", (long long)live, app);
+}
+
+/* Migrations that came after the older release: it may not know what they changed. */
+static json_t *schema_notes(const char *dir, int64_t from, int64_t to)
+{
+	struct err ignored;
+	json_t *notes = json_array(), *newer JSON_CLEANUP = NULL, *older JSON_CLEANUP = NULL;
+	if (!release_facts(dir, from, &newer, &ignored) || !release_facts(dir, to, &older, &ignored)) return notes;
+	size_t had = json_array_size(json_object_get(older, "migrations")),
+	       has = json_array_size(json_object_get(newer, "migrations"));
+	char text[256];
+	if (has > had) {
+		(void)snprintf(text, sizeof text,
+			       "The database keeps the %zu migration%s that came after release %lld; going back does "
+			       "not undo them.",
+			       has - had, has - had == 1 ? "" : "s", (long long)to);
+		json_array_append_new(notes, json_string(text));
+	}
+	return notes;
+}
+
+static bool wait_served(const struct flow *f, const char *app, int64_t to, struct err *err)
+{
+	int64_t deadline_ms = clock_now_ms() + SERVED_DEADLINE_MS, served = 0;
+	do {
+		if (!live_served_release(f, app, &served, err)) return false;
+		if (served == to) return true;
+	} while (clock_now_ms() < deadline_ms);
+	return err_set(err, ERR_TIMEOUT,
+		       "live points at release %lld and visitors still get %lld; freehold status says how the edge is",
+		       (long long)to, (long long)served);
+}
+
+bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **ret_outcome, struct err *err)
+{
+	char dir[FILE_PATH_SIZE];
+	struct app found;
+	int64_t live = 0, running = 0, began_us = clock_now_us();
+	if (!app_get(f->db, app, &found, err) || !layout_app(&f->layout, app, "", dir, err) ||
+	    !release_live(dir, &live, err) || !deployment_running(f->db, app, &running, err))
+		return false;
+	if (running != 0)
+		return err_set(err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it, then go back",
+			       app, (long long)running);
+	if (!choose(f, app, dir, live, &to, err) || !release_promote(dir, to, err)) return false;
+	int64_t switched_us = clock_now_us();
+	if (!promotion_add(f->db, app, live, to, "rollback", err) || !deployment_set_live(f->db, app, to, err))
+		return false;
+	bool is_stopped = found.state[0] == 's';
+	if (!is_stopped && !wait_served(f, app, to, err)) return false;
+	*ret_outcome = json_pack("{s:I, s:I, s:f, s:f, s:o}", "from", (json_int_t)live, "to", (json_int_t)to,
+				 "switch_ms", (double)(switched_us - began_us) / 1000, "first_served_ms",
+				 (double)(clock_now_us() - began_us) / 1000, "notes", schema_notes(dir, live, to));
+	return true;
+}
+
+static json_t *release_json(const struct flow *f, const char *app, const char *dir, int64_t number, int64_t live)
+{
+	struct err ignored;
+	json_t *facts = NULL;
+	int64_t promoted_ms = 0;
+	if (!release_facts(dir, number, &facts, &ignored)) return NULL;
+	char when[CLOCK_ISO8601_SIZE] = "";
+	if (promotion_time(f->db, app, number, &promoted_ms, &ignored) && promoted_ms != 0)
+		clock_iso8601(promoted_ms, when);
+	json_object_set_new(facts, "is_live", json_boolean(number == live));
+	json_object_set_new(facts, "promoted_at", when[0] != '\0' ? json_string(when) : json_null());
+	json_object_set_new(facts, "can_go_back", json_boolean(number != live && live != 0));
+	json_object_del(facts, "assets");
+	return facts;
+}
+
+bool live_releases_json(const struct flow *f, const char *app, json_t **ret_list, struct err *err)
+{
+	char dir[FILE_PATH_SIZE];
+	struct app found;
+	int64_t numbers[RELEASES_MAX], live = 0;
+	int count = 0;
+	if (!app_get(f->db, app, &found, err) || !layout_app(&f->layout, app, "", dir, err) ||
+	    !release_live(dir, &live, err) || !release_list(dir, numbers, &count, err))
+		return false;
+	json_t *list = json_array();
+	for (int i = 0; i < count; i++) {
+		json_t *release = release_json(f, app, dir, numbers[i], live);
+		if (release != NULL) json_array_append_new(list, release);
+	}
+	*ret_list = list;
+	return true;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What visitors get: the address of an app, the switch by hand, and which release answers. */
+#ifndef FREEHOLD_FLOW_LIVE_H
+#define FREEHOLD_FLOW_LIVE_H
+
+#include <jansson.h>
+
+#include "flow/flow.h"
+
+/* Gives the app its address, http://<app>.localhost:<port>; takes it away; answers 503 there while it is stopped. */
+bool live_publish(const struct flow *f, const char *app, struct err *err);
+bool live_withdraw(const struct flow *f, const char *app, struct err *err);
+bool live_set_stopped(const struct flow *f, const char *app, bool is_stopped, struct err *err);
+
+/* Asks the edge, as a visitor, which release answers. */
+bool live_served_release(const struct flow *f, const char *app, int64_t *ret_release, struct err *err);
+
+/* Puts release `to` live (0: the one that was before the live one) and waits until the edge serves it. ret_outcome is
+ * {"from", "to", "switch_ms", "first_served_ms", "notes"}. The database stays as it is. */
+bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **ret_outcome, struct err *err);
+
+/* Releases for docs/api.md, newest first; the caller owns the list. */
+bool live_releases_json(const struct flow *f, const char *app, json_t **ret_list, struct err *err);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/parts.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "codec/json.h"
+#include "flow/keys.h"
+
+#define POSTGRES_STOP_MS 30000
+#define BACKEND_STOP_MS 15000
+#define EDGE_STOP_MS 10000
+
+/* "fh3-db"; with a home of its own elsewhere "fh5d0c81-3-db", so that two Freeholds on one machine share no user. */
+static void user_name(const struct flow *f, const struct app *app, const char *suffix, char ret_name[USER_NAME_SIZE])
+{
+	unsigned hash = 2166136261u; /* FNV-1a */
+	for (const char *p = f->layout.home; *p != '\0'; p++) hash = (hash ^ (unsigned char)*p) * 16777619u;
+	if (strcmp(f->layout.home, LAYOUT_ROOT_HOME) == 0)
+		(void)snprintf(ret_name, USER_NAME_SIZE, "fh%lld-%s", (long long)app->id, suffix);
+	else
+		(void)snprintf(ret_name, USER_NAME_SIZE, "fh%06x-%lld-%s", hash & 0xffffffu, (long long)app->id,
+			       suffix);
+}
+
+static bool ensure_users(const struct flow *f, struct parts *p, struct err *err)
+{
+	struct user *const users[] = {&p->users.code, &p->users.api, &p->users.db};
+	static const char *const suffixes[] = {"code", "api", "db"};
+	for (int i = 0; i < 3; i++) {
+		char name[USER_NAME_SIZE];
+		user_name(f, &p->app, suffixes[i], name);
+		if (!(f->is_root ? user_ensure(name, users[i], err) : user_self(users[i], err))) return false;
+	}
+	return true;
+}
+
+static bool spell_paths(const struct flow *f, struct parts *p, struct err *err)
+{
+	const struct layout *l = &f->layout;
+	const char *app = p->app.name;
+	return layout_app(l, app, "", p->dir, err) && layout_app_run(l, app, "", p->run_dir, err) &&
+	       layout_app(l, app, "postgres/data", p->data_dir, err) &&
+	       layout_app_run(l, app, "postgres", p->pg_socket_dir, err) &&
+	       layout_app(l, app, "logs/postgres.log", p->pg_log, err) &&
+	       layout_app_run(l, app, "backend/backend.sock", p->backend_socket, err) &&
+	       layout_app(l, app, "logs/backend.log", p->backend_log, err) &&
+	       layout_app(l, app, "backend.json", p->backend_config, err);
+}
+
+/* The cluster's own major once it exists, the newest installed before. */
+static bool find_postgres(struct parts *p, struct err *err)
+{
+	int major = 0;
+	char version[FILE_PATH_SIZE];
+	if (!file_path(version, err, "%s/PG_VERSION", p->data_dir)) return false;
+	bool ok = file_exists(version) ? owndb_read_major(p->data_dir, &major, err) &&
+					     owndb_find_postgres_major(major, p->pg_bin_dir, sizeof p->pg_bin_dir, err)
+				       : owndb_find_postgres(p->pg_bin_dir, sizeof p->pg_bin_dir, &major, err);
+	if (!ok) return false;
+	p->owndb = (struct owndb){.data_dir = p->data_dir,
+				  .socket_dir = p->pg_socket_dir,
+				  .log_path = p->pg_log,
+				  .bin_dir = p->pg_bin_dir,
+				  .major = major};
+	return true;
+}
+
+static void set_owner(const struct flow *f, struct parts *p)
+{
+	if (!f->is_root) return;
+	p->owndb.has_user = true;
+	p->owndb.uid = p->users.db.uid;
+	p->owndb.gid = p->users.db.gid;
+	p->owndb.api_gid = p->users.api.gid;
+	p->owndb.os_user = p->users.db.name;
+	p->owndb.api_os_user = p->users.api.name;
+}
+
+static bool own(const struct flow *f, const char *path, uid_t uid, gid_t gid, mode_t mode, struct err *err)
+{
+	if (f->is_root && lchown(path, uid, gid) != 0) return err_set_errno(err, "change the owner of %s", path);
+	return chmod(path, mode) == 0 || err_set_errno(err, "%s", path);
+}
+
+/* Below <run>, which is empty after a reboot. The backend's folder is what keeps other apps off its socket: the edge's
+ * workers may pass it, nobody else. */
+static bool ensure_run_folders(const struct flow *f, struct parts *p, struct err *err)
+{
+	char backend[FILE_PATH_SIZE];
+	struct user edge = {0};
+	if (f->is_root && !user_ensure(FLOW_EDGE_USER, &edge, err)) return false;
+	return file_mkdirs(p->run_dir, 0755, err) && file_path(backend, err, "%s/backend", p->run_dir) &&
+	       file_mkdirs(backend, 0750, err) &&
+	       own(f, backend, p->users.api.uid, edge.gid, f->is_root ? 0750 : 0700, err);
+}
+
+static bool ensure_folders(const struct flow *f, struct parts *p, struct err *err)
+{
+	static const char *const open[] = {"releases", "assets", "work", "logs"};
+	char path[FILE_PATH_SIZE];
+	for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+		if (!file_path(path, err, "%s/%s", p->dir, open[i]) || !file_mkdirs(path, 0755, err)) return false;
+	if (!file_path(path, err, "%s/postgres", p->dir) || !file_mkdirs(path, 0700, err) ||
+	    !own(f, path, p->users.db.uid, p->users.db.gid, 0700, err))
+		return false;
+	if (!file_path(path, err, "%s/repo.git", p->dir) || !file_mkdirs(path, 0700, err) ||
+	    !own(f, path, p->users.code.uid, p->users.code.gid, 0700, err))
+		return false;
+	return file_path(path, err, "%s/backend.sock", p->dir) && file_link_swap(p->backend_socket, path, err);
+}
+
+static bool open_parts(const struct flow *f, const char *app, struct parts *p, struct err *err)
+{
+	*p = (struct parts){0};
+	if (!app_get(f->db, app, &p->app, err) || !spell_paths(f, p, err) || !ensure_users(f, p, err) ||
+	    !find_postgres(p, err))
+		return false;
+	set_owner(f, p);
+	return ensure_run_folders(f, p, err);
+}
+
+bool parts_open(const struct flow *f, const char *app, struct parts *p, struct err *err)
+{
+	return open_parts(f, app, p, err) || err_wrap(err, "app %s", app);
+}
+
+bool parts_ensure(const struct flow *f, const char *app, struct parts *p, struct err *err)
+{
+	bool ok = layout_app_sockets_check(&f->layout, app, err) && open_parts(f, app, p, err) &&
+		  ensure_folders(f, p, err) && keys_ensure(f, app, err);
+	return ok || err_wrap(err, "app %s", app);
+}
+
+bool parts_remove(const struct flow *f, const struct app *app, struct err *err)
+{
+	static const char *const suffixes[] = {"code", "api", "db"};
+	char dir[FILE_PATH_SIZE], run_dir[FILE_PATH_SIZE];
+	if (!layout_app(&f->layout, app->name, "", dir, err) ||
+	    !layout_app_run(&f->layout, app->name, "", run_dir, err))
+		return false;
+	if (!file_remove_tree(dir, err) || !file_remove_tree(run_dir, err)) return false;
+	for (int i = 0; f->is_root && i < 3; i++) {
+		char name[USER_NAME_SIZE];
+		user_name(f, app, suffixes[i], name);
+		if (!user_remove(name, err)) return false;
+	}
+	return true;
+}
+
+bool parts_key(const struct flow *f, const char *app, const char *name, char ret_key[PARTS_KEY_SIZE], struct err *err)
+{
+	struct buf value BUF_CLEANUP;
+	buf_init(&value, PARTS_KEY_SIZE - 1);
+	if (!app_secret_get(f->db, f->seal, app, "key", name, &value, err)) return false;
+	(void)snprintf(ret_key, PARTS_KEY_SIZE, "%s", buf_cstr(&value));
+	return true;
+}
+
+bool parts_write_backend_config(const struct flow *f, const struct parts *p, struct err *err)
+{
+	static const char *const keys[] = {"jwt_secret", "anon_key", "service_role_key", "publishable_key",
+					   "secret_key"};
+	char url[EDGE_HOST_SIZE], key[PARTS_KEY_SIZE], conninfo[FILE_PATH_SIZE + 128];
+	edge_app_url(&f->edge, p->app.name, url);
+	json_t *config JSON_CLEANUP =
+	    json_pack("{s:s, s:s, s:s, s:[s], s:i, s:s}", "listen", p->backend_socket, "listen_mode", "0666",
+		      "site_url", url, "schemas", "public", "pool_size", 8, "log_level", "info");
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		if (!parts_key(f, p->app.name, keys[i], key, err)) return false;
+		json_object_set_new(config, keys[i], json_string(key));
+	}
+	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=authenticator", p->pg_socket_dir,
+		       OWNDB_DATABASE);
+	json_object_set_new(config, "rest_database", json_string(conninfo));
+	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=supabase_auth_admin",
+		       p->pg_socket_dir, OWNDB_DATABASE);
+	json_object_set_new(config, "auth_database", json_string(conninfo));
+	char *text = json_text(config);
+	bool ok = file_write(p->backend_config, str_from(text), 0600, err) &&
+		  own(f, p->backend_config, p->users.api.uid, p->users.api.gid, 0600, err);
+	free(text);
+	return ok;
+}
+
+void parts_unit_name(const char *app, const char *part, char ret_name[UNIT_NAME_SIZE])
+{
+	(void)snprintf(ret_name, UNIT_NAME_SIZE, "%s/%s", app, part);
+}
+
+bool parts_postgres_unit(const struct flow *f, const struct parts *p, struct arena *arena, struct unit_spec *ret_spec,
+			 struct err *err)
+{
+	const char *const *argv, *const *env;
+	if (!owndb_command(&p->owndb, arena, &argv, &env, err)) return false;
+	struct unit_spec spec = {.has_user = f->is_root,
+				 .uid = p->users.db.uid,
+				 .gid = p->users.db.gid,
+				 .cwd = "/",
+				 .log_path = p->pg_log,
+				 .ready_socket = arena_printf(arena, "%s/.s.PGSQL.5432", p->pg_socket_dir),
+				 .stop_signal = SIGINT,
+				 .stop_deadline_ms = POSTGRES_STOP_MS};
+	for (int i = 0; i + 1 < UNIT_ARGV_MAX && argv[i] != NULL; i++) spec.argv[i] = argv[i];
+	for (int i = 0; i + 1 < UNIT_ENV_MAX && env[i] != NULL; i++) spec.env[i] = env[i];
+	parts_unit_name(p->app.name, "postgres", spec.name);
+	*ret_spec = spec;
+	return true;
+}
+
+bool parts_backend_unit(const struct flow *f, const struct parts *p, struct arena *arena, struct unit_spec *ret_spec,
+			struct err *err)
+{
+	const char *program = arena_printf(arena, "%s/freehold-backend", f->helpers);
+	if (program == NULL) return err_set(err, ERR_LIMIT, "backend of %s", p->app.name);
+	struct unit_spec spec = {.argv = {program, "--config", p->backend_config},
+				 .env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
+				 .has_user = f->is_root,
+				 .uid = p->users.api.uid,
+				 .gid = p->users.api.gid,
+				 .cwd = "/",
+				 .log_path = p->backend_log,
+				 .ready_socket = p->backend_socket,
+				 .stop_signal = SIGTERM,
+				 .stop_deadline_ms = BACKEND_STOP_MS};
+	parts_unit_name(p->app.name, "backend", spec.name);
+	*ret_spec = spec;
+	return true;
+}
+
+void parts_edge_unit(const struct flow *f, struct arena *arena, struct unit_spec *ret_spec)
+{
+	struct unit_spec spec = {.name = "edge",
+				 .argv = {f->edge.nginx_path, "-p", f->edge.home, "-c", f->edge.config_path},
+				 .env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
+				 .cwd = "/",
+				 .log_path = arena_printf(arena, "%s/logs/edge.log", f->layout.home),
+				 .ready_port = f->edge.port,
+				 .stop_signal = SIGQUIT, /* finishes what it is sending */
+				 .stop_deadline_ms = EDGE_STOP_MS};
+	*ret_spec = spec;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An app's own parts: its system users, folders, keys, and the processes that serve it. */
+#ifndef FREEHOLD_FLOW_PARTS_H
+#define FREEHOLD_FLOW_PARTS_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "flow/flow.h"
+#include "owndb/owndb.h"
+#include "run/supervisor.h"
+
+/* Who runs what. Without root all three are the caller. */
+struct parts_users {
+	struct user code; /* build, server, functions */
+	struct user api; /* backend */
+	struct user db; /* PostgreSQL, backups */
+};
+
+/* Everything about an app that code below needs, with the paths spelled once. */
+struct parts {
+	struct app app;
+	struct parts_users users;
+	char dir[FILE_PATH_SIZE]; /* apps/<app> */
+	char run_dir[FILE_PATH_SIZE]; /* <run>/<app> */
+	char data_dir[FILE_PATH_SIZE]; /* apps/<app>/postgres/data */
+	char pg_socket_dir[FILE_PATH_SIZE]; /* <run>/<app>/postgres */
+	char pg_log[FILE_PATH_SIZE];
+	char backend_socket[FILE_PATH_SIZE];
+	char backend_log[FILE_PATH_SIZE];
+	char backend_config[FILE_PATH_SIZE];
+	char pg_bin_dir[256];
+	struct owndb owndb; /* borrows from the fields above */
+};
+
+/* Makes users, folders and keys as far as they are missing; can be run again after a crash at any point. `p` must stay
+ * where it is: owndb points into it. */
+bool parts_ensure(const struct flow *f, const char *app, struct parts *p, struct err *err);
+
+/* The same of an app whose parts exist; makes only the folders below <run>, which a reboot empties. */
+bool parts_open(const struct flow *f, const char *app, struct parts *p, struct err *err);
+
+/* Removes users and folders; the processes are gone already. Missing ones are no error. */
+bool parts_remove(const struct flow *f, const struct app *app, struct err *err);
+
+/* The keys that Freehold made for the app: jwt_secret, anon_key, service_role_key, publishable_key, secret_key. */
+#define PARTS_KEY_SIZE 1024
+bool parts_key(const struct flow *f, const char *app, const char *name, char ret_key[PARTS_KEY_SIZE], struct err *err);
+
+/* Writes the backend's configuration file, readable for the backend's user only. */
+bool parts_write_backend_config(const struct flow *f, const struct parts *p, struct err *err);
+
+/* What the supervisor runs. Texts live in the arena. */
+bool parts_postgres_unit(const struct flow *f, const struct parts *p, struct arena *arena, struct unit_spec *ret_spec,
+			 struct err *err);
+bool parts_backend_unit(const struct flow *f, const struct parts *p, struct arena *arena, struct unit_spec *ret_spec,
+			struct err *err);
+void parts_edge_unit(const struct flow *f, struct arena *arena, struct unit_spec *ret_spec);
+
+/* "shop/postgres" */
+void parts_unit_name(const char *app, const char *part, char ret_name[UNIT_NAME_SIZE]);
+
+#endif

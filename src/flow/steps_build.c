@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the source to a release on disk: install, check, build, package. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "build/adapt.h"
+#include "build/bind.h"
+#include "build/install.h"
+#include "build/package.h"
+#include "build/run.h"
+#include "codec/json.h"
+#include "flow/step.h"
+#include "release/release.h"
+
+#define ENV_MAX 500
+
+static void on_line(void *arg, int stream, struct str line)
+{
+	events_line(arg, stream, line);
+}
+
+static bool is_static(const struct deploy *d)
+{
+	return strcmp(json_str(d->inspection, "shape", ""), "static") == 0;
+}
+
+struct env_list {
+	struct deploy *d;
+	const char **env;
+	int count;
+};
+
+/* The owner's variables as the build gets them. What would carry a service key to browsers is refused here. */
+static bool add_env(void *arg, const char *name, struct str value, int64_t set_at_ms, struct err *err)
+{
+	(void)set_at_ms;
+	struct env_list *l = arg;
+	if (l->count == ENV_MAX) return err_set(err, ERR_LIMIT, "more than %d variables", ENV_MAX);
+	char *pair = arena_printf(l->d->arena, "%s=%.*s", name, STR_FMT(value));
+	if (pair == NULL) return err_set(err, ERR_LIMIT, "the variables are too large");
+	l->env[l->count++] = pair;
+	return build_env_check(pair, err);
+}
+
+static bool open_job(struct deploy *d, struct err *err)
+{
+	char *cache = arena_printf(d->arena, "%s/cache", d->f->layout.home);
+	struct env_list l = {d, arena_array(d->arena, ENV_MAX + 1, sizeof *l.env), 0};
+	if (!file_mkdirs(d->build_dir, 0755, err) ||
+	    !app_secret_each(d->f->db, d->f->seal, d->parts.app.name, "env", add_env, &l, err))
+		return false;
+	d->job = (struct build_job){.app = d->parts.app.name,
+				    .source_dir = d->source_dir,
+				    .root = json_str(d->inspection, "root", ""),
+				    .work_dir = d->build_dir,
+				    .cache_dir = cache,
+				    .inspection = d->inspection,
+				    .has_user = d->f->is_root,
+				    .uid = d->parts.users.code.uid,
+				    .gid = d->parts.users.code.gid,
+				    .has_network = json_bool(d->options, "network", false),
+				    .env = l.env,
+				    .on_line = on_line,
+				    .arg = &d->events};
+	return build_prepare(&d->job, err);
+}
+
+static void note_all(struct deploy *d, const json_t *notes)
+{
+	size_t i;
+	json_t *note;
+	json_array_foreach(notes, i, note) step_note(d, "%s", json_string_value(note));
+}
+
+bool step_install(struct deploy *d, struct err *err)
+{
+	json_t *outcome JSON_CLEANUP = NULL;
+	if (!open_job(d, err)) return false;
+	if (is_static(d)) return step_skip(d, "a static site depends on nothing");
+	if (!build_install(&d->job, &outcome, err)) return false;
+	const char *rung = json_str(outcome, "rung", "");
+	note_all(d, json_object_get(outcome, "notes"));
+	step_detail(d, json_bool(outcome, "cached", false) ? "%s, from the cache: the lockfile has not changed" : "%s",
+		    rung);
+	json_object_set_new(d->report, "rung", json_string(rung));
+	json_object_set(d->release, "install", outcome);
+	return true;
+}
+
+/* Values that the code reads and nobody has set: the page would be blank or wrong, and no build would say so. */
+static bool check_values(struct deploy *d, struct err *err)
+{
+	struct buf missing BUF_CLEANUP;
+	size_t i;
+	json_t *need;
+	int count = 0;
+	buf_init(&missing, 700);
+	json_array_foreach(json_object_get(d->inspection, "needs"), i, need)
+	{
+		struct buf value BUF_CLEANUP;
+		buf_init(&value, SEAL_VALUE_MAX_BYTES);
+		const char *name = json_string_value(need);
+		if (name == NULL || app_secret_get(d->f->db, d->f->seal, d->parts.app.name, "env", name, &value, err))
+			continue;
+		if (err->code != ERR_NOT_FOUND) return false;
+		buf_printf(&missing, "%s%s", count++ > 0 ? ", " : "", name);
+	}
+	if (count == 0) return true;
+	step_note(d,
+		  "The code reads %s and nobody has set %s; set %s with: freehold env %s set %s=VALUE, and deploy "
+		  "again. Until then what needs %s does not work.",
+		  buf_cstr(&missing), count == 1 ? "it" : "them", count == 1 ? "it" : "them", d->parts.app.name,
+		  json_string_value(json_array_get(json_object_get(d->inspection, "needs"), 0)),
+		  count == 1 ? "it" : "them");
+	return true;
+}
+
+bool step_check(struct deploy *d, struct err *err)
+{
+	json_t *outcome JSON_CLEANUP = NULL;
+	if (!check_values(d, err)) return false;
+	if (is_static(d)) return step_skip(d, "nothing to adapt");
+	if (!build_adapt(&d->job, &outcome, err)) return false;
+	json_t *adaptations = json_object_get(outcome, "adaptations");
+	json_object_set(d->report, "adaptations", adaptations);
+	json_object_set(d->release, "adapt", outcome);
+	size_t i;
+	json_t *left;
+	json_array_foreach(json_object_get(outcome, "left"), i, left)
+	    step_note(d, "%s line %lld: %s stays as it is", json_str(left, "file", ""),
+		      (long long)json_int(left, "line", 0), json_str(left, "what", "an address"));
+	step_detail(d, "%zu place%s adapted in our copy", json_array_size(adaptations),
+		    json_array_size(adaptations) == 1 ? "" : "s");
+	return true;
+}
+
+bool step_build(struct deploy *d, struct err *err)
+{
+	json_t *outcome JSON_CLEANUP = NULL;
+	if (is_static(d)) return step_skip(d, "a static site is its own build");
+	if (!build_run(&d->job, &outcome, err)) return false;
+	json_object_set(d->release, "build", outcome);
+	step_detail(d, "%s with Node %s", json_str(outcome, "script", "build"), json_str(outcome, "node", ""));
+	return true;
+}
+
+static bool bind_release(struct deploy *d, const char *release_dir, struct err *err)
+{
+	char url[EDGE_HOST_SIZE], anon[PARTS_KEY_SIZE], publishable[PARTS_KEY_SIZE];
+	json_t *outcome JSON_CLEANUP = NULL;
+	edge_app_url(&d->f->edge, d->parts.app.name, url);
+	if (!parts_key(d->f, d->parts.app.name, "anon_key", anon, err) ||
+	    !parts_key(d->f, d->parts.app.name, "publishable_key", publishable, err))
+		return false;
+	struct build_values values = {
+	    .origin = url, .anon_key = anon, .publishable_key = publishable, .project = d->parts.app.name};
+	if (!build_bind(release_dir, &values, &outcome, err)) return false;
+	json_object_set(d->release, "bind", outcome);
+	json_object_set(d->release, "hash_bound", json_object_get(outcome, "hash_bound"));
+	return true;
+}
+
+static bool seal_release(struct deploy *d, struct err *err)
+{
+	char created[CLOCK_ISO8601_SIZE];
+	json_t *migrations = json_array();
+	for (size_t i = 0; i < d->plan.migration_count; i++)
+		json_array_append_new(migrations, json_string(d->plan.migrations[i].version));
+	clock_iso8601(clock_wall_ms(), created);
+	json_object_set_new(d->release, "number", json_integer(d->number));
+	json_object_set_new(d->release, "from", json_string(d->info.source));
+	json_object_set_new(d->release, "created_at", json_string(created));
+	json_object_set_new(d->release, "migrations", migrations);
+	return release_seal(d->parts.dir, d->number, d->release, err);
+}
+
+bool step_package(struct deploy *d, struct err *err)
+{
+	char dir[FILE_PATH_SIZE];
+	json_t *outcome JSON_CLEANUP = NULL;
+	if (!release_path(d->parts.dir, d->number, "", dir, err) || !file_mkdirs(dir, 0755, err) ||
+	    !build_package(&d->job, dir, &outcome, err))
+		return false;
+	json_object_set(d->release, "assets", json_object_get(outcome, "assets"));
+	json_object_set(d->release, "bytes", json_object_get(outcome, "bytes"));
+	json_object_set(d->release, "files", json_object_get(outcome, "files"));
+	json_object_set(d->release, "hash_unbound", json_object_get(outcome, "hash_unbound"));
+	if (!bind_release(d, dir, err) || !release_dress(d->parts.dir, d->number, !is_static(d), err)) return false;
+	step_detail(d, "%lld files, %.1f MB", (long long)json_int(outcome, "files", 0),
+		    (double)json_int(outcome, "bytes", 0) / 1e6);
+	return seal_release(d, err);
+}
+
+bool step_package_undo(struct deploy *d, struct err *err)
+{
+	int64_t live = 0;
+	/* The switch is undone before; whatever happened there, what is live is never removed. */
+	return release_live(d->parts.dir, &live, err) &&
+	       (live == d->number || release_remove(d->parts.dir, d->number, err));
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The app's database: made and brought up with the first deployment, then rehearse, restore point, migrate. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "codec/json.h"
+#include "flow/daemon.h"
+#include "flow/step.h"
+#include "owndb/dump.h"
+#include "owndb/migrate.h"
+#include "owndb/pending.h"
+#include "owndb/prelude.h"
+#include "owndb/promises.h"
+#include "owndb/rehearse.h"
+
+#define KNOWN_TABLES_MAX 2000
+#define READY_DEADLINE_MS 60000
+#define DUMPS_KEPT 3
+#define DUMP_MAX_BYTES                                                                                                 \
+	((uint64_t)2 << 30) /* a larger database gets its restore point from its backups, once there are any */
+
+static bool cluster_cache(const struct deploy *d, char ret_path[FILE_PATH_SIZE], struct err *err)
+{
+	return layout_home(&d->f->layout, "cache/postgres", ret_path, err) && file_mkdirs(ret_path, 0755, err);
+}
+
+/* The cluster exists, answers and has this edition's prelude. */
+static bool bring_up(struct deploy *d, struct err *err)
+{
+	char cache[FILE_PATH_SIZE], secret[PARTS_KEY_SIZE];
+	const struct owndb *db = &d->parts.owndb;
+	if (!cluster_cache(d, cache, err)) return false;
+	if (!file_exists(d->parts.data_dir) && !owndb_create(db, cache, err))
+		return err_wrap(err, "make the database of %s", d->parts.app.name);
+	/* Its socket accepts before it lets anyone in. */
+	return daemon_start_part(d->f, d->parts.app.name, "postgres", err) &&
+	       owndb_wait_ready(db, 0, READY_DEADLINE_MS, err) && owndb_prelude(db, NULL, err) &&
+	       parts_key(d->f, d->parts.app.name, "jwt_secret", secret, err) &&
+	       owndb_setting_set(db, "app.settings.jwt_secret", secret, err);
+}
+
+static void on_event(void *arg, const struct owndb_event *event)
+{
+	struct deploy *d = arg;
+	char text[1024];
+	switch (event->kind) {
+	case OWNDB_FILE_BEGIN:
+		if (event->text == NULL) return;
+		(void)snprintf(text, sizeof text, "%s runs by itself: %s", event->migration->file, event->text);
+		break;
+	case OWNDB_FILE_DONE:
+		(void)snprintf(text, sizeof text, "%zu of %zu  %s  %lld ms", event->index + 1, event->count,
+			       event->migration->file, (long long)event->duration_ms);
+		break;
+	case OWNDB_COMMITTED:
+		(void)snprintf(text, sizeof text, "committed: %zu of %zu are applied", event->index, event->count);
+		break;
+	default: step_note(d, "%s: %s", event->migration->file, event->text); return;
+	}
+	events_line(&d->events, 1, str_from(text));
+}
+
+/* Tables that the generated types speak of, for the advice when one is missing. */
+static const char *const *known_tables(struct deploy *d)
+{
+	const json_t *tables = json_object_get(d->inspection, "tables");
+	size_t count = json_array_size(tables) < KNOWN_TABLES_MAX ? json_array_size(tables) : KNOWN_TABLES_MAX;
+	const char **names = arena_array(d->arena, count + 1, sizeof *names);
+	for (size_t i = 0; names != NULL && i < count; i++) names[i] = json_string_value(json_array_get(tables, i));
+	return names;
+}
+
+static struct owndb_migration_run run_of(struct deploy *d, const struct owndb_pending *pending)
+{
+	return (struct owndb_migration_run){.source_dir = d->source_dir,
+					    .plan = &d->plan,
+					    .pending = pending,
+					    .known_tables = known_tables(d),
+					    .on_event = on_event,
+					    .arg = d};
+}
+
+static bool find_pending(struct deploy *d, struct owndb_pending *ret_pending, struct err *err)
+{
+	return owndb_pending(&d->parts.owndb, d->source_dir, &d->plan, d->arena, ret_pending, err);
+}
+
+/* What is odd between the export and the database, said once. */
+static void note_differences(struct deploy *d, const struct owndb_pending *p)
+{
+	for (size_t i = 0; i < p->edited_count; i++)
+		step_note(d,
+			  "%s was edited after it had been applied; the edit has no effect here. Put the change into a "
+			  "new migration.",
+			  p->edited[i]->file);
+	for (size_t i = 0; i < p->out_of_order_count; i++)
+		step_note(d, "%s is older than the newest migration that is applied; it runs now.",
+			  p->out_of_order[i]->file);
+	for (size_t i = 0; i < p->gone_count; i++)
+		step_note(d, "Migration %s %s is applied here and is not in the export any more.", p->gone[i].version,
+			  p->gone[i].name);
+	for (size_t i = 0; i < d->plan.skipped_count; i++)
+		step_note(d, "%s is not run: %s", d->plan.skipped[i].file, d->plan.skipped[i].reason);
+}
+
+bool step_rehearse(struct deploy *d, struct err *err)
+{
+	struct owndb_pending pending;
+	struct owndb_failure failure;
+	struct owndb_rehearsal rehearsal;
+	if (!bring_up(d, err) || !find_pending(d, &pending, err)) return false;
+	note_differences(d, &pending);
+	if (pending.pending_count == 0) return step_skip(d, "no migration is pending");
+	char clones[FILE_PATH_SIZE], cache[FILE_PATH_SIZE];
+	int64_t began_ms = clock_now_ms();
+	if (!file_path(clones, err, "%s/clones", d->parts.dir) || !file_mkdirs(clones, 0755, err) ||
+	    !cluster_cache(d, cache, err))
+		return false;
+	struct owndb_rehearsal_spec spec = {.clones_dir = clones, .cache_dir = cache, .run = run_of(d, &pending)};
+	if (!owndb_rehearse(&d->parts.owndb, &spec, d->arena, &rehearsal, &failure, err)) return false;
+	if (rehearsal.is_schema_only)
+		step_note(d, "The rehearsal had the tables without their rows: %s.", rehearsal.why_schema_only);
+	step_detail(d, "%zu migration%s ran on a copy in %.1f s", pending.pending_count,
+		    pending.pending_count == 1 ? "" : "s", (double)(clock_now_ms() - began_ms) / 1000);
+	return true;
+}
+
+/* Of an app that was never live nothing may go on running. The cluster stays: what has committed in it stays. */
+bool step_rehearse_undo(struct deploy *d, struct err *err)
+{
+	char folder[FILE_PATH_SIZE];
+	if (!file_path(folder, err, "%s/clones", d->parts.dir) || !owndb_sweep_clones(folder, NULL, err)) return false;
+	if (strcmp(d->parts.app.state, "new") != 0) return true;
+	return daemon_stop_part(d->f, d->parts.app.name, "postgres", err);
+}
+
+/* Old ones go, the newest few stay: a restore point is for the days after a deployment. */
+static bool drop_old_dumps(struct deploy *d, const char *folder, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	for (int64_t n = d->number - 1, kept = 1; n > 0; n--) {
+		if (!file_path(path, err, "%s/before-%lld.dump", folder, (long long)n)) return false;
+		if (!file_exists(path)) continue;
+		if (++kept > DUMPS_KEPT && !file_remove_tree(path, err)) return false;
+	}
+	return true;
+}
+
+bool step_restore_point(struct deploy *d, struct err *err)
+{
+	struct owndb_pending pending;
+	uint64_t bytes = 0;
+	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
+	if (!find_pending(d, &pending, err)) return false;
+	if (pending.pending_count == 0) return step_skip(d, "no migration is pending");
+	if (pending.applied_count == 0) return step_skip(d, "the database is new");
+	if (!owndb_size(&d->parts.owndb, &bytes, err)) return false;
+	if (bytes > DUMP_MAX_BYTES) {
+		step_note(d, "The database is larger than 2 GB, so no dump was taken before the migrations.");
+		return step_skip(d, "too large for a dump");
+	}
+	if (!file_path(folder, err, "%s/backups", d->parts.dir) || !file_mkdirs(folder, 0700, err) ||
+	    !file_path(path, err, "%s/before-%lld.dump", folder, (long long)d->number) ||
+	    !owndb_dump(&d->parts.owndb, path, NULL, err))
+		return false;
+	json_object_set_new(d->report, "restore_point", json_string(path));
+	step_detail(d, "the database as it was before: %s", path);
+	return drop_old_dumps(d, folder, err);
+}
+
+static void report_migrations(struct deploy *d, const struct owndb_pending *p, size_t applied)
+{
+	json_t *done = json_array(), *boundaries = json_array(), *edited = json_array();
+	for (size_t i = 0; i < applied && i < p->pending_count; i++) {
+		json_array_append_new(done, json_string(p->pending[i]->file));
+		if (p->pending[i]->boundary_reason != NULL)
+			json_array_append_new(boundaries, json_pack("{s:s, s:s}", "file", p->pending[i]->file, "reason",
+								    p->pending[i]->boundary_reason));
+	}
+	for (size_t i = 0; i < p->edited_count; i++) json_array_append_new(edited, json_string(p->edited[i]->file));
+	json_object_set_new(d->report, "migrations",
+			    json_pack("{s:o, s:o, s:o}", "applied", done, "boundaries", boundaries, "edited", edited));
+}
+
+static bool report_promises(struct deploy *d, struct err *err)
+{
+	const char *const *list;
+	size_t count = 0;
+	if (!owndb_promises(&d->parts.owndb, d->arena, &list, &count, err)) return false;
+	json_t *promises = json_array();
+	for (size_t i = 0; i < count; i++) json_array_append_new(promises, json_string(list[i]));
+	json_object_set_new(d->report, "promises", promises);
+	return true;
+}
+
+bool step_migrate(struct deploy *d, struct err *err)
+{
+	struct owndb_pending pending;
+	struct owndb_failure failure;
+	if (!find_pending(d, &pending, err)) return false;
+	if (pending.pending_count == 0) return report_promises(d, err) && step_skip(d, "no migration is pending");
+	struct owndb_migration_run run = run_of(d, &pending);
+	bool ok = owndb_migrate(&d->parts.owndb, &run, &failure, err);
+	d->has_committed = failure.applied_count > 0;
+	report_migrations(d, &pending, failure.applied_count);
+	if (!ok) return false;
+	step_detail(d, "%zu migration%s applied", pending.pending_count, pending.pending_count == 1 ? "" : "s");
+	return report_promises(d, err);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From what the owner sent to what it is: receive, unpack, inspect. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "codec/json.h"
+#include "flow/step.h"
+#include "intake/git.h"
+#include "intake/inspect.h"
+#include "intake/unpack.h"
+
+static struct intake_child intake_child_of(struct deploy *d)
+{
+	char *helper = arena_printf(d->arena, "%s/freehold-intake", d->f->helpers);
+	return (struct intake_child){.helper = helper,
+				     .has_user = d->f->is_root,
+				     .uid = d->parts.users.code.uid,
+				     .gid = d->parts.users.code.gid};
+}
+
+bool step_receive(struct deploy *d, struct err *err)
+{
+	struct stat st;
+	const char *git = json_str(d->options, "git", NULL);
+	if (!file_mkdirs(d->work_dir, 0755, err)) return false;
+	if (git != NULL) {
+		step_detail(d, "a git repository");
+		return true;
+	}
+	if (stat(d->upload, &st) != 0) return err_set_errno(err, "the archive that was sent");
+	step_detail(d, "%.1f MB", (double)st.st_size / 1e6);
+	/* The sandboxed reader runs as the app's user. */
+	if (d->f->is_root && chown(d->upload, d->parts.users.code.uid, d->parts.users.code.gid) != 0)
+		return err_set_errno(err, "%s", d->upload);
+	return true;
+}
+
+static bool make_source_dir(struct deploy *d, struct err *err)
+{
+	if (!file_remove_tree(d->source_dir, err) || !file_mkdirs(d->source_dir, 0755, err)) return false;
+	if (d->f->is_root && chown(d->source_dir, d->parts.users.code.uid, d->parts.users.code.gid) != 0)
+		return err_set_errno(err, "%s", d->source_dir);
+	return true;
+}
+
+static bool commit_source(struct deploy *d, const struct intake_child *child, struct err *err)
+{
+	char repo[FILE_PATH_SIZE], commit[GIT_ID_SIZE];
+	char *message = arena_printf(d->arena, "Deployment %lld: %s", (long long)d->number, d->info.source);
+	struct intake_commit what = {.author_name = "Freehold",
+				     .author_email = "freehold@localhost",
+				     .time_s = clock_wall_ms() / 1000,
+				     .message = message};
+	if (!file_path(repo, err, "%s/repo.git", d->parts.dir) ||
+	    !intake_commit(child, repo, d->source_dir, &what, commit, err) ||
+	    !deployment_set_commit(d->f->db, d->parts.app.name, d->number, commit, err))
+		return false;
+	json_object_set_new(d->release, "commit", json_string(commit));
+	return true;
+}
+
+bool step_unpack(struct deploy *d, struct err *err)
+{
+	struct intake_child child = intake_child_of(d);
+	struct intake_limits limits = INTAKE_LIMITS_DEFAULT;
+	struct intake_unpacked unpacked = {0};
+	const char *git = json_str(d->options, "git", NULL);
+	if (!make_source_dir(d, err)) return false;
+	struct intake_git_source from = {.url = git};
+	char fetched[GIT_ID_SIZE];
+	bool ok = git != NULL ? intake_git_fetch(&child, &from, d->source_dir, &limits, &unpacked, fetched, err)
+			      : intake_unpack(&child, d->upload, d->source_dir, &limits, &unpacked, err);
+	if (!ok || !commit_source(d, &child, err)) return false;
+	step_detail(d, "%llu files, %.1f MB", (unsigned long long)unpacked.files, (double)unpacked.bytes / 1e6);
+	return unlink(d->upload) == 0 || file_remove_tree(d->upload, err);
+}
+
+/* Everything of the deployment that is not the release lies in its work folder. */
+bool step_unpack_undo(struct deploy *d, struct err *err)
+{
+	return file_remove_tree(d->work_dir, err);
+}
+
+/* Names that the owner gave with --accept are remembered: a later deployment does not ask again. */
+static bool remember_accepted(struct deploy *d, struct err *err)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach(json_object_get(d->options, "accept"), i, name)
+	{
+		if (json_is_string(name) && !app_accept(d->f->db, d->parts.app.name, json_string_value(name), err))
+			return false;
+	}
+	return true;
+}
+
+static bool list_accepted(struct deploy *d, json_t *ret_accepted, struct err *err)
+{
+	size_t i;
+	json_t *finding;
+	json_array_foreach(json_object_get(d->inspection, "findings"), i, finding)
+	{
+		bool is_accepted = false;
+		const char *name = json_str(finding, "name", "");
+		if (!app_has_accepted(d->f->db, d->parts.app.name, name, &is_accepted, err)) return false;
+		if (is_accepted) json_array_append_new(ret_accepted, json_string(name));
+	}
+	return true;
+}
+
+static bool refuse_for(struct deploy *d, const json_t *stops, struct err *err)
+{
+	struct buf names BUF_CLEANUP;
+	size_t i;
+	json_t *name;
+	buf_init(&names, 700);
+	json_array_foreach(stops, i, name) buf_printf(&names, "%s%s", i > 0 ? ", " : "", json_string_value(name));
+	return err_set(err, ERR_REFUSED,
+		       "%zu finding%s must be dealt with before %s goes live: %s. Mend it in the builder (freehold "
+		       "check shows what to paste there), or deploy again with --accept NAME "
+		       "for each that is meant to be so",
+		       json_array_size(stops), json_array_size(stops) == 1 ? "" : "s", d->parts.app.name,
+		       buf_cstr(&names));
+}
+
+/* docs/api.md: not_served is one list of {what, file, line}. */
+static void report_not_served(struct deploy *d)
+{
+	const char *kind;
+	json_t *calls, *call, *list = json_array();
+	size_t i;
+	json_object_foreach(json_object_get(d->inspection, "calls"), kind, calls)
+	{
+		json_array_foreach(calls, i, call)
+		{
+			json_array_append_new(list, json_pack("{s:o, s:O?, s:O?}", "what",
+							      json_sprintf("%s: %s", kind, json_str(call, "name", "")),
+							      "file", json_object_get(call, "file"), "line",
+							      json_object_get(call, "line")));
+		}
+	}
+	json_object_set_new(d->report, "not_served", list);
+}
+
+static void report_inspection(struct deploy *d)
+{
+	char url[EDGE_HOST_SIZE];
+	edge_app_url(&d->f->edge, d->parts.app.name, url);
+	json_object_set_new(d->report, "url", json_string(url));
+	json_object_set(d->report, "shape", json_object_get(d->inspection, "shape"));
+	json_object_set(d->report, "evidence", json_object_get(d->inspection, "evidence"));
+	json_object_set(d->report, "findings", json_object_get(d->inspection, "findings"));
+	json_object_set(d->release, "shape", json_object_get(d->inspection, "shape"));
+	report_not_served(d);
+}
+
+bool step_inspect(struct deploy *d, struct err *err)
+{
+	struct intake_child child = intake_child_of(d);
+	if (!intake_inspect(&child, d->source_dir, &d->inspection, err)) return false;
+	const char *shape = json_str(d->inspection, "shape", "unknown");
+	report_inspection(d);
+	if (!app_set_shape(d->f->db, d->parts.app.name, shape, err)) return false;
+	if (!json_bool(d->inspection, "runs", false))
+		return err_set(err, ERR_REFUSED, "%s",
+			       json_str(d->inspection, "refusal", "this kind of app does not run here yet"));
+	json_t *accepted JSON_CLEANUP = json_array(), *stops JSON_CLEANUP = NULL;
+	if (!remember_accepted(d, err) || !list_accepted(d, accepted, err)) return false;
+	stops = inspect_stops(d->inspection, accepted);
+	if (json_array_size(stops) > 0) {
+		/* What can be accepted stops only an app that was never live. */
+		size_t i;
+		json_t *name;
+		json_t *hard JSON_CLEANUP = json_array();
+		json_array_foreach(stops, i, name)
+		{
+			size_t k;
+			json_t *finding;
+			json_array_foreach(json_object_get(d->inspection, "findings"), k, finding)
+			{
+				if (json_equal(json_object_get(finding, "name"), name) &&
+				    (d->is_first || !json_bool(finding, "can_accept", false)))
+					json_array_append(hard, name);
+			}
+		}
+		if (json_array_size(hard) > 0) return refuse_for(d, hard, err);
+		step_note(d, "%zu finding%s stand%s that would stop a first deployment; freehold check shows them",
+			  json_array_size(stops), json_array_size(stops) == 1 ? "" : "s",
+			  json_array_size(stops) == 1 ? "s" : "");
+	}
+	return migration_plan_from_json(json_object_get(d->inspection, "migrations"), d->arena, &d->plan, err) &&
+	       (step_detail(d, "%s; %s", shape,
+			    json_str(json_array_get(json_object_get(d->inspection, "evidence"), 0), "what", "")),
+		true);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A Freehold of its own for a test: its own home, its own port, started and stopped by the test.
+//
+//   const f = await Freehold.start();
+//   await f.cli('deploy', 'examples/static-site', '--app', 'site');
+//   (await f.get('site', '/')).status
+//   await f.stop();
+//
+// FREEHOLD_BIN names the folder of the programs (default: build/src/bin of this checkout).
+import { spawn, execFile } from 'node:child_process';
+import { mkdtemp, rm, chmod, readFile, readlink, readdir, mkdir } from 'node:fs/promises';
+import { existsSync, openSync, closeSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const bin = process.env.FREEHOLD_BIN ?? path.join(root, 'build/src/bin');
+export const example = (name) => path.join(root, 'examples', name);
+
+async function freePort() {
+  const server = net.createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+// Resolves when check() gives something true; rejects with what was last seen after the deadline.
+export async function until(what, check, deadlineMs = 30000) {
+  const deadline = Date.now() + deadlineMs;
+  for (;;) {
+    const value = await check();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`never came: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+export class Freehold {
+  // env: more for the daemon. home: an existing one, kept when stopped. wrap: a command to run the daemon under.
+  static async start({ env = {}, home, port, wrap = [] } = {}) {
+    const f = new Freehold();
+    f.ownsHome = home === undefined;
+    f.home = home ?? (await mkdtemp(path.join(os.tmpdir(), 'fh-')));
+    await chmod(f.home, 0o755);
+    f.port = port ?? (await freePort());
+    f.wrap = wrap;
+    f.env = { ...process.env, FREEHOLD_HOME: f.home, FREEHOLD_PORT: String(f.port), NO_COLOR: '1' };
+    await f.startDaemon(env);
+    return f;
+  }
+
+  get socket() { return path.join(this.home, 'run/control.sock'); }
+  get log() { return path.join(this.home, 'freeholdd.log'); }
+  app(name, ...rest) { return path.join(this.home, 'apps', name, ...rest); }
+
+  async startDaemon(env = {}) {
+    const log = openSync(this.log, 'a');
+    const [program, ...args] = [...this.wrap, path.join(bin, 'freeholdd')];
+    this.daemon = spawn(program, args, { env: { ...this.env, ...env }, stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    this.daemonEnd = new Promise((resolve) => this.daemon.once('exit', (code, signal) => resolve({ code, signal })));
+    let ended = false;
+    this.daemonEnd.then(() => { ended = true; });
+    await until('the daemon answers', async () => {
+      if (ended) throw new Error(`freeholdd ended at its start:\n${await readFile(this.log, 'utf8')}`);
+      const status = await this.api('GET', '/v1/status').catch(() => null);
+      return status?.status === 200 && status.body.edge.state === 'running';
+    });
+  }
+
+  // kill -9 of the daemon: what runs for it dies with it, what serves goes on.
+  async killDaemon() {
+    process.kill(this.daemon.pid, 'SIGKILL');
+    await this.daemonEnd;
+  }
+
+  async stop() {
+    if (this.daemon.exitCode === null && this.daemon.signalCode === null) {
+      process.kill(this.daemon.pid, 'SIGQUIT');
+      await this.daemonEnd;
+    }
+    if (this.ownsHome && !process.env.FREEHOLD_KEEP) await rm(this.home, { recursive: true, force: true });
+  }
+
+  // Destroys what the test made, so that no system users are left, and stops.
+  async end() {
+    const { body } = await this.api('GET', '/v1/apps');
+    for (const app of body.apps) await this.api('DELETE', `/v1/apps/${app.name}`);
+    await this.stop();
+  }
+
+  cli(...args) {
+    const options = typeof args.at(-1) === 'object' ? args.pop() : {};
+    return new Promise((resolve) => {
+      const child = execFile(path.join(bin, 'freehold'), args, { env: { ...this.env, ...options.env }, cwd: options.cwd ?? root, maxBuffer: 64 << 20 },
+        (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr, all: stdout + stderr }));
+      if (options.input !== undefined) child.stdin.end(options.input);
+    });
+  }
+
+  // Deploys and expects it to go live.
+  async deploy(source, app, ...options) {
+    const result = await this.cli('deploy', source, '--app', app, ...options);
+    if (result.code !== 0) throw new Error(`deploy ${source} as ${app} ended with ${result.code}:\n${result.all}`);
+    return (await this.api('GET', `/v1/apps/${app}`)).body.live;
+  }
+
+  api(method, url, body, headers = {}) {
+    return new Promise((resolve, reject) => {
+      const data = body === undefined ? undefined : Buffer.isBuffer(body) ? body : JSON.stringify(body);
+      const req = http.request({ socketPath: this.socket, method, path: url,
+        headers: { ...(data ? { 'content-type': Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json', 'content-length': Buffer.byteLength(data) } : {}), ...headers } },
+        (res) => collect(res).then((text) => resolve({ status: res.statusCode, headers: res.headers, text, body: parse(text) }), reject));
+      req.on('error', reject);
+      req.end(data);
+    });
+  }
+
+  // A visitor's request, by the Host header since *.localhost resolves in browsers only.
+  get(app, url, { method = 'GET', headers = {}, body, agent } = {}) {
+    return this.request(`${app}.localhost`, url, { method, headers, body, agent });
+  }
+
+  request(host, url, { method = 'GET', headers = {}, body, agent } = {}) {
+    return new Promise((resolve, reject) => {
+      const req = http.request({ host: '127.0.0.1', port: this.port, method, path: url, agent, headers: { host, ...headers } },
+        (res) => collect(res).then((text) => resolve({ status: res.statusCode, headers: res.headers, text, body: parse(text) }), reject));
+      req.on('error', reject);
+      req.end(body);
+    });
+  }
+
+  async live(app) {
+    return readlink(this.app(app, 'live')).then((target) => Number(target.replace('releases/', '')), () => null);
+  }
+
+  async served(app) {
+    return (await this.get(app, '/.well-known/freehold')).body?.release;
+  }
+
+  // Waits until no deployment of the app runs any more; gives the newest.
+  async settled(app) {
+    return until(`${app} is settled`, async () => {
+      const { body } = await this.api('GET', `/v1/apps/${app}/deployments`);
+      const newest = body.deployments?.[0];
+      return newest && newest.state !== 'running' ? newest : null;
+    });
+  }
+
+  // Processes whose command line, folder or environment speaks of this home.
+  async processes() {
+    const found = [];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      const command = line.replaceAll('\0', ' ').trim();
+      if (command.includes(this.home) && Number(pid) !== process.pid) found.push({ pid: Number(pid), command });
+    }
+    return found;
+  }
+}
+
+function collect(res) {
+  return new Promise((resolve, reject) => {
+    const chunks = [];
+    res.on('data', (chunk) => chunks.push(chunk));
+    res.on('end', () => resolve(Buffer.concat(chunks).toString()));
+    res.on('error', reject);
+    res.on('aborted', () => reject(new Error('aborted')));
+  });
+}
+
+function parse(text) {
+  try { return JSON.parse(text); } catch { return undefined; }
+}
+
+// A scratch folder with these files: {"index.html": "…"}.
+export async function folder(files) {
+  const { writeFile } = await import('node:fs/promises');
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'fh-src-'));
+  for (const [name, text] of Object.entries(files)) {
+    const file = path.join(dir, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+  return dir;
+}
+
+export const present = existsSync;
