@@ -19,6 +19,7 @@
 #define DEPTH_MAX 64
 #define LISTED_MAX 2000
 #define REFS_MAX 64
+#define EXPRESSION_MAX_BYTES 1000 /* of a ${…} in an address */
 #define DOMAIN STR(".supabase.co")
 
 const char *const *build_env(void)
@@ -105,7 +106,7 @@ struct address {
 static size_t template_len(struct str text, size_t at)
 {
 	int depth = 0;
-	for (size_t i = at + 1; i < text.len && text.ptr[i] != '\n'; i++) {
+	for (size_t i = at + 1; i < text.len && i - at < EXPRESSION_MAX_BYTES && text.ptr[i] != '\n'; i++) {
 		if (text.ptr[i] == '{') depth++;
 		if (text.ptr[i] == '}' && --depth == 0) return i + 1 - at;
 	}
