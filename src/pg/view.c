@@ -14,6 +14,11 @@ struct reader {
 	int depth;
 };
 
+static bool is_one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c) != NULL;
+}
+
 /* One token: a bracket, or a run up to a space or bracket; a backslash takes the next byte in. */
 static bool next_token(struct reader *r, struct str *ret)
 {
@@ -22,11 +27,11 @@ static bool next_token(struct reader *r, struct str *ret)
 	if (r->at >= t.len) return false;
 	size_t from = r->at;
 	char c = t.ptr[from];
-	if (strchr("(){}", c) != NULL && c != '\0') {
+	if (is_one_of(c, "(){}")) {
 		r->at++;
 		r->depth += c == '(' || c == '{' ? 1 : -1;
 	} else {
-		while (r->at < t.len && strchr(" \n(){}", t.ptr[r->at]) == NULL)
+		while (r->at < t.len && !is_one_of(t.ptr[r->at], " \n(){}"))
 			r->at += t.ptr[r->at] == '\\' && r->at + 1 < t.len ? 2 : 1;
 	}
 	*ret = str_sub(t, from, r->at);

@@ -31,16 +31,18 @@ static enum csv_end read_field(struct csv *c)
 		}
 		if (c->at++ >= t.len) return CSV_BAD;
 	} else {
-		while (c->at < t.len && strchr(",\r\n", t.ptr[c->at]) == NULL) buf_putc(&c->field, t.ptr[c->at++]);
+		while (c->at < t.len && t.ptr[c->at] != ',' && t.ptr[c->at] != '\r' && t.ptr[c->at] != '\n')
+			buf_putc(&c->field, t.ptr[c->at++]);
 	}
 	if (c->at >= t.len) return CSV_LINE;
 	if (t.ptr[c->at] == ',') {
 		c->at++;
 		return CSV_FIELD;
 	}
+	size_t from = c->at;
 	if (t.ptr[c->at] == '\r') c->at++;
 	if (c->at < t.len && t.ptr[c->at] == '\n') c->at++;
-	return CSV_LINE;
+	return c->at > from ? CSV_LINE : CSV_BAD;
 }
 
 static int read_header(struct arena *a, struct csv *c, struct str *names)
@@ -82,7 +84,7 @@ bool body_csv_to_json(struct arena *a, struct str csv, struct str *ret_json, con
 	int count = names != NULL && csv.len > 0 ? read_header(a, &c, names) : -1;
 	bool ok = count > 0;
 	buf_putc(&json, '[');
-	for (bool is_first = true; ok && c.at < csv.len; is_first = false) {
+	for (bool is_first = true; ok && c.at < csv.len && buf_is_ok(&json); is_first = false) {
 		if (!is_first) buf_putc(&json, ',');
 		ok = write_row(&c, names, count, &json);
 	}
