@@ -17,7 +17,8 @@
 #include "http/private.h"
 
 #define BACKLOG 1024
-#define HEAD_MAX_BYTES (32u << 10) /* request line and headers, and what is read and written at a time */
+/* Request line and headers, and what is read and written at a time. Only what is touched becomes memory. */
+#define HEAD_MAX_BYTES (128u << 10)
 #define RUNS_AT_ONCE 8 /* rounds of libmicrohttpd before the rest of the loop has its turn */
 #define WATCH_AFTER_MS 250
 #define FRESH_GRACE_MS 250

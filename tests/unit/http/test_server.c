@@ -539,6 +539,23 @@ static void test_garbage_is_refused(void **state)
 	assert_int_equal(http_server_active(f->server), 0);
 }
 
+/* A filter with thousands of values is a long line, and so is a token. */
+static void test_long_heads_are_taken(void **state)
+{
+	struct fixture *f = *state;
+	static char request[64 << 10];
+	size_t len = (size_t)snprintf(request, sizeof request, "GET /long?q=");
+	memset(request + len, 'q', 40000);
+	len += 40000;
+	len += (size_t)snprintf(request + len, sizeof request - len, " HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ");
+	memset(request + len, 't', 16000);
+	len += 16000;
+	(void)snprintf(request + len, sizeof request - len, "\r\n\r\n");
+	int fd = dial(f);
+	(void)ask(f, fd, request, "GET|/long|q=qqqq");
+	(void)close(fd);
+}
+
 static void test_path_that_is_too_long_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -579,6 +596,7 @@ int main(void)
 	    T(test_successor_takes_over_the_path),
 	    T(test_many_idle_connections),
 	    T(test_garbage_is_refused),
+	    T(test_long_heads_are_taken),
 	    T(test_path_that_is_too_long_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
