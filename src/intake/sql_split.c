@@ -8,6 +8,7 @@
 #include "intake/scan.h"
 
 #define WORDS_MAX 12
+#define PROBLEM_MAX_BYTES 200
 #define JOIN_MAX 200
 #define OPERATOR_RUN_MAX 4096
 
@@ -165,9 +166,9 @@ static void note_problem(struct splitter *s, const PgQueryError *error, size_t b
 {
 	const char *message = error->message;
 	bool is_text = message != NULL && str_is_utf8(str_from(message));
-	s->out->problem = arena_strndup(s->arena, is_text ? message : "not understood", 200);
-	while (s->out->problem != NULL && !str_is_utf8(str_from(s->out->problem)))
-		s->out->problem = arena_strndup(s->arena, s->out->problem, strlen(s->out->problem) - 1);
+	struct str cut = str_sub(str_from(is_text ? message : "not understood"), 0, PROBLEM_MAX_BYTES);
+	while (!str_is_utf8(cut)) cut.len--;
+	s->out->problem = arena_cstr(s->arena, cut);
 	/* cursorpos counts characters of the text that was given. */
 	size_t at = base;
 	for (int left = error->cursorpos - 1; left > 0 && at < s->text.len; left--) {
