@@ -43,13 +43,13 @@ static int put_aside(const char *url, struct err *err)
 	return -1;
 }
 
-static bool fetch(const struct intake_child *child, const struct intake_git_source *from, const char *shown, int fd,
-		  const char *target, const struct intake_limits *limits, json_t **ret_answer, struct err *err)
+static bool fetch(const struct intake_child *child, const struct intake_git_source *from, int fd, const char *target,
+		  const struct intake_limits *limits, json_t **ret_answer, struct err *err)
 {
 	const uint64_t numbers[] = {(uint64_t)fd,           limits->max_entries,    limits->max_total_bytes,
 				    limits->max_file_bytes, limits->max_path_bytes, limits->max_depth,
 				    limits->max_ratio};
-	char texts[7][24], what[400];
+	char texts[7][24];
 	const char *args[12] = {"git-fetch", target};
 	for (size_t i = 0; i < 7; i++) {
 		(void)snprintf(texts[i], sizeof texts[i], "%" PRIu64, numbers[i]);
@@ -57,9 +57,8 @@ static bool fetch(const struct intake_child *child, const struct intake_git_sour
 	}
 	args[9] = from->allow_file ? "file" : "remote";
 	args[10] = from->ref != NULL ? from->ref : "";
-	(void)snprintf(what, sizeof what, "fetch %.300s", shown);
 	struct child_call call = {.args = args,
-				  .what = what,
+				  .what = "git",
 				  .dirs_rw = {target},
 				  .fd = fd,
 				  .has_network = !from->allow_file,
@@ -79,7 +78,7 @@ bool intake_git_fetch(const struct intake_child *child, const struct intake_git_
 	int fd = put_aside(from->url, err);
 	if (fd < 0) return false;
 	json_t *answer JSON_CLEANUP = NULL;
-	bool ok = fetch(child, from, shown, fd, target, limits, &answer, err) && take_id(answer, ret_commit, err);
+	bool ok = fetch(child, from, fd, target, limits, &answer, err) && take_id(answer, ret_commit, err);
 	(void)close(fd);
 	if (!ok) unpack_empty(target);
 	if (!ok) return err_wrap(err, "%s", shown);
@@ -104,8 +103,7 @@ bool intake_commit(const struct intake_child *child, const char *repo, const cha
 	(void)snprintf(time, sizeof time, "%" PRId64 " +0000", what->time_s);
 	const char *const args[] = {"commit",           repo, source,        what->author_name,
 				    what->author_email, time, what->message, NULL};
-	struct child_call call = {
-	    .args = args, .what = "keep the source in git", .dirs_ro = {source}, .dirs_rw = {repo}};
+	struct child_call call = {.args = args, .what = "git", .dirs_ro = {source}, .dirs_rw = {repo}};
 	json_t *answer JSON_CLEANUP = NULL;
 	return prepare_repo(child, repo, err) &&
 	       (child_run(child, &call, &answer, err) || err_wrap(err, "keep the source in git")) &&
