@@ -102,7 +102,7 @@ static void put_fetch_env(struct env *e)
 static void fill_env(struct env *e, const struct box_call *call)
 {
 	static const char *const always[] = {
-	    "HOME=" SANDBOX_HOME,
+	    ("HOME=" SANDBOX_HOME),
 	    "USER=app",
 	    "LANG=C.UTF-8",
 	    "NO_COLOR=1",
