@@ -285,7 +285,7 @@ describe("a street's tools", () => {
       { name: `Saw ${mark}`, category: "wood", max_days: 3 },
       { name: `Spade ${mark}`, category: "garden" },
       { name: `Hidden ${mark}`, category: "repair", is_listed: false },
-    ]).select());
+    ], { defaultToNull: false }).select());
   });
 
   test("the trigger on auth.users made the profiles", async () => {

@@ -11,9 +11,10 @@
 //   FREEHOLD_CHROMIUM                /usr/bin/chromium
 //   FREEHOLD_E2E_SHOTS               a folder for a screenshot of each page that failed; none by default
 //
-// Run all: npm ci && npm test. Run one: node --test tool-library.test.js. The suite makes its own users with random
-// addresses, so it can be run again on the same apps; it counts on accounts that need no confirmation by mail, and on an
-// attempts_max of the backend well above the ordinary 30: one run signs up and in about that often from one address.
+// run.mjs starts a Freehold, sets these and runs all. By hand, against apps that are live already: npm ci && npm test, or
+// node --test tool-library.test.js. The suites make their own users with random addresses, so they can be run again on the
+// same apps; they count on accounts that need no confirmation by mail, and on being on the same machine: one run signs up
+// and in about as often as a single foreign address may.
 
 function need(name) {
   const value = process.env[name];

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The suites of this folder against the real thing: a Freehold of its own is started, the examples are deployed to it, the
+// suites run, all of it is taken away again.
+//
+//   node tests/e2e/run.mjs                                all suites
+//   node tests/e2e/run.mjs rest-contract.test.js          some of them
+//
+// FREEHOLD_BIN names the folder of the programs; FREEHOLD_E2E_SHOTS a folder for pictures of pages that failed. The exit
+// status is 0 when every test passed.
+import { spawn } from "node:child_process";
+import { readFile, readdir, stat } from "node:fs/promises";
+import path from "node:path";
+import { Freehold, example } from "../system/freehold.mjs";
+
+const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
+const EXAMPLES = ["tool-library", "studio-daybook", "static-site"];
+const SUITES_DEADLINE_MS = 10 * 60_000;
+
+const say = (text) => console.log(`== ${text}`);
+const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
+
+function run(command, args, env = {}) {
+  const child = spawn(command, args, { cwd: here, env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit"], timeout: SUITES_DEADLINE_MS });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, signal) => resolve(signal ? `signal ${signal}` : code));
+  });
+}
+
+const changedAt = (name) => stat(path.join(here, name)).then((found) => found.mtimeMs, () => 0);
+
+// npm writes node_modules/.package-lock.json last, so one that is newer than the lockfile is a whole install of it.
+async function install() {
+  if ((await changedAt("node_modules/.package-lock.json")) > (await changedAt("package-lock.json"))) return;
+  say("installing what the suites need (npm ci)");
+  const code = await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  if (code !== 0) throw new Error(`npm ci in tests/e2e ended with ${code}`);
+}
+
+// What lib/env.js wants. The service key has no way out of the machine: it stands in the backend's own configuration.
+async function environment(freehold) {
+  const env = { FREEHOLD_EDGE_ADDRESS: "127.0.0.1" };
+  for (const app of EXAMPLES) {
+    const suffix = app.toUpperCase().replaceAll("-", "_");
+    const { body } = await freehold.api("GET", `/v1/apps/${app}`);
+    const config = JSON.parse(await readFile(freehold.app(app, "backend.json"), "utf8"));
+    env[`FREEHOLD_ORIGIN_${suffix}`] = body.url;
+    env[`FREEHOLD_ANON_KEY_${suffix}`] = body.keys.anon;
+    env[`FREEHOLD_PUBLISHABLE_KEY_${suffix}`] = body.keys.publishable;
+    env[`FREEHOLD_SERVICE_KEY_${suffix}`] = config.service_role_key;
+  }
+  return env;
+}
+
+async function suites(names) {
+  const all = (await readdir(here)).filter((name) => name.endsWith(".test.js")).sort();
+  return names.length ? names.map((name) => path.basename(name)) : all;
+}
+
+async function drive(freehold, names) {
+  for (const app of EXAMPLES) {
+    const began = Date.now();
+    const release = await freehold.deploy(example(app), app);
+    say(`examples/${app} is live as release ${release} after ${seconds(began)}`);
+  }
+  const env = await environment(freehold);
+  return run("node", ["--test", "--test-concurrency=1", ...(await suites(names))], env);
+}
+
+const began = Date.now();
+await install();
+const freehold = await Freehold.start();
+say(`Freehold runs on port ${freehold.port} with its home in ${freehold.home}`);
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => freehold.end().finally(() => process.exit(130)));
+
+let code = 1;
+try {
+  code = await drive(freehold, process.argv.slice(2));
+} catch (error) {
+  console.error(error.message);
+} finally {
+  await freehold.end();
+}
+const left = await freehold.processes();
+for (const { pid, command } of left) console.error(`left behind: ${pid} ${command}`);
+const passed = code === 0 && left.length === 0;
+say(`end to end: ${passed ? "everything passed" : "FAILED"} (${seconds(began)})`);
+process.exit(passed ? 0 : 1);
