@@ -69,6 +69,13 @@ static bool choose(const struct flow *f, const char *app, const char *dir, int64
 	return *to != live || err_set(err, ERR_CONFLICT, "release %lld of %s is live already", (long long)live, app);
 }
 
+bool live_restore_assets(const char *app_dir, int64_t number, struct err *err)
+{
+	json_t *facts JSON_CLEANUP = NULL;
+	return release_facts(app_dir, number, &facts, err) &&
+	       release_link_assets(app_dir, number, json_object_get(facts, "assets"), err);
+}
+
 /* Migrations that came after the older release: it may not know what they changed. */
 static json_t *schema_notes(const char *dir, int64_t from, int64_t to)
 {
@@ -111,7 +118,9 @@ bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **r
 	if (running != 0)
 		return err_set(err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it, then go back",
 			       app, (long long)running);
-	if (!choose(f, app, dir, live, &to, err) || !release_promote(dir, to, err)) return false;
+	if (!choose(f, app, dir, live, &to, err) || !live_restore_assets(dir, to, err) ||
+	    !release_promote(dir, to, err))
+		return false;
 	int64_t switched_us = clock_now_us();
 	if (!promotion_add(f->db, app, live, to, "rollback", err) || !deployment_set_live(f->db, app, to, err))
 		return false;

@@ -16,6 +16,9 @@ bool live_set_stopped(const struct flow *f, const char *app, bool is_stopped, st
 /* Asks the edge, as a visitor, which release answers. */
 bool live_served_release(const struct flow *f, const char *app, int64_t *ret_release, struct err *err);
 
+/* The release's fingerprinted files under their names again, where another release's took them. */
+bool live_restore_assets(const char *app_dir, int64_t number, struct err *err);
+
 /* Puts release `to` live (0: the one that was before the live one) and waits until the edge serves it. ret_outcome is
  * {"from", "to", "switch_ms", "first_served_ms", "notes"}. The database stays as it is. */
 bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **ret_outcome, struct err *err);

@@ -44,7 +44,8 @@ bool step_start_undo(struct deploy *d, struct err *err)
 	private_host(d, host);
 	if (!edge_host_unset(&d->f->edge, host, err)) return false;
 	int64_t live = 0;
-	if (!release_live(d->parts.dir, &live, err) || live != 0) return live != 0;
+	if (!release_live(d->parts.dir, &live, err)) return false;
+	if (live != 0) return live == d->number || live_restore_assets(d->parts.dir, live, err);
 	return daemon_stop_part(d->f, d->parts.app.name, "backend", err);
 }
 

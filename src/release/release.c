@@ -3,11 +3,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -37,11 +39,50 @@ static bool put_fallback_page(const char *app_dir, int64_t number, struct err *e
 	       err_set_errno(err, "release %lld has no index.html to show", (long long)number);
 }
 
+/* The time on the files of the releases that are there, in seconds; the newest of them. */
+static bool newest_stamp(const char *app_dir, int64_t number, time_t *ret_newest, struct err *err)
+{
+	int64_t numbers[RELEASES_MAX];
+	int count = 0;
+	time_t newest = 0;
+	if (!release_list(app_dir, numbers, &count, err)) return false;
+	for (int i = 0; i < count; i++) {
+		char index[FILE_PATH_SIZE];
+		struct stat st;
+		if (!release_path(app_dir, numbers[i], "public/index.html", index, err)) return false;
+		if (numbers[i] != number && stat(index, &st) == 0 && st.st_mtime > newest) newest = st.st_mtime;
+	}
+	*ret_newest = newest;
+	return true;
+}
+
+/* nginx knows a file's version by its size and the second it was written in. Two releases of one second with pages of
+ * one length would be the same to a browser, and after a switch "you have it already" would keep the wrong one. */
+static bool stamp_files(const char *app_dir, int64_t number, struct err *err)
+{
+	char public[FILE_PATH_SIZE];
+	time_t newest = 0, now = time(NULL);
+	if (!release_path(app_dir, number, "public", public, err) || !newest_stamp(app_dir, number, &newest, err))
+		return false;
+	struct timespec stamp = {.tv_sec = now > newest ? now : newest + 1};
+	char *roots[] = {public, NULL};
+	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	if (fts == NULL) return err_set_errno(err, "read %s", public);
+	bool ok = true;
+	for (FTSENT *e; ok && (e = fts_read(fts)) != NULL;)
+		if (e->fts_info == FTS_F)
+			ok = utimensat(AT_FDCWD, e->fts_path, (struct timespec[]){stamp, stamp}, AT_SYMLINK_NOFOLLOW) ==
+				 0 ||
+			     err_set_errno(err, "date %s", e->fts_path);
+	(void)fts_close(fts);
+	return ok;
+}
+
 bool release_dress(const char *app_dir, int64_t number, bool has_fallback, struct err *err)
 {
 	char pages[FILE_PATH_SIZE];
-	return release_path(app_dir, number, "pages", pages, err) && file_mkdirs(pages, 0755, err) &&
-	       (!has_fallback || put_fallback_page(app_dir, number, err)) &&
+	return stamp_files(app_dir, number, err) && release_path(app_dir, number, "pages", pages, err) &&
+	       file_mkdirs(pages, 0755, err) && (!has_fallback || put_fallback_page(app_dir, number, err)) &&
 	       put_link(app_dir, number, "live", ".", err) &&
 	       put_link(app_dir, number, "assets", "../../assets", err) &&
 	       put_link(app_dir, number, "backend.sock", "../../backend.sock", err);

@@ -21,12 +21,12 @@
 bool release_path(const char *app_dir, int64_t number, const char *rest, char ret_path[FILE_PATH_SIZE],
 		  struct err *err);
 
-/* Puts the links and pages of a release beside its public/, which is there. has_fallback: unknown paths get index.html.
- */
+/* Puts the links and pages of a release beside its public/, which is there, and dates its files later than those of
+ * every other release of the app, by a second at least. has_fallback: unknown paths get index.html. */
 bool release_dress(const char *app_dir, int64_t number, bool has_fallback, struct err *err);
 
 /* Links fingerprinted files (paths below public/, an array of texts) into assets/, so that they are there before any
- * page that names them, and stay for tabs that are still open. A name that is there with other bytes gets the new ones.
+ * page that names them, and stay for tabs that are still open. A name that is there with other bytes gets these.
  */
 bool release_link_assets(const char *app_dir, int64_t number, const json_t *paths, struct err *err);
 

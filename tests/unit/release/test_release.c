@@ -119,6 +119,27 @@ static void test_assets_stay_below_public(void **state)
 	json_decref(bad);
 }
 
+static time_t stamp(const char *app, int64_t n, const char *rest)
+{
+	struct err err;
+	char path[FILE_PATH_SIZE];
+	struct stat st;
+	assert_true(release_path(app, n, rest, path, &err));
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mtime;
+}
+
+/* All of them within one second, with pages of one length. */
+static void test_no_two_releases_have_one_date(void **state)
+{
+	const char *app = *state;
+	for (int n = 1; n <= 3; n++) make_release(app, n, "assets/a-11111111.js", n == 1 ? "one" : "two");
+	assert_true(stamp(app, 1, "public/index.html") < stamp(app, 2, "public/index.html"));
+	assert_true(stamp(app, 2, "public/index.html") < stamp(app, 3, "public/index.html"));
+	assert_int_equal(stamp(app, 3, "pages/200.html"), stamp(app, 3, "public/assets/a-11111111.js"));
+	assert_int_equal(stamp(app, 3, "pages/200.html"), stamp(app, 3, "public/index.html"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +147,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_assets_outlive_their_release_being_live, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_half_a_folder_is_no_release, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_assets_stay_below_public, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_no_two_releases_have_one_date, make_folder, remove_folder),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
