@@ -33,7 +33,7 @@ bool step_receive(struct deploy *d, struct err *err)
 		return true;
 	}
 	if (stat(d->upload, &st) != 0) return err_set_errno(err, "the archive that was sent");
-	step_detail(d, "%.1f MB", (double)st.st_size / 1e6);
+	step_detail(d, st.st_size < 1000000 ? "%.1f kB" : "%.1f MB", (double)st.st_size / (st.st_size < 1000000 ? 1e3 : 1e6));
 	/* The sandboxed reader runs as the app's user. */
 	if (d->f->is_root && chown(d->upload, d->parts.users.code.uid, d->parts.users.code.gid) != 0)
 		return err_set_errno(err, "%s", d->upload);
@@ -76,7 +76,7 @@ bool step_unpack(struct deploy *d, struct err *err)
 	bool ok = git != NULL ? intake_git_fetch(&child, &from, d->source_dir, &limits, &unpacked, fetched, err)
 			      : intake_unpack(&child, d->upload, d->source_dir, &limits, &unpacked, err);
 	if (!ok || !commit_source(d, &child, err)) return false;
-	step_detail(d, "%llu files, %.1f MB", (unsigned long long)unpacked.files, (double)unpacked.bytes / 1e6);
+	step_detail(d, "%llu files, %.1f kB", (unsigned long long)unpacked.files, (double)unpacked.bytes / 1e3);
 	return unlink(d->upload) == 0 || file_remove_tree(d->upload, err);
 }
 
