@@ -67,7 +67,7 @@ static void test_journal_as_json(void **state)
 	struct err err;
 	struct app app;
 	struct db *db = open_store(*state);
-	int64_t n;
+	int64_t n = 0;
 	assert_true(app_create(db, "shop", &app, &err) &&
 		    deployment_begin(db, "shop", "shop.zip", "{}", steps, 3, &n, &err));
 	assert_true(deployment_step(db, "shop", n, 0, "running", -1, NULL, &err));
