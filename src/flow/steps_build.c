@@ -118,6 +118,23 @@ static bool check_values(struct deploy *d, struct err *err)
 	return true;
 }
 
+/* What the code reads from its environment and Freehold gives it is an adaptation like those in the text. */
+static void list_given_values(const struct deploy *d, json_t *adaptations)
+{
+	size_t i;
+	json_t *env;
+	json_array_foreach(json_object_get(d->inspection, "env"), i, env)
+	{
+		char what[160];
+		if (!json_bool(env, "supplied", false) || strcmp(json_str(env, "where", ""), "browser") != 0) continue;
+		(void)snprintf(what, sizeof what, "reads %.100s; the build is given this app's own",
+			       json_str(env, "name", ""));
+		json_array_append_new(adaptations,
+				      json_pack("{s:s, s:I, s:s}", "file", json_str(env, "file", ""), "line",
+						(json_int_t)json_int(env, "line", 0), "what", what));
+	}
+}
+
 bool step_check(struct deploy *d, struct err *err)
 {
 	json_t *outcome JSON_CLEANUP = NULL;
@@ -125,6 +142,7 @@ bool step_check(struct deploy *d, struct err *err)
 	if (is_static(d)) return step_skip(d, "nothing to adapt");
 	if (!build_adapt(&d->job, &outcome, err)) return false;
 	json_t *adaptations = json_object_get(outcome, "adaptations");
+	list_given_values(d, adaptations);
 	json_object_set(d->report, "adaptations", adaptations);
 	json_object_set(d->release, "adapt", outcome);
 	size_t i;
@@ -132,7 +150,7 @@ bool step_check(struct deploy *d, struct err *err)
 	json_array_foreach(json_object_get(outcome, "left"), i, left)
 	    step_note(d, "%s line %lld: %s stays as it is", json_str(left, "file", ""),
 		      (long long)json_int(left, "line", 0), json_str(left, "what", "an address"));
-	step_detail(d, "%zu place%s adapted in our copy", json_array_size(adaptations),
+	step_detail(d, "%zu place%s adapted", json_array_size(adaptations),
 		    json_array_size(adaptations) == 1 ? "" : "s");
 	return true;
 }

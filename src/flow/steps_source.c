@@ -164,6 +164,7 @@ bool step_inspect(struct deploy *d, struct err *err)
 	struct intake_child child = intake_child_of(d);
 	if (!intake_inspect(&child, d->source_dir, &d->inspection, err)) return false;
 	const char *shape = json_str(d->inspection, "shape", "unknown");
+	const json_t *evidence = json_array_get(json_object_get(d->inspection, "evidence"), 0);
 	report_inspection(d);
 	if (!app_set_shape(d->f->db, d->parts.app.name, shape, err)) return false;
 	if (!json_bool(d->inspection, "runs", false))
@@ -194,7 +195,6 @@ bool step_inspect(struct deploy *d, struct err *err)
 			  json_array_size(stops) == 1 ? "s" : "");
 	}
 	return migration_plan_from_json(json_object_get(d->inspection, "migrations"), d->arena, &d->plan, err) &&
-	       (step_detail(d, "%s; %s", shape,
-			    json_str(json_array_get(json_object_get(d->inspection, "evidence"), 0), "what", "")),
+	       (step_detail(d, "%s; %s %s", shape, json_str(evidence, "file", ""), json_str(evidence, "what", "")),
 		true);
 }

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Real exports, as they are: each folder (a git repository or its exported tree) is deployed to a Freehold of its own, once
+// cold and once warm, and used in Chromium as its visitors would. No export is part of this repository; a driver in drivers/
+// knows one by its page's title and uses it by roles and texts. An export without a driver is opened and looked at.
+//
+//   node tests/long/exports.mjs ~/exports/shop ~/exports/clinic
+//
+// FREEHOLD_BIN names the folder of the programs; FREEHOLD_E2E_SHOTS a folder for pictures. What the first check stops is
+// accepted by name and printed. The exit status is 0 when every export passed.
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { Freehold } from "../system/freehold.mjs";
+import { launch } from "../e2e/lib/browser.js";
+import { Visitor } from "./visitor.mjs";
+
+const here = path.dirname(new URL(import.meta.url).pathname);
+const shots = process.env.FREEHOLD_E2E_SHOTS;
+const say = (text) => console.log(text);
+
+// Only what is committed, in a folder of its own.
+async function checkout(source, work) {
+  const isRepository = existsSync(path.join(source, ".git")) || existsSync(path.join(source, "HEAD"));
+  if (!isRepository) return source;
+  const target = path.join(work, "source");
+  await mkdir(target, { recursive: true });
+  const tar = execFileSync("git", ["-C", source, "archive", "HEAD"], { maxBuffer: 1 << 30 });
+  execFileSync("tar", ["-x", "-C", target], { input: tar });
+  return target;
+}
+
+async function check(freehold, source) {
+  const { stdout } = await freehold.cli("check", source, "--json");
+  const report = JSON.parse(stdout);
+  const stops = report.findings.filter((finding) => finding.severity === "stop");
+  for (const finding of stops) say(`  stopped by ${finding.name}: ${finding.title} (${finding.file}:${finding.line})`);
+  return stops.flatMap((finding) => ["--accept", finding.name]);
+}
+
+async function deploy(freehold, source, app, accept) {
+  const began = Date.now();
+  const release = await freehold.deploy(source, app, ...accept);
+  const { body } = await freehold.api("GET", `/v1/apps/${app}/deployments/${release}`);
+  const steps = body.steps.filter((step) => step.duration_ms >= 100).map((step) => `${step.name} ${(step.duration_ms / 1000).toFixed(1)}`);
+  say(`  release ${release} live after ${((Date.now() - began) / 1000).toFixed(1)} s: ${steps.join(", ")}`);
+  return body.report;
+}
+
+function tell(report) {
+  const list = (name, items, line) => items?.length && say(`  ${name}:\n${items.map((item) => `    ${line(item)}`).join("\n")}`);
+  say(`  ${report.shape}, installed by ${report.rung}`);
+  list("adapted", report.adaptations, (it) => `${it.file}${it.line ? `:${it.line}` : ""} ${it.what}`);
+  list("not served", report.not_served, (it) => `${it.what} (${it.file}:${it.line})`);
+  list("promises", report.promises, (it) => it);
+  list("notes", report.notes, (it) => it);
+}
+
+async function driverOf(source) {
+  const title = (await readFile(path.join(source, "index.html"), "utf8")).match(/<title>([^<]*)/)?.[1] ?? "";
+  for (const name of await readdir(path.join(here, "drivers"))) {
+    const driver = await import(path.join(here, "drivers", name));
+    if (driver.title.test(title)) return { app: path.basename(name, ".mjs"), ...driver };
+  }
+  return { app: "export", drive: look };
+}
+
+// Without a driver: the page has something on it.
+async function look({ visitor }) {
+  const who = await visitor("passer-by");
+  await who.page.goto("/", { waitUntil: "networkidle" });
+  const text = await who.page.locator("body").innerText();
+  if (text.trim().length < 20) throw new Error(`the page is blank: "${text.trim()}"`);
+}
+
+async function use(freehold, app, driver) {
+  const { body } = await freehold.api("GET", `/v1/apps/${app}`);
+  const browser = await launch();
+  const visitors = [];
+  const visitor = async (name) => {
+    const who = await Visitor.open(browser, { name, origin: body.url, key: body.keys.anon, ownTrouble: driver.ownTrouble });
+    visitors.push(who);
+    return who;
+  };
+  let failure = null;
+  try {
+    await driver.drive({ visitor, step: (text) => say(`  ok  ${text}`) });
+  } catch (error) {
+    failure = error;
+  }
+  for (const who of visitors) {
+    if (shots) await who.page.screenshot({ path: path.join(shots, `${app}-${who.name}.png`) }).catch(() => {});
+    for (const [call, times] of who.unserved) say(`  501 ${call} (${who.name}, ${times} times)`);
+    for (const line of who.known) say(`  the app's own (${who.name}): ${line}`);
+    for (const line of who.trouble) say(`  TROUBLE (${who.name}): ${line}`);
+  }
+  await browser.close();
+  if (failure) say(`  FAILED ${failure.stack}`);
+  return failure === null && visitors.every((who) => who.trouble.length === 0);
+}
+
+async function one(freehold, folder, index) {
+  const work = await mkdtemp(path.join(os.tmpdir(), "fh-export-"));
+  say(`\n== ${folder}`);
+  try {
+    const source = await checkout(folder, work);
+    const driver = await driverOf(source);
+    const app = `${driver.app}-${index + 1}`;
+    const accept = await check(freehold, source);
+    tell(await deploy(freehold, source, app, accept));
+    await deploy(freehold, source, app, []);
+    return await use(freehold, app, driver);
+  } catch (error) {
+    say(`  FAILED ${error.stack}`);
+    return false;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+const folders = process.argv.slice(2);
+if (folders.length === 0) {
+  console.error("usage: node tests/long/exports.mjs FOLDER…");
+  process.exit(2);
+}
+const freehold = await Freehold.start();
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => freehold.end().finally(() => process.exit(130)));
+let failed = 0;
+try {
+  for (const [index, folder] of folders.entries()) if (!(await one(freehold, folder, index))) failed++;
+} finally {
+  await freehold.end();
+}
+say(`\n== ${folders.length - failed} of ${folders.length} exports passed`);
+process.exit(failed ? 1 : 0);
