@@ -65,7 +65,12 @@ async function drive(freehold, names) {
     say(`examples/${app} is live as release ${release} after ${seconds(began)}`);
   }
   const env = await environment(freehold);
-  return run("node", ["--test", "--test-concurrency=1", ...(await suites(names))], env);
+  const report = path.join(freehold.home, "suites.tap");
+  const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap", `--test-reporter-destination=${report}`];
+  const code = await run("node", ["--test", "--test-concurrency=1", ...reporters, ...(await suites(names))], env);
+  const text = await readFile(report, "utf8");
+  const count = (what) => Number(text.match(new RegExp(`^# ${what} (\\d+)$`, "m"))?.[1] ?? 0);
+  return { passed: count("pass"), failed: Math.max(count("fail") + count("cancelled"), code === 0 ? 0 : 1) };
 }
 
 const began = Date.now();
@@ -74,16 +79,18 @@ const freehold = await Freehold.start();
 say(`Freehold runs on port ${freehold.port} with its home in ${freehold.home}`);
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => freehold.end().finally(() => process.exit(130)));
 
-let code = 1;
+let passed = 0;
+let failed = 1;
 try {
-  code = await drive(freehold, process.argv.slice(2));
+  ({ passed, failed } = await drive(freehold, process.argv.slice(2)));
 } catch (error) {
   console.error(error.message);
 } finally {
   await freehold.end();
 }
-const left = await freehold.processes();
-for (const { pid, command } of left) console.error(`left behind: ${pid} ${command}`);
-const passed = code === 0 && left.length === 0;
-say(`end to end: ${passed ? "everything passed" : "FAILED"} (${seconds(began)})`);
-process.exit(passed ? 0 : 1);
+for (const { pid, command } of await freehold.processes()) {
+  console.error(`left behind: ${pid} ${command}`);
+  failed++;
+}
+console.log(`end to end: ${passed} passed, ${failed} failed (${seconds(began)})`);
+process.exit(failed === 0 ? 0 : 1);

@@ -16,6 +16,7 @@ export class Visitor {
   }
 
   #sort(line) {
+    line = line.replace(/\s+/g, " ").slice(0, 400);
     const list = this.ownTrouble.test(line) ? this.known : this.trouble;
     if (!list.includes(line)) list.push(line);
   }
