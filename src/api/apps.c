@@ -176,7 +176,8 @@ static void on_part_done(void *arg, const struct err *err)
 static bool get_settled(struct route_call *c, struct app *ret_app, struct err *err)
 {
 	int64_t running = 0;
-	if (!app_get(c->d->flow.db, c->app, ret_app, err) || !deployment_running(c->d->flow.db, c->app, &running, err))
+	if (!worker_check_not_ending(c->d, c->app, err) || !app_get(c->d->flow.db, c->app, ret_app, err) ||
+	    !deployment_running(c->d->flow.db, c->app, &running, err))
 		return false;
 	if (running != 0)
 		return err_set(err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
@@ -261,12 +262,12 @@ void route_app_destroy(struct route_call *c)
 	struct app app;
 	int64_t running = 0;
 	struct later *l = later_new(c);
-	bool ok =
-	    app_get(c->d->flow.db, c->app, &app, &err) && deployment_running(c->d->flow.db, c->app, &running, &err);
+	bool ok = worker_check_not_ending(c->d, c->app, &err) && app_get(c->d->flow.db, c->app, &app, &err) &&
+		  deployment_running(c->d->flow.db, c->app, &running, &err);
 	if (ok && running != 0)
 		ok = err_set(&err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
 			     (long long)running);
-	if (ok) ok = worker_start(c->d, (const char *const[]){"--destroy", c->app, NULL}, on_destroyed, l, &err);
+	if (ok) ok = worker_destroy(c->d, c->app, on_destroyed, l, &err);
 	if (ok) return;
 	reply_error(c->req, &err);
 	free(l);

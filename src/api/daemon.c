@@ -13,7 +13,11 @@
 #include "api/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "flow/live.h"
 #include "flow/parts.h"
+#include "flow/sweep.h"
+#include "os/proc.h"
+#include "run/record.h"
 #include "store/deployment.h"
 
 #define SPEC_ARENA_BYTES (1u << 20)
@@ -36,16 +40,22 @@ struct walk {
 
 static void walk_on(void *arg, const struct err *err);
 
+static bool part_spec(struct daemon *d, const char *app, const char *part, struct parts *parts, struct arena *arena,
+		      struct unit_spec *ret_spec, struct err *err)
+{
+	bool is_postgres = strcmp(part, "postgres") == 0;
+	return parts_open(&d->flow, app, parts, err) &&
+	       (is_postgres ? parts_postgres_unit(&d->flow, parts, arena, ret_spec, err)
+			    : parts_backend_unit(&d->flow, parts, arena, ret_spec, err));
+}
+
 void daemon_start_part_of(struct daemon *d, const char *app, const char *part, supervisor_done done, void *arg)
 {
 	struct err err;
 	struct parts parts;
 	struct unit_spec spec;
 	struct arena *arena = arena_new(SPEC_ARENA_BYTES);
-	bool is_postgres = strcmp(part, "postgres") == 0;
-	bool ok = parts_open(&d->flow, app, &parts, &err) &&
-		  (is_postgres ? parts_postgres_unit(&d->flow, &parts, arena, &spec, &err)
-			       : parts_backend_unit(&d->flow, &parts, arena, &spec, &err));
+	bool ok = part_spec(d, app, part, &parts, arena, &spec, &err);
 	if (ok) supervisor_start(d->supervisor, &spec, done, arg);
 	arena_free(arena);
 	if (!ok && done != NULL) done(arg, &err);
@@ -109,9 +119,38 @@ void daemon_restart_app(struct daemon *d, const char *app, supervisor_done done,
 
 /* At the daemon's start: everything that should serve is started or found running; what was cut off is taken back. */
 
+/* A part of an app that should not run, still there when the last daemon was ended: it is found again, so that it can
+ * be stopped as it wants to be, by the recovery of a deployment or here. */
+static void take_over(struct daemon *d, const char *app, const char *part)
+{
+	struct err err;
+	struct parts parts;
+	struct unit_spec spec;
+	struct record record;
+	int64_t running = 0;
+	char unit[UNIT_NAME_SIZE];
+	parts_unit_name(app, part, unit);
+	if (!record_get(d->flow.db, unit, &record, &err) || !proc_is_alive(&record.id)) return;
+	struct arena *arena = arena_new(SPEC_ARENA_BYTES);
+	if (!part_spec(d, app, part, &parts, arena, &spec, &err) || !supervisor_adopt(d->supervisor, &spec) ||
+	    !deployment_running(d->flow.db, app, &running, &err))
+		log_error("%s: could not be found again", unit);
+	else if (running == 0)
+		supervisor_stop(d->supervisor, unit, NULL, NULL);
+	arena_free(arena);
+}
+
 static bool start_if_running(void *arg, const struct app *app, struct err *err)
 {
-	(void)err;
+	struct daemon *d = arg;
+	int64_t running = 0;
+	if (!deployment_running(d->flow.db, app->name, &running, err)) return false;
+	/* A rollback may have been cut off between the switch and the journal; a deployment is looked at by its
+	 * recovery. */
+	if (running == 0 && (!live_reconcile(&d->flow, app->name, err) || !sweep_app(&d->flow, app->name, err)))
+		return false;
+	for (int i = PART_COUNT - 1; i >= 0 && strcmp(app->state, "running") != 0; i--)
+		take_over(d, app->name, parts_in_order[i]);
 	/* All at once and in no order, so that the sweep that follows knows them; the backend waits for PostgreSQL. */
 	for (int i = 0; i < PART_COUNT && strcmp(app->state, "running") == 0; i++)
 		daemon_start_part_of(arg, app->name, parts_in_order[i], NULL, NULL);
@@ -142,16 +181,15 @@ static bool recover_all(struct daemon *d, struct err *err)
 	json_t *running = NULL, *entry;
 	size_t i;
 	if (!deployment_all_running(d->flow.db, &running, err)) return false;
-	bool ok = true;
 	json_array_foreach(running, i, entry)
 	{
 		const char *app = json_string_value(json_object_get(entry, "app"));
 		int64_t number = json_integer_value(json_object_get(entry, "number"));
 		log_warn("%s: deployment %lld was cut off; taking it back", app, (long long)number);
-		ok = ok && worker_recover(d, app, number, err);
+		worker_recover(d, app, number);
 	}
 	json_decref(running);
-	return ok;
+	return true;
 }
 
 /* Ending. */
@@ -221,7 +259,7 @@ static bool run(struct daemon *d, const char *bin_dir, struct err *err)
 	d->started_at_ms = clock_wall_ms();
 	/* The socket opens last but one, so that whoever can connect finds everything known; recoveries need it open.
 	 */
-	if (!start_units(d, err)) return false;
+	if (!sweep_home(&d->flow, err) || !start_units(d, err)) return false;
 	supervisor_sweep(d->supervisor);
 	if (!listen_on_control(d, err) || !recover_all(d, err)) return false;
 	log_info("freeholdd is ready; home %s, control socket %s", d->flow.layout.home, d->flow.control_socket);

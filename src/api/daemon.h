@@ -15,6 +15,8 @@
 #include "http/server.h"
 #include "run/supervisor.h"
 
+#define DAEMON_ENDING_MAX 16
+
 struct daemon {
 	uv_loop_t loop;
 	struct flow flow;
@@ -24,6 +26,7 @@ struct daemon {
 	char program[FILE_PATH_SIZE]; /* this executable, for the workers */
 	int64_t started_at_ms;
 	int lock_fd;
+	char ending[DAEMON_ENDING_MAX][LAYOUT_APP_NAME_MAX + 1]; /* apps that are being destroyed; "" is free */
 };
 
 /* Runs until it is told to end: SIGTERM and SIGINT leave alone what serves, SIGQUIT ends it too. With the exit status.

@@ -69,7 +69,8 @@ static bool upload_open(struct daemon *d, struct upload *u, struct err *err)
 static bool may_deploy(struct daemon *d, const char *name, struct err *err)
 {
 	int64_t running = 0;
-	if (!deployment_running(d->flow.db, name, &running, err)) return false;
+	if (!worker_check_not_ending(d, name, err) || !deployment_running(d->flow.db, name, &running, err))
+		return false;
 	if (running == 0) return layout_app_sockets_check(&d->flow.layout, name, err);
 	return err_set(err, ERR_CONFLICT,
 		       "%s is being deployed already (deployment %lld); wait for it, or watch it with: freehold logs "
@@ -134,14 +135,16 @@ static bool keep_upload(struct daemon *d, const char *app, int64_t number, struc
 }
 
 /* From here on the journal knows it. What fails after that ends it as failed. */
-static bool begin(struct route_call *c, struct upload *u, const char *source, const json_t *options,
-		  int64_t *ret_number, struct err *err)
+static bool begin(struct route_call *c, struct upload *u, const char *source, json_t *options, int64_t *ret_number,
+		  struct err *err)
 {
 	struct db *db = c->d->flow.db;
 	struct app app;
 	int64_t number = 0;
 	if (!may_deploy(c->d, c->app, err)) return false;
-	if (!app_create(db, c->app, &app, err) && err->code != ERR_CONFLICT) return false;
+	if (!app_create(db, c->app, &app, err) && (err->code != ERR_CONFLICT || !app_get(db, c->app, &app, err)))
+		return false;
+	json_object_set_new(options, "state_before", json_string(app.state)); /* what an undo goes back to */
 	char *text = json_text(options);
 	bool ok = deployment_begin(db, c->app, source, text, deploy_step_names, deploy_step_count(), &number, err);
 	free(text);
@@ -151,8 +154,10 @@ static bool begin(struct route_call *c, struct upload *u, const char *source, co
 		*ret_number = number;
 		return true;
 	}
-	struct err ignored;
-	(void)deployment_end(db, c->app, number, "failed", err, &ignored);
+	struct err end;
+	if (!deploy_discard(&c->d->flow, c->app, number, &end) ||
+	    !deployment_end(db, c->app, number, "failed", err, &end))
+		worker_recover(c->d, c->app, number);
 	return false;
 }
 
@@ -248,6 +253,7 @@ void route_rollback(struct route_call *c)
 	const json_t *release = json_object_get(body, "release");
 	bool ok = release == NULL || (json_is_integer(release) && json_integer_value(release) > 0) ||
 		  err_set(&err, ERR_INVALID, "\"release\" must be a release's number");
+	ok = ok && worker_check_not_ending(c->d, c->app, &err);
 	if (ok && live_rollback(&c->d->flow, c->app, release != NULL ? json_integer_value(release) : 0, &outcome, &err))
 		reply_json(c->req, 200, outcome);
 	else

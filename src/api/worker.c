@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -11,6 +12,7 @@
 #include "store/deployment.h"
 
 #define ARGS_MAX 6
+#define RECOVER_AGAIN_MS 5000
 
 struct worker {
 	pid_t pid;
@@ -86,13 +88,36 @@ static struct run *new_run(struct daemon *d, const char *app, int64_t number)
 	return r;
 }
 
+static bool start_run(struct daemon *d, const char *verb, const char *app, int64_t number, worker_done done,
+		      struct err *err);
+
+static void on_try_again(uv_timer_t *timer)
+{
+	struct run *r = timer->data;
+	worker_recover(r->d, r->app, r->number);
+	uv_close((uv_handle_t *)timer, on_handle_closed);
+	free(r);
+}
+
+static void try_again(struct daemon *d, const char *app, int64_t number)
+{
+	uv_timer_t *timer = calloc(1, sizeof *timer);
+	if (timer == NULL) abort();
+	timer->data = new_run(d, app, number);
+	(void)uv_timer_init(&d->loop, timer);
+	(void)uv_timer_start(timer, on_try_again, RECOVER_AGAIN_MS, 0);
+	uv_unref((uv_handle_t *)timer);
+}
+
 static void on_recovered(void *arg, bool is_ok, struct str output)
 {
 	(void)output;
 	struct run *r = arg;
-	if (!is_ok)
-		log_error("%s: deployment %lld could not be taken back; the daemon's next start tries again", r->app,
-			  (long long)r->number);
+	if (!is_ok) {
+		log_error("%s: deployment %lld could not be taken back; trying again in %d s", r->app,
+			  (long long)r->number, RECOVER_AGAIN_MS / 1000);
+		try_again(r->d, r->app, r->number);
+	}
 	free(r);
 }
 
@@ -104,7 +129,7 @@ static void on_deployed(void *arg, bool is_ok, struct str output)
 	int64_t running = 0;
 	if (deployment_running(r->d->flow.db, r->app, &running, &err) && running == r->number) {
 		log_error("%s: the process of deployment %lld died", r->app, (long long)r->number);
-		if (!worker_recover(r->d, r->app, r->number, &err)) log_error("%s: %s", r->app, err.msg);
+		worker_recover(r->d, r->app, r->number);
 	}
 	free(r);
 }
@@ -125,7 +150,52 @@ bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err
 	return start_run(d, "--deploy", app, number, on_deployed, err);
 }
 
-bool worker_recover(struct daemon *d, const char *app, int64_t number, struct err *err)
+void worker_recover(struct daemon *d, const char *app, int64_t number)
 {
-	return start_run(d, "--recover", app, number, on_recovered, err);
+	struct err err;
+	if (start_run(d, "--recover", app, number, on_recovered, &err)) return;
+	log_error("%s: %s", app, err.msg);
+	try_again(d, app, number);
+}
+
+/* Destroying. */
+
+struct ending {
+	struct daemon *d;
+	char *name; /* its place among those that are being destroyed */
+	worker_done done;
+	void *arg;
+};
+
+static void on_destroyed(void *arg, bool is_ok, struct str output)
+{
+	struct ending *e = arg;
+	e->name[0] = '\0';
+	e->done(e->arg, is_ok, output);
+	free(e);
+}
+
+bool worker_check_not_ending(const struct daemon *d, const char *app, struct err *err)
+{
+	for (int i = 0; i < DAEMON_ENDING_MAX; i++)
+		if (strcmp(d->ending[i], app) == 0)
+			return err_set(err, ERR_CONFLICT, "%s is being destroyed; try again when it is gone", app);
+	return true;
+}
+
+bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
+{
+	int place = 0;
+	while (place < DAEMON_ENDING_MAX && d->ending[place][0] != '\0') place++;
+	if (place == DAEMON_ENDING_MAX)
+		return err_set(err, ERR_UNAVAILABLE, "%d apps are being destroyed; try again when one is gone", place);
+	struct ending *e = calloc(1, sizeof *e);
+	if (e == NULL) abort();
+	*e = (struct ending){d, d->ending[place], done, arg};
+	if (!worker_start(d, (const char *const[]){"--destroy", app, NULL}, on_destroyed, e, err)) {
+		free(e);
+		return false;
+	}
+	(void)snprintf(e->name, sizeof d->ending[place], "%s", app);
+	return true;
 }

@@ -16,6 +16,12 @@ bool worker_start(struct daemon *d, const char *const *args, worker_done done, v
 
 /* The worker of a deployment; when it dies without having ended it, its recovery follows by itself. */
 bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err *err);
-bool worker_recover(struct daemon *d, const char *app, int64_t number, struct err *err);
+
+/* Takes a deployment back that has no process any more; tried again until it is done (the disk may be full). */
+void worker_recover(struct daemon *d, const char *app, int64_t number);
+
+/* Destroys the app; until done came nobody else may touch it. */
+bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err);
+bool worker_check_not_ending(const struct daemon *d, const char *app, struct err *err); /* ERR_CONFLICT */
 
 #endif

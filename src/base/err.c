@@ -86,7 +86,8 @@ bool err_set_errno(struct err *err, const char *fmt, ...)
 	va_start(args, fmt);
 	set_v(err, code_of_errno(errnum), fmt, args);
 	va_end(args);
-	append(err, strerror_r(errnum, cause, sizeof cause));
+	bool is_full = errnum == ENOSPC || errnum == EDQUOT;
+	append(err, is_full ? "the disk is full; make room and try again" : strerror_r(errnum, cause, sizeof cause));
 	return false;
 }
 

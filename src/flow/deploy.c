@@ -5,20 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
+#include "flow/daemon.h"
+#include "flow/live.h"
 #include "flow/pause.h"
 #include "flow/step.h"
+#include "flow/sweep.h"
 #include "release/release.h"
 
 #define ARENA_MAX_BYTES (64u << 20)
 
 static const struct step steps[] = {
-    {"receive", step_receive, NULL},
-    {"unpack", step_unpack, step_unpack_undo},
+    {"receive", step_receive, step_receive_undo}, /* the work folder, which all others use */
+    {"unpack", step_unpack, NULL},
     {"inspect", step_inspect, NULL},
     {"install", step_install, NULL},
     {"check", step_check, NULL},
@@ -73,7 +77,36 @@ bool deploy_prepare(const struct flow *f, const char *app, int64_t number, struc
 	return true;
 }
 
+bool deploy_discard(const struct flow *f, const char *app, int64_t number, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!deploy_upload_path(f, app, number, path, err)) return false;
+	*strrchr(path, '/') = '\0';
+	return file_remove_tree(path, err);
+}
+
 /* The shared part: opened from what is on disk and in the journal, so that recovery sees what the deployment saw. */
+
+/* What was live when it began. Once it has switched, only the history of switches knows. */
+static bool find_before(struct deploy *d, struct err *err)
+{
+	const char *app = d->parts.app.name;
+	int64_t noted_ms = 0;
+	const char *state = json_str(d->options, "state_before", d->parts.app.state);
+	(void)snprintf(d->state_before, sizeof d->state_before, "%s", state);
+	if (!release_live(d->parts.dir, &d->live_before, err)) return false;
+	if (d->live_before != d->number) return true;
+	return promotion_time(d->f->db, app, d->number, &noted_ms, err) &&
+	       (noted_ms != 0 ? promotion_before(d->f->db, app, d->number, &d->live_before, err)
+			      : promotion_newest(d->f->db, app, &d->live_before, err));
+}
+
+/* A killed process may take a moment to be gone, and its children too: whoever recovers waits for the last of them. */
+static bool take_turn(struct deploy *d, struct err *err)
+{
+	return flock(d->events.fd, LOCK_EX) == 0 ||
+	       err_set_errno(err, "lock the events of deployment %lld", (long long)d->number);
+}
 
 static bool open_deploy(struct deploy *d, struct flow *f, const char *app, int64_t number, struct err *err)
 {
@@ -82,13 +115,13 @@ static bool open_deploy(struct deploy *d, struct flow *f, const char *app, int64
 	    .f = f, .number = number, .events = {.fd = -1}, .report = json_object(), .release = json_object()};
 	d->arena = arena_new(ARENA_MAX_BYTES);
 	return parts_ensure(f, app, &d->parts, err) && deploy_events_path(f, app, number, events, err) &&
-	       events_open(&d->events, events, err) && deployment_info(f->db, app, number, &d->info, err) &&
+	       events_open(&d->events, events, err) && take_turn(d, err) &&
+	       deployment_info(f->db, app, number, &d->info, err) &&
 	       json_parse(str_from(d->info.options), &d->options, err) &&
 	       deploy_upload_path(f, app, number, d->upload, err) &&
 	       file_path(d->work_dir, err, "%s/work/%lld", d->parts.dir, (long long)number) &&
 	       file_path(d->source_dir, err, "%s/source", d->work_dir) &&
-	       file_path(d->build_dir, err, "%s/build", d->work_dir) &&
-	       release_live(d->parts.dir, &d->live_before, err);
+	       file_path(d->build_dir, err, "%s/build", d->work_dir) && find_before(d, err);
 }
 
 static void close_deploy(struct deploy *d)
@@ -152,6 +185,7 @@ static bool run_step(struct deploy *d, int position, struct err *err)
 	bool ok = step->run(d, err);
 	pause_here(step->name, "ran");
 	struct err journal_err;
+	if (ok && !step_save_report(d, err)) return false;
 	const char *state = !ok ? "failed" : d->is_skipped ? "skipped" : "done";
 	if (!journal(d, position, state, clock_now_ms() - began_ms, ok ? err : &journal_err)) return false;
 	pause_here(step->name, "done");
@@ -159,29 +193,34 @@ static bool run_step(struct deploy *d, int position, struct err *err)
 }
 
 /* Takes back what the steps up to `last` did, in reverse. A failure to undo is noted and does not stop the others. */
-static void undo_steps(struct deploy *d, int last)
+static bool undo_steps(struct deploy *d, int last)
 {
 	struct err err;
+	bool is_whole = true;
 	for (int i = last; i >= 0; i--) {
 		char state[16] = "";
 		if (!deployment_step_state(d->f->db, d->parts.app.name, d->number, i, state, &err) ||
 		    strcmp(state, "waiting") == 0)
 			continue;
-		if (steps[i].undo == NULL) continue;
 		d->detail[0] = '\0';
 		d->events.step = steps[i].name;
-		pause_here(steps[i].name, "undo");
-		if (!steps[i].undo(d, &err)) {
+		bool was_cut_off = strcmp(state, "running") == 0;
+		if (was_cut_off) step_detail(d, "cut off");
+		if (steps[i].undo != NULL) pause_here(steps[i].name, "undo");
+		if (steps[i].undo != NULL && !steps[i].undo(d, &err)) {
 			log_error("%s %lld: undo %s: %s", d->parts.app.name, (long long)d->number, steps[i].name,
 				  err.msg);
 			step_note(d, "could not be taken back: %s", err.msg);
-		} else if (strcmp(state, "failed") != 0) {
-			(void)journal(d, i, "undone", -1, &err);
+			is_whole = false;
+		} else if (was_cut_off || (steps[i].undo != NULL && strcmp(state, "failed") != 0)) {
+			(void)journal(d, i, was_cut_off ? "failed" : "undone", -1, &err);
 		}
+		if (steps[i].undo != NULL) pause_here(steps[i].name, "undone");
 	}
+	return is_whole;
 }
 
-static bool save_report(struct deploy *d, struct err *err)
+bool step_save_report(struct deploy *d, struct err *err)
 {
 	char *text = json_text(d->report);
 	bool ok = deployment_set_report(d->f->db, d->parts.app.name, d->number, text, err);
@@ -205,17 +244,24 @@ static void say_end(struct deploy *d)
 static void finish(struct deploy *d, const char *state, const struct err *why)
 {
 	struct err err;
-	if (!save_report(d, &err) || !deployment_end(d->f->db, d->parts.app.name, d->number, state, why, &err))
+	if (!step_save_report(d, &err) || !deployment_end(d->f->db, d->parts.app.name, d->number, state, why, &err))
 		log_error("%s %lld: %s", d->parts.app.name, (long long)d->number, err.msg);
 	say_end(d);
 }
 
+static void note_committed(struct deploy *d)
+{
+	if (!d->has_committed) return;
+	step_note(d, d->live_before != 0 ? "Migrations of this deployment have committed and stay; the release that is "
+					   "live goes on with the newer database."
+					 : "Migrations of this deployment have committed and stay.");
+}
+
 static void fail(struct deploy *d, int position, struct err *why)
 {
-	if (d->has_committed)
-		step_note(d, "Migrations of this deployment have committed and stay; the release that is live goes on "
-			     "with the newer database.");
-	undo_steps(d, position);
+	note_committed(d);
+	(void)undo_steps(d, position);
+	pause_here("finish", "undone");
 	log_warn("%s %lld: %s failed: %s", d->parts.app.name, (long long)d->number, steps[position].name, why->msg);
 	finish(d, "failed", why);
 }
@@ -236,41 +282,96 @@ bool deploy_run(struct flow *f, const char *app, int64_t number)
 		finish(&d, "live", NULL);
 	else if (d.events.fd >= 0)
 		fail(&d, position < STEP_COUNT ? position : STEP_COUNT - 1, &err);
-	else if (!deployment_end(f->db, app, number, "failed", &err, &(struct err){0}))
+	else if (!deploy_discard(f, app, number, &(struct err){0}) ||
+		 !deployment_end(f->db, app, number, "failed", &err, &(struct err){0}))
 		log_error("%s %lld: %s", app, (long long)number, err.msg);
 	close_deploy(&d);
 	return ok;
 }
 
 /* Every step behind the switch is a look at it; the switch itself decided. */
+static bool close_steps(struct deploy *d, struct err *err)
+{
+	for (int i = 0; i < STEP_COUNT; i++) {
+		char state[16];
+		d->detail[0] = '\0';
+		if (!deployment_step_state(d->f->db, d->parts.app.name, d->number, i, state, err)) return false;
+		if (strcmp(state, "running") == 0 && !journal(d, i, "done", -1, err)) return false;
+		if (strcmp(state, "waiting") != 0) continue;
+		step_detail(d, "Freehold was ended before it");
+		if (!journal(d, i, "skipped", -1, err)) return false;
+	}
+	return true;
+}
+
+/* Before it is ended in the journal: from then on another deployment may begin. */
+static bool sweep(struct deploy *d, struct err *err)
+{
+	return sweep_app(d->f, d->parts.app.name, err) && release_sweep(d->parts.dir, err);
+}
+
 static bool recover_promoted(struct deploy *d, struct err *err)
 {
-	int64_t at_ms = 0;
-	if (!promotion_time(d->f->db, d->parts.app.name, d->number, &at_ms, err)) return false;
-	if (at_ms == 0 && !promotion_add(d->f->db, d->parts.app.name, 0, d->number, "found", err)) return false;
+	const char *app = d->parts.app.name;
+	bool ok = live_reconcile(d->f, app, err) && live_publish(d->f, app, err) &&
+		  app_set_state(d->f->db, app, "running", err) && daemon_start_part(d->f, app, "postgres", err) &&
+		  daemon_start_part(d->f, app, "backend", err) && close_steps(d, err) && sweep(d, err);
+	if (ok) finish(d, "live", NULL);
+	return ok;
+}
+
+/* One that had failed and was on its way back goes on with that. */
+static bool has_failed(struct deploy *d, bool *ret_yes, struct err *err)
+{
 	for (int i = 0; i < STEP_COUNT; i++) {
 		char state[16];
 		if (!deployment_step_state(d->f->db, d->parts.app.name, d->number, i, state, err)) return false;
-		if (strcmp(state, "running") == 0 && !journal(d, i, "done", -1, err)) return false;
+		if (strcmp(state, "failed") == 0) *ret_yes = true;
 	}
-	if (!app_set_state(d->f->db, d->parts.app.name, "running", err) || !step_unpack_undo(d, err)) return false;
-	finish(d, "live", NULL);
 	return true;
+}
+
+/* What it had told of itself. */
+static bool reopen_report(struct deploy *d, struct err *err)
+{
+	json_t *journaled = NULL;
+	if (!deployment_json(d->f->db, d->parts.app.name, d->number, true, &journaled, err)) return false;
+	const json_t *report = json_object_get(journaled, "report");
+	if (json_is_object(report)) json_object_update(d->report, (json_t *)(uintptr_t)report);
+	json_decref(journaled);
+	return true;
+}
+
+static bool recover_undone(struct deploy *d, const char *why, struct err *err)
+{
+	struct err reason;
+	if (!step_settle_migrations(d, &reason)) step_note(d, "%s", reason.msg);
+	note_committed(d);
+	if (!undo_steps(d, STEP_COUNT - 1))
+		return err_set(err, ERR_FAILED, "something could not be taken back; the log says what");
+	if (!sweep(d, err)) return false;
+	(void)err_set(&reason, ERR_UNAVAILABLE,
+		      "%s; what was live before is live, and nothing half made is left. Deploy again.", why);
+	finish(d, "interrupted", &reason);
+	return true;
+}
+
+static bool is_ended(const struct deploy *d)
+{
+	int64_t running = 0;
+	struct err ignored;
+	return deployment_running(d->f->db, d->parts.app.name, &running, &ignored) && running != d->number;
 }
 
 bool deploy_recover(struct flow *f, const char *app, int64_t number, const char *why, struct err *err)
 {
 	struct deploy d;
-	bool ok = open_deploy(&d, f, app, number, err);
-	if (ok && d.live_before == number) {
-		ok = recover_promoted(&d, err);
-	} else if (ok) {
-		struct err reason;
-		(void)err_set(&reason, ERR_UNAVAILABLE,
-			      "%s; what was live before is live, and nothing half made is left. Deploy again.", why);
-		undo_steps(&d, STEP_COUNT - 1);
-		finish(&d, "interrupted", &reason);
-	}
+	int64_t live = 0;
+	bool failed = false;
+	bool ok = open_deploy(&d, f, app, number, err) && release_live(d.parts.dir, &live, err) &&
+		  has_failed(&d, &failed, err) && reopen_report(&d, err) && deploy_discard(f, app, number, err);
+	if (ok) ok = live == number && !failed ? recover_promoted(&d, err) : recover_undone(&d, why, err);
+	if (ok && !is_ended(&d)) ok = err_set(err, ERR_UNAVAILABLE, "the journal could not be written");
 	close_deploy(&d);
 	return ok || err_wrap(err, "recover deployment %lld of %s", (long long)number, app);
 }

@@ -32,6 +32,9 @@ bool deploy_run(struct flow *f, const char *app, int64_t number);
  * says what happened ("the daemon was ended"). Call it when no process runs the deployment any more. */
 bool deploy_recover(struct flow *f, const char *app, int64_t number, const char *why, struct err *err);
 
+/* Takes away its work folder, for one that never got a process. */
+bool deploy_discard(const struct flow *f, const char *app, int64_t number, struct err *err);
+
 /* Where its events are: apps/<app>/logs/deployment-<n>.ndjson */
 bool deploy_events_path(const struct flow *f, const char *app, int64_t number, char ret_path[FILE_PATH_SIZE],
 			struct err *err);

@@ -36,8 +36,10 @@ bool destroy_app(const struct flow *f, const char *app, char ret_dump[FILE_PATH_
 {
 	struct parts p;
 	if (!parts_ensure(f, app, &p, err)) return false;
-	bool ok = dump(f, &p, ret_dump, err) && live_withdraw(f, app, err) &&
-		  daemon_stop_part(f, app, "backend", err) && daemon_stop_part(f, app, "postgres", err) &&
-		  parts_remove(f, &p.app, err) && app_delete(f->db, app, err);
+	/* A daemon that starts in the middle of this is not to start any of it again. */
+	bool ok = dump(f, &p, ret_dump, err) && app_set_state(f->db, app, "stopped", err) &&
+		  live_withdraw(f, app, err) && daemon_stop_part(f, app, "backend", err) &&
+		  daemon_stop_part(f, app, "postgres", err) && parts_remove(f, &p.app, err) &&
+		  app_delete(f->db, app, err);
 	return ok || err_wrap(err, "destroy %s", app);
 }

@@ -35,7 +35,10 @@ static void put(struct events *e, json_t *event)
 	size_t len = strlen(text);
 	text[len] = '\n'; /* in place of the NUL: one write, one line */
 	ssize_t put = write(e->fd, text, len + 1);
-	if (put > 0) e->bytes += (uint64_t)put;
+	if (put == (ssize_t)len + 1)
+		e->bytes += (uint64_t)put;
+	else if (put > 0) /* half a line would spoil the next one too */
+		(void)!ftruncate(e->fd, lseek(e->fd, 0, SEEK_END) - put);
 	free(text);
 	json_decref(event);
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/pause.h"
 #include "release/release.h"
 #include "store/deployment.h"
 
@@ -95,6 +96,17 @@ static json_t *schema_notes(const char *dir, int64_t from, int64_t to)
 	return notes;
 }
 
+bool live_reconcile(const struct flow *f, const char *app, struct err *err)
+{
+	char dir[FILE_PATH_SIZE];
+	int64_t live = 0, noted = 0;
+	if (!layout_app(&f->layout, app, "", dir, err) || !release_live(dir, &live, err) ||
+	    !promotion_newest(f->db, app, &noted, err))
+		return false;
+	if (live != noted && !promotion_add(f->db, app, noted, live, "found", err)) return false;
+	return live == 0 || deployment_set_live(f->db, app, live, err);
+}
+
 static bool wait_served(const struct flow *f, const char *app, int64_t to, struct err *err)
 {
 	int64_t deadline_ms = clock_now_ms() + SERVED_DEADLINE_MS, served = 0;
@@ -122,6 +134,7 @@ bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **r
 	    !release_promote(dir, to, err))
 		return false;
 	int64_t switched_us = clock_now_us();
+	pause_here("rollback", "renamed");
 	if (!promotion_add(f->db, app, live, to, "rollback", err) || !deployment_set_live(f->db, app, to, err))
 		return false;
 	bool is_stopped = found.state[0] == 's';

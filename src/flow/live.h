@@ -19,6 +19,9 @@ bool live_served_release(const struct flow *f, const char *app, int64_t *ret_rel
 /* The release's fingerprinted files under their names again, where another release's took them. */
 bool live_restore_assets(const char *app_dir, int64_t number, struct err *err);
 
+/* After a crash: what `live` points at is the truth, and the journal is made to say so. */
+bool live_reconcile(const struct flow *f, const char *app, struct err *err);
+
 /* Puts release `to` live (0: the one that was before the live one) and waits until the edge serves it. ret_outcome is
  * {"from", "to", "switch_ms", "first_served_ms", "notes"}. The database stays as it is. */
 bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **ret_outcome, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/parts.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,11 +140,16 @@ bool parts_ensure(const struct flow *f, const char *app, struct parts *p, struct
 bool parts_remove(const struct flow *f, const struct app *app, struct err *err)
 {
 	static const char *const suffixes[] = {"code", "api", "db"};
-	char dir[FILE_PATH_SIZE], run_dir[FILE_PATH_SIZE];
-	if (!layout_app(&f->layout, app->name, "", dir, err) ||
+	char dir[FILE_PATH_SIZE], run_dir[FILE_PATH_SIZE], apps[FILE_PATH_SIZE];
+	if (!layout_app(&f->layout, app->name, "", dir, err) || !layout_home(&f->layout, "apps", apps, err) ||
 	    !layout_app_run(&f->layout, app->name, "", run_dir, err))
 		return false;
-	if (!file_remove_tree(dir, err) || !file_remove_tree(run_dir, err)) return false;
+	/* In one rename, so that half a database is never taken for one; a destruction that was cut off goes on here.
+	 */
+	char gone[FILE_PATH_SIZE];
+	if (!file_path(gone, err, "%s/.gone-%s", apps, app->name) || !file_remove_tree(gone, err)) return false;
+	if (rename(dir, gone) != 0 && errno != ENOENT) return err_set_errno(err, "remove %s", dir);
+	if (!file_remove_tree(gone, err) || !file_remove_tree(run_dir, err)) return false;
 	for (int i = 0; f->is_root && i < 3; i++) {
 		char name[USER_NAME_SIZE];
 		user_name(f, app, suffixes[i], name);

@@ -37,7 +37,8 @@ struct deploy {
 	json_t *release; /* grows; release.json */
 	struct build_job job;
 	struct migration_plan plan;
-	int64_t live_before;
+	int64_t live_before; /* what visitors got when it began, 0: nothing */
+	char state_before[16]; /* of the app: new, running, stopped */
 	bool is_first; /* nothing of the app was ever live */
 	bool has_committed; /* a migration of this deployment has committed: there is no undo for it */
 	char detail[STEP_DETAIL_SIZE]; /* of the running step, for its row */
@@ -53,6 +54,9 @@ struct step {
 /* Sets the running step's detail. */
 void step_detail(struct deploy *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Keeps the report as it is now in the journal, for whoever finds the deployment cut off. */
+bool step_save_report(struct deploy *d, struct err *err);
+
 /* Marks the running step as skipped, and why. Returns true. */
 bool step_skip(struct deploy *d, const char *why);
 
@@ -60,8 +64,8 @@ bool step_skip(struct deploy *d, const char *why);
 void step_note(struct deploy *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 bool step_receive(struct deploy *d, struct err *err);
+bool step_receive_undo(struct deploy *d, struct err *err);
 bool step_unpack(struct deploy *d, struct err *err);
-bool step_unpack_undo(struct deploy *d, struct err *err);
 bool step_inspect(struct deploy *d, struct err *err);
 
 bool step_install(struct deploy *d, struct err *err);
@@ -74,6 +78,10 @@ bool step_rehearse(struct deploy *d, struct err *err);
 bool step_rehearse_undo(struct deploy *d, struct err *err);
 bool step_restore_point(struct deploy *d, struct err *err);
 bool step_migrate(struct deploy *d, struct err *err);
+
+/* Asks the database which of the migrations that the report calls pending have committed, and puts that into the
+ * report. For a step or a deployment that was cut off: the database knows, nobody else does. */
+bool step_settle_migrations(struct deploy *d, struct err *err);
 
 bool step_start(struct deploy *d, struct err *err);
 bool step_start_undo(struct deploy *d, struct err *err);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "flow/daemon.h"
+#include "flow/pause.h"
 #include "flow/step.h"
 #include "owndb/dump.h"
 #include "owndb/migrate.h"
@@ -60,6 +61,9 @@ static void on_event(void *arg, const struct owndb_event *event)
 	default: step_note(d, "%s: %s", event->migration->file, event->text); return;
 	}
 	events_line(&d->events, 1, str_from(text));
+	pause_here(d->events.step, event->kind == OWNDB_FILE_DONE   ? "file"
+				   : event->kind == OWNDB_COMMITTED ? "committed"
+								    : "boundary");
 }
 
 /* Tables that the generated types speak of, for the advice when one is missing. */
@@ -127,12 +131,12 @@ bool step_rehearse(struct deploy *d, struct err *err)
 	return true;
 }
 
-/* Of an app that was never live nothing may go on running. The cluster stays: what has committed in it stays. */
+/* Of an app that was not running nothing may go on running. The cluster stays: what has committed in it stays. */
 bool step_rehearse_undo(struct deploy *d, struct err *err)
 {
 	char folder[FILE_PATH_SIZE];
 	if (!file_path(folder, err, "%s/clones", d->parts.dir) || !owndb_sweep_clones(folder, NULL, err)) return false;
-	if (strcmp(d->parts.app.state, "new") != 0) return true;
+	if (strcmp(d->state_before, "running") == 0) return true;
 	return daemon_stop_part(d->f, d->parts.app.name, "postgres", err);
 }
 
@@ -184,6 +188,65 @@ static void report_migrations(struct deploy *d, const struct owndb_pending *p, s
 			    json_pack("{s:o, s:o, s:o}", "applied", done, "boundaries", boundaries, "edited", edited));
 }
 
+/* Written down before the first of them runs. */
+static bool report_pending(struct deploy *d, const struct owndb_pending *p, struct err *err)
+{
+	json_t *pending = json_array();
+	for (size_t i = 0; i < p->pending_count; i++)
+		json_array_append_new(
+		    pending, json_pack("{s:s, s:s}", "file", p->pending[i]->file, "version", p->pending[i]->version));
+	report_migrations(d, p, 0);
+	json_object_set_new(json_object_get(d->report, "migrations"), "pending", pending);
+	return step_save_report(d, err);
+}
+
+/* A session that outlived the process that began it would hold its locks, and might still commit: it is ended first. */
+static bool end_old_sessions(struct pg_conn *conn, struct err *err)
+{
+	return pg_conn_exec(conn,
+			    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+			    " where application_name = 'freehold' and usename = 'postgres'",
+			    0, NULL, NULL, NULL, err);
+}
+
+static bool list_committed(struct deploy *d, const json_t *pending, json_t *ret_applied, struct err *err)
+{
+	struct pg_conn *conn = NULL;
+	size_t i;
+	json_t *one;
+	if (!owndb_connect(&d->parts.owndb, OWNDB_SUPERUSER, &conn, err)) return false;
+	bool ok = end_old_sessions(conn, err);
+	json_array_foreach(pending, i, one)
+	{
+		char count[16] = "0";
+		const char *version = json_str(one, "version", "");
+		ok = ok &&
+		     pg_conn_text(conn,
+				  "select count(*)::text from supabase_migrations.schema_migrations where version = $1",
+				  1, &version, count, sizeof count, err);
+		if (strcmp(count, "0") != 0) json_array_append(ret_applied, json_object_get(one, "file"));
+	}
+	pg_conn_close(conn);
+	return ok;
+}
+
+bool step_settle_migrations(struct deploy *d, struct err *err)
+{
+	json_t *migrations = json_object_get(d->report, "migrations"), *applied JSON_CLEANUP = json_array();
+	const json_t *pending = json_object_get(migrations, "pending");
+	if (pending == NULL) {
+		d->has_committed = json_array_size(json_object_get(migrations, "applied")) > 0;
+		return true;
+	}
+	if (!daemon_start_part(d->f, d->parts.app.name, "postgres", err) ||
+	    !owndb_wait_ready(&d->parts.owndb, 0, READY_DEADLINE_MS, err) || !list_committed(d, pending, applied, err))
+		return err_wrap(err, "ask which migrations have committed");
+	d->has_committed = json_array_size(applied) > 0;
+	json_object_set(migrations, "applied", applied);
+	json_object_del(migrations, "pending");
+	return true;
+}
+
 static bool report_promises(struct deploy *d, struct err *err)
 {
 	const char *const *list;
@@ -201,11 +264,16 @@ bool step_migrate(struct deploy *d, struct err *err)
 	struct owndb_failure failure;
 	if (!find_pending(d, &pending, err)) return false;
 	if (pending.pending_count == 0) return report_promises(d, err) && step_skip(d, "no migration is pending");
+	if (!report_pending(d, &pending, err)) return false;
 	struct owndb_migration_run run = run_of(d, &pending);
-	bool ok = owndb_migrate(&d->parts.owndb, &run, &failure, err);
-	d->has_committed = failure.applied_count > 0;
+	if (!owndb_migrate(&d->parts.owndb, &run, &failure, err)) {
+		/* A commit whose answer never came may have happened. */
+		struct err settle;
+		if (!step_settle_migrations(d, &settle)) step_note(d, "%s", settle.msg);
+		return false;
+	}
+	d->has_committed = true;
 	report_migrations(d, &pending, failure.applied_count);
-	if (!ok) return false;
 	step_detail(d, "%zu migration%s applied", pending.pending_count, pending.pending_count == 1 ? "" : "s");
 	return report_promises(d, err);
 }

@@ -37,7 +37,7 @@ bool step_start(struct deploy *d, struct err *err)
 	return edge_host_set(&d->f->edge, host, target, err);
 }
 
-/* Of an app that was never live nothing may go on running; of one that is, everything does. */
+/* Of an app that was not running nothing may go on running. */
 bool step_start_undo(struct deploy *d, struct err *err)
 {
 	char host[EDGE_HOST_SIZE];
@@ -45,7 +45,8 @@ bool step_start_undo(struct deploy *d, struct err *err)
 	if (!edge_host_unset(&d->f->edge, host, err)) return false;
 	int64_t live = 0;
 	if (!release_live(d->parts.dir, &live, err)) return false;
-	if (live != 0) return live == d->number || live_restore_assets(d->parts.dir, live, err);
+	if (live != 0 && live != d->number && !live_restore_assets(d->parts.dir, live, err)) return false;
+	if (strcmp(d->state_before, "running") == 0) return true;
 	return daemon_stop_part(d->f, d->parts.app.name, "backend", err);
 }
 
@@ -87,6 +88,7 @@ bool step_promote(struct deploy *d, struct err *err)
 	if (!release_promote(d->parts.dir, d->number, err)) return false;
 	pause_here("promote", "renamed");
 	if (!promotion_add(d->f->db, app, d->live_before, d->number, "deploy", err)) return false;
+	pause_here("promote", "noted");
 	if (!live_publish(d->f, app, err) || !app_set_state(d->f->db, app, "running", err)) return false;
 	step_detail(d, "switched in %.1f ms", (double)(clock_now_us() - began_us) / 1000);
 	return true;
@@ -97,10 +99,17 @@ bool step_promote_undo(struct deploy *d, struct err *err)
 	const char *app = d->parts.app.name;
 	int64_t live = 0;
 	if (!release_live(d->parts.dir, &live, err)) return false;
-	if (live != d->number) return true;
-	if (!release_promote(d->parts.dir, d->live_before, err)) return false;
-	if (d->live_before != 0) return promotion_add(d->f->db, app, d->number, d->live_before, "undo", err);
-	return live_withdraw(d->f, app, err) && app_set_state(d->f->db, app, "new", err);
+	if (live == d->number) {
+		if (!release_promote(d->parts.dir, d->live_before, err) ||
+		    !promotion_add(d->f->db, app, d->number, d->live_before, "undo", err))
+			return false;
+		pause_here("promote", "back");
+		live = d->live_before;
+	}
+	/* Cut off behind the switch back, it comes here again: what follows is done either way. */
+	if (live == 0 && !live_withdraw(d->f, app, err)) return false;
+	if (strcmp(d->state_before, "stopped") == 0 && !live_set_stopped(d->f, app, true, err)) return false;
+	return app_set_state(d->f->db, app, live == 0 ? "new" : d->state_before, err);
 }
 
 /* Old releases go, but the live one, the one before it, and the newest few stay. */
@@ -129,5 +138,7 @@ bool step_watch(struct deploy *d, struct err *err)
 	for (int i = 0; i < WATCH_REQUESTS; i++)
 		if (!expect(d, host, i % 2 == 0 ? "/" : "/auth/v1/health", 200, NULL, err)) return false;
 	step_detail(d, "visitors get release %lld; %d requests, none failed", (long long)d->number, WATCH_REQUESTS);
-	return prune(d, err) && file_remove_tree(d->work_dir, err);
+	if (!prune(d, err)) return false;
+	pause_here("watch", "pruned");
+	return file_remove_tree(d->work_dir, err);
 }

@@ -81,7 +81,7 @@ bool step_unpack(struct deploy *d, struct err *err)
 }
 
 /* Everything of the deployment that is not the release lies in its work folder. */
-bool step_unpack_undo(struct deploy *d, struct err *err)
+bool step_receive_undo(struct deploy *d, struct err *err)
 {
 	return file_remove_tree(d->work_dir, err);
 }

@@ -183,9 +183,9 @@ static struct git git_at(const struct place *p)
 
 static bool make_repo(const char *repo, struct err *err)
 {
-	char head[FILE_PATH_SIZE];
-	if (!file_path(head, err, "%s/HEAD", repo)) return false;
-	if (file_exists(head)) return write_attributes(repo, err);
+	char head[FILE_PATH_SIZE], config[FILE_PATH_SIZE];
+	if (!file_path(head, err, "%s/HEAD", repo) || !file_path(config, err, "%s/config", repo)) return false;
+	if (file_exists(head) && file_exists(config)) return write_attributes(repo, err);
 	struct git g = git_new(false);
 	arg(&g, "init"), arg(&g, "--quiet"), arg(&g, "--bare"), arg(&g, "--initial-branch=main"), arg(&g, repo);
 	return run(&g, (struct str){0}, NULL, err) && write_attributes(repo, err);
@@ -235,6 +235,18 @@ static bool move_main(const struct place *p, const char *id, const char *parent,
 	return run(&g, (struct str){0}, NULL, err);
 }
 
+/* One deployment of an app at a time: a lock that lies here was left by a killed run, and would stop every later one.
+ */
+static void drop_locks(const char *repo)
+{
+	static const char *const locks[] = {"HEAD.lock", "config.lock", "packed-refs.lock", "refs/heads/main.lock",
+					    "freehold-index.lock"};
+	char path[FILE_PATH_SIZE];
+	struct err ignored;
+	for (size_t i = 0; i < sizeof locks / sizeof *locks; i++)
+		if (file_path(path, &ignored, "%s/%s", repo, locks[i])) (void)unlink(path);
+}
+
 bool git_run_commit(const struct git_run_commit *c, char ret_id[GIT_ID_SIZE], struct err *err)
 {
 	struct place p;
@@ -245,6 +257,7 @@ bool git_run_commit(const struct git_run_commit *c, char ret_id[GIT_ID_SIZE], st
 	const char *index = p.index + strlen("GIT_INDEX_FILE=");
 	/* One that a killed run left behind is no use to anybody. */
 	(void)unlink(index);
+	drop_locks(c->repo);
 	if (chdir(c->source) != 0) return err_set_errno(err, "%s", c->source);
 	if (!make_repo(c->repo, err)) return false;
 	find_parent(&p, parent);

@@ -213,7 +213,9 @@ static int newest_first(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-bool release_list(const char *app_dir, int64_t ret_numbers[RELEASES_MAX], int *ret_count, struct err *err)
+/* Numbers in releases/; is_release: those with their release.json, else those without. */
+static bool list_folders(const char *app_dir, bool is_release, int64_t ret_numbers[RELEASES_MAX], int *ret_count,
+			 struct err *err)
 {
 	char path[FILE_PATH_SIZE];
 	int count = 0;
@@ -224,11 +226,26 @@ bool release_list(const char *app_dir, int64_t ret_numbers[RELEASES_MAX], int *r
 		int64_t number;
 		char facts[FILE_PATH_SIZE];
 		if (!str_to_int(str_from(e->d_name), &number) || number <= 0) continue;
-		if (release_path(app_dir, number, "release.json", facts, err) && file_exists(facts))
+		if (release_path(app_dir, number, "release.json", facts, err) && file_exists(facts) == is_release)
 			ret_numbers[count++] = number;
 	}
 	if (d != NULL) (void)closedir(d);
 	qsort(ret_numbers, (size_t)count, sizeof *ret_numbers, newest_first);
 	*ret_count = count;
+	return true;
+}
+
+bool release_list(const char *app_dir, int64_t ret_numbers[RELEASES_MAX], int *ret_count, struct err *err)
+{
+	return list_folders(app_dir, true, ret_numbers, ret_count, err);
+}
+
+bool release_sweep(const char *app_dir, struct err *err)
+{
+	int64_t numbers[RELEASES_MAX];
+	int count = 0;
+	if (!list_folders(app_dir, false, numbers, &count, err)) return false;
+	for (int i = 0; i < count; i++)
+		if (!release_remove(app_dir, numbers[i], err)) return false;
 	return true;
 }

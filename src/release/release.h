@@ -44,6 +44,9 @@ bool release_promote(const char *app_dir, int64_t to, struct err *err);
 /* Removes a release's folder and the assets nobody else has. The live one is refused. A missing one is no error. */
 bool release_remove(const char *app_dir, int64_t number, struct err *err);
 
+/* Takes away folders that were never sealed or are half removed. Not while a deployment of the app runs. */
+bool release_sweep(const char *app_dir, struct err *err);
+
 /* Numbers of the releases that are there, newest first. */
 #define RELEASES_MAX 1000
 bool release_list(const char *app_dir, int64_t ret_numbers[RELEASES_MAX], int *ret_count, struct err *err);

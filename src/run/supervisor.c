@@ -315,7 +315,8 @@ static bool unit_adopt(struct unit *u)
 	u->is_child = false;
 	u->started_ms = clock_now_ms();
 	u->pidfd = (int)syscall(SYS_pidfd_open, u->id.pid, 0);
-	if (u->pidfd < 0 || !unit_watch(u, &err)) {
+	/* Again, now that the number cannot be given to another. */
+	if (u->pidfd < 0 || !proc_is_alive(&record.id) || !unit_watch(u, &err)) {
 		unit_unwatch(u);
 		return false;
 	}
@@ -401,6 +402,16 @@ void supervisor_start(struct supervisor *s, const struct unit_spec *spec, superv
 	} else if (u->state == UNIT_WAITING) {
 		unit_start(u);
 	}
+}
+
+bool supervisor_adopt(struct supervisor *s, const struct unit_spec *spec)
+{
+	struct unit *u = find(s, spec->name);
+	if (u != NULL) return true;
+	u = unit_new(s, spec);
+	if (unit_adopt(u)) return true;
+	unit_forget(u);
+	return false;
 }
 
 void supervisor_stop(struct supervisor *s, const char *name, supervisor_done done, void *arg)

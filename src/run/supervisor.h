@@ -57,6 +57,9 @@ void supervisor_free(struct supervisor *s);
 typedef void (*supervisor_done)(void *arg, const struct err *err);
 void supervisor_start(struct supervisor *s, const struct unit_spec *spec, supervisor_done done, void *arg);
 
+/* Finds again a process that an earlier daemon started for the unit, and starts none. False: there is none. */
+bool supervisor_adopt(struct supervisor *s, const struct unit_spec *spec);
+
 /* Ends the unit and forgets it. done comes when the process is gone; at once where there is none. */
 void supervisor_stop(struct supervisor *s, const char *name, supervisor_done done, void *arg);
 

@@ -2,6 +2,7 @@
 #include "store/db.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -86,6 +87,9 @@ static bool fail(struct db *db, struct err *err)
 	if (code == SQLITE_IOERR || code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_CORRUPT)
 		kind = ERR_IO;
 	if (code == SQLITE_CONSTRAINT) kind = ERR_CONFLICT;
+	/* SQLite's log file that cannot grow is an I/O error to it; the cause is the system's. */
+	if (code == SQLITE_FULL || (code == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC))
+		return err_set(err, ERR_UNAVAILABLE, "freehold.db: the disk is full; make room and try again");
 	return err_set(err, kind, "freehold.db: %s", sqlite3_errmsg(db->handle));
 }
 

@@ -298,6 +298,12 @@ bool promotion_time(struct db *db, const char *app, int64_t release, int64_t *re
 	return true;
 }
 
+bool promotion_newest(struct db *db, const char *app, int64_t *ret_release, struct err *err)
+{
+	return one_number(db, "select release_to from promotion where app = ? order by id desc limit 1", app,
+			  ret_release, err);
+}
+
 bool promotion_before(struct db *db, const char *app, int64_t live, int64_t *ret_release, struct err *err)
 {
 	struct db_query q;

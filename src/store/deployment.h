@@ -54,10 +54,12 @@ struct deployment_info {
 };
 bool deployment_info(struct db *db, const char *app, int64_t number, struct deployment_info *ret_info, struct err *err);
 
-/* kind: deploy, rollback, undo, found (a crash hid the switch and the disk told of it). from 0: none. */
+/* kind: deploy, rollback, undo, found (a crash hid the switch and the disk told of it). from 0: none, to 0: nothing is live any more. */
 bool promotion_add(struct db *db, const char *app, int64_t from, int64_t to, const char *kind, struct err *err);
 /* When the release last went live, 0: never. */
 bool promotion_time(struct db *db, const char *app, int64_t release, int64_t *ret_at_ms, struct err *err);
+/* Where the newest switch led, 0: nowhere, or there was none. */
+bool promotion_newest(struct db *db, const char *app, int64_t *ret_release, struct err *err);
 /* The release that was live before `live` did, by the history of switches, 0: none. */
 bool promotion_before(struct db *db, const char *app, int64_t live, int64_t *ret_release, struct err *err);
 
