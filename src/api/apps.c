@@ -329,6 +329,9 @@ static bool change_env(struct route_call *c, json_t *body, struct err *err)
 				       "\"%.100s\" cannot be a variable's name: use letters, digits and _", name);
 		if (!json_is_string(value)) return err_set(err, ERR_INVALID, "the value of %s must be a text", name);
 		struct str text = {json_string_value(value), json_string_length(value)};
+		if (memchr(text.ptr, '\0', text.len) != NULL)
+			return err_set(err, ERR_INVALID,
+				       "the value of %s has a zero byte in it, which no variable can hold", name);
 		if (!app_secret_set(c->d->flow.db, c->d->flow.seal, c->app, "env", name, text, err)) return false;
 	}
 	json_array_foreach(json_object_get(body, "unset"), i, value)

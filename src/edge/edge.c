@@ -2,9 +2,11 @@
 #include "edge/edge.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "edge/config.h"
@@ -34,6 +36,18 @@ static bool write_config(struct edge *e, const char *worker_user, struct err *er
 	return file_write(e->config_path, buf_view(&text), 0644, err);
 }
 
+/* nginx would make it readable for everybody, and it says what all apps' visitors do. */
+static bool keep_log_private(const struct edge *e, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!file_path(path, err, "%s/access.log", e->home)) return false;
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool ok = fd >= 0 && fchmod(fd, 0600) == 0;
+	if (!ok) (void)err_set_errno(err, "%s", path);
+	if (fd >= 0) (void)close(fd);
+	return ok;
+}
+
 bool edge_prepare(const struct layout *l, const char *address, uint16_t port, const char *worker_user,
 		  struct edge *ret_edge, struct err *err)
 {
@@ -46,7 +60,8 @@ bool edge_prepare(const struct layout *l, const char *address, uint16_t port, co
 	if (!file_exists(e.nginx_path))
 		return err_set(err, ERR_UNAVAILABLE, "%s is not there; install nginx (apt-get install nginx-light)",
 			       e.nginx_path);
-	if (!file_mkdirs(e.run, 0755, err) || !write_config(&e, worker_user, err)) return false;
+	if (!file_mkdirs(e.run, 0755, err) || !write_config(&e, worker_user, err) || !keep_log_private(&e, err))
+		return false;
 	*ret_edge = e;
 	return true;
 }

@@ -100,12 +100,19 @@ static bool ensure_run_folders(const struct flow *f, struct parts *p, struct err
 	       own(f, backend, p->users.api.uid, edge.gid, f->is_root ? 0750 : 0700, err);
 }
 
+/* The edge's workers read what is served; the builds and the backend pass through the others to what is theirs. No user
+ * of another app is to see what lies there. */
 static bool ensure_folders(const struct flow *f, struct parts *p, struct err *err)
 {
-	static const char *const open[] = {"releases", "assets", "work", "logs"};
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} open[] = {{"releases", 0755}, {"assets", 0755}, {"work", 0711}, {"logs", 0711}, {"", 0711}};
 	char path[FILE_PATH_SIZE];
-	for (size_t i = 0; i < sizeof open / sizeof *open; i++)
-		if (!file_path(path, err, "%s/%s", p->dir, open[i]) || !file_mkdirs(path, 0755, err)) return false;
+	for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+		if (!file_path(path, err, "%s/%s", p->dir, open[i].name) || !file_mkdirs(path, 0755, err)) return false;
+		if (chmod(path, open[i].mode) != 0) return err_set_errno(err, "%s", path);
+	}
 	if (!file_path(path, err, "%s/postgres", p->dir) || !file_mkdirs(path, 0700, err) ||
 	    !own(f, path, p->users.db.uid, p->users.db.gid, 0700, err))
 		return false;

@@ -137,7 +137,7 @@ bool release_seal(const char *app_dir, int64_t number, const json_t *facts, stru
 	if (!release_path(app_dir, number, "release.json", path, err)) return false;
 	char *text = json_dumps(facts, JSON_INDENT(2));
 	if (text == NULL) return err_set(err, ERR_INTERNAL, "release.json cannot be written");
-	bool ok = file_write(path, str_from(text), 0644, err);
+	bool ok = file_write(path, str_from(text), 0600, err);
 	free(text);
 	return ok;
 }
