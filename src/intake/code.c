@@ -347,10 +347,11 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	if (str_find(v.text, STR("@supabase/")) >= 0 || str_find(v.text, STR("supabase-js")) >= 0)
 		f->uses_supabase = true;
 	bool names_supabase = str_find(v.text, STR("supabase")) >= 0 || str_find(v.text, STR("Supabase")) >= 0;
-	if (where == CODE_FUNCTION || !names_supabase) return;
+	if (where == CODE_FUNCTION) return;
+	scan_function_addresses(&v); /* the client's name may be absent: the address comes from the environment */
+	if (!names_supabase) return;
 	scan_owned_calls(&v, STR("storage"), STR("from"), f->storage);
 	scan_owned_calls(&v, STR("functions"), STR("invoke"), f->functions);
-	scan_function_addresses(&v);
 	scan_channels(&v);
 	scan_auth(&v);
 }

@@ -47,13 +47,15 @@ static void test_calls(void **state)
 	      "supabase.channel(`room:${id}`); tv.channel; supabase.auth.signInWithOAuth({ provider: 'google' });\n"
 	      "supabase.auth.signInWithPassword({}); form.resend(); await supabase.auth.resend({});\n"
 	      "admin.auth.admin.createUser({})"},
+	     {"src/b.ts", "fetch(`${import.meta.env.VITE_SUPABASE_URL}/functions/v1/chat`)"},
 	     {"src/a.test.ts", "supabase.storage.from('in-a-test')"});
 	json_t *i JSON_CLEANUP = fixture_inspect(*state);
 	const json_t *calls = json_object_get(i, "calls");
 	assert_int_equal(json_array_size(json_object_get(calls, "storage")), 2);
 	assert_int_equal(json_int(call(i, "storage", "avatars"), "line", 0), 4);
 	assert_non_null(call(i, "storage", "resolved"));
-	assert_int_equal(json_array_size(json_object_get(calls, "functions")), 2);
+	assert_int_equal(json_array_size(json_object_get(calls, "functions")), 3);
+	assert_string_equal(json_str(call(i, "functions", "chat"), "file", ""), "src/b.ts");
 	assert_non_null(call(i, "functions", "pay"));
 	assert_non_null(call(i, "functions", "hook-it"));
 	assert_int_equal(json_array_size(json_object_get(calls, "realtime")), 1);
