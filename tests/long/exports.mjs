@@ -75,7 +75,13 @@ async function look({ visitor }) {
   if (text.trim().length < 20) throw new Error(`the page is blank: "${text.trim()}"`);
 }
 
-async function use(freehold, app, driver) {
+// What answered 501 and was not in the list that the deployment printed. A bucket's name may be computed, so its kind counts.
+function unlisted(call, list) {
+  const [, kind, , name] = call.split(" ")[1].split("/");
+  return !list?.some(({ what }) => what.startsWith(`${kind}:`) && (kind !== "functions" || what === `functions: ${name}`));
+}
+
+async function use(freehold, app, driver, report) {
   const { body } = await freehold.api("GET", `/v1/apps/${app}`);
   const browser = await launch();
   const visitors = [];
@@ -92,7 +98,10 @@ async function use(freehold, app, driver) {
   }
   for (const who of visitors) {
     if (shots) await who.page.screenshot({ path: path.join(shots, `${app}-${who.name}.png`) }).catch(() => {});
-    for (const [call, times] of who.unserved) say(`  501 ${call} (${who.name}, ${times} times)`);
+    for (const [call, times] of who.unserved) {
+      say(`  501 ${call} (${who.name}, ${times} times)`);
+      if (unlisted(call, report.not_served)) who.trouble.push(`${call} answered 501 and the deployment did not list it`);
+    }
     for (const line of who.known) say(`  the app's own (${who.name}): ${line}`);
     for (const line of who.trouble) say(`  TROUBLE (${who.name}): ${line}`);
   }
@@ -110,8 +119,8 @@ async function one(freehold, folder, index) {
     const app = `${driver.app}-${index + 1}`;
     const accept = await check(freehold, source);
     tell(await deploy(freehold, source, app, accept));
-    await deploy(freehold, source, app, []);
-    return await use(freehold, app, driver);
+    const report = await deploy(freehold, source, app, []);
+    return await use(freehold, app, driver, report);
   } catch (error) {
     say(`  FAILED ${error.stack}`);
     return false;

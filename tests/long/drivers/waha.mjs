@@ -54,6 +54,17 @@ async function callForHelp(who) {
   assert.equal((await logged).status(), 201);
 }
 
+// Its assistant is a function, which is not served yet; the app then answers from its own list.
+async function talk(who) {
+  const { page } = who;
+  const asked = page.waitForResponse((reply) => reply.url().includes("/functions/v1/chat"));
+  await page.goto("/", { waitUntil: "networkidle" });
+  await page.locator("header").getByRole("button", { name: "Assistant" }).click();
+  await page.locator("input[type=text]").last().fill("Where is the market?");
+  await page.keyboard.press("Enter");
+  assert.equal((await asked).status(), 501);
+}
+
 export async function drive({ visitor, step }) {
   const mark = word();
   const [amal, badr] = [await visitor("amal"), await visitor("badr")];
@@ -77,6 +88,9 @@ export async function drive({ visitor, step }) {
   const changed = await badr.rest("PATCH", "health_requests?status=neq.x", { status: "mine" });
   assert.deepEqual([changed.status, changed.body], [200, []]);
   step("the other one sees neither emergency nor profile, and changes nothing");
+
+  await talk(badr);
+  step("the assistant's function answers 501");
 
   await signOutAndIn(amal, email, mark);
   step("signing out and in again through the app's form");
