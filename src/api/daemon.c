@@ -65,7 +65,8 @@ void daemon_start_part_of(struct daemon *d, const char *app, const char *part, s
 static void walk_step(struct walk *w)
 {
 	char unit[UNIT_NAME_SIZE];
-	const char *part = parts_in_order[w->next++];
+	const char *part = parts_in_order[w->next];
+	w->next += w->is_stopping ? -1 : 1;
 	parts_unit_name(w->app, part, unit);
 	if (w->is_stopping)
 		supervisor_stop(w->d->supervisor, unit, walk_on, w);
@@ -77,8 +78,7 @@ static void walk_on(void *arg, const struct err *err)
 {
 	struct walk *w = arg;
 	bool is_over = err != NULL || w->next < 0 || w->next >= PART_COUNT;
-	if (!is_over && w->is_stopping) w->next -= 2; /* backwards */
-	if (!is_over && w->next >= 0) {
+	if (!is_over) {
 		walk_step(w);
 		return;
 	}

@@ -49,7 +49,9 @@ test('what is not there', async () => {
 test('stopped and started', async () => {
   assert.equal((await f.cli('stop', 'site')).code, 0);
   assert.equal((await f.get('site', '/')).status, 503);
-  assert.equal((await f.api('GET', '/v1/apps/site')).body.state, 'stopped');
+  const stopped = (await f.api('GET', '/v1/apps/site')).body;
+  assert.equal(stopped.state, 'stopped');
+  assert.deepEqual(stopped.processes.map((p) => p.state), ['stopped', 'stopped']);
   assert.equal((await f.cli('start', 'site')).code, 0);
   assert.equal((await f.get('site', '/')).status, 200);
 });
