@@ -109,10 +109,18 @@ static void note_differences(struct deploy *d, const struct owndb_pending *p)
 		step_note(d, "%s is not run: %s", d->plan.skipped[i].file, d->plan.skipped[i].reason);
 }
 
+/* The error has PostgreSQL's words; which statement they are about, and what helps, is said beside it. */
+static void note_failure(struct deploy *d, const struct owndb_failure *failure)
+{
+	if (!failure->is_sql) return;
+	step_note(d, "The statement in %s, line %u: %s", failure->file, failure->line, failure->statement);
+	if (failure->advice[0] != '\0') step_note(d, "%s", failure->advice);
+}
+
 bool step_rehearse(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
-	struct owndb_failure failure;
+	struct owndb_failure failure = {0};
 	struct owndb_rehearsal rehearsal;
 	if (!bring_up(d, err) || !find_pending(d, &pending, err)) return false;
 	note_differences(d, &pending);
@@ -123,7 +131,10 @@ bool step_rehearse(struct deploy *d, struct err *err)
 	    !cluster_cache(d, cache, err))
 		return false;
 	struct owndb_rehearsal_spec spec = {.clones_dir = clones, .cache_dir = cache, .run = run_of(d, &pending)};
-	if (!owndb_rehearse(&d->parts.owndb, &spec, d->arena, &rehearsal, &failure, err)) return false;
+	if (!owndb_rehearse(&d->parts.owndb, &spec, d->arena, &rehearsal, &failure, err)) {
+		note_failure(d, &failure);
+		return false;
+	}
 	if (rehearsal.is_schema_only)
 		step_note(d, "The rehearsal had the tables without their rows: %s.", rehearsal.why_schema_only);
 	step_detail(d, "%zu migration%s ran on a copy in %.1f s", pending.pending_count,
@@ -261,7 +272,7 @@ static bool report_promises(struct deploy *d, struct err *err)
 bool step_migrate(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
-	struct owndb_failure failure;
+	struct owndb_failure failure = {0};
 	if (!find_pending(d, &pending, err)) return false;
 	if (pending.pending_count == 0) return report_promises(d, err) && step_skip(d, "no migration is pending");
 	if (!report_pending(d, &pending, err)) return false;
@@ -270,6 +281,10 @@ bool step_migrate(struct deploy *d, struct err *err)
 		/* A commit whose answer never came may have happened. */
 		struct err settle;
 		if (!step_settle_migrations(d, &settle)) step_note(d, "%s", settle.msg);
+		note_failure(d, &failure);
+		if (failure.kept_statements > 0)
+			step_note(d, "%s runs outside of a transaction: what its first %zu statement%s did stays.",
+				  failure.file, failure.kept_statements, failure.kept_statements == 1 ? "" : "s");
 		return false;
 	}
 	d->has_committed = true;

@@ -44,7 +44,7 @@ static void missing_table(const char *name, const char *const *known_tables, cha
 		    ret_text, EXPLAIN_SIZE,
 		    "%s%s is in types.ts, but no migration before this one creates it: it was made in a "
 		    "dashboard. Ask the builder's chat to \"write a migration that creates the table %s as it is "
-		    "now, dated before this one\", or bring the schema from the live project (db import).",
+		    "now, dated before this one\".",
 		    schema, name, name);
 	else
 		(void)snprintf(ret_text, EXPLAIN_SIZE,
