@@ -56,38 +56,41 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 			    "  brotli_types text/css text/plain text/xml text/javascript application/javascript "
 			    "application/json application/wasm "
 			    "application/manifest+json image/svg+xml font/ttf;\n");
-	buf_puts(b,
-		 "  log_format access escape=json "
-		 "'{\"time\":\"$time_iso8601\",\"host\":\"$host\",\"method\":\"$request_method\","
-		 "\"path\":\"$uri\",\"status\":$status,\"bytes\":$bytes_sent,\"ms\":$request_time,\"release\":$release,"
-		 "\"referer\":\"$http_referer\",\"agent\":\"$http_user_agent\"}';\n");
+	buf_puts(b, "  log_format access escape=json "
+		    "'{\"time\":\"$time_iso8601\",\"host\":\"$host\",\"method\":\"$request_method\","
+		    "\"path\":\"$asked_path\",\"status\":$status,\"bytes\":$bytes_sent,\"ms\":$request_time,"
+		    "\"release\":$release,"
+		    "\"referer\":\"$http_referer\",\"agent\":\"$http_user_agent\"}';\n");
 	buf_printf(b, "  access_log %s/access.log access buffer=32k flush=1s;\n", e->home);
+	/* Without the query, which may hold what nobody should read in a log. */
+	buf_puts(b, "  map $request_uri $asked_path { ~^(?<asked>[^?]*) $asked; }\n");
 	buf_puts(b, "  map $pin $release { default 0; ~/releases/(?<number>[0-9]+)/ $number; }\n");
 	buf_puts(b, "  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n");
 }
 
 static void put_api(const struct edge_settings *e, struct buf *b)
 {
-	buf_printf(b,
-		   "    location ~ ^/(?:rest|auth|storage|realtime|functions|graphql|pg)/v1(?:/|$) {\n"
-		   "      proxy_pass http://unix:%s/hosts/$host/backend.sock;\n"
-		   "      proxy_http_version 1.1;\n"
-		   "      proxy_set_header Host $host;\n"
-		   "      proxy_set_header Connection $connection_upgrade;\n"
-		   "      proxy_set_header Upgrade $http_upgrade;\n"
-		   "      proxy_set_header X-Real-IP $remote_addr;\n"
-		   "      proxy_set_header X-Forwarded-For $remote_addr;\n"
-		   "      proxy_set_header X-Forwarded-Host $http_host;\n"
-		   "      proxy_set_header X-Forwarded-Proto $scheme;\n"
-		   "      proxy_connect_timeout 5s;\n      proxy_read_timeout 120s;\n      proxy_next_upstream off;\n"
-		   "      proxy_intercept_errors off;\n      error_page 502 504 = @backend_away;\n"
-		   "    }\n"
-		   "    location @backend_away {\n      internal;\n      default_type application/json;\n"
-		   "      add_header Retry-After 1 always;\n      add_header Access-Control-Allow-Origin * always;\n"
-		   "      return 503 '{\"code\":\"unavailable\",\"message\":\"The backend of this app is not answering "
-		   "at the moment; try again in a second.\"}';\n"
-		   "    }\n",
-		   e->home);
+	buf_printf(
+	    b,
+	    "    location ~ ^/(?:(?:rest|auth|storage|realtime|functions|graphql|analytics|pg)/v1|~oauth)(?:/|$) {\n"
+	    "      proxy_pass http://unix:%s/hosts/$host/backend.sock;\n"
+	    "      proxy_http_version 1.1;\n"
+	    "      proxy_set_header Host $host;\n"
+	    "      proxy_set_header Connection $connection_upgrade;\n"
+	    "      proxy_set_header Upgrade $http_upgrade;\n"
+	    "      proxy_set_header X-Real-IP $remote_addr;\n"
+	    "      proxy_set_header X-Forwarded-For $remote_addr;\n"
+	    "      proxy_set_header X-Forwarded-Host $http_host;\n"
+	    "      proxy_set_header X-Forwarded-Proto $scheme;\n"
+	    "      proxy_connect_timeout 5s;\n      proxy_read_timeout 120s;\n      proxy_next_upstream off;\n"
+	    "      proxy_intercept_errors off;\n      error_page 502 504 = @backend_away;\n"
+	    "    }\n"
+	    "    location @backend_away {\n      internal;\n      default_type application/json;\n"
+	    "      add_header Retry-After 1 always;\n      add_header Access-Control-Allow-Origin * always;\n"
+	    "      return 503 '{\"code\":\"unavailable\",\"message\":\"The backend of this app is not answering "
+	    "at the moment; try again in a second.\"}';\n"
+	    "    }\n",
+	    e->home);
 }
 
 static void put_static(const struct edge_settings *e, struct buf *b)
