@@ -3,8 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 10000
 #define SCHEMA_VERSION 1
@@ -122,6 +124,9 @@ bool db_open(const char *path, struct db **ret_db, struct err *err)
 	struct db *db = calloc(1, sizeof *db);
 	if (db == NULL) abort();
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	/* SQLite gives its log the mode of the database: nobody else may read either. */
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0) (void)close(fd);
 	bool ok = sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK || fail(db, err);
 	if (ok) (void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
 	ok = ok && exec(db, "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on", err) &&

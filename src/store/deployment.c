@@ -79,9 +79,10 @@ bool deployment_end(struct db *db, const char *app, int64_t number, const char *
 		    struct err *err)
 {
 	if (!db_begin(db, err)) return false;
+	/* A repository's address may hold a password, and nobody needs it any more. */
 	bool ok = db_run(db, NULL, err,
-			 "update deployment set state = ?, ended_at = ?, error_code = ?, error_message = ? where app = "
-			 "? and number = ?",
+			 "update deployment set state = ?, ended_at = ?, error_code = ?, error_message = ?, options = "
+			 "json_remove(options, '$.git') where app = ? and number = ?",
 			 "sisssi", state, clock_wall_ms(), error != NULL ? err_code_word(error->code) : NULL,
 			 error != NULL ? error->msg : NULL, app, number);
 	if (ok && strcmp(state, "live") == 0) ok = deployment_set_live(db, app, number, err);
