@@ -82,7 +82,7 @@ def draw():
         sizes[folder] = sizes.get(folder, 0) + len(path.read_text().splitlines())
     for _, folder, target in includes():
         to = target.split("/")[0]
-        if to != folder:
+        if to in FLOOR_OF and to != folder:
             uses.setdefault(folder, set()).add(to)
     for n in range(len(FLOORS) - 1, -1, -1):
         for folder in FLOORS[n]:

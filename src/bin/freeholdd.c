@@ -19,6 +19,7 @@
 static const char help[] = "freeholdd: serves the apps of this machine and does what the freehold command asks.\n"
 			   "\n"
 			   "  freeholdd              run in the foreground until SIGTERM; what serves goes on serving\n"
+			   "  freeholdd --stop       end the one that runs, and everything that serves\n"
 			   "  freeholdd --version\n"
 			   "\n"
 			   "  FREEHOLD_HOME   where everything lies (root: /var/lib/freehold, others: ~/.freehold)\n"

@@ -98,8 +98,9 @@ const struct command commands[] = {
      NULL, 1, 1, "a", run_start},
     {"stop", CHANGE, "APP", "stop an app; its data stays", "Stops the app's database and backend. Nothing is removed.",
      "freehold stop shop", NULL, 1, 1, "a", run_stop},
-    {"restart", CHANGE, "APP", "stop and start an app", "Stops and starts the app's database and backend.",
-     "freehold restart shop", NULL, 1, 1, "a", run_restart},
+    {"restart", CHANGE, "APP", "stop and start an app's backend",
+     "Stops and starts the app's backend. Its database goes on running.", "freehold restart shop", NULL, 1, 1, "a",
+     run_restart},
     {"destroy", CHANGE, "APP", "remove an app for good (asks first)",
      "Removes the app with its releases, database, users, files and backups. A last dump of the database is kept. Asks "
      "for the app's name; "
