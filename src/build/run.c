@@ -149,7 +149,7 @@ static bool explain(struct run *r, struct err *err)
 	const char *hint =
 	    !r->job->has_network && said(r, network)
 		? "it asked the network for something, and builds run without; if it must, allow it with "
-		  "--build-network. "
+		  "--network. "
 		: "";
 	return err_set(err, ERR_FAILED, "%s. %sIt said:\n%.*s", err->msg, hint, STR_FMT(why));
 }
