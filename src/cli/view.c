@@ -269,7 +269,6 @@ static void deployment_row(const struct view *v, struct table *t, const json_t *
 	else if (is(state, "running"))
 		buf_printf(&what, "%s", step_label(json_str(d, "step", "")));
 	number_cell(t, TONE_STRONG, d, "number", "?");
-	table_cell(t, TONE_PLAIN, json_str(d, "kind", ""));
 	table_cell(t, tone_of_state(state), state);
 	table_cell(t, TONE_PLAIN, since);
 	table_cell(t, TONE_PLAIN, duration);
@@ -279,7 +278,7 @@ static void deployment_row(const struct view *v, struct table *t, const json_t *
 
 void view_deployments(const struct view *v, const char *app, const json_t *answer)
 {
-	static const char *const columns[] = {"NUMBER", "KIND", "STATE", "BEGAN", "TOOK", "FROM", "", NULL};
+	static const char *const columns[] = {"NUMBER", "STATE", "BEGAN", "TOOK", "FROM", "", NULL};
 	const json_t *list = json_object_get(answer, "deployments");
 	if (json_array_size(list) == 0) {
 		buf_printf(v->out, "%s has no deployment yet. Make one: freehold deploy PATH --app %s\n", app, app);
