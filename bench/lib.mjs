@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the measuring scripts share: medians, tables, wrk, processes with their memory.
+import { execFile, spawn } from 'node:child_process';
+import { readFile, readdir } from 'node:fs/promises';
+import os from 'node:os';
+import { promisify } from 'node:util';
+
+export const run = promisify(execFile);
+
+export const median = (list) => {
+  const sorted = [...list].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)];
+};
+
+export function head(what) {
+  console.log(`${what}\n${new Date().toISOString().slice(0, 16)}Z, ${os.cpus().length} cores, ${(os.totalmem() / 2 ** 30).toFixed(0)} GiB, load before ${os.loadavg()[0].toFixed(1)}\n`);
+}
+
+export function table(columns, rows) {
+  const lines = [columns, columns.map(() => '---'), ...rows].map((row) => row.map(String));
+  const widths = columns.map((_, i) => Math.max(...lines.map((row) => row[i].length)));
+  for (const row of lines) console.log(`| ${row.map((cell, i) => (cell === '---' ? '-'.repeat(widths[i]) : cell.padEnd(widths[i]))).join(' | ')} |`);
+  console.log('');
+}
+
+// Requests a second and the 99th percentile in ms; what failed is thrown.
+export async function wrk(url, { headers = {}, seconds = 5, connections = 64 } = {}) {
+  const args = ['-t2', `-c${connections}`, `-d${seconds}s`, '--latency', ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]), url];
+  const { stdout } = await run('wrk', args);
+  if (/Socket errors|Non-2xx/.test(stdout)) throw new Error(`wrk ${url}:\n${stdout}`);
+  const [, value, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout);
+  return { rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)[1]), p99: Number(value) * { us: 1e-3, ms: 1, s: 1e3 }[unit] };
+}
+
+// In turns, so that what else the machine does falls on all of them: {name: async () => measured} → {name: [measured …]}.
+export async function inTurns(rounds, cases) {
+  const found = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
+  for (let i = 0; i < rounds; i++)
+    for (const [name, measure] of Object.entries(cases)) {
+      const value = await measure(i);
+      found[name].push(value);
+      process.stderr.write(`round ${i + 1}: ${name} ${typeof value === 'number' ? value.toFixed(1) : JSON.stringify(value)}\n`);
+    }
+  return found;
+}
+
+export async function pssKiB(pid) {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+  return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+}
+
+// The process and everything below it.
+export async function family(pid) {
+  const parents = new Map();
+  for (const name of (await readdir('/proc')).filter((n) => /^\d+$/.test(n))) {
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+  }
+  const found = [pid];
+  for (const one of found) for (const [child, parent] of parents) if (parent === one) found.push(child);
+  return found;
+}
+
+export function background(program, args) {
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  return { pid: child.pid, stop: (signal = 'SIGTERM') => { child.kill(signal); return ended; } };
+}
