@@ -313,7 +313,8 @@ static bool sweep(struct deploy *d, struct err *err)
 static bool recover_promoted(struct deploy *d, struct err *err)
 {
 	const char *app = d->parts.app.name;
-	bool ok = live_reconcile(d->f, app, err) && live_publish(d->f, app, err) &&
+	int64_t live = 0;
+	bool ok = live_note_switch(d->f, app, &live, err) && live_publish(d->f, app, err) &&
 		  app_set_state(d->f->db, app, "running", err) && daemon_start_part(d->f, app, "postgres", err) &&
 		  daemon_start_part(d->f, app, "backend", err) && close_steps(d, err) && sweep(d, err);
 	if (ok) finish(d, "live", NULL);

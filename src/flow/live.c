@@ -96,7 +96,7 @@ static json_t *schema_notes(const char *dir, int64_t from, int64_t to)
 	return notes;
 }
 
-bool live_reconcile(const struct flow *f, const char *app, struct err *err)
+bool live_note_switch(const struct flow *f, const char *app, int64_t *ret_live, struct err *err)
 {
 	char dir[FILE_PATH_SIZE];
 	int64_t live = 0, noted = 0;
@@ -104,7 +104,14 @@ bool live_reconcile(const struct flow *f, const char *app, struct err *err)
 	    !promotion_newest(f->db, app, &noted, err))
 		return false;
 	if (live != noted && !promotion_add(f->db, app, noted, live, "found", err)) return false;
-	return live == 0 || deployment_set_live(f->db, app, live, err);
+	*ret_live = live;
+	return true;
+}
+
+bool live_reconcile(const struct flow *f, const char *app, struct err *err)
+{
+	int64_t live = 0;
+	return live_note_switch(f, app, &live, err) && (live == 0 || deployment_set_live(f->db, app, live, err));
 }
 
 static bool wait_served(const struct flow *f, const char *app, int64_t to, struct err *err)

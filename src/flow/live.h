@@ -19,7 +19,9 @@ bool live_served_release(const struct flow *f, const char *app, int64_t *ret_rel
 /* The release's fingerprinted files under their names again, where another release's took them. */
 bool live_restore_assets(const char *app_dir, int64_t number, struct err *err);
 
-/* After a crash: what `live` points at is the truth, and the journal is made to say so. */
+/* After a crash: what `live` points at is the truth, and the journal is made to say so. The history of switches alone,
+ * or also which deployment is live: not while one runs, it would be taken for ended. */
+bool live_note_switch(const struct flow *f, const char *app, int64_t *ret_live, struct err *err);
 bool live_reconcile(const struct flow *f, const char *app, struct err *err);
 
 /* Puts release `to` live (0: the one that was before the live one) and waits until the edge serves it. ret_outcome is

@@ -215,6 +215,7 @@ bool parts_postgres_unit(const struct flow *f, const struct parts *p, struct are
 				 .gid = p->users.db.gid,
 				 .cwd = "/",
 				 .log_path = p->pg_log,
+				 .work_dir = p->data_dir,
 				 .ready_socket = arena_printf(arena, "%s/.s.PGSQL.5432", p->pg_socket_dir),
 				 .stop_signal = SIGINT,
 				 .stop_deadline_ms = POSTGRES_STOP_MS};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -20,6 +21,7 @@
 
 #define KILL_AFTER_TERM_MS 2000
 #define QUOTE_MAX_BYTES 600
+#define LEFT_MAX 256
 
 static bool read_boot_id(char ret_id[PROC_BOOT_ID_SIZE], struct err *err)
 {
@@ -303,7 +305,8 @@ bool proc_start_worker(const struct proc_spec *spec, pid_t *ret_pid, int *ret_pi
 {
 	int out[2] = {-1, -1}, go[2] = {-1, -1}, null = open("/dev/null", O_RDONLY | O_CLOEXEC), pidfd = -1;
 	pid_t parent = getpid(), pid = -1;
-	bool ok = null >= 0 && pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 && fcntl(out[1], F_SETFL, 0) == 0 && pipe2(go, O_CLOEXEC) == 0;
+	bool ok = null >= 0 && pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 && fcntl(out[1], F_SETFL, 0) == 0 &&
+		  pipe2(go, O_CLOEXEC) == 0;
 	if (ok) ok = (pid = fork()) >= 0;
 	if (ok && pid == 0) {
 		(void)close(go[1]);
@@ -327,7 +330,8 @@ bool proc_reap(pid_t pid, struct proc_result *ret_result, struct err *err)
 {
 	int status = 0;
 	struct rusage usage;
-	if (wait4(pid, &status, WNOHANG, &usage) != pid) return err_set(err, ERR_INTERNAL, "process %d has not ended", (int)pid);
+	if (wait4(pid, &status, WNOHANG, &usage) != pid)
+		return err_set(err, ERR_INTERNAL, "process %d has not ended", (int)pid);
 	*ret_result = (struct proc_result){.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 					   .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
 					   .max_rss_kib = usage.ru_maxrss};
@@ -379,4 +383,35 @@ bool proc_run_ok(const struct proc_spec *spec, struct buf *ret_output, struct er
 			       strsignal(result.signal), said.len > 0 ? "; it last said: " : "", STR_FMT(said));
 	return err_set(err, ERR_FAILED, "%s ended with status %d%s%.*s", spec->argv[0], result.exit_status,
 		       said.len > 0 ? "; it last said: " : "", STR_FMT(said));
+}
+
+static bool links_to(const char *pid, const char *name, const char *wanted)
+{
+	char link[300], target[FILE_PATH_SIZE];
+	struct err ignored;
+	(void)snprintf(link, sizeof link, "/proc/%.200s/%s", pid, name);
+	return file_link_read(link, target, &ignored) && strcmp(target, wanted) == 0;
+}
+
+void proc_kill_left(const char *program, const char *cwd, int64_t deadline_ms)
+{
+	struct pollfd left[LEFT_MAX];
+	nfds_t count = 0;
+	int64_t until_ms = clock_now_ms() + deadline_ms;
+	DIR *d = opendir("/proc");
+	for (struct dirent *e; d != NULL && count < LEFT_MAX && (e = readdir(d)) != NULL;) {
+		int64_t pid;
+		if (!str_to_int(str_from(e->d_name), &pid)) continue;
+		if (!links_to(e->d_name, "cwd", cwd) || !links_to(e->d_name, "exe", program)) continue;
+		int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+		if (fd < 0) continue;
+		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+		left[count++] = (struct pollfd){fd, POLLIN, 0};
+	}
+	if (d != NULL) (void)closedir(d);
+	for (nfds_t i = 0; i < count; i++) {
+		int64_t wait_ms = until_ms - clock_now_ms();
+		(void)poll(&left[i], 1, wait_ms > 0 ? (int)wait_ms : 0);
+		(void)close(left[i].fd);
+	}
 }

@@ -77,10 +77,14 @@ bool proc_start_serving(const struct proc_spec *spec, const char *log_path,
 			bool (*on_started)(void *arg, const struct proc_id *id, struct err *err), void *arg,
 			struct proc_id *ret_id, int *ret_pidfd, struct err *err);
 
-/* Starts a worker of ours and returns at once: it dies with us, its standard error is ours, its standard output can be read
- * from ret_out_fd (non-blocking). ret_pidfd becomes readable when it ends; then proc_reap gives its result. The caller closes
- * both. Of the spec deadline_ms, input, on_output and on_forked are not used. */
+/* Starts a worker of ours and returns at once: it dies with us, its standard error is ours, its standard output can be
+ * read from ret_out_fd (non-blocking). ret_pidfd becomes readable when it ends; then proc_reap gives its result. The
+ * caller closes both. Of the spec deadline_ms, input, on_output and on_forked are not used. */
 bool proc_start_worker(const struct proc_spec *spec, pid_t *ret_pid, int *ret_pidfd, int *ret_out_fd, struct err *err);
 bool proc_reap(pid_t pid, struct proc_result *ret_result, struct err *err);
+
+/* Kills every process of this program (its resolved path) that sits in this folder, and waits up to deadline_ms until
+ * they are gone. For what the children of a killed program leave. */
+void proc_kill_left(const char *program, const char *cwd, int64_t deadline_ms);
 
 #endif

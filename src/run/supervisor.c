@@ -27,6 +27,7 @@
 #define FAILING_AFTER 5
 #define LOG_MAX_BYTES (20u << 20)
 #define REASON_SIZE 256
+#define LEFT_DEADLINE_MS 1000
 
 enum unit_state { UNIT_STOPPED, UNIT_STARTING, UNIT_RUNNING, UNIT_WAITING, UNIT_STOPPING };
 
@@ -81,6 +82,7 @@ static void spec_copy(struct unit_spec *to, const struct unit_spec *from)
 	for (int i = 0; i < UNIT_ENV_MAX; i++) to->env[i] = copy(from->env[i]);
 	to->cwd = copy(from->cwd);
 	to->log_path = copy(from->log_path);
+	to->work_dir = copy(from->work_dir);
 	to->ready_socket = copy(from->ready_socket);
 }
 
@@ -95,6 +97,7 @@ static void spec_done(struct unit_spec *spec)
 	for (int i = 0; i < UNIT_ENV_MAX; i++) free_text(spec->env[i]);
 	free_text(spec->cwd);
 	free_text(spec->log_path);
+	free_text(spec->work_dir);
 	free_text(spec->ready_socket);
 }
 
@@ -239,6 +242,10 @@ static void on_ended(uv_poll_t *poll, int status, int events)
 	struct unit *u = poll->data;
 	(void)uv_poll_stop(poll);
 	unit_unwatch(u);
+	/* Killed from outside, nginx's master leaves workers that hold the port and would keep the next one off it. */
+	(void)kill(-u->id.pid, SIGKILL);
+	/* PostgreSQL's children have sessions of their own, and its next start waits for the last of them. */
+	if (u->spec.work_dir != NULL) proc_kill_left(u->spec.argv[0], u->spec.work_dir, LEFT_DEADLINE_MS);
 	note_reason(u);
 	record_forget(u->s->db, u->spec.name);
 	if (u->state != UNIT_STOPPING) {
@@ -308,6 +315,7 @@ static bool unit_adopt(struct unit *u)
 	struct record record;
 	if (!record_get(u->s->db, u->spec.name, &record, &err)) return false;
 	if (!proc_is_alive(&record.id)) {
+		if (u->spec.work_dir != NULL) proc_kill_left(u->spec.argv[0], u->spec.work_dir, LEFT_DEADLINE_MS);
 		record_forget(u->s->db, u->spec.name);
 		return false;
 	}

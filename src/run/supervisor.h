@@ -40,6 +40,7 @@ struct unit_spec {
 	const char *log_path;
 	const char *ready_socket; /* a unix socket that accepts when it is ready, or */
 	uint16_t ready_port; /* a TCP port of 127.0.0.1 */
+	const char *work_dir; /* where its children sit, NULL: none that outlive it and must not */
 	int stop_signal; /* asks it to end; SIGKILL follows after stop_deadline_ms */
 	int64_t stop_deadline_ms;
 };

@@ -41,14 +41,15 @@ export async function until(what, check, deadlineMs = 30000) {
 }
 
 export class Freehold {
-  // env: more for the daemon. home: an existing one, kept when stopped. wrap: a command to run the daemon under.
-  static async start({ env = {}, home, port, wrap = [] } = {}) {
+  // env: more for the daemon. home: an existing one, kept when stopped. wrap, wrapCli: a command to run the daemon, the
+  // command under. programs: another folder of programs.
+  static async start({ env = {}, home, port, wrap = [], wrapCli = [], programs = bin, mode = 0o755 } = {}) {
     const f = new Freehold();
     f.ownsHome = home === undefined;
     f.home = home ?? (await mkdtemp(path.join(os.tmpdir(), 'fh-')));
-    await chmod(f.home, 0o755);
+    await chmod(f.home, mode);
     f.port = port ?? (await freePort());
-    f.wrap = wrap;
+    Object.assign(f, { wrap, wrapCli, programs });
     f.env = { ...process.env, FREEHOLD_HOME: f.home, FREEHOLD_PORT: String(f.port), NO_COLOR: '1' };
     await f.startDaemon(env);
     return f;
@@ -60,7 +61,7 @@ export class Freehold {
 
   async startDaemon(env = {}) {
     const log = openSync(this.log, 'a');
-    const [program, ...args] = [...this.wrap, path.join(bin, 'freeholdd')];
+    const [program, ...args] = [...this.wrap, path.join(this.programs, 'freeholdd')];
     this.daemon = spawn(program, args, { env: { ...this.env, ...env }, stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     this.daemonEnd = new Promise((resolve) => this.daemon.once('exit', (code, signal) => resolve({ code, signal })));
@@ -97,7 +98,8 @@ export class Freehold {
   cli(...args) {
     const options = typeof args.at(-1) === 'object' ? args.pop() : {};
     return new Promise((resolve) => {
-      const child = execFile(path.join(bin, 'freehold'), args, { env: { ...this.env, ...options.env }, cwd: options.cwd ?? root, maxBuffer: 64 << 20 },
+      const [program, ...all] = [...this.wrapCli, path.join(this.programs, 'freehold'), ...args];
+      const child = execFile(program, all, { env: { ...this.env, ...options.env }, cwd: options.cwd ?? root, maxBuffer: 64 << 20 },
         (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr, all: stdout + stderr }));
       if (options.input !== undefined) child.stdin.end(options.input);
     });
@@ -152,13 +154,15 @@ export class Freehold {
     });
   }
 
-  // Processes whose command line, folder or environment speaks of this home.
+  // Processes whose command line or environment speaks of this home.
   async processes() {
     const found = [];
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
       const command = line.replaceAll('\0', ' ').trim();
-      if (command.includes(this.home) && Number(pid) !== process.pid) found.push({ pid: Number(pid), command });
+      const isOurs = command.includes(this.home) || environment.split('\0').includes(`FREEHOLD_HOME=${this.home}`);
+      if (isOurs && Number(pid) !== process.pid) found.push({ pid: Number(pid), command });
     }
     return found;
   }
