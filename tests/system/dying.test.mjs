@@ -130,7 +130,7 @@ test('PostgreSQL is killed in the middle of a migration', async () => {
 });
 
 test('the process of a deployment is killed alone: the daemon takes it back by itself', async () => {
-  for (const at of ['unpack:began', 'package:dressed', 'rehearse:file', 'migrate:file', 'promote:renamed']) {
+  for (const at of ['package:dressed', 'migrate:file', 'promote:renamed']) {
     const next = await source({ earlier: shop.migrations });
     await restart(f, at);
     const { ended, child } = await deployUntil(f, next.dir, 'shop', at);
