@@ -76,6 +76,7 @@ struct run {
 	struct daemon *d;
 	char app[LAYOUT_APP_NAME_MAX + 1];
 	int64_t number;
+	bool has_died; /* its process alone, not the daemon with it */
 };
 
 static struct run *new_run(struct daemon *d, const char *app, int64_t number)
@@ -88,22 +89,23 @@ static struct run *new_run(struct daemon *d, const char *app, int64_t number)
 	return r;
 }
 
-static bool start_run(struct daemon *d, const char *verb, const char *app, int64_t number, worker_done done,
-		      struct err *err);
+static void recover(struct daemon *d, const char *app, int64_t number, bool has_died);
 
 static void on_try_again(uv_timer_t *timer)
 {
 	struct run *r = timer->data;
-	worker_recover(r->d, r->app, r->number);
+	recover(r->d, r->app, r->number, r->has_died);
 	uv_close((uv_handle_t *)timer, on_handle_closed);
 	free(r);
 }
 
-static void try_again(struct daemon *d, const char *app, int64_t number)
+static void try_again(struct daemon *d, const char *app, int64_t number, bool has_died)
 {
 	uv_timer_t *timer = calloc(1, sizeof *timer);
 	if (timer == NULL) abort();
-	timer->data = new_run(d, app, number);
+	struct run *r = new_run(d, app, number);
+	r->has_died = has_died;
+	timer->data = r;
 	(void)uv_timer_init(&d->loop, timer);
 	(void)uv_timer_start(timer, on_try_again, RECOVER_AGAIN_MS, 0);
 	uv_unref((uv_handle_t *)timer);
@@ -116,7 +118,7 @@ static void on_recovered(void *arg, bool is_ok, struct str output)
 	if (!is_ok) {
 		log_error("%s: deployment %lld could not be taken back; trying again in %d s", r->app,
 			  (long long)r->number, RECOVER_AGAIN_MS / 1000);
-		try_again(r->d, r->app, r->number);
+		try_again(r->d, r->app, r->number, r->has_died);
 	}
 	free(r);
 }
@@ -129,7 +131,7 @@ static void on_deployed(void *arg, bool is_ok, struct str output)
 	int64_t running = 0;
 	if (deployment_running(r->d->flow.db, r->app, &running, &err) && running == r->number) {
 		log_error("%s: the process of deployment %lld died", r->app, (long long)r->number);
-		worker_recover(r->d, r->app, r->number);
+		recover(r->d, r->app, r->number, true);
 	}
 	free(r);
 }
@@ -150,12 +152,23 @@ bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err
 	return start_run(d, "--deploy", app, number, on_deployed, err);
 }
 
-void worker_recover(struct daemon *d, const char *app, int64_t number)
+static void recover(struct daemon *d, const char *app, int64_t number, bool has_died)
 {
 	struct err err;
-	if (start_run(d, "--recover", app, number, on_recovered, &err)) return;
+	char text[24];
+	const char *verb = has_died ? "--recover-died" : "--recover";
+	(void)snprintf(text, sizeof text, "%lld", (long long)number);
+	struct run *r = new_run(d, app, number);
+	r->has_died = has_died;
+	if (worker_start(d, (const char *const[]){verb, app, text, NULL}, on_recovered, r, &err)) return;
 	log_error("%s: %s", app, err.msg);
-	try_again(d, app, number);
+	free(r);
+	try_again(d, app, number, has_died);
+}
+
+void worker_recover(struct daemon *d, const char *app, int64_t number)
+{
+	recover(d, app, number, false);
 }
 
 /* Destroying. */

@@ -33,17 +33,16 @@ static int fail(const struct err *err)
 	return err_code_exit_status(err->code);
 }
 
-static int deploy(const char *bin_dir, const char *app, const char *number, bool is_recovery)
+static int deploy(const char *bin_dir, const char *app, const char *number, const char *why)
 {
 	struct err err;
 	struct flow f;
 	int64_t n = 0;
 	if (!str_to_int(str_from(number), &n)) return 2;
 	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
-	bool ok = is_recovery ? deploy_recover(&f, app, n, "Freehold was ended in the middle of it", &err)
-			      : deploy_run(&f, app, n);
+	bool ok = why != NULL ? deploy_recover(&f, app, n, why, &err) : deploy_run(&f, app, n);
 	flow_close(&f);
-	if (is_recovery && !ok) return fail(&err);
+	if (why != NULL && !ok) return fail(&err);
 	return ok ? 0 : 1;
 }
 
@@ -88,8 +87,13 @@ int main(int argc, char **argv)
 	if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) return 1;
 	memcpy(folder, program, sizeof folder);
 	const char *bin_dir = dirname(folder);
-	if (argc == 4 && strcmp(argv[1], "--deploy") == 0) return deploy(bin_dir, argv[2], argv[3], false);
-	if (argc == 4 && strcmp(argv[1], "--recover") == 0) return deploy(bin_dir, argv[2], argv[3], true);
+	if (argc == 4 && strcmp(argv[1], "--deploy") == 0) return deploy(bin_dir, argv[2], argv[3], NULL);
+	if (argc == 4 && strcmp(argv[1], "--recover") == 0)
+		return deploy(bin_dir, argv[2], argv[3], "Freehold was ended in the middle of it");
+	if (argc == 4 && strcmp(argv[1], "--recover-died") == 0)
+		return deploy(
+		    bin_dir, argv[2], argv[3],
+		    "its process ended before it could say why (killed, out of memory, or the disk was full)");
 	if (argc == 3 && strcmp(argv[1], "--destroy") == 0) return destroy(bin_dir, argv[2]);
 	if (argc == 2 && strcmp(argv[1], "--stop") == 0) return stop();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("freeholdd %s\n", FREEHOLD_VERSION) < 0;

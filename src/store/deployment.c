@@ -85,6 +85,11 @@ bool deployment_end(struct db *db, const char *app, int64_t number, const char *
 			 "json_remove(options, '$.git') where app = ? and number = ?",
 			 "sisssi", state, clock_wall_ms(), error != NULL ? err_code_word(error->code) : NULL,
 			 error != NULL ? error->msg : NULL, app, number);
+	/* A full disk may have kept a step's end out of the journal; it is over now in any case. */
+	ok = ok && db_run(db, NULL, err,
+			  "update step set state = case ? when 'live' then 'done' else 'failed' end where app = ? and "
+			  "number = ? and state = 'running'",
+			  "ssi", state, app, number);
 	if (ok && strcmp(state, "live") == 0) ok = deployment_set_live(db, app, number, err);
 	if (ok) return db_commit(db, err);
 	db_rollback(db);
