@@ -89,6 +89,27 @@ static json_t *apps_json(struct daemon *d, struct err *err)
 	return NULL;
 }
 
+/* A release carries the address it was bound to: under another one its page loads, and all its calls go astray. */
+static void warn_of_moved(struct daemon *d, const json_t *app, json_t *warnings)
+{
+	struct err ignored;
+	char dir[FILE_PATH_SIZE], text[600];
+	const char *name = json_str(app, "name", ""), *url = json_str(app, "url", "");
+	json_t *facts JSON_CLEANUP = NULL;
+	int64_t live = json_int(app, "live", 0);
+	if (live == 0 || !layout_app(&d->flow.layout, name, "", dir, &ignored) ||
+	    !release_facts(dir, live, &facts, &ignored))
+		return;
+	const json_t *bind = json_object_get(facts, "bind");
+	const char *origin = json_str(bind, "origin", url);
+	if (json_array_size(json_object_get(bind, "files")) == 0 || strcmp(origin, url) == 0) return;
+	(void)snprintf(text, sizeof text,
+		       "%s was put live for %.150s and is now at %.150s: its own calls go astray. Deploy it again, or "
+		       "start Freehold on the port it had.",
+		       name, origin, url);
+	json_array_append_new(warnings, json_string(text));
+}
+
 void route_status(struct route_call *c)
 {
 	struct err err;
@@ -99,7 +120,9 @@ void route_status(struct route_call *c)
 		return;
 	}
 	(void)snprintf(address, sizeof address, "http://%s:%u", c->d->flow.edge.address, c->d->flow.edge.port);
-	json_t *warnings = json_array();
+	json_t *warnings = json_array(), *app;
+	size_t i;
+	json_array_foreach(apps, i, app) warn_of_moved(c->d, app, warnings);
 	if (json_array_size(apps) > 0)
 		json_array_append_new(
 		    warnings,

@@ -177,6 +177,7 @@ static bool bind_release(struct deploy *d, const char *release_dir, struct err *
 	struct build_values values = {
 	    .origin = url, .anon_key = anon, .publishable_key = publishable, .project = d->parts.app.name};
 	if (!build_bind(release_dir, &values, &outcome, err)) return false;
+	json_object_set_new(outcome, "origin", json_string(url));
 	json_object_set(d->release, "bind", outcome);
 	json_object_set(d->release, "hash_bound", json_object_get(outcome, "hash_bound"));
 	return true;
