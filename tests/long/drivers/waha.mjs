@@ -6,8 +6,8 @@ import { randomBytes } from "node:crypto";
 
 export const title = /واحة/;
 
-// Fonts and pictures it fetches from elsewhere, and an icon that it names and does not bring.
-export const ownTrouble = /foreign: https:\/\/(fonts\.|images\.)|404 GET \/vite\.svg/;
+// Fonts and pictures it fetches from elsewhere, an icon that it names and does not bring, what it logs of a 501.
+export const ownTrouble = /foreign: https:\/\/(fonts\.|images\.)|404 GET \/vite\.svg|Edge function error/;
 
 const word = () => randomBytes(4).toString("hex");
 
@@ -54,7 +54,7 @@ async function callForHelp(who) {
   assert.equal((await logged).status(), 201);
 }
 
-// Its assistant is a function, which is not served yet; the app then answers from its own list.
+// Its assistant is a function, which is not served yet.
 async function talk(who) {
   const { page } = who;
   const asked = page.waitForResponse((reply) => reply.url().includes("/functions/v1/chat"));
