@@ -19,8 +19,16 @@
 #define ENTRIES_MAX 4096
 #define STAGE_PREFIX "new-"
 
+/* Of an app that had this name before, whose user is gone or somebody else by now. */
+static bool is_foreign(const struct build_job *job, const char *path)
+{
+	struct stat st;
+	return geteuid() == 0 && lstat(path, &st) == 0 && st.st_uid != job->uid;
+}
+
 static bool make_private(const struct build_job *job, const char *path, struct err *err)
 {
+	if (is_foreign(job, path) && !cache_remove(path, err)) return false;
 	if (mkdir(path, 0700) != 0 && errno != EEXIST) return err_set_errno(err, "make folder %s", path);
 	if (geteuid() == 0 && lchown(path, job->uid, job->gid) != 0)
 		return err_set_errno(err, "give folder %s to the app", path);
@@ -46,6 +54,7 @@ bool cache_get(const struct build_job *job, const char *key, json_t **ret_meta, 
 {
 	char folder[FILE_PATH_SIZE], file[FILE_PATH_SIZE];
 	if (!cache_entry_path(job, key, folder, err) || !file_path(file, err, "%s.json", folder)) return false;
+	if (is_foreign(job, folder)) return err_set(err, ERR_NOT_FOUND, "%s belongs to another app", folder);
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) return err_set_errno(err, "%s", file);
 	/* Locked first, looked at then: whoever removes it removes the folder before it lets go of the lock. */
@@ -98,6 +107,12 @@ static bool empty_reader(const void *arg, json_t **ret_answer, struct err *err)
 	}
 	(void)closedir(d);
 	return ok;
+}
+
+bool cache_forget(const char *cache_dir, const char *app, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	return file_path(path, err, "%s/apps/%s", cache_dir, app) && file_remove_tree(path, err);
 }
 
 bool cache_remove(const char *path, struct err *err)

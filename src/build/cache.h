@@ -19,7 +19,7 @@ bool cache_open(const struct build_job *job, char ret_download[FILE_PATH_SIZE], 
 bool cache_entry_path(const struct build_job *job, const char *key, char ret_path[FILE_PATH_SIZE], struct err *err);
 
 /* Finds a complete entry, marks it as used now and holds it until ret_lock_fd is closed. ret_meta (the caller's) is
- * what cache_commit was given. ERR_NOT_FOUND when there is none. */
+ * what cache_commit was given. ERR_NOT_FOUND when there is none, or it is not of the app's code user. */
 bool cache_get(const struct build_job *job, const char *key, json_t **ret_meta, int *ret_lock_fd, struct err *err);
 
 /* An empty folder of the code user, to install into. */
@@ -31,6 +31,9 @@ bool cache_commit(const struct build_job *job, const char *staged, const char *k
 
 /* Removes a folder of the code user's whose parent is ours, as that user: nothing it left there leads root astray. */
 bool cache_remove(const char *path, struct err *err);
+
+/* Removes all of an app that is no more; no build of it may run. */
+bool cache_forget(const char *cache_dir, const char *app, struct err *err);
 
 /* Removes half-made entries of this app, and the longest unused of all apps above the maximum. Returns how many. */
 int cache_trim(const struct build_job *job);

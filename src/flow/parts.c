@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "build/cache.h"
 #include "codec/json.h"
 #include "flow/keys.h"
 
@@ -147,16 +148,18 @@ bool parts_ensure(const struct flow *f, const char *app, struct parts *p, struct
 bool parts_remove(const struct flow *f, const struct app *app, struct err *err)
 {
 	static const char *const suffixes[] = {"code", "api", "db"};
-	char dir[FILE_PATH_SIZE], run_dir[FILE_PATH_SIZE], apps[FILE_PATH_SIZE];
+	char dir[FILE_PATH_SIZE], run_dir[FILE_PATH_SIZE], apps[FILE_PATH_SIZE], cache[FILE_PATH_SIZE];
 	if (!layout_app(&f->layout, app->name, "", dir, err) || !layout_home(&f->layout, "apps", apps, err) ||
-	    !layout_app_run(&f->layout, app->name, "", run_dir, err))
+	    !layout_home(&f->layout, "cache", cache, err) || !layout_app_run(&f->layout, app->name, "", run_dir, err))
 		return false;
 	/* In one rename, so that half a database is never taken for one; a destruction that was cut off goes on here.
 	 */
 	char gone[FILE_PATH_SIZE];
 	if (!file_path(gone, err, "%s/.gone-%s", apps, app->name) || !file_remove_tree(gone, err)) return false;
 	if (rename(dir, gone) != 0 && errno != ENOENT) return err_set_errno(err, "remove %s", dir);
-	if (!file_remove_tree(gone, err) || !file_remove_tree(run_dir, err)) return false;
+	/* Nothing of its users may be left when they go: the system gives their numbers to the next. */
+	if (!file_remove_tree(gone, err) || !file_remove_tree(run_dir, err) || !cache_forget(cache, app->name, err))
+		return false;
 	for (int i = 0; f->is_root && i < 3; i++) {
 		char name[USER_NAME_SIZE];
 		user_name(f, app, suffixes[i], name);

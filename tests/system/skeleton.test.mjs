@@ -2,6 +2,7 @@
 // The whole way with the plainest app: live, served, changed, back, stopped, destroyed.
 import test, { before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { Freehold, example, folder, until } from './freehold.mjs';
 
 let f;
@@ -85,6 +86,7 @@ test('destroyed, with a last dump kept and nothing else', async () => {
   const { existsSync } = await import('node:fs');
   assert.ok(existsSync(dump));
   assert.ok(!existsSync(f.app('site')));
+  assert.ok(!existsSync(path.join(f.home, 'cache/apps/site')));
   assert.equal((await f.get('site', '/')).status, 404);
   assert.deepEqual((await f.processes()).filter((p) => /site/.test(p.command)), []);
 });
