@@ -111,6 +111,19 @@ static void test_half_a_folder_is_no_release(void **state)
 	assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
+static void test_half_a_folder_is_swept(void **state)
+{
+	struct err err;
+	const char *app = *state;
+	char path[FILE_PATH_SIZE];
+	make_release(app, 3, "assets/a-11111111.js", "one");
+	assert_true(release_path(app, 4, "public", path, &err) && file_mkdirs(path, 0755, &err));
+	assert_true(release_sweep(app, &err));
+	assert_false(file_exists(path));
+	assert_true(release_path(app, 3, "public", path, &err) && file_exists(path));
+	expect_asset(app, "assets/a-11111111.js", "one");
+}
+
 static void test_assets_stay_below_public(void **state)
 {
 	struct err err;
@@ -146,6 +159,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_live_is_a_link, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_assets_outlive_their_release_being_live, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_half_a_folder_is_no_release, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_half_a_folder_is_swept, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_assets_stay_below_public, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_no_two_releases_have_one_date, make_folder, remove_folder),
 	};

@@ -177,6 +177,24 @@ static void test_is_adopted_by_the_next_daemon(void **state)
 	bench_close(&b);
 }
 
+static void test_found_again_but_never_started(void **state)
+{
+	struct bench b = {.folder = *state};
+	bench_open(&b);
+	assert_false(supervisor_adopt(b.s, &b.spec));
+	assert_int_equal(pid_of(&b), 0);
+	supervisor_start(b.s, &b.spec, on_done, &b);
+	await(&b, 1);
+	pid_t pid = pid_of(&b);
+	bench_close(&b);
+	b = (struct bench){.folder = *state};
+	bench_open(&b);
+	assert_true(supervisor_adopt(b.s, &b.spec));
+	assert_int_equal(pid_of(&b), pid);
+	stop(&b);
+	bench_close(&b);
+}
+
 static void test_a_crash_loop_is_a_state_with_a_reason(void **state)
 {
 	struct bench b = {.folder = *state};
@@ -237,6 +255,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_starts_and_stops, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_comes_back_when_killed, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_is_adopted_by_the_next_daemon, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_found_again_but_never_started, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_a_crash_loop_is_a_state_with_a_reason, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_what_nobody_needs_is_swept, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_logs_are_bounded, make_folder, remove_folder),

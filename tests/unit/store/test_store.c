@@ -102,6 +102,7 @@ static void test_the_release_before(void **state)
 	assert_true(promotion_before(db, "shop", 3, &before, &err) && before == 1);
 	assert_true(promotion_add(db, "shop", 3, 1, "rollback", &err));
 	assert_true(promotion_before(db, "shop", 1, &before, &err) && before == 3);
+	assert_true(promotion_newest(db, "shop", &before, &err) && before == 1);
 	db_close(db);
 }
 
