@@ -26,5 +26,7 @@ export const longDay = (iso: string) =>
 export const sum = (lines: Pick<InvoiceLine, 'quantity' | 'unit_price'>[]) =>
   lines.reduce((total, line) => total + Number(line.quantity) * Number(line.unit_price), 0);
 
+export const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 export const message = (error: unknown) =>
   error && typeof error === 'object' && 'message' in error ? String(error.message) : 'Something went wrong';

@@ -3,7 +3,7 @@ import { Link } from 'react-router-dom';
 import { Search } from 'lucide-react';
 import Problem from '../components/Problem';
 import { useLoad } from '../hooks/useLoad';
-import { message } from '../lib/format';
+import { message, plural } from '../lib/format';
 import { supabase } from '../lib/supabase';
 import type { Client } from '../lib/types';
 
@@ -57,7 +57,7 @@ export default function Clients() {
           <Search className="absolute left-0 top-2.5 h-4 w-4 text-soft" />
           <input type="search" aria-label="Search clients" placeholder="Look someone up" value={search} onChange={(event) => setSearch(event.target.value)} className="field pl-7" />
         </div>
-        {data && <span className="text-sm text-soft">{data.count} {data.count === 1 ? 'client' : 'clients'}</span>}
+        {data && <span className="text-sm text-soft">{plural(data.count, 'client')}</span>}
       </div>
 
       <ul className="mt-4">
@@ -66,7 +66,7 @@ export default function Clients() {
             <Link to={`/clients/${client.id}`} className="flex items-baseline gap-6 border-b border-rule py-4 hover:bg-leaf sm:px-3">
               <span className={`font-serif text-2xl ${client.archived_at ? 'text-soft' : ''}`}>{client.name}</span>
               <span className="hidden flex-1 truncate text-sm text-soft sm:inline">{client.email}</span>
-              <span className="ml-auto text-sm text-soft">{client.archived_at ? 'put away' : `${client.sessions?.[0]?.count ?? 0} sessions`}</span>
+              <span className="ml-auto text-sm text-soft">{client.archived_at ? 'put away' : plural(client.sessions?.[0]?.count ?? 0, 'session')}</span>
             </Link>
           </li>
         ))}

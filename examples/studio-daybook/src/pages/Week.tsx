@@ -118,7 +118,7 @@ export default function Week() {
                 <div className="space-y-2">
                   {rows.map((session) => (
                     <article key={session.id} data-testid="session" className={`flex items-center gap-4 border-l-2 bg-white px-4 py-3 ${bar[session.status]}`}>
-                      <span className="shrink-0 text-sm tabular-nums text-soft sm:w-24">{clock(session.starts_at)}<span className="hidden sm:inline">, {session.minutes} min</span></span>
+                      <span className="shrink-0 text-sm tabular-nums text-soft sm:w-28">{clock(session.starts_at)}<span className="hidden sm:inline">, {session.minutes} min</span></span>
                       <span className="min-w-0 flex-1">
                         <span className={`block truncate font-medium ${session.status === 'done' ? 'line-through decoration-moss' : ''}`}>{session.title}</span>
                         {session.client && <Link to={`/clients/${session.client.id}`} className="text-sm text-soft hover:text-seal">{session.client.name}</Link>}
