@@ -32,7 +32,7 @@ bool daemon_find(const char *option, struct daemon *ret_daemon, struct err *err)
 	const char *home = getenv("FREEHOLD_HOME"), *user_home = getenv("HOME");
 	if (option != NULL) return set_socket(ret_daemon, err, option, "");
 	if (home != NULL && home[0] != '\0') return set_socket(ret_daemon, err, home, "/run/control.sock");
-	if (file_exists(INSTALLED_SOCKET)) return set_socket(ret_daemon, err, INSTALLED_SOCKET, "");
+	if (geteuid() == 0 || file_exists(INSTALLED_SOCKET)) return set_socket(ret_daemon, err, INSTALLED_SOCKET, "");
 	if (user_home == NULL || user_home[0] == '\0')
 		return err_set(err, ERR_INVALID,
 			       "neither FREEHOLD_HOME nor HOME is set, so there is no place to look for Freehold; say "
