@@ -84,7 +84,8 @@ int main(int argc, char **argv)
 {
 	char program[FILE_PATH_SIZE] = "", folder[FILE_PATH_SIZE];
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) return 1;
+	if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
+		return fputs("freeholdd: /proc/self/exe cannot be read; /proc must be mounted\n", stderr) < 0 ? 1 : 11;
 	memcpy(folder, program, sizeof folder);
 	const char *bin_dir = dirname(folder);
 	if (argc == 4 && strcmp(argv[1], "--deploy") == 0) return deploy(bin_dir, argv[2], argv[3], NULL);
