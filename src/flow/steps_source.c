@@ -33,7 +33,8 @@ bool step_receive(struct deploy *d, struct err *err)
 		return true;
 	}
 	if (stat(d->upload, &st) != 0) return err_set_errno(err, "the archive that was sent");
-	step_detail(d, st.st_size < 1000000 ? "%.1f kB" : "%.1f MB", (double)st.st_size / (st.st_size < 1000000 ? 1e3 : 1e6));
+	step_detail(d, st.st_size < 1000000 ? "%.1f kB" : "%.1f MB",
+		    (double)st.st_size / (st.st_size < 1000000 ? 1e3 : 1e6));
 	/* The sandboxed reader runs as the app's user. */
 	if (d->f->is_root && chown(d->upload, d->parts.users.code.uid, d->parts.users.code.gid) != 0)
 		return err_set_errno(err, "%s", d->upload);

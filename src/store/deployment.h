@@ -54,7 +54,8 @@ struct deployment_info {
 };
 bool deployment_info(struct db *db, const char *app, int64_t number, struct deployment_info *ret_info, struct err *err);
 
-/* kind: deploy, rollback, undo, found (a crash hid the switch and the disk told of it). from 0: none, to 0: nothing is live any more. */
+/* kind: deploy, rollback, undo, found (a crash hid the switch and the disk told of it). from 0: none, to 0: nothing is
+ * live any more. */
 bool promotion_add(struct db *db, const char *app, int64_t from, int64_t to, const char *kind, struct err *err);
 /* When the release last went live, 0: never. */
 bool promotion_time(struct db *db, const char *app, int64_t release, int64_t *ret_at_ms, struct err *err);
