@@ -32,12 +32,16 @@ bool daemon_find(const char *option, struct daemon *ret_daemon, struct err *err)
 	const char *home = getenv("FREEHOLD_HOME"), *user_home = getenv("HOME");
 	if (option != NULL) return set_socket(ret_daemon, err, option, "");
 	if (home != NULL && home[0] != '\0') return set_socket(ret_daemon, err, home, "/run/control.sock");
-	if (geteuid() == 0 || file_exists(INSTALLED_SOCKET)) return set_socket(ret_daemon, err, INSTALLED_SOCKET, "");
+	if (file_exists(INSTALLED_SOCKET)) return set_socket(ret_daemon, err, INSTALLED_SOCKET, "");
 	if (user_home == NULL || user_home[0] == '\0')
 		return err_set(err, ERR_INVALID,
 			       "neither FREEHOLD_HOME nor HOME is set, so there is no place to look for Freehold; say "
 			       "where it is with --socket PATH");
-	return set_socket(ret_daemon, err, user_home, "/.freehold/run/control.sock");
+	if (!set_socket(ret_daemon, err, user_home, "/.freehold/run/control.sock")) return false;
+	/* Where root would start it, so that a message names the right place. */
+	if (geteuid() == 0 && !file_exists(ret_daemon->socket_path))
+		return set_socket(ret_daemon, err, INSTALLED_SOCKET, "");
+	return true;
 }
 
 /* Nobody answers: who is not allowed to ask should not be told to start what runs. */
