@@ -17,7 +17,8 @@
 #define WATCH_REQUESTS 20
 #define RELEASES_KEPT 10
 
-/* The private name a release is looked at under before it is live: nobody can guess it, and it goes away afterwards. */
+/* The private name a release is looked at under before it is live. It is announced nowhere and goes away afterwards; it
+ * is no secret. */
 static void private_host(const struct deploy *d, char ret_host[EDGE_HOST_SIZE])
 {
 	(void)snprintf(ret_host, EDGE_HOST_SIZE, "%s.%lld.release.internal", d->parts.app.name, (long long)d->number);
