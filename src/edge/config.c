@@ -61,7 +61,7 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 			    "application/manifest+json image/svg+xml font/ttf;\n");
 	buf_puts(b, "  log_format access escape=json "
 		    "'{\"time\":\"$time_iso8601\",\"host\":\"$host\",\"method\":\"$request_method\","
-		    "\"path\":\"$asked_path\",\"status\":$status,\"bytes\":$bytes_sent,\"ms\":$request_time,"
+		    "\"path\":\"$asked_path\",\"status\":$status,\"bytes\":$bytes_sent,\"seconds\":$request_time,"
 		    "\"release\":$release,"
 		    "\"referer\":\"$http_referer\",\"agent\":\"$http_user_agent\"}';\n");
 	buf_printf(b, "  access_log %s/access.log access buffer=32k flush=1s;\n", e->home);

@@ -256,6 +256,7 @@ void parts_edge_unit(const struct flow *f, struct arena *arena, struct unit_spec
 				 .env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
 				 .cwd = "/",
 				 .log_path = arena_printf(arena, "%s/logs/edge.log", f->layout.home),
+				 .access_log_path = arena_printf(arena, "%s/access.log", f->edge.home),
 				 .ready_port = f->edge.port,
 				 .stop_signal = SIGQUIT, /* finishes what it is sending */
 				 .stop_deadline_ms = EDGE_STOP_MS};

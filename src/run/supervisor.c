@@ -82,6 +82,7 @@ static void spec_copy(struct unit_spec *to, const struct unit_spec *from)
 	for (int i = 0; i < UNIT_ENV_MAX; i++) to->env[i] = copy(from->env[i]);
 	to->cwd = copy(from->cwd);
 	to->log_path = copy(from->log_path);
+	to->access_log_path = copy(from->access_log_path);
 	to->work_dir = copy(from->work_dir);
 	to->ready_socket = copy(from->ready_socket);
 }
@@ -97,6 +98,7 @@ static void spec_done(struct unit_spec *spec)
 	for (int i = 0; i < UNIT_ENV_MAX; i++) free_text(spec->env[i]);
 	free_text(spec->cwd);
 	free_text(spec->log_path);
+	free_text(spec->access_log_path);
 	free_text(spec->work_dir);
 	free_text(spec->ready_socket);
 }
@@ -533,7 +535,10 @@ void supervisor_sweep(struct supervisor *s)
 static void on_log_timer(uv_timer_t *timer)
 {
 	struct supervisor *s = timer->data;
-	for (struct unit *u = s->units; u != NULL; u = u->next) record_trim_log(u->spec.log_path, LOG_MAX_BYTES);
+	for (struct unit *u = s->units; u != NULL; u = u->next) {
+		record_trim_log(u->spec.log_path, LOG_MAX_BYTES);
+		if (u->spec.access_log_path != NULL) record_trim_log(u->spec.access_log_path, LOG_MAX_BYTES);
+	}
 }
 
 struct supervisor *supervisor_new(uv_loop_t *loop, struct db *db)

@@ -38,6 +38,7 @@ struct unit_spec {
 	gid_t gid;
 	const char *cwd;
 	const char *log_path;
+	const char *access_log_path; /* a second file it appends to, kept within the same bounds; or NULL */
 	const char *ready_socket; /* a unix socket that accepts when it is ready, or */
 	uint16_t ready_port; /* a TCP port of 127.0.0.1 */
 	const char *work_dir; /* where its children sit, NULL: none that outlive it and must not */
