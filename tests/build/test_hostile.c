@@ -280,7 +280,7 @@ static void test_says_why_it_failed(void **state)
 	harness_done(&h);
 	begin(PACKAGE("node evil.js"),
 	      "fetch('https://fonts.example.com').catch(e=>{console.error(e.cause);process.exit(1)})");
-	expect_refused(ERR_FAILED, "--build-network");
+	expect_refused(ERR_FAILED, "--network");
 	harness_done(&h);
 }
 
