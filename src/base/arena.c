@@ -7,16 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define BLOCK_PER_ALLOCATION 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define BLOCK_PER_ALLOCATION 1
-#endif
-#endif
-#ifndef BLOCK_PER_ALLOCATION
-#define BLOCK_PER_ALLOCATION 0
-#endif
+#include "base/asan.h"
 
 #define BLOCK_SIZE 4096u
 
@@ -89,7 +80,7 @@ void arena_reset(struct arena *a)
 {
 	run_deferred(a);
 	struct block *keep = NULL;
-	if (!BLOCK_PER_ALLOCATION && a->blocks != NULL && a->blocks->size == BLOCK_SIZE) {
+	if (!HAS_ASAN && a->blocks != NULL && a->blocks->size == BLOCK_SIZE) {
 		keep = a->blocks;
 		a->blocks = keep->next;
 		keep->next = NULL;
@@ -114,7 +105,7 @@ void *arena_alloc(struct arena *a, size_t size_bytes)
 {
 	if (size_bytes > a->limit || a->used > a->limit - size_bytes) return NULL;
 	a->used += size_bytes;
-	if (BLOCK_PER_ALLOCATION) return add_block(a, size_bytes)->bytes;
+	if (HAS_ASAN) return add_block(a, size_bytes)->bytes;
 	size_t need = aligned(size_bytes);
 	struct block *b = a->blocks;
 	if (b == NULL || b->size - b->used < need) b = add_block(a, need > BLOCK_SIZE / 2 ? need : BLOCK_SIZE);

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/asan.h"
 #include "base/buf.h"
 #include "codec/json.h"
 #include "intake/extract.h"
@@ -30,14 +31,6 @@
 #include "intake/report.h"
 #include "intake/unpack.h"
 #include "os/file.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#define HAS_ADDRESS_SANITIZER __has_feature(address_sanitizer)
-#else
-#define HAS_ADDRESS_SANITIZER 0
-#endif
 
 #define MEMORY_MAX_BYTES ((rlim_t)2 << 30)
 #define CPU_MAX_SECONDS 300
@@ -182,7 +175,7 @@ static void limit_myself(void)
 	struct rlimit cpu = {CPU_MAX_SECONDS, CPU_MAX_SECONDS}, none = {0, 0};
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	(void)setrlimit(RLIMIT_CORE, &none);
-#if !HAS_ADDRESS_SANITIZER
+#if !HAS_ASAN
 	struct rlimit memory = {MEMORY_MAX_BYTES, MEMORY_MAX_BYTES};
 	(void)setrlimit(RLIMIT_AS, &memory);
 #endif

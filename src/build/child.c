@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/asan.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "codec/json.h"
@@ -48,10 +49,8 @@ __attribute__((noreturn)) static void child(const struct build_job *job, pid_t p
 	int answer_fd = fcntl(out, F_DUPFD, 16), kept = keep_fd >= 0 ? fcntl(keep_fd, F_DUPFD, 16) : -1;
 	if (dup2(answer_fd, 3) < 0 || (keep_fd >= 0 && dup2(kept, BUILD_CHILD_FD) < 0)) _exit(1);
 	(void)syscall(SYS_close_range, keep_fd >= 0 ? 5u : 4u, ~0u, 0);
-#ifndef __SANITIZE_ADDRESS__ /* which reserves address space, not memory */
 	const struct rlimit memory = {READER_MEMORY_BYTES, READER_MEMORY_BYTES};
-	if (setrlimit(RLIMIT_DATA, &memory) != 0) _exit(1);
-#endif
+	if (!HAS_ASAN && setrlimit(RLIMIT_DATA, &memory) != 0) _exit(1);
 	const struct rlimit core = {0, 0};
 	(void)setrlimit(RLIMIT_CORE, &core);
 	if (!drop(job) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(1);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define COPY_CHUNK_BYTES (1u << 20)
+#define REMOVE_WALKS_MAX 200
 
 bool file_path(char ret_path[FILE_PATH_SIZE], struct err *err, const char *fmt, ...)
 {
@@ -148,19 +149,28 @@ static bool walk(const char *path, bool (*visit)(FTSENT *entry, void *arg, struc
 
 static bool remove_entry(FTSENT *entry, void *arg, struct err *err)
 {
-	(void)arg;
 	/* A folder that its owner made unreadable must be opened before its entries can go. */
 	if (entry->fts_info == FTS_D) {
 		if ((entry->fts_statp->st_mode & S_IRWXU) != S_IRWXU) (void)chmod(entry->fts_path, 0700);
 		return true;
 	}
 	int failed = entry->fts_info == FTS_DP ? rmdir(entry->fts_path) : unlink(entry->fts_path);
+	if (failed != 0 && errno == ENOTEMPTY) {
+		*(bool *)arg = true;
+		return true;
+	}
 	return failed == 0 || errno == ENOENT || err_set_errno(err, "remove %s", entry->fts_path);
 }
 
+/* A process that was just killed may still write into the folder in its last moment: then it is walked again. */
 bool file_remove_tree(const char *path, struct err *err)
 {
-	return walk(path, remove_entry, NULL, err);
+	for (int i = 0; i < REMOVE_WALKS_MAX; i++) {
+		bool has_grown = false;
+		if (!walk(path, remove_entry, &has_grown, err)) return false;
+		if (!has_grown) return true;
+	}
+	return err_set(err, ERR_CONFLICT, "remove %s: something keeps writing into it", path);
 }
 
 bool file_link_swap(const char *target, const char *link, struct err *err)
