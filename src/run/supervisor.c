@@ -83,6 +83,7 @@ static void spec_copy(struct unit_spec *to, const struct unit_spec *from)
 	to->cwd = copy(from->cwd);
 	to->log_path = copy(from->log_path);
 	to->access_log_path = copy(from->access_log_path);
+	to->pid_file = copy(from->pid_file);
 	to->work_dir = copy(from->work_dir);
 	to->ready_socket = copy(from->ready_socket);
 }
@@ -99,6 +100,7 @@ static void spec_done(struct unit_spec *spec)
 	free_text(spec->cwd);
 	free_text(spec->log_path);
 	free_text(spec->access_log_path);
+	free_text(spec->pid_file);
 	free_text(spec->work_dir);
 	free_text(spec->ready_socket);
 }
@@ -238,6 +240,16 @@ static void unit_unwatch(struct unit *u)
 	u->pidfd = -1;
 }
 
+/* PostgreSQL notes its number twice: in its folder and beside its socket. */
+static void remove_notes(const struct unit_spec *spec)
+{
+	char lock[FILE_PATH_SIZE];
+	struct err ignored;
+	if (spec->pid_file == NULL) return;
+	(void)unlink(spec->pid_file);
+	if (file_path(lock, &ignored, "%s.lock", spec->ready_socket)) (void)unlink(lock);
+}
+
 static void on_ended(uv_poll_t *poll, int status, int events)
 {
 	(void)status, (void)events;
@@ -248,6 +260,7 @@ static void on_ended(uv_poll_t *poll, int status, int events)
 	(void)kill(-u->id.pid, SIGKILL);
 	/* PostgreSQL's children have sessions of their own, and its next start waits for the last of them. */
 	if (u->spec.work_dir != NULL) proc_kill_left(u->spec.argv[0], u->spec.work_dir, LEFT_DEADLINE_MS);
+	if (!u->is_child) remove_notes(&u->spec);
 	note_reason(u);
 	record_forget(u->s->db, u->spec.name);
 	if (u->state != UNIT_STOPPING) {

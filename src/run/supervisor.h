@@ -38,6 +38,8 @@ struct unit_spec {
 	gid_t gid;
 	const char *cwd;
 	const char *log_path;
+	const char *pid_file; /* its own note of its number, or NULL: taken away once we know it to be dead and init has
+			       * not reaped it, since it would be taken for one that runs */
 	const char *access_log_path; /* a second file it appends to, kept within the same bounds; or NULL */
 	const char *ready_socket; /* a unix socket that accepts when it is ready, or */
 	uint16_t ready_port; /* a TCP port of 127.0.0.1 */
