@@ -10,7 +10,7 @@
 // FREEHOLD_BIN names the folder of the programs (default: build/src/bin of this checkout).
 import { spawn, execFile } from 'node:child_process';
 import { mkdtemp, rm, chmod, readFile, readlink, readdir, mkdir } from 'node:fs/promises';
-import { existsSync, openSync, closeSync } from 'node:fs';
+import { existsSync, openSync, closeSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
@@ -182,10 +182,14 @@ function parse(text) {
   try { return JSON.parse(text); } catch { return undefined; }
 }
 
-// A scratch folder with these files: {"index.html": "…"}.
+const folders = [];
+process.on('exit', () => { for (const dir of folders) rmSync(dir, { recursive: true, force: true }); });
+
+// A scratch folder with these files: {"index.html": "…"}. It goes when the tests end.
 export async function folder(files) {
   const { writeFile } = await import('node:fs/promises');
   const dir = await mkdtemp(path.join(os.tmpdir(), 'fh-src-'));
+  folders.push(dir);
   for (const [name, text] of Object.entries(files)) {
     const file = path.join(dir, name);
     await mkdir(path.dirname(file), { recursive: true });
