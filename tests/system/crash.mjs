@@ -15,7 +15,7 @@ export const steps = ['receive', 'unpack', 'inspect', 'install', 'check', 'build
 // Where a crash is interesting beyond the begin and the end of a step.
 const inside = ['package:dressed', 'rehearse:file', 'migrate:file', 'migrate:committed', 'promote:renamed', 'promote:noted', 'watch:pruned'];
 // On the way back. broken: what makes the deployment fail before, so that there is a way back.
-const undoing = ['start:undo', 'start:undone', 'rehearse:undo', 'package:undo', 'unpack:undo', 'receive:undo', 'finish:undone'];
+const undoing = ['start:undo', 'start:undone', 'rehearse:undo', 'package:undo', 'receive:undo', 'finish:undone'];
 
 export const points = [
   ...steps.flatMap((step) => ['began', 'ran', 'done'].map((point) => ({ at: `${step}:${point}` }))),

@@ -9,7 +9,7 @@ const seed = Number(process.env.CRASH_SEED ?? Math.floor(Date.now() / 86400000))
 const always = ['package:dressed', 'migrate:committed', 'promote:renamed', 'promote:undo', 'package:undo'];
 function isChosen({ at, again }, isFirst) {
   if (process.env.CRASH_ALL) return true;
-  if (process.env.CRASH_AT) return at === process.env.CRASH_AT;
+  if (process.env.CRASH_AT) return process.env.CRASH_AT.split(' ').includes(at);
   const [step, point] = at.split(':');
   const turn = ['began', 'ran', 'done'].indexOf(point);
   if (again !== undefined) return at === 'migrate:committed';
