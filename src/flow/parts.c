@@ -48,6 +48,9 @@ static bool spell_paths(const struct flow *f, struct parts *p, struct err *err)
 	return layout_app(l, app, "", p->dir, err) && layout_app_run(l, app, "", p->run_dir, err) &&
 	       layout_app(l, app, "postgres/data", p->data_dir, err) &&
 	       layout_app_run(l, app, "postgres", p->pg_socket_dir, err) &&
+	       layout_app_run(l, app, "database", p->pg_app_socket_dir, err) &&
+	       layout_app_run(l, app, "database/.s.PGSQL.5432", p->pg_app_socket, err) &&
+	       layout_app(l, app, "data", p->files_dir, err) &&
 	       layout_app(l, app, "logs/postgres.log", p->pg_log, err) &&
 	       layout_app_run(l, app, "backend/backend.sock", p->backend_socket, err) &&
 	       layout_app(l, app, "logs/backend.log", p->backend_log, err) &&
@@ -68,6 +71,7 @@ static bool find_postgres(struct parts *p, struct err *err)
 				  .socket_dir = p->pg_socket_dir,
 				  .log_path = p->pg_log,
 				  .bin_dir = p->pg_bin_dir,
+				  .app_socket_dir = p->pg_app_socket_dir,
 				  .major = major};
 	return true;
 }
@@ -79,6 +83,7 @@ static void set_owner(const struct flow *f, struct parts *p)
 	p->owndb.uid = p->users.db.uid;
 	p->owndb.gid = p->users.db.gid;
 	p->owndb.api_gid = p->users.api.gid;
+	p->owndb.app_gid = p->users.code.gid;
 	p->owndb.os_user = p->users.db.name;
 	p->owndb.api_os_user = p->users.api.name;
 }
@@ -116,6 +121,9 @@ static bool ensure_folders(const struct flow *f, struct parts *p, struct err *er
 	}
 	if (!file_path(path, err, "%s/postgres", p->dir) || !file_mkdirs(path, 0700, err) ||
 	    !own(f, path, p->users.db.uid, p->users.db.gid, 0700, err))
+		return false;
+	if (!file_mkdirs(p->files_dir, 0700, err) ||
+	    !own(f, p->files_dir, p->users.code.uid, p->users.code.gid, 0700, err))
 		return false;
 	if (!file_path(path, err, "%s/repo.git", p->dir) || !file_mkdirs(path, 0700, err) ||
 	    !own(f, path, p->users.code.uid, p->users.code.gid, 0700, err))

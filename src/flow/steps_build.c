@@ -13,10 +13,12 @@
 #include "build/run.h"
 #include "codec/json.h"
 #include "flow/pause.h"
+#include "flow/serve_env.h"
 #include "flow/step.h"
 #include "release/release.h"
+#include "store/env.h"
 
-#define ENV_MAX 500
+#define BUILD_ENV_MAX (ENV_MAX + 20)
 
 static void on_line(void *arg, int stream, struct str line)
 {
@@ -35,23 +37,38 @@ struct env_list {
 };
 
 /* The owner's variables as the build gets them. What would carry a service key to browsers is refused here. */
-static bool add_env(void *arg, const char *name, struct str value, int64_t set_at_ms, struct err *err)
+static bool add_env(void *arg, const struct env_entry *entry, struct err *err)
 {
-	(void)set_at_ms;
 	struct env_list *l = arg;
-	if (l->count == ENV_MAX) return err_set(err, ERR_LIMIT, "more than %d variables", ENV_MAX);
-	char *pair = arena_printf(l->d->arena, "%s=%.*s", name, STR_FMT(value));
+	if (l->count == BUILD_ENV_MAX) return err_set(err, ERR_LIMIT, "more than %d variables", BUILD_ENV_MAX);
+	char *pair = arena_printf(l->d->arena, "%s=%.*s", entry->name, STR_FMT(entry->value));
 	if (pair == NULL) return err_set(err, ERR_LIMIT, "the variables are too large");
 	l->env[l->count++] = pair;
 	return build_env_check(pair, err);
 }
 
+/* Before the owner's, so that those win. */
+static bool add_made(struct env_list *l, struct err *err)
+{
+	json_t *pairs JSON_CLEANUP = json_array(), *pair;
+	size_t i;
+	if (!serve_env_for_build(l->d->f, l->d->parts.app.name, pairs, err)) return false;
+	json_array_foreach(pairs, i, pair)
+	{
+		char *text = arena_strdup(l->d->arena, json_string_value(pair));
+		if (text == NULL || l->count == BUILD_ENV_MAX)
+			return err_set(err, ERR_LIMIT, "the variables are too large");
+		l->env[l->count++] = text;
+	}
+	return true;
+}
+
 static bool open_job(struct deploy *d, struct err *err)
 {
 	char *cache = arena_printf(d->arena, "%s/cache", d->f->layout.home);
-	struct env_list l = {d, arena_array(d->arena, ENV_MAX + 1, sizeof *l.env), 0};
-	if (!file_mkdirs(d->build_dir, 0755, err) ||
-	    !app_secret_each(d->f->db, d->f->seal, d->parts.app.name, "env", add_env, &l, err))
+	struct env_list l = {d, arena_array(d->arena, BUILD_ENV_MAX + 1, sizeof *l.env), 0};
+	if (!file_mkdirs(d->build_dir, 0755, err) || !add_made(&l, err) ||
+	    !env_each(d->f->db, d->f->seal, d->parts.app.name, ENV_BUILD, add_env, &l, err))
 		return false;
 	d->job = (struct build_job){.app = d->parts.app.name,
 				    .source_dir = d->source_dir,
@@ -104,7 +121,8 @@ static bool check_values(struct deploy *d, struct err *err)
 		struct buf value BUF_CLEANUP;
 		buf_init(&value, SEAL_VALUE_MAX_BYTES);
 		const char *name = json_string_value(need);
-		if (name == NULL || app_secret_get(d->f->db, d->f->seal, d->parts.app.name, "env", name, &value, err))
+		if (name == NULL || serve_env_gives(name, true) ||
+		    app_secret_get(d->f->db, d->f->seal, d->parts.app.name, "env", name, &value, err))
 			continue;
 		if (err->code != ERR_NOT_FOUND) return false;
 		buf_printf(&missing, "%s%s", count++ > 0 ? ", " : "", name);

@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "flow/daemon.h"
 #include "flow/pause.h"
+#include "flow/serve_env.h"
 #include "flow/step.h"
 #include "owndb/dump.h"
 #include "owndb/migrate.h"
@@ -15,6 +16,7 @@
 #include "owndb/prelude.h"
 #include "owndb/promises.h"
 #include "owndb/rehearse.h"
+#include "owndb/server_role.h"
 
 #define KNOWN_TABLES_MAX 2000
 #define READY_DEADLINE_MS 60000
@@ -30,7 +32,7 @@ static bool cluster_cache(const struct deploy *d, char ret_path[FILE_PATH_SIZE],
 /* The cluster exists, answers and has this edition's prelude. */
 static bool bring_up(struct deploy *d, struct err *err)
 {
-	char cache[FILE_PATH_SIZE], secret[PARTS_KEY_SIZE];
+	char cache[FILE_PATH_SIZE], secret[PARTS_KEY_SIZE], password[SERVE_ENV_PASSWORD_SIZE];
 	const struct owndb *db = &d->parts.owndb;
 	if (!cluster_cache(d, cache, err)) return false;
 	if (!file_exists(d->parts.data_dir) && !owndb_create(db, cache, err))
@@ -39,7 +41,9 @@ static bool bring_up(struct deploy *d, struct err *err)
 	return daemon_start_part(d->f, d->parts.app.name, "postgres", err) &&
 	       owndb_wait_ready(db, 0, READY_DEADLINE_MS, err) && owndb_prelude(db, NULL, err) &&
 	       parts_key(d->f, d->parts.app.name, "jwt_secret", secret, err) &&
-	       owndb_setting_set(db, "app.settings.jwt_secret", secret, err);
+	       owndb_setting_set(db, "app.settings.jwt_secret", secret, err) &&
+	       serve_env_database_password(d->f, d->parts.app.name, password, err) &&
+	       owndb_server_role(db, password, err);
 }
 
 static void on_event(void *arg, const struct owndb_event *event)

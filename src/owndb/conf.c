@@ -3,46 +3,48 @@
 
 #include <string.h>
 
+#include "owndb/server_role.h"
+
 static const char written[] = "# Written by Freehold at each start; changes are lost.\n";
 
 void conf_settings(struct buf *ret_text, int major, bool is_clone)
 {
 	buf_puts(ret_text, written);
-	buf_puts(ret_text,
-		 "listen_addresses = ''\n"
-		 "unix_socket_permissions = 0777\n" /* the folder it lies in decides who comes near */
-		 /* The backend's pool has 10 and its sign-in 5; a deployment takes 3, a dump, a base backup and the
-		  * owner's own psql some, and 3 are the superuser's. A connection costs about 2 MB once used. */
-		 "max_connections = 30\n"
-		 "superuser_reserved_connections = 3\n"
-		 /* A migration whose deployment was killed ends soon, and with it its locks. */
-		 "client_connection_check_interval = 2s\n"
-		 "authentication_timeout = 10s\n"
-		 "shared_buffers = 16MB\n"
-		 "work_mem = 4MB\n"
-		 "maintenance_work_mem = 32MB\n"
-		 "temp_file_limit = 2GB\n" /* one query may not fill the disk */
-		 "huge_pages = off\n"
-		 "jit = off\n" /* compiling costs more than the small queries of such an app */
-		 "max_worker_processes = 4\n"
-		 "max_parallel_workers_per_gather = 0\n"
-		 "autovacuum_max_workers = 1\n"
-		 "max_wal_size = 256MB\n"
-		 "min_wal_size = 32MB\n"
-		 "max_wal_senders = 4\n"
-		 "max_replication_slots = 4\n"
-		 "max_slot_wal_keep_size = 2GB\n" /* a reader that left may not fill the disk */
-		 "password_encryption = scram-sha-256\n"
-		 "logging_collector = off\n"
-		 "log_destination = stderr\n"
-		 "log_line_prefix = '%m [%p] %q%u@%d '\n"
-		 "log_timezone = 'UTC'\n"
-		 "log_lock_waits = on\n"
-		 "log_min_duration_statement = 5s\n"
-		 "timezone = 'UTC'\n"
-		 "datestyle = 'iso, mdy'\n"
-		 "default_text_search_config = 'pg_catalog.english'\n"
-		 "lc_messages = 'C.UTF-8'\n"); /* what Freehold reads in an error, it reads in English */
+	buf_puts(ret_text, "listen_addresses = ''\n"
+			   "unix_socket_permissions = 0777\n" /* the folder it lies in decides who comes near */
+			   /* The backend's pool has 10 and its sign-in 5; the app's own server
+			    * OWNDB_SERVER_CONNECTIONS; a deployment takes 3, a dump, a base backup and the owner's own
+			    * psql some, and 3 are the superuser's. A connection costs about 2 MB once used. */
+			   "max_connections = 55\n"
+			   "superuser_reserved_connections = 3\n"
+			   /* A migration whose deployment was killed ends soon, and with it its locks. */
+			   "client_connection_check_interval = 2s\n"
+			   "authentication_timeout = 10s\n"
+			   "shared_buffers = 16MB\n"
+			   "work_mem = 4MB\n"
+			   "maintenance_work_mem = 32MB\n"
+			   "temp_file_limit = 2GB\n" /* one query may not fill the disk */
+			   "huge_pages = off\n"
+			   "jit = off\n" /* compiling costs more than the small queries of such an app */
+			   "max_worker_processes = 4\n"
+			   "max_parallel_workers_per_gather = 0\n"
+			   "autovacuum_max_workers = 1\n"
+			   "max_wal_size = 256MB\n"
+			   "min_wal_size = 32MB\n"
+			   "max_wal_senders = 4\n"
+			   "max_replication_slots = 4\n"
+			   "max_slot_wal_keep_size = 2GB\n" /* a reader that left may not fill the disk */
+			   "password_encryption = scram-sha-256\n"
+			   "logging_collector = off\n"
+			   "log_destination = stderr\n"
+			   "log_line_prefix = '%m [%p] %q%u@%d '\n"
+			   "log_timezone = 'UTC'\n"
+			   "log_lock_waits = on\n"
+			   "log_min_duration_statement = 5s\n"
+			   "timezone = 'UTC'\n"
+			   "datestyle = 'iso, mdy'\n"
+			   "default_text_search_config = 'pg_catalog.english'\n"
+			   "lc_messages = 'C.UTF-8'\n"); /* what Freehold reads in an error, it reads in English */
 	/* Realtime and moving out without a pause read the log of changes; to switch it on later costs a restart. */
 	buf_printf(ret_text, "wal_level = %s\n", is_clone ? "replica" : "logical");
 	if (is_clone)
@@ -56,7 +58,8 @@ void conf_settings(struct buf *ret_text, int major, bool is_clone)
 void conf_access(struct buf *ret_text)
 {
 	buf_puts(ret_text, written);
-	buf_puts(ret_text, "local all all peer map=freehold\n"
+	buf_puts(ret_text, "local all " OWNDB_SERVER_ROLE " scram-sha-256\n"
+			   "local all all peer map=freehold\n"
 			   "local replication supabase_admin peer map=freehold\n");
 }
 

@@ -3,8 +3,9 @@
  * An app's own PostgreSQL: a cluster in one folder, reached through one unix socket, by two system users and nobody
  * else. Everything here blocks; it is called by a deployment, never by the event loop.
  *
- * Who may be whom. There is no password, no TCP and no `trust`: PostgreSQL asks the kernel who is at the other end
- * (peer) and a map says which roles that system user may take.
+ * Who may be whom. There is no TCP and no `trust`: PostgreSQL asks the kernel who is at the other end (peer) and a map
+ * says which roles that system user may take. One role alone has a password instead: that of the app's own server
+ * (owndb/server_role.h), which comes through a socket folder of its own.
  *   - the cluster's own user, and the user this process runs as (root, or the owner): supabase_admin, the superuser,
  * and postgres, who owns what the app makes
  *   - the backend's user: authenticator and supabase_auth_admin
@@ -45,6 +46,9 @@ struct owndb {
 	uid_t uid;
 	gid_t gid;
 	gid_t api_gid;
+	/* A second folder for the socket, for the app's own server; NULL: none. As root its group is app_gid. */
+	const char *app_socket_dir;
+	gid_t app_gid;
 	const char *os_user; /* name of uid; NULL: the caller's */
 	const char *api_os_user; /* the backend's; NULL: the caller's */
 };

@@ -33,14 +33,14 @@ static bool check_socket_dir(const char *path, struct err *err)
 	return true;
 }
 
-static bool make_socket_dir(const struct owndb *db, struct err *err)
+static bool make_socket_dir(const struct owndb *db, const char *path, gid_t gid, struct err *err)
 {
-	if (!check_socket_dir(db->socket_dir, err) || !file_mkdirs(db->socket_dir, 0755, err)) return false;
-	if (!db->has_user) return chmod(db->socket_dir, 0700) == 0 || err_set_errno(err, "%s", db->socket_dir);
-	int fd = open(db->socket_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0) return err_set_errno(err, "%s", db->socket_dir);
-	bool ok = (fchown(fd, db->uid, db->api_gid) == 0 && fchmod(fd, 0710) == 0) ||
-		  err_set_errno(err, "give %s to PostgreSQL's user", db->socket_dir);
+	if (!check_socket_dir(path, err) || !file_mkdirs(path, 0755, err)) return false;
+	if (!db->has_user) return chmod(path, 0700) == 0 || err_set_errno(err, "%s", path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) return err_set_errno(err, "%s", path);
+	bool ok = (fchown(fd, db->uid, gid) == 0 && fchmod(fd, 0710) == 0) ||
+		  err_set_errno(err, "give %s to PostgreSQL's user", path);
 	(void)close(fd);
 	return ok;
 }
@@ -48,10 +48,15 @@ static bool make_socket_dir(const struct owndb *db, struct err *err)
 bool owndb_command(const struct owndb *db, struct arena *arena, const char *const **ret_argv,
 		   const char *const **ret_env, struct err *err)
 {
-	if (!make_socket_dir(db, err) || !tool_write_conf(db, db->data_dir, false, err)) return false;
+	if (!make_socket_dir(db, db->socket_dir, db->api_gid, err) ||
+	    (db->app_socket_dir != NULL && !make_socket_dir(db, db->app_socket_dir, db->app_gid, err)) ||
+	    !tool_write_conf(db, db->data_dir, false, err))
+		return false;
 	const char **argv = arena_array(arena, 6, sizeof *argv);
 	char *program = arena_printf(arena, "%s/postgres", db->bin_dir), *data = arena_strdup(arena, db->data_dir);
-	char *sockets = arena_printf(arena, "unix_socket_directories=%s", db->socket_dir);
+	char *sockets =
+	    arena_printf(arena, "unix_socket_directories=%s%s%s", db->socket_dir, db->app_socket_dir != NULL ? "," : "",
+			 db->app_socket_dir != NULL ? db->app_socket_dir : "");
 	if (argv == NULL || program == NULL || data == NULL || sockets == NULL)
 		return err_set(err, ERR_LIMIT, "no room for PostgreSQL's command line");
 	const char *const command[] = {program, "-D", data, "-c", sockets, NULL};

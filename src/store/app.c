@@ -84,19 +84,36 @@ static const char *label_of(char label[512], const char *app, const char *kind, 
 	return label;
 }
 
+static bool put_secret(struct db *db, const struct seal *s, const char *const key[3], struct str value, const char *sql,
+		       struct err *err)
+{
+	char label[512];
+	struct buf sealed BUF_CLEANUP;
+	if (value.len > SEAL_VALUE_MAX_BYTES)
+		return err_set(err, ERR_LIMIT, "the value of %s is larger than %u bytes", key[2], SEAL_VALUE_MAX_BYTES);
+	buf_init(&sealed, SEAL_VALUE_MAX_BYTES + 1024);
+	seal_close_value(s, str_from(label_of(label, key[0], key[1], key[2])), value, &sealed);
+	return db_run(db, NULL, err, sql, "sssbi", key[0], key[1], key[2], buf_view(&sealed), clock_wall_ms());
+}
+
 bool app_secret_set(struct db *db, const struct seal *s, const char *app, const char *kind, const char *name,
 		    struct str value, struct err *err)
 {
-	if (value.len > SEAL_VALUE_MAX_BYTES)
-		return err_set(err, ERR_LIMIT, "the value of %s is larger than %u bytes", name, SEAL_VALUE_MAX_BYTES);
-	char label[512];
-	struct buf sealed BUF_CLEANUP;
-	buf_init(&sealed, SEAL_VALUE_MAX_BYTES + 1024);
-	seal_close_value(s, str_from(label_of(label, app, kind, name)), value, &sealed);
-	return db_run(db, NULL, err,
-		      "insert into secret (app, kind, name, sealed, set_at) values (?, ?, ?, ?, ?) "
-		      "on conflict (app, kind, name) do update set sealed = excluded.sealed, set_at = excluded.set_at",
-		      "sssbi", app, kind, name, buf_view(&sealed), clock_wall_ms());
+	return put_secret(
+	    db, s, (const char *const[]){app, kind, name}, value,
+	    "insert into secret (app, kind, name, sealed, set_at) values (?, ?, ?, ?, ?) "
+	    "on conflict (app, kind, name) do update set sealed = excluded.sealed, set_at = excluded.set_at",
+	    err);
+}
+
+bool app_secret_keep(struct db *db, const struct seal *s, const char *app, const char *kind, const char *name,
+		     struct str value, struct buf *ret_value, struct err *err)
+{
+	return put_secret(
+		   db, s, (const char *const[]){app, kind, name}, value,
+		   "insert into secret (app, kind, name, sealed, set_at) values (?, ?, ?, ?, ?) on conflict do nothing",
+		   err) &&
+	       app_secret_get(db, s, app, kind, name, ret_value, err);
 }
 
 bool app_secret_get(struct db *db, const struct seal *s, const char *app, const char *kind, const char *name,

@@ -32,9 +32,13 @@ bool app_delete(struct db *db, const char *name, struct err *err);
 bool app_each(struct db *db, bool (*each)(void *arg, const struct app *app, struct err *err), void *arg,
 	      struct err *err);
 
-/* kind: "key" (what Freehold made: jwt_secret, anon_key …) or "env" (what the owner set). */
+/* kind: "key" (what Freehold made for itself: jwt_secret, anon_key …), "made" (what it made for the app's server:
+ * SESSION_SECRET …) or "env" (what the owner set; store/env.h knows where each goes). */
 bool app_secret_set(struct db *db, const struct seal *s, const char *app, const char *kind, const char *name,
 		    struct str value, struct err *err);
+/* The value that is there, or the given one kept from now on. Two that ask at once get the same. */
+bool app_secret_keep(struct db *db, const struct seal *s, const char *app, const char *kind, const char *name,
+		     struct str value, struct buf *ret_value, struct err *err);
 bool app_secret_get(struct db *db, const struct seal *s, const char *app, const char *kind, const char *name,
 		    struct buf *ret_value, struct err *err);
 bool app_secret_unset(struct db *db, const char *app, const char *kind, const char *name,

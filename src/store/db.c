@@ -5,13 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 10000
-#define SCHEMA_VERSION 1
 
-static const char *const schema =
+/* Version n is what the first n of these make of an empty file. One that was published is never edited again. */
+static const char *const versions[] = {
     "create table app ("
     "  id integer primary key autoincrement," /* never used twice: system users are named after it */
     "  name text not null unique,"
@@ -75,7 +76,23 @@ static const char *const schema =
     "  boot_id text not null,"
     "  spec_hash text not null,"
     "  started_at integer not null"
-    ") strict;";
+    ") strict;",
+
+    /* Made secrets, and where a variable goes: those that were there went into builds, and go there still. */
+    "create table secret_2 ("
+    "  app text not null references app (name) on delete cascade,"
+    "  kind text not null check (kind in ('key', 'env', 'made'))," /* of Freehold, of the owner, made for the app */
+    "  name text not null,"
+    "  sealed blob not null,"
+    "  set_at integer not null,"
+    "  scope text check (scope in ('build', 'run', 'both'))," /* of an env; null: by its name, store/env.h */
+    "  primary key (app, kind, name)"
+    ") strict;"
+    "insert into secret_2 select app, kind, name, sealed, set_at, case kind when 'env' then 'both' end from secret;"
+    "drop table secret;"
+    "alter table secret_2 rename to secret;",
+};
+#define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof *versions))
 
 struct db {
 	sqlite3 *handle;
@@ -111,9 +128,14 @@ static bool bring_up_to_date(struct db *db, struct err *err)
 	if (ok && version > SCHEMA_VERSION)
 		ok = err_set(
 		    err, ERR_REFUSED,
-		    "freehold.db was written by a newer Freehold (tables %lld, this one knows %d); install that one",
-		    (long long)version, SCHEMA_VERSION);
-	if (ok && version == 0) ok = exec(db, schema, err) && exec(db, "pragma user_version = 1", err);
+		    "freehold.db was written by a newer Freehold (tables %lld, this one knows %lld); install that one",
+		    (long long)version, (long long)SCHEMA_VERSION);
+	while (ok && version < SCHEMA_VERSION) {
+		char pragma[64];
+		ok = exec(db, versions[version++], err);
+		(void)snprintf(pragma, sizeof pragma, "pragma user_version = %lld", (long long)version);
+		ok = ok && exec(db, pragma, err);
+	}
 	if (ok) return exec(db, "commit", err);
 	db_rollback(db);
 	return false;

@@ -5,8 +5,9 @@
  *     <home>/  freehold.db  secret.key
  *              edge/  nginx.conf  hosts/<host> -> ../../apps/<app>  stopped/<host>
  *              cache/
- *              apps/<app>/  repo.git/  releases/<n>/  live -> releases/<n>  assets/  work/<n>/  postgres/  logs/
+ *              apps/<app>/  repo.git/  releases/<n>/  live -> releases/<n>  assets/  work/<n>/  postgres/  data/  logs/
  *     <run>/   control.sock  edge/  <app>/backend/backend.sock  <app>/postgres/.s.PGSQL.5432
+ *              <app>/database/.s.PGSQL.5432
  *
  * Root keeps it in /var/lib/freehold and /run/freehold, anyone else in ~/.freehold and ~/.freehold/run;
  * FREEHOLD_HOME moves all of it under one folder. */

@@ -12,6 +12,7 @@
 #include "os/file.h"
 #include "store/app.h"
 #include "store/deployment.h"
+#include "store/env.h"
 
 static int make_folder(void **state)
 {
@@ -144,6 +145,94 @@ static void test_secrets_are_sealed(void **state)
 	db_close(db);
 }
 
+static bool note_scope(void *arg, const struct env_entry *e, struct err *err)
+{
+	(void)err;
+	char *text = arg;
+	(void)snprintf(text + strlen(text), 400 - strlen(text), "%s=%.*s %s%s;", e->name, STR_FMT(e->value),
+		       env_scope_word(e->scope), e->is_by_name ? "?" : "");
+	return true;
+}
+
+static void assert_env(struct db *db, const struct seal *seal, enum env_scope where, const char *wanted)
+{
+	struct err err;
+	char text[400] = "";
+	assert_true(env_each(db, seal, "shop", where, note_scope, text, &err));
+	assert_string_equal(text, wanted);
+}
+
+static void test_where_variables_go(void **state)
+{
+	struct err err;
+	struct app app;
+	struct seal *seal = NULL;
+	struct db *db = open_store(*state);
+	char key[FILE_PATH_SIZE];
+	assert_true(file_path(key, &err, "%s/secret.key", (char *)*state) && seal_open(key, &seal, &err));
+	assert_true(app_create(db, "shop", &app, &err));
+	assert_true(env_set(db, seal, "shop", "STRIPE_KEY", STR("sk"), ENV_BY_NAME, &err));
+	assert_true(env_set(db, seal, "shop", "VITE_MAP", STR("m"), ENV_BY_NAME, &err));
+	assert_true(env_set(db, seal, "shop", "SENTRY", STR("s"), ENV_BUILD, &err));
+	assert_env(db, seal, ENV_BUILD, "SENTRY=s build;VITE_MAP=m both?;");
+	assert_env(db, seal, ENV_RUN, "STRIPE_KEY=sk run?;VITE_MAP=m both?;");
+	/* A new value stays where the owner put it. */
+	assert_true(env_set(db, seal, "shop", "SENTRY", STR("t"), ENV_BY_NAME, &err));
+	assert_true(env_set(db, seal, "shop", "STRIPE_KEY", STR("sk"), ENV_BOTH, &err));
+	assert_env(db, seal, ENV_BOTH, "SENTRY=t build;STRIPE_KEY=sk both;VITE_MAP=m both?;");
+	assert_false(env_set(db, seal, "shop", "1A", STR("t"), ENV_RUN, &err));
+	assert_false(env_set(db, seal, "shop", "A", STR("t\0u"), ENV_RUN, &err));
+	seal_close(seal);
+	db_close(db);
+}
+
+static void test_a_made_secret_stays(void **state)
+{
+	struct err err;
+	struct app app;
+	struct seal *seal = NULL;
+	struct db *db = open_store(*state);
+	char key[FILE_PATH_SIZE];
+	assert_true(file_path(key, &err, "%s/secret.key", (char *)*state) && seal_open(key, &seal, &err));
+	assert_true(app_create(db, "shop", &app, &err));
+	for (int i = 0; i < 2; i++) {
+		struct buf value BUF_CLEANUP;
+		buf_init(&value, 100);
+		assert_true(app_secret_keep(db, seal, "shop", "made", "SESSION_SECRET",
+					    i == 0 ? STR("first") : STR("second"), &value, &err));
+		assert_string_equal(buf_cstr(&value), "first");
+	}
+	seal_close(seal);
+	db_close(db);
+}
+
+/* The tables as the first version left them: a variable that went into builds goes there still. */
+static void test_older_tables_are_brought_up(void **state)
+{
+	struct err err;
+	struct app app;
+	struct seal *seal = NULL;
+	char key[FILE_PATH_SIZE];
+	struct db *db = open_store(*state);
+	assert_true(file_path(key, &err, "%s/secret.key", (char *)*state) && seal_open(key, &seal, &err));
+	assert_true(app_create(db, "shop", &app, &err));
+	assert_true(app_secret_set(db, seal, "shop", "env", "STRIPE_KEY", STR("sk"), &err) &&
+		    app_secret_set(db, seal, "shop", "key", "jwt_secret", STR("j"), &err));
+	assert_true(db_run(db, NULL, &err,
+			   "create table old (app text not null, kind text not null, name text not "
+			   "null, sealed blob not null, set_at integer not null, primary key (app, kind, name)) strict",
+			   "") &&
+		    db_run(db, NULL, &err, "insert into old select app, kind, name, sealed, set_at from secret", "") &&
+		    db_run(db, NULL, &err, "drop table secret", "") &&
+		    db_run(db, NULL, &err, "alter table old rename to secret", "") &&
+		    db_run(db, NULL, &err, "pragma user_version = 1", ""));
+	db_close(db);
+	db = open_store(*state);
+	assert_env(db, seal, ENV_BOTH, "STRIPE_KEY=sk both;");
+	seal_close(seal);
+	db_close(db);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -175,6 +264,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_journal_as_json, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_the_release_before, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_secrets_are_sealed, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_where_variables_go, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_a_made_secret_stays, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_older_tables_are_brought_up, make_folder, remove_folder),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test_setup_teardown(test_newer_tables_are_refused, make_folder, remove_folder),
 	};

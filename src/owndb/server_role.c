@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "owndb/server_role.h"
+
+#include <string.h>
+
+/* The password itself is never in a statement, and so in no log. */
+static bool set_password(struct pg_conn *conn, const char *password, struct err *err)
+{
+	char alter[512];
+	char *verifier = PQencryptPasswordConn(pg_conn_raw(conn), password, OWNDB_SERVER_ROLE, "scram-sha-256");
+	if (verifier == NULL)
+		return err_set(err, ERR_INTERNAL, "hash a password: %s", PQerrorMessage(pg_conn_raw(conn)));
+	const char *const param = verifier;
+	bool ok = pg_conn_text(conn, "select format('alter role " OWNDB_SERVER_ROLE " login password %L', $1::text)", 1,
+			       &param, alter, sizeof alter, err) &&
+		  pg_conn_exec(conn, alter, 0, NULL, NULL, NULL, err);
+	PQfreemem(verifier);
+	return ok;
+}
+
+bool owndb_server_role(const struct owndb *db, const char *password, struct err *err)
+{
+	struct pg_conn *conn = NULL;
+	if (!owndb_connect(db, OWNDB_SUPERUSER, &conn, err)) return false;
+	bool ok = set_password(conn, password, err);
+	pg_conn_close(conn);
+	return ok || err_wrap(err, "give the app's server its way into the database");
+}
