@@ -9,7 +9,7 @@ begin
   end if;
 end
 $$;
-alter role freehold_app bypassrls inherit connection limit 25;
+alter role freehold_app inherit connection limit 25;
 grant postgres to freehold_app;
 alter role freehold_app set role = 'postgres';
 -- A server that was frozen in the middle of something may not keep its locks.
