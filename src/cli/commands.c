@@ -37,6 +37,10 @@ static const struct option_spec logs_options[] = {
 
 static const struct option_spec env_options[] = {
     {0, "show", NULL, "with list: print the values too"},
+    {0, "build", NULL, "with set: for builds only"},
+    {0, "run", NULL, "with set: for the running server only; no build sees it"},
+    {0, "both", NULL, "with set: for builds and the running server"},
+    {0, "file", "FILE", "with set: all variables of a file as .env"},
     {0},
 };
 
@@ -86,11 +90,15 @@ const struct command commands[] = {
      "Prints the app's address; where there is a screen, a browser opens it.", "freehold open shop", NULL, 1, 1, "a",
      run_open},
 
-    {"env", CHANGE, "APP set NAME=VALUE...|unset NAME...|list", "variables that the build gets",
+    {"env", CHANGE, "APP set NAME=VALUE...|unset NAME...|list", "variables of the app",
      "Values are kept encrypted and are not printed unless you ask (--show). NAME=- reads the value from standard "
      "input, or lets you type "
-     "it unseen, so that it stands in no history of your shell.",
-     "freehold env shop set VITE_STRIPE_KEY=pk_live_1\nfreehold env shop set SECRET=-\nfreehold env shop unset "
+     "it unseen, so that it stands in no history of your shell. Names that frameworks write into pages (VITE_, "
+     "NEXT_PUBLIC_, PUBLIC_ ...) go to builds and to the running server, all others to the running server only; "
+     "--build, "
+     "--run and --both say it otherwise. From a --file, what Freehold gives the app itself is left out.",
+     "freehold env shop set VITE_STRIPE_KEY=pk_live_1\nfreehold env shop set SECRET=-\nfreehold env shop set --file "
+     ".env\nfreehold env shop unset "
      "VITE_STRIPE_KEY\nfreehold env "
      "shop list --show",
      env_options, 1, CLI_WORDS_MAX, "ae", run_env},

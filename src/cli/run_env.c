@@ -9,7 +9,9 @@
 #include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
+#include "codec/dotenv.h"
 #include "codec/json.h"
+#include "os/file.h"
 
 #define VALUE_MAX (64 * 1024)
 
@@ -40,9 +42,25 @@ static bool set_one(json_t *set, struct str name, struct str value, struct err *
 	return true;
 }
 
+static bool on_variable(void *arg, struct str name, struct str value, struct err *err)
+{
+	return name_check_variable(name, err) && set_one(arg, name, value, err);
+}
+
+/* A file of the owner's, read here: the daemon never opens a caller's path. */
+static bool collect_file(const char *path, json_t *set, struct err *err)
+{
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, DOTENV_MAX_BYTES);
+	return (file_read(path, &text, err) && dotenv_parse(buf_view(&text), on_variable, set, err)) ||
+	       err_wrap(err, "%s", path);
+}
+
 static bool collect_set(const struct cli *cli, json_t *set, struct err *err)
 {
 	bool has_read = false;
+	const char *file = cli_value(cli, "file");
+	if (file != NULL && !collect_file(file, set, err)) return false;
 	for (size_t i = 2; i < cli->word_count; i++) {
 		struct str name, value;
 		struct buf read BUF_CLEANUP;
@@ -77,12 +95,63 @@ static bool collect_unset(const struct cli *cli, json_t *unset, struct err *err)
 	return true;
 }
 
+static bool read_scope(const struct cli *cli, json_t *body, struct err *err)
+{
+	static const char *const scopes[] = {"build", "run", "both"};
+	int given = 0;
+	for (int i = 0; i < 3; i++)
+		if (cli_has(cli, scopes[i])) {
+			json_object_set_new(body, "scope", json_string(scopes[i]));
+			given++;
+		}
+	return given <= 1 || err_set(err, ERR_INVALID, "--build, --run and --both exclude each other: give one");
+}
+
+/* What was set goes where: said once, since a founder need not know the difference before. */
+static bool goes_to(const json_t *answer, const json_t *set, const char *scope)
+{
+	size_t i;
+	json_t *entry;
+	json_array_foreach(json_object_get(answer, "env"), i, entry)
+	{
+		const char *to = json_str(entry, "scope", "both");
+		bool is_set = json_object_get(set, json_str(entry, "name", "")) != NULL;
+		if (is_set && (strcmp(to, scope) == 0 || strcmp(to, "both") == 0)) return true;
+	}
+	return false;
+}
+
+static void say_set(struct buf *out, const char *app, const json_t *set, const json_t *answer)
+{
+	const json_t *left = json_object_get(answer, "left_out");
+	size_t count = json_object_size(set) - json_array_size(left), i;
+	json_t *name;
+	bool to_build = goes_to(answer, set, "build"), to_run = goes_to(answer, set, "run");
+	if (json_bool(answer, "created", false))
+		buf_printf(out, "There was no app named %s yet; it is made, and waits for its first deployment.\n",
+			   app);
+	if (json_array_size(left) > 0) {
+		buf_puts(out, "Left out, because Freehold gives the app its own:");
+		json_array_foreach(left, i, name) buf_printf(out, "%s %s", i > 0 ? "," : "", json_string_value(name));
+		buf_printf(out, ". If you mean the value in the file, set it by name: freehold env %s set %s=VALUE\n",
+			   app, json_string_value(json_array_get(left, 0)));
+	}
+	buf_printf(out, "%zu set for %s.%s%s\n", count, app,
+		   to_build && count > 0 ? " The next deployment builds with what is for builds." : "",
+		   to_run && count > 0 ? " The app's server gets what is for running when it starts next." : "");
+}
+
 static bool change(struct cli *cli, const char *path, bool is_set, struct err *err)
 {
 	json_t *answer JSON_CLEANUP = NULL, *body JSON_CLEANUP = json_pack("{s{}s[]}", "set", "unset");
 	struct buf out BUF_CLEANUP;
+	const char *file = is_set ? cli_value(cli, "file") : NULL;
 	buf_init(&out, VIEW_BYTES_MAX);
-	if (cli->word_count < 3)
+	if (!read_scope(cli, body, err)) return false;
+	if (file != NULL) json_object_set_new(body, "leave_given", json_true());
+	if (file != NULL && cli->word_count > 2)
+		return err_set(err, ERR_INVALID, "give either --file or NAME=VALUE, not both in one call");
+	if (cli->word_count < 3 && file == NULL)
 		return err_set(err, ERR_INVALID, "env %s needs names: freehold env %s %s", cli->words[1], cli->words[0],
 			       is_set ? "set NAME=VALUE" : "unset NAME");
 	if (!(is_set ? collect_set(cli, json_object_get(body, "set"), err)
@@ -91,11 +160,11 @@ static bool change(struct cli *cli, const char *path, bool is_set, struct err *e
 	if (!cli_ask(cli, "PUT", path, body, &answer, err)) return false;
 	if (cli->is_json)
 		cli_put_json(cli, answer);
+	else if (is_set)
+		say_set(&out, cli->words[0], json_object_get(body, "set"), answer);
 	else
-		buf_printf(
-		    &out,
-		    "%zu %s for %s. The next deployment builds with it; the live release stays as it is until then.\n",
-		    cli->word_count - 2, is_set ? "set" : "removed", cli->words[0]);
+		buf_printf(&out, "%zu removed for %s. What is live keeps them until the next deployment or start.\n",
+			   cli->word_count - 2, cli->words[0]);
 	screen_write(buf_view(&out));
 	return true;
 }

@@ -364,9 +364,14 @@ void view_doctor(const struct view *v, const json_t *answer)
 		buf_puts(v->out, "\nAll is well.\n");
 }
 
+static const char *scope_words(const char *scope)
+{
+	return strcmp(scope, "build") == 0 ? "builds" : strcmp(scope, "run") == 0 ? "running" : "builds and running";
+}
+
 void view_env(const struct view *v, const char *app, const json_t *answer, bool has_values)
 {
-	static const char *const columns[] = {"NAME", "SET", "VALUE", NULL};
+	static const char *const columns[] = {"NAME", "FOR", "SET", "VALUE", NULL};
 	const json_t *list = json_object_get(answer, "env");
 	if (json_array_size(list) == 0) {
 		buf_printf(v->out, "%s has no variables set. Set one: freehold env %s set NAME=VALUE\n", app, app);
@@ -379,6 +384,7 @@ void view_env(const struct view *v, const char *app, const json_t *answer, bool 
 		char since[TEXT_SHORT_SIZE];
 		ago(v, item, "set_at", since);
 		table_cell(&t, TONE_STRONG, json_str(item, "name", "?"));
+		table_cell(&t, TONE_PLAIN, scope_words(json_str(item, "scope", "")));
 		table_cell(&t, TONE_DIM, since);
 		table_cell(&t, has_values ? TONE_PLAIN : TONE_DIM,
 			   has_values ? json_str(item, "value", "") : "(hidden; --show prints it)");

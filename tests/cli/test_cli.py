@@ -272,9 +272,43 @@ class Others(Case):
         self.assertEqual(self.daemon.asked[-1].query, "")
         self.run_cli("env", "shop", "list", "--show")
         self.assertEqual(self.daemon.asked[-1].query, "values=1")
-        for words, text in ((["sett", "A=1"], "did you mean set?"), (["set", "A"], "NAME=-"), (["set", "1A=x"], "cannot be"), (["set"], "needs names")):
+        self.run_cli("env", "shop", "set", "A=1", "--build")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {"A": "1"}, "unset": [], "scope": "build"})
+        self.daemon.answer("GET", "/v1/apps/shop/env", {"env": [{"name": n, "scope": s, "set_at": "2026-11-22T21:03:20.123Z"}
+                                                                for n, s in (("A", "build"), ("B", "run"), ("C", "both"))]})
+        listed = self.run_cli("env", "shop", "list").stdout
+        for pattern in (r"A +builds +[0-9j]", r"B +running", r"C +builds and running"):
+            self.assertRegex(listed, pattern)
+        for words, text in ((["set", "A=1", "--build", "--run"], "exclude each other"), (["sett", "A=1"], "did you mean set?"), (["set", "A"], "NAME=-"), (["set", "1A=x"], "cannot be"), (["set"], "needs names")):
             done = self.run_cli("env", "shop", *words)
             self.assertEqual(done.returncode, 2)
+            self.assertIn(text, done.stderr)
+
+    def test_env_says_what_happened(self):
+        self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": [{"name": "STRIPE", "scope": "run"}, {"name": "VITE_A", "scope": "both"}],
+                                                        "created": True, "left_out": []})
+        said = self.run_cli("env", "shop", "set", "STRIPE=sk").stdout
+        self.assertIn("no app named shop yet", said)
+        self.assertIn("when it starts next", said)
+        self.assertNotIn("builds with", said)
+        self.assertIn("builds with", self.run_cli("env", "shop", "set", "VITE_A=1").stdout)
+
+    def test_env_file(self):
+        path = os.path.join(self.folder, ".env")
+        with open(path, "w") as f:
+            f.write("# mine\nSTRIPE='sk_1'\nexport VITE_SUPABASE_URL=https://old.supabase.co # theirs\n")
+        self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": [{"name": "STRIPE", "scope": "run"}], "created": False, "left_out": ["VITE_SUPABASE_URL"]})
+        done = self.run_cli("env", "shop", "set", "--file", path)
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {"STRIPE": "sk_1", "VITE_SUPABASE_URL": "https://old.supabase.co"},
+                                                                 "unset": [], "leave_given": True})
+        self.assertIn("Left out, because Freehold gives the app its own: VITE_SUPABASE_URL.", done.stdout)
+        self.assertIn("1 set for shop.", done.stdout)
+        self.assertNotIn("sk_1", done.stdout + done.stderr)
+        with open(path, "w") as f:
+            f.write("A=1\nnonsense\n")
+        for words, text in ((["--file", path], "line 2"), (["--file", path + "x"], "No such file"), (["--file", path, "B=1"], "not both")):
+            done = self.run_cli("env", "shop", "set", *words)
+            self.assertNotEqual(done.returncode, 0)
             self.assertIn(text, done.stderr)
 
     def test_logs(self):

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The owner's variables of an app. */
+#include "store/env.h"
+
+#include <string.h>
+
+#include "api/routes.h"
+#include "api/worker.h"
+#include "base/clock.h"
+#include "codec/json.h"
+#include "flow/serve_env.h"
+
+struct env_list {
+	json_t *list;
+	bool has_values;
+};
+
+static bool add_env(void *arg, const struct env_entry *e, struct err *err)
+{
+	struct env_list *l = arg;
+	char set_at[CLOCK_ISO8601_SIZE];
+	(void)err;
+	clock_iso8601(e->set_at_ms, set_at);
+	json_t *entry = json_pack("{s:s, s:s, s:b, s:s}", "name", e->name, "scope", env_scope_word(e->scope), "by_name",
+				  e->is_by_name, "set_at", set_at);
+	if (l->has_values) json_object_set_new(entry, "value", json_stringn(e->value.ptr, e->value.len));
+	json_array_append_new(l->list, entry);
+	return true;
+}
+
+/* answer: what else is said; taken over. */
+static void reply_env(struct route_call *c, bool has_values, json_t *answer)
+{
+	struct err err;
+	struct app app;
+	struct env_list l = {json_array(), has_values};
+	json_object_set_new(answer, "env", l.list);
+	if (app_get(c->d->flow.db, c->app, &app, &err) &&
+	    env_each(c->d->flow.db, c->d->flow.seal, c->app, ENV_BOTH, add_env, &l, &err)) {
+		reply_json(c->req, 200, answer);
+		return;
+	}
+	json_decref(answer);
+	reply_error(c->req, &err);
+}
+
+void route_env(struct route_call *c)
+{
+	const char *values = query_param(c->req, "values");
+	reply_env(c, values != NULL && strcmp(values, "1") == 0, json_object());
+}
+
+struct change {
+	const json_t *body;
+	enum env_scope scope;
+	bool leaves_given; /* what Freehold gives the app itself is left out */
+	json_t *left_out;
+	bool is_created;
+};
+
+static bool read_change(const json_t *body, struct change *ret_change, struct err *err)
+{
+	const char *scope = json_str(body, "scope", "");
+	*ret_change = (struct change){.body = body, .leaves_given = json_bool(body, "leave_given", false)};
+	return scope[0] == '\0' || env_scope_from_word(scope, &ret_change->scope) ||
+	       err_set(err, ERR_INVALID, "a variable goes to build, run or both, not to \"%.40s\"", scope);
+}
+
+static bool set_all(struct route_call *c, struct change *change, struct err *err)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach(json_object_get(change->body, "set"), name, value)
+	{
+		if (!json_is_string(value))
+			return err_set(err, ERR_INVALID, "the value of %.100s must be a text", name);
+		struct str text = {json_string_value(value), json_string_length(value)};
+		if (change->leaves_given && serve_env_gives(name, true))
+			json_array_append_new(change->left_out, json_string(name));
+		else if (!env_set(c->d->flow.db, c->d->flow.seal, c->app, name, text, change->scope, err))
+			return false;
+	}
+	return true;
+}
+
+static bool unset_all(struct route_call *c, const struct change *change, struct err *err)
+{
+	size_t i;
+	json_t *value;
+	json_array_foreach(json_object_get(change->body, "unset"), i, value)
+	{
+		const char *name = json_is_string(value) ? json_string_value(value) : "";
+		if (!app_secret_unset(c->d->flow.db, c->app, "env", name, err)) return false;
+	}
+	return true;
+}
+
+/* Variables can be set before the first deployment, which may need them: that makes the app. */
+static bool ensure_app(struct route_call *c, struct change *change, struct err *err)
+{
+	struct app app;
+	if (!worker_check_not_ending(c->d, c->app, err)) return false;
+	if (app_get(c->d->flow.db, c->app, &app, err)) return true;
+	if (err->code != ERR_NOT_FOUND || json_object_size(json_object_get(change->body, "set")) == 0) return false;
+	change->is_created = true;
+	return layout_app_sockets_check(&c->d->flow.layout, c->app, err) &&
+	       app_create(c->d->flow.db, c->app, &app, err);
+}
+
+/* All of it or nothing. */
+static bool apply(struct route_call *c, struct change *change, struct err *err)
+{
+	if (!db_begin(c->d->flow.db, err)) return false;
+	if (ensure_app(c, change, err) && set_all(c, change, err) && unset_all(c, change, err))
+		return db_commit(c->d->flow.db, err);
+	db_rollback(c->d->flow.db);
+	return false;
+}
+
+void route_env_put(struct route_call *c)
+{
+	struct err err;
+	struct change change;
+	json_t *body = body_json(c->req), *answer = NULL;
+	if (body == NULL) return;
+	bool ok = read_change(body, &change, &err);
+	if (ok) {
+		answer = json_pack("{s:[]}", "left_out");
+		change.left_out = json_object_get(answer, "left_out");
+		ok = apply(c, &change, &err);
+		json_object_set_new(answer, "created", json_boolean(change.is_created));
+	}
+	json_decref(body);
+	if (ok) {
+		reply_env(c, false, answer);
+		return;
+	}
+	json_decref(answer);
+	reply_error(c->req, &err);
+}

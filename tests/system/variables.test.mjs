@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Variables: set before there is an app, kept apart for builds and for running, gone with the app.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Freehold, example } from './freehold.mjs';
+
+let f;
+const apps = async () => (await f.api('GET', '/v1/apps')).body.apps;
+const list = async (app) => (await f.api('GET', `/v1/apps/${app}/env?values=1`)).body.env;
+
+before(async () => { f = await Freehold.start(); });
+after(async () => { await f?.end(); });
+
+test('an app is made by its first variable, and destroyed like any other', async () => {
+  const made = await f.cli('env', 'early', 'set', 'STRIPE_KEY=sk_1');
+  assert.match(made.stdout, /no app named early yet/, made.all);
+  assert.deepEqual((await apps()).map((a) => [a.name, a.state, a.live]), [['early', 'new', null]]);
+  assert.equal((await f.cli('status')).code, 0);
+  const gone = await f.cli('destroy', 'early', '--confirm', 'early');
+  assert.equal(gone.code, 0, gone.all);
+  assert.deepEqual(await apps(), []);
+});
+
+test('a file leaves out what Freehold gives, and nothing happens when one of it is wrong', async () => {
+  const file = path.join(f.home, 'theirs.env');
+  await writeFile(file, 'VITE_SUPABASE_URL=https://old.supabase.co\nDATABASE_URL=postgres://old\nA=1\nVITE_B="2"\n');
+  const done = await f.cli('env', 'site', 'set', '--file', file);
+  assert.match(done.stdout, /VITE_SUPABASE_URL, DATABASE_URL/, done.all);
+  assert.deepEqual((await list('site')).map((e) => [e.name, e.value, e.scope]), [['A', '1', 'run'], ['VITE_B', '2', 'both']]);
+  assert.equal((await f.cli('env', 'site', 'set', 'A=2', '--both')).code, 0);
+  const body = { set: { A: '3', '1B': 'x' } };
+  assert.equal((await f.api('PUT', '/v1/apps/site/env', body)).status, 400);
+  assert.deepEqual((await list('site')).map((e) => [e.name, e.value, e.scope, e.by_name]),
+    [['A', '2', 'both', false], ['VITE_B', '2', 'both', true]]);
+  assert.equal((await f.api('PUT', '/v1/apps/other/env', body)).status, 400);
+  assert.deepEqual((await apps()).map((a) => a.name), ['site']);
+});
+
+test('what was set before the first deployment is there after it', async () => {
+  await f.deploy(example('static-site'), 'site');
+  assert.equal((await f.get('site', '/')).status, 200);
+  assert.equal((await list('site')).length, 2);
+});
