@@ -305,12 +305,12 @@ bool proc_start_worker(const struct proc_spec *spec, pid_t *ret_pid, int *ret_pi
 {
 	int out[2] = {-1, -1}, go[2] = {-1, -1}, null = open("/dev/null", O_RDONLY | O_CLOEXEC), pidfd = -1;
 	pid_t parent = getpid(), pid = -1;
-	bool ok = null >= 0 && pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 && fcntl(out[1], F_SETFL, 0) == 0 &&
-		  pipe2(go, O_CLOEXEC) == 0;
+	bool ok = null >= 0 && pipe2(go, O_CLOEXEC) == 0;
+	if (ok && ret_out_fd != NULL) ok = pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 && fcntl(out[1], F_SETFL, 0) == 0;
 	if (ok) ok = (pid = fork()) >= 0;
 	if (ok && pid == 0) {
 		(void)close(go[1]);
-		child(spec, parent, (int[]){null, out[1], 2, go[0]});
+		child(spec, parent, (int[]){null, ret_out_fd != NULL ? out[1] : 1, 2, go[0]});
 	}
 	ok = (ok && (pidfd = (int)syscall(SYS_pidfd_open, pid, 0)) >= 0 && write(go[1], "", 1) == 1) ||
 	     err_set_errno(err, "start %s", spec->argv[0]);
@@ -322,7 +322,7 @@ bool proc_start_worker(const struct proc_spec *spec, pid_t *ret_pid, int *ret_pi
 	}
 	*ret_pid = pid;
 	*ret_pidfd = pidfd;
-	*ret_out_fd = out[0];
+	if (ret_out_fd != NULL) *ret_out_fd = out[0];
 	return true;
 }
 

@@ -29,6 +29,8 @@ bool proc_identify(pid_t pid, struct proc_id *ret_id, struct err *err);
 /* The same process is still there and is not a zombie. */
 bool proc_is_alive(const struct proc_id *id);
 
+#define PROC_KEEP_FDS_MAX 8
+
 /* Borrowed from the caller for the time of the call. */
 struct proc_spec {
 	const char *const *argv; /* NULL-terminated; argv[0] is a path, or a name looked up in PATH of env (or ours) */
@@ -40,7 +42,7 @@ struct proc_spec {
 	struct str input; /* written to its standard input, which is then closed; empty: /dev/null */
 	int64_t deadline_ms; /* from start; 0: none. Past it the process group gets SIGTERM, 2 s later SIGKILL:
 				ERR_TIMEOUT */
-	int keep_fds[4]; /* descriptors the child inherits under the same numbers */
+	int keep_fds[PROC_KEEP_FDS_MAX]; /* descriptors the child inherits under the same numbers */
 	int keep_fd_count;
 
 	/* Called with what it prints, as it comes; stream is 1 or 2. Without it output is collected in ret_output. */
@@ -78,8 +80,9 @@ bool proc_start_serving(const struct proc_spec *spec, const char *log_path,
 			struct proc_id *ret_id, int *ret_pidfd, struct err *err);
 
 /* Starts a worker of ours and returns at once: it dies with us, its standard error is ours, its standard output can be
- * read from ret_out_fd (non-blocking). ret_pidfd becomes readable when it ends; then proc_reap gives its result. The
- * caller closes both. Of the spec deadline_ms, input, on_output and on_forked are not used. */
+ * read from ret_out_fd (non-blocking; NULL: it goes where ours goes). ret_pidfd becomes readable when it ends; then
+ * proc_reap gives its result. The caller closes both. Of the spec deadline_ms, input, on_output and on_forked are not
+ * used. */
 bool proc_start_worker(const struct proc_spec *spec, pid_t *ret_pid, int *ret_pidfd, int *ret_out_fd, struct err *err);
 bool proc_reap(pid_t pid, struct proc_result *ret_result, struct err *err);
 

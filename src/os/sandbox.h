@@ -57,6 +57,9 @@ struct sandbox_spec {
 	uid_t uid;
 	gid_t gid;
 	uint64_t tmp_bytes; /* 0: 256 MiB */
+	const char *hosts; /* text of /etc/hosts; NULL: the machine's file */
+	const char *resolv_conf; /* text of /etc/resolv.conf; NULL: the machine's file */
+	bool is_pid_1; /* the program is pid 1 of its namespace: it reaps, and everything dies with it */
 	struct limits limits;
 	struct str input; /* as in os/proc.h */
 	int keep_fd; /* one descriptor above 2 that the program inherits under the same number; 0: none */
