@@ -16,7 +16,7 @@ FLOORS = [
     ["codec", "os"],
     ["pg", "http"],
     ["store"],
-    ["intake", "build", "release", "run", "edge", "owndb", "rest", "auth"],
+    ["intake", "build", "release", "run", "serve", "edge", "owndb", "rest", "auth"],
     ["flow"],
     ["api", "cli"],
     ["bin"],

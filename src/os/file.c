@@ -294,3 +294,18 @@ bool file_disk_free(const char *path, uint64_t *ret_bytes, struct err *err)
 	*ret_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
 	return true;
 }
+
+void file_keep_end(int fd, size_t max_bytes)
+{
+	struct stat st;
+	size_t keep = max_bytes / 2;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size <= max_bytes) return;
+	char *tail = malloc(keep);
+	if (tail == NULL) abort();
+	ssize_t got = pread(fd, tail, keep, st.st_size - (off_t)keep);
+	char *line = got > 0 ? memchr(tail, '\n', (size_t)got) : NULL;
+	size_t from = line != NULL ? (size_t)(line + 1 - tail) : 0;
+	/* A write that fails leaves less of a log, no more. */
+	if (got > 0 && ftruncate(fd, 0) == 0) (void)!pwrite(fd, tail + from, (size_t)got - from, 0);
+	free(tail);
+}

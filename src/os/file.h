@@ -54,4 +54,8 @@ bool file_tree_size(const char *path, uint64_t *ret_bytes, struct err *err);
 /* Bytes that an unprivileged user can still write on the file system of path. */
 bool file_disk_free(const char *path, uint64_t *ret_bytes, struct err *err);
 
+/* Cuts a file that is open for reading and writing, and has grown past max_bytes, to its newer half, at a line. Whoever
+ * appends to it (O_APPEND) may go on. */
+void file_keep_end(int fd, size_t max_bytes);
+
 #endif

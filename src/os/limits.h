@@ -26,6 +26,7 @@ struct limits {
 	int64_t deadline_ms; /* wall clock from start to end */
 	uint64_t file_bytes; /* the largest single file it may write */
 	uint64_t disk_reserve_bytes; /* stopped when the disk it writes to has less than this left for everybody else */
+	uint32_t cpu_percent; /* of one core; only groups that serve, and only where cgroups can */
 };
 
 enum limits_way { LIMITS_RLIMITS, LIMITS_CGROUP1, LIMITS_CGROUP2 };
@@ -39,6 +40,7 @@ struct limits_means {
 	enum limits_way processes;
 	char memory_dir[FILE_PATH_SIZE];
 	char processes_dir[FILE_PATH_SIZE];
+	char cpu_dir[FILE_PATH_SIZE]; /* "": the processor cannot be shared out */
 };
 void limits_find(struct limits_means *ret_means);
 
@@ -70,6 +72,28 @@ void limits_group_kill(const struct limits_group *group);
 
 /* Kills what is left and removes the group. */
 void limits_group_close(struct limits_group *group);
+
+/* A group for what serves and outlives us: it has a name, so that the next daemon finds it again, and nothing removes
+ * it but limits_group_forget. Opening it ends whatever an earlier run left in it. name: letters, digits, dots and
+ * dashes; give all of one home the same prefix. Without cgroups it is made all the same and holds nothing. */
+bool limits_group_open_named(struct limits_group *ret_group, const char *name, const struct limits *limits,
+			     struct err *err);
+
+/* Puts a process in without rlimits and without making it yield. */
+bool limits_group_join(const struct limits_group *group, pid_t pid, struct err *err);
+
+/* Ends what is in the named group, and removes it; a missing one is no error. */
+void limits_group_forget(const char *name);
+
+/* Removes the groups whose names begin with this and that hold nobody. */
+void limits_group_sweep_named(const char *prefix);
+
+/* A text from which a program in the group knows it again, to read what it has used: what the environment variable
+ * LIMITS_GROUP_ENV holds. False: no group of ours. */
+#define LIMITS_GROUP_ENV "FREEHOLD_GROUP"
+#define LIMITS_GROUP_TEXT_SIZE (2 * FILE_PATH_SIZE + 16)
+void limits_group_spell(const struct limits_group *group, char ret_text[LIMITS_GROUP_TEXT_SIZE]);
+bool limits_group_recall(const char *text, struct limits_group *ret_group);
 
 /* Sums up the processes of a pid namespace (the inode of /proc/PID/ns/pid): resident private memory, and the number
  * of their threads. */

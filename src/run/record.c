@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "os/file.h"
 
 #define RECORDS_MAX 4000
 
@@ -93,19 +93,8 @@ void record_each(struct db *db, void (*each)(void *arg, const struct record *rec
 
 void record_trim_log(const char *path, size_t max_bytes)
 {
-	struct stat st;
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) return;
-	if (fstat(fd, &st) == 0 && (size_t)st.st_size > max_bytes) {
-		size_t keep = max_bytes / 2;
-		char *tail = malloc(keep);
-		if (tail == NULL) abort();
-		ssize_t got = pread(fd, tail, keep, st.st_size - (off_t)keep);
-		char *line = got > 0 ? memchr(tail, '\n', (size_t)got) : NULL;
-		size_t from = line != NULL ? (size_t)(line + 1 - tail) : 0;
-		if (got > 0 && ftruncate(fd, 0) == 0 && pwrite(fd, tail + from, (size_t)got - from, 0) < 0)
-			log_warn("%s: could not be trimmed", path);
-		free(tail);
-	}
+	file_keep_end(fd, max_bytes);
 	(void)close(fd);
 }

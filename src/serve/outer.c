@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/outer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "os/bwrap.h"
+#include "os/file.h"
+#include "os/limits.h"
+#include "os/proc.h"
+#include "serve/config.h"
+#include "serve/launch.h"
+#include "serve/loop.h"
+#include "serve/message.h"
+#include "serve/network.h"
+#include "serve/state.h"
+
+#define LOOK_MS 500
+#define BACKLOG 511
+#define NETWORK_MS 5000
+#define GRACE_MS 5000 /* beyond all other deadlines */
+#define ARENA_BYTES (4u << 20)
+#define LAST_BYTES 4096
+#define LOG_MAX_BYTES ((off_t)32 << 20) /* the supervisor trims it to less now and then; this holds until then */
+#define FILLING_BYTES (16ull << 20) /* who wrote less between two looks at a full disk is not the one that fills it */
+
+struct outer {
+	struct loop loop;
+	struct config config;
+	struct arena *arena;
+	struct launched box;
+	struct limits_group group; /* of the supervisor; nothing in it: rlimits */
+	struct limits_seen before, seen;
+	struct state state;
+	struct network network;
+	char network_why[ERR_MSG_SIZE];
+	struct loop_watch control, signals, ended, ready;
+	bool has_hello, has_status, is_asked, is_retiring, is_open, is_told;
+	enum end_why stopped_for;
+	uint64_t written_bytes, written_then_bytes, disk_free_bytes;
+	off_t log_began;
+	struct loop_timer boot, look, linger, late, network_late;
+};
+
+static void note(struct outer *o)
+{
+	struct err err;
+	if (!state_write(&o->state, o->config.state, &err)) log_error("serve: %s", err.msg);
+}
+
+static void enter(struct outer *o, enum state_word word)
+{
+	o->state.word = word;
+	note(o);
+}
+
+static void tell(struct outer *o, enum message_kind kind, int fd)
+{
+	struct err err;
+	if (!message_send(o->control.fd, &(struct message){.kind = kind}, fd, &err)) log_warn("serve: %s", err.msg);
+}
+
+/* Everything dies with pid 1 of the inside. */
+static void kill_all(struct outer *o)
+{
+	bwrap_read_status(&o->box.bwrap);
+	if (o->box.bwrap.child_pid > 1) (void)kill((pid_t)o->box.bwrap.child_pid, SIGKILL);
+	(void)kill(o->box.pid, SIGKILL);
+}
+
+static void stop_for(struct outer *o, enum end_why why)
+{
+	if (o->stopped_for != END_NONE) return;
+	o->stopped_for = why;
+	kill_all(o);
+}
+
+/* web.sock. */
+
+static bool fill_address(const char *path, struct sockaddr_un *ret_address)
+{
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	return snprintf(ret_address->sun_path, sizeof ret_address->sun_path, "%s", path) <
+	       (int)sizeof ret_address->sun_path;
+}
+
+/* Its folder decides who may pass; the edge's workers are another user. */
+static int open_listener(const char *path, struct err *err)
+{
+	struct sockaddr_un at;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	(void)unlink(path);
+	if (fd >= 0 && fill_address(path, &at) && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+	    chmod(path, 0666) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	(void)err_set_errno(err, "listen on %s", path);
+	if (fd >= 0) (void)close(fd);
+	return -1;
+}
+
+static void open_to_visitors(struct outer *o)
+{
+	struct err err;
+	if (o->is_open) return;
+	int fd = open_listener(o->config.socket, &err);
+	if (fd < 0) {
+		log_error("serve: %s", err.msg);
+		stop_for(o, END_NO_SANDBOX);
+		return;
+	}
+	o->is_open = true;
+	tell(o, MESSAGE_LISTEN, fd);
+	(void)close(fd);
+}
+
+static void close_to_visitors(struct outer *o)
+{
+	if (o->is_open) (void)unlink(o->config.socket);
+	o->is_open = false;
+}
+
+/* What the app connects to outside. */
+
+static void link_outside(struct outer *o, int index)
+{
+	struct sockaddr_un at;
+	int fd = -1;
+	if (index >= 0 && index < o->config.forward_count && fill_address(o->config.forwards[index].socket, &at)) {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) != 0) {
+			(void)close(fd);
+			fd = -1;
+		}
+	}
+	tell(o, MESSAGE_LINKED, fd);
+	if (fd >= 0) (void)close(fd);
+}
+
+/* Signals: drain, retire, thaw, end. */
+
+static void on_lingered(void *arg)
+{
+	struct outer *o = arg;
+	close_to_visitors(o);
+	tell(o, o->is_asked ? MESSAGE_END : MESSAGE_RETIRE, -1);
+	o->is_told = true;
+}
+
+static void begin_drain(struct outer *o)
+{
+	int64_t linger_ms = o->is_open ? o->config.linger_ms : 0;
+	enter(o, STATE_DRAINING);
+	loop_timer_set(&o->loop, &o->linger, linger_ms);
+}
+
+static void ask_end(struct outer *o)
+{
+	if (o->is_asked) return;
+	o->is_asked = true;
+	loop_timer_clear(&o->boot);
+	loop_timer_set(&o->loop, &o->late, o->config.linger_ms + o->config.drain_ms + o->config.kill_ms + GRACE_MS);
+	if (!o->has_hello)
+		kill_all(o);
+	else if (o->is_retiring && o->is_told)
+		tell(o, MESSAGE_END, -1); /* drains already, or is frozen */
+	else if (!o->is_retiring)
+		begin_drain(o);
+}
+
+static void retire(struct outer *o)
+{
+	if (o->is_asked || o->is_retiring || o->state.word != STATE_SERVING) return;
+	o->is_retiring = true;
+	o->is_told = false;
+	begin_drain(o);
+}
+
+static void thaw(struct outer *o)
+{
+	if (o->is_asked || !o->is_retiring) return;
+	o->is_retiring = false;
+	loop_timer_clear(&o->linger);
+	if (o->is_told) tell(o, MESSAGE_THAW, -1);
+	open_to_visitors(o);
+	enter(o, STATE_SERVING);
+}
+
+static void on_signals(void *arg, uint32_t events)
+{
+	(void)events;
+	struct outer *o = arg;
+	struct signalfd_siginfo info;
+	while (read(o->signals.fd, &info, sizeof info) == (ssize_t)sizeof info) switch (info.ssi_signo) {
+		case SIGUSR1: retire(o); break;
+		case SIGUSR2: thaw(o); break;
+		default: ask_end(o); break;
+		}
+}
+
+/* What pid 1 says. */
+
+static void go(struct outer *o)
+{
+	loop_timer_clear(&o->network_late);
+	if (!o->is_asked) loop_timer_set(&o->loop, &o->boot, o->config.boot_ms);
+	tell(o, MESSAGE_GO, -1);
+	note(o);
+}
+
+static void without_network(struct outer *o, const char *why)
+{
+	(void)snprintf(o->network_why, sizeof o->network_why, "%s", why);
+	o->state.has_network = false;
+	o->state.network_why = o->network_why;
+	network_close(&o->network);
+}
+
+static void on_network_late(void *arg)
+{
+	struct outer *o = arg;
+	without_network(o, "no way out to the internet: slirp4netns did not get ready");
+	loop_unwatch(&o->loop, &o->ready);
+	go(o);
+}
+
+static void on_network_ready(void *arg, uint32_t events)
+{
+	(void)events;
+	struct outer *o = arg;
+	if (o->has_status || o->state.has_network) return;
+	o->state.has_network = network_is_ready(&o->network);
+	if (!o->state.has_network)
+		without_network(o,
+				"no way out to the internet: slirp4netns ended; what it said is in the server's log");
+	go(o);
+}
+
+static void on_hello(struct outer *o)
+{
+	struct err err;
+	if (o->has_hello) return;
+	o->has_hello = true;
+	bwrap_read_status(&o->box.bwrap);
+	if (o->network_why[0] == '\0' && !network_open(&o->network, (pid_t)o->box.bwrap.child_pid, &err))
+		without_network(o, err.msg);
+	if (o->network_why[0] != '\0') {
+		go(o);
+		return;
+	}
+	o->ready = (struct loop_watch){dup(o->network.ready_fd), on_network_ready, o};
+	loop_timer_set(&o->loop, &o->network_late, NETWORK_MS);
+	if (o->ready.fd < 0 || !loop_watch(&o->loop, &o->ready, &err)) on_network_late(o);
+}
+
+static void on_ready(struct outer *o, const struct message *m)
+{
+	bool is_first = !o->state.has_listened;
+	o->state.has_listened = true;
+	o->state.port = (uint16_t)m->port;
+	for (int i = 0; i < MESSAGE_PORTS_MAX; i++) o->state.ports[i] = m->ports[i] & 0xffff;
+	o->state.text[0] = '\0';
+	if (m->port < o->config.port || m->port >= (uint32_t)(o->config.port + o->config.instances))
+		(void)snprintf(o->state.text, sizeof o->state.text,
+			       "the server listens on port %u instead of %u, which PORT names; it is reached there all "
+			       "the same",
+			       m->port & 0xffff, o->config.port);
+	loop_timer_clear(&o->boot);
+	if (is_first && !o->is_asked) {
+		open_to_visitors(o);
+		enter(o, STATE_SERVING);
+	} else
+		note(o);
+}
+
+static bool differs(uint64_t a, uint64_t b)
+{
+	return a > b + b / 16 || b > a + a / 16;
+}
+
+static void on_usage(struct outer *o, const struct message *m)
+{
+	bool is_news = m->connections != o->state.connections || differs(m->memory_bytes, o->state.memory_bytes);
+	bool holds_rlimits = o->group.means.memory == LIMITS_RLIMITS;
+	o->state.connections = m->connections;
+	o->state.processes = m->processes;
+	o->state.memory_bytes = m->memory_bytes;
+	o->written_bytes = m->written_bytes;
+	if (m->memory_bytes > o->seen.memory_peak_bytes) o->seen.memory_peak_bytes = m->memory_bytes;
+	if (is_news) note(o);
+	if (holds_rlimits && o->config.memory_bytes > 0 && m->memory_bytes > o->config.memory_bytes)
+		stop_for(o, END_OUT_OF_MEMORY);
+	/* A bomb at its limit loses as many as it starts: a sample that comes close is one that was there. */
+	if (o->group.means.processes == LIMITS_RLIMITS && o->config.processes > 0 &&
+	    m->processes >= o->config.processes - o->config.processes / 16)
+		stop_for(o, END_OUT_OF_PROCESSES);
+}
+
+static void on_instance_ended(struct outer *o, const struct message *m)
+{
+	o->has_status = true;
+	o->state.exit_status = m->exit_status;
+	o->state.signal = m->signal;
+	if (!m->is_last)
+		log_warn("serve: process %d of the server ended (%s %d); it is started again", m->index,
+			 m->signal != 0 ? "signal" : "status", m->signal != 0 ? m->signal : m->exit_status);
+}
+
+static void on_frozen(struct outer *o)
+{
+	if (o->is_retiring && !o->is_asked) enter(o, STATE_FROZEN);
+}
+
+static void take_messages(struct outer *o)
+{
+	struct message m;
+	int fd;
+	while (message_receive(o->control.fd, &m, &fd) > 0) {
+		if (fd >= 0) (void)close(fd);
+		switch (m.kind) {
+		case MESSAGE_HELLO: on_hello(o); break;
+		case MESSAGE_READY: on_ready(o, &m); break;
+		case MESSAGE_LINK: link_outside(o, m.index); break;
+		case MESSAGE_FROZEN: on_frozen(o); break;
+		case MESSAGE_USAGE: on_usage(o, &m); break;
+		case MESSAGE_ENDED: on_instance_ended(o, &m); break;
+		default: break;
+		}
+	}
+}
+
+static void on_control(void *arg, uint32_t events)
+{
+	(void)events;
+	take_messages(arg);
+}
+
+/* What it uses, by the kernel's groups and the disk. */
+
+static bool is_filling_disk(struct outer *o)
+{
+	struct statvfs st;
+	uint64_t wrote = o->written_bytes - o->written_then_bytes;
+	o->written_then_bytes = o->written_bytes;
+	for (int i = 0; i < o->config.mount_count && o->config.disk_reserve_bytes > 0; i++) {
+		const struct sandbox_mount *m = &o->config.mounts[i];
+		if (m->kind != SANDBOX_WRITE || statvfs(m->from, &st) != 0) continue;
+		o->disk_free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
+		if (o->disk_free_bytes < o->config.disk_reserve_bytes && wrote >= FILLING_BYTES) return true;
+	}
+	return false;
+}
+
+static off_t log_size(void)
+{
+	struct stat st;
+	return fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
+}
+
+static void trim_log(void)
+{
+	if (log_size() <= LOG_MAX_BYTES) return;
+	int fd = open("/proc/self/fd/2", O_RDWR | O_CLOEXEC);
+	if (fd >= 0) file_keep_end(fd, (size_t)LOG_MAX_BYTES), (void)close(fd);
+}
+
+static void on_look(void *arg)
+{
+	struct outer *o = arg;
+	limits_group_read(&o->group, &o->seen);
+	if (o->seen.processes_refused > o->before.processes_refused) stop_for(o, END_OUT_OF_PROCESSES);
+	if (is_filling_disk(o)) stop_for(o, END_OUT_OF_DISK);
+	trim_log();
+	loop_timer_set(&o->loop, &o->look, LOOK_MS);
+}
+
+static void on_boot_over(void *arg)
+{
+	stop_for(arg, END_NEVER_LISTENED);
+}
+
+static void on_late(void *arg)
+{
+	kill_all(arg);
+}
+
+/* The end. */
+
+static struct str read_last(const struct outer *o, char space[LAST_BYTES])
+{
+	off_t size = log_size(), from = size > LAST_BYTES ? size - LAST_BYTES : 0;
+	if (from < o->log_began && o->log_began <= size) from = o->log_began;
+	int fd = open("/proc/self/fd/2", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t got = fd >= 0 && size > 0 ? pread(fd, space, LAST_BYTES, from) : 0;
+	if (fd >= 0) (void)close(fd);
+	return (struct str){space, got > 0 ? (size_t)got : 0};
+}
+
+static void judge(struct outer *o)
+{
+	char space[LAST_BYTES];
+	bool is_group = o->group.means.memory != LIMITS_RLIMITS;
+	limits_group_read(&o->group, &o->seen);
+	struct end_facts f = {.stopped_for = o->stopped_for != END_NONE ? o->stopped_for
+					     : o->is_asked              ? END_ASKED
+									: END_NONE,
+			      .has_run = o->has_hello,
+			      .has_listened = o->state.has_listened,
+			      .has_status = o->has_status,
+			      .exit_status = o->state.exit_status,
+			      .signal = o->state.signal,
+			      .is_group = is_group,
+			      .memory_kills = o->seen.memory_kills - o->before.memory_kills,
+			      .memory_seen_bytes = o->seen.memory_peak_bytes,
+			      .memory_bytes = o->config.memory_bytes,
+			      .file_bytes = o->config.file_bytes,
+			      .disk_reserve_bytes = o->config.disk_reserve_bytes,
+			      .disk_free_bytes = o->disk_free_bytes,
+			      .processes = o->config.processes,
+			      .boot_ms = o->config.boot_ms,
+			      .command = o->config.argv[0],
+			      .last = read_last(o, space)};
+	o->state.why = end_judge(&f, o->state.text);
+}
+
+static void on_sandbox_ended(void *arg, uint32_t events)
+{
+	(void)events;
+	struct outer *o = arg;
+	struct proc_result result;
+	struct err ignored;
+	if (!proc_reap(o->box.pid, &result, &ignored)) return;
+	bool was_asked = o->is_asked;
+	take_messages(o);
+	close_to_visitors(o);
+	network_close(&o->network);
+	judge(o);
+	o->state.connections = o->state.processes = 0;
+	enter(o, STATE_ENDED);
+	log_line(was_asked ? LOG_INFO : LOG_WARN, "serve: %s", o->state.text);
+	o->loop.is_over = true;
+}
+
+/* The beginning. */
+
+static void set_timers(struct outer *o)
+{
+	o->boot = (struct loop_timer){.on_timer = on_boot_over, .arg = o};
+	o->look = (struct loop_timer){.on_timer = on_look, .arg = o};
+	o->linger = (struct loop_timer){.on_timer = on_lingered, .arg = o};
+	o->late = (struct loop_timer){.on_timer = on_late, .arg = o};
+	o->network_late = (struct loop_timer){.on_timer = on_network_late, .arg = o};
+}
+
+static void read_group(struct outer *o)
+{
+	if (!limits_group_recall(getenv(LIMITS_GROUP_ENV), &o->group)) o->group = (struct limits_group){0};
+	limits_group_read(&o->group, &o->before);
+	o->seen = o->before;
+	o->seen.memory_peak_bytes = 0;
+}
+
+static void set_state(struct outer *o)
+{
+	struct err err;
+	o->state = (struct state){.told_port = o->config.port,
+				  .memory_limit_bytes = o->config.memory_bytes,
+				  .limits_by = limits_way_word(o->group.means.memory),
+				  .exit_status = -1};
+	if (!network_probe(&err)) without_network(o, err.msg);
+	o->log_began = log_size();
+}
+
+static bool watch_signals(struct outer *o, struct err *err)
+{
+	sigset_t wanted;
+	sigemptyset(&wanted);
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaddset(&wanted, numbers[i]);
+	(void)sigprocmask(SIG_SETMASK, &wanted, NULL);
+	o->signals = (struct loop_watch){signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK), on_signals, o};
+	if (o->signals.fd < 0) return err_set_errno(err, "watch signals");
+	return loop_watch(&o->loop, &o->signals, err);
+}
+
+static bool read_config(struct outer *o, const char *path, struct buf *text, struct err *err)
+{
+	return (file_read(path, text, err) && config_parse(buf_view(text), o->arena, &o->config, err)) ||
+	       err_wrap(err, "%s", path);
+}
+
+static bool start(struct outer *o, struct str config_text, struct err *err)
+{
+	const char *names = o->network_why[0] == '\0' ? NETWORK_RESOLV_CONF : NETWORK_RESOLV_NONE;
+	bool holds_rlimits = o->group.means.memory == LIMITS_RLIMITS || o->group.means.processes == LIMITS_RLIMITS;
+	if (!launch(&o->config, config_text, names, holds_rlimits, &o->box, err)) return false;
+	o->control = (struct loop_watch){o->box.control, on_control, o};
+	o->ended = (struct loop_watch){o->box.pidfd, on_sandbox_ended, o};
+	loop_timer_set(&o->loop, &o->look, LOOK_MS);
+	loop_timer_set(&o->loop, &o->boot, o->config.boot_ms);
+	return loop_watch(&o->loop, &o->control, err) && loop_watch(&o->loop, &o->ended, err);
+}
+
+static bool run(struct outer *o, const char *path, struct err *err)
+{
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, CONFIG_MAX_BYTES);
+	set_timers(o);
+	if (!read_config(o, path, &text, err)) return false;
+	(void)unlink(o->config.socket);
+	read_group(o);
+	set_state(o);
+	note(o);
+	if (loop_open(&o->loop, err) && watch_signals(o, err) && start(o, buf_view(&text), err))
+		return loop_run(&o->loop, err);
+	o->state.why = END_NO_SANDBOX;
+	(void)snprintf(o->state.text, sizeof o->state.text, "%s", err->msg);
+	enter(o, STATE_ENDED);
+	return false;
+}
+
+int outer_main(const char *config_path)
+{
+	struct err err;
+	struct outer *o = calloc(1, sizeof *o);
+	if (o == NULL) abort();
+	o->arena = arena_new(ARENA_BYTES);
+	bool ok = run(o, config_path, &err);
+	if (!ok) log_error("serve: %s", err.msg);
+	if (o->box.bwrap.arena != NULL) bwrap_close(&o->box.bwrap);
+	ok = ok && o->state.why == END_ASKED;
+	arena_free(o->arena);
+	free(o);
+	return ok ? 0 : 1;
+}
