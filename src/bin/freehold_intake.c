@@ -29,6 +29,7 @@
 #include "intake/inspect.h"
 #include "intake/inspection.h"
 #include "intake/report.h"
+#include "intake/sql_loss.h"
 #include "intake/unpack.h"
 #include "os/file.h"
 
@@ -123,6 +124,14 @@ static int do_inspect(const char *dir)
 	return answer(json_pack("{s:o}", "inspection", inspection));
 }
 
+static int do_changes(const char *dir)
+{
+	struct err err;
+	json_t *changes = NULL;
+	if (!sql_loss_read(dir, &changes, &err)) return answer_error(&err);
+	return answer(json_pack("{s:o}", "changes", changes));
+}
+
 /* check: the whole way for a person at a terminal, in children of our own; as the caller, without root's help. */
 
 static bool inspect_path(const char *path, const char *aside, json_t **ret_inspection, struct err *err)
@@ -191,6 +200,7 @@ int main(int argc, char **argv)
 	if (argc == 12 && strcmp(argv[1], "git-fetch") == 0) return do_git_fetch(argv + 2);
 	if (argc == 8 && strcmp(argv[1], "commit") == 0) return do_commit(argv + 2);
 	if (argc == 3 && strcmp(argv[1], "inspect") == 0) return do_inspect(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "changes") == 0) return do_changes(argv[2]);
 	(void)fprintf(stderr, "usage: freehold-intake check PATH [--json]\n");
 	return 2;
 }

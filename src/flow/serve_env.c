@@ -187,10 +187,9 @@ bool serve_env_database_password(const struct flow *f, const char *app, char ret
 	return keep_text(f, app, "DATABASE_PASSWORD", ret_text, err);
 }
 
-static bool put_database(const struct flow *f, const char *app, json_t *env, struct err *err)
+void serve_env_put_database(json_t *env, const char *password)
 {
-	char password[SERVE_ENV_PASSWORD_SIZE], url[256];
-	if (!serve_env_database_password(f, app, password, err)) return false;
+	char url[256];
 	/* The password has letters and digits only. */
 	(void)snprintf(url, sizeof url,
 		       "postgres://" OWNDB_SERVER_ROLE ":%s@127.0.0.1:%d/" OWNDB_DATABASE "?sslmode=disable", password,
@@ -198,7 +197,27 @@ static bool put_database(const struct flow *f, const char *app, json_t *env, str
 	put_pairs(env, database, COUNT(database));
 	for (size_t i = 0; i < COUNT(database_urls); i++) put(env, database_urls[i], url);
 	for (size_t i = 0; i < COUNT(database_passwords); i++) put(env, database_passwords[i], password);
+}
+
+static bool put_database(const struct flow *f, const char *app, json_t *env, struct err *err)
+{
+	char password[SERVE_ENV_PASSWORD_SIZE];
+	if (!serve_env_database_password(f, app, password, err)) return false;
+	serve_env_put_database(env, password);
 	return true;
+}
+
+static bool on_variable(void *arg, const struct env_entry *entry, struct err *err)
+{
+	(void)err;
+	if (strcmp(entry->name, "DATABASE_URL") == 0) *(bool *)arg = true;
+	return true;
+}
+
+bool serve_env_has_own_database(const struct flow *f, const char *app, bool *ret_is, struct err *err)
+{
+	*ret_is = false;
+	return env_each(f->db, f->seal, app, ENV_RUN, on_variable, ret_is, err);
 }
 
 static bool put_owners(void *arg, const struct env_entry *entry, struct err *err)

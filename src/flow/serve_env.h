@@ -48,4 +48,10 @@ bool serve_env_for_build(const struct flow *f, const char *app, json_t *ret_pair
 bool serve_env_database_password(const struct flow *f, const char *app, char ret_text[SERVE_ENV_PASSWORD_SIZE],
 				 struct err *err);
 
+/* DATABASE_URL and kin for that role with this password, set in the object. */
+void serve_env_put_database(json_t *env, const char *password);
+
+/* ret_is: the owner set DATABASE_URL, so the app's database is not ours. */
+bool serve_env_has_own_database(const struct flow *f, const char *app, bool *ret_is, struct err *err);
+
 #endif

@@ -16,9 +16,16 @@
 #include "flow/events.h"
 #include "flow/flow.h"
 #include "flow/parts.h"
+#include "intake/child.h"
 #include "store/deployment.h"
 
 #define STEP_DETAIL_SIZE 400
+
+/* What the export's schema tool did to a clone, to be done to the live database: a folder with one migration in it. */
+struct schema_push {
+	char dir[FILE_PATH_SIZE];
+	struct migration_plan plan; /* none: nothing is to be changed */
+};
 
 struct deploy {
 	struct flow *f;
@@ -37,6 +44,7 @@ struct deploy {
 	json_t *release; /* grows; release.json */
 	struct build_job job;
 	struct migration_plan plan;
+	struct schema_push push; /* set by rehearse */
 	int64_t live_before; /* what visitors got when it began, 0: nothing */
 	char state_before[16]; /* of the app: new, running, stopped */
 	bool is_first; /* nothing of the app was ever live */
@@ -62,6 +70,9 @@ bool step_skip(struct deploy *d, const char *why);
 
 /* Something the owner should read, in the events and in the report. */
 void step_note(struct deploy *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* How the steps call the reader of what came from outside. */
+struct intake_child step_intake_child(const struct deploy *d);
 
 bool step_receive(struct deploy *d, struct err *err);
 bool step_receive_undo(struct deploy *d, struct err *err);

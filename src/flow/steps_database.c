@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "flow/daemon.h"
 #include "flow/pause.h"
+#include "flow/schema_push.h"
 #include "flow/serve_env.h"
 #include "flow/step.h"
 #include "owndb/dump.h"
@@ -107,8 +108,9 @@ static void note_differences(struct deploy *d, const struct owndb_pending *p)
 		step_note(d, "%s is older than the newest migration that is applied; it runs now.",
 			  p->out_of_order[i]->file);
 	for (size_t i = 0; i < p->gone_count; i++)
-		step_note(d, "Migration %s %s is applied here and is not in the export any more.", p->gone[i].version,
-			  p->gone[i].name);
+		if (strcmp(p->gone[i].name, SCHEMA_PUSH_NAME) != 0)
+			step_note(d, "Migration %s %s is applied here and is not in the export any more.",
+				  p->gone[i].version, p->gone[i].name);
 	for (size_t i = 0; i < d->plan.skipped_count; i++)
 		step_note(d, "%s is not run: %s", d->plan.skipped[i].file, d->plan.skipped[i].reason);
 }
@@ -121,28 +123,48 @@ static void note_failure(struct deploy *d, const struct owndb_failure *failure)
 	if (failure->advice[0] != '\0') step_note(d, "%s", failure->advice);
 }
 
+static bool on_migrated(void *arg, struct clone *c, struct err *err)
+{
+	return schema_push_rehearse(arg, c, err);
+}
+
+static void say_rehearsed(struct deploy *d, size_t migrations, bool pushes, int64_t began_ms)
+{
+	double seconds = (double)(clock_now_ms() - began_ms) / 1000;
+	const char *schema = !pushes                     ? ""
+			     : schema_push_is_pending(d) ? "; the app's schema will change it"
+							 : "; it has the app's schema";
+	step_detail(d, "%zu migration%s ran on a copy in %.1f s%s", migrations, migrations == 1 ? "" : "s", seconds,
+		    schema);
+}
+
 bool step_rehearse(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
 	struct owndb_failure failure = {0};
 	struct owndb_rehearsal rehearsal;
-	if (!bring_up(d, err) || !find_pending(d, &pending, err)) return false;
+	bool pushes = false;
+	if (!bring_up(d, err) || !find_pending(d, &pending, err) || !schema_push_is_wanted(d, &pushes, err))
+		return false;
 	note_differences(d, &pending);
-	if (pending.pending_count == 0) return step_skip(d, "no migration is pending");
+	if (pending.pending_count == 0 && !pushes) return step_skip(d, "no migration is pending");
 	char clones[FILE_PATH_SIZE], cache[FILE_PATH_SIZE];
 	int64_t began_ms = clock_now_ms();
 	if (!file_path(clones, err, "%s/clones", d->parts.dir) || !file_mkdirs(clones, 0755, err) ||
 	    !cluster_cache(d, cache, err))
 		return false;
-	struct owndb_rehearsal_spec spec = {.clones_dir = clones, .cache_dir = cache, .run = run_of(d, &pending)};
+	struct owndb_rehearsal_spec spec = {.clones_dir = clones,
+					    .cache_dir = cache,
+					    .run = run_of(d, &pending),
+					    .on_migrated = pushes ? on_migrated : NULL,
+					    .arg = d};
 	if (!owndb_rehearse(&d->parts.owndb, &spec, d->arena, &rehearsal, &failure, err)) {
 		note_failure(d, &failure);
 		return false;
 	}
 	if (rehearsal.is_schema_only)
 		step_note(d, "The rehearsal had the tables without their rows: %s.", rehearsal.why_schema_only);
-	step_detail(d, "%zu migration%s ran on a copy in %.1f s", pending.pending_count,
-		    pending.pending_count == 1 ? "" : "s", (double)(clock_now_ms() - began_ms) / 1000);
+	say_rehearsed(d, pending.pending_count, pushes, began_ms);
 	return true;
 }
 
@@ -167,14 +189,33 @@ static bool drop_old_dumps(struct deploy *d, const char *folder, struct err *err
 	return true;
 }
 
+/* Nothing of the app is in it: no migration was applied, and with a schema from the code there is no table either. */
+static bool is_new_database(struct deploy *d, const struct owndb_pending *p, bool *ret_is, struct err *err)
+{
+	struct pg_conn *conn = NULL;
+	char text[16] = "";
+	*ret_is = p->applied_count == 0;
+	if (!*ret_is || !schema_push_is_pending(d)) return true;
+	if (!owndb_connect(&d->parts.owndb, OWNDB_SUPERUSER, &conn, err)) return false;
+	bool ok = pg_conn_text(conn,
+			       "select (not exists (select from pg_class where relkind in ('r', 'p')"
+			       " and relnamespace = 'public'::regnamespace))::text",
+			       0, NULL, text, sizeof text, err);
+	pg_conn_close(conn);
+	*ret_is = strcmp(text, "true") == 0;
+	return ok;
+}
+
 bool step_restore_point(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
 	uint64_t bytes = 0;
 	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
+	bool is_new = false;
 	if (!find_pending(d, &pending, err)) return false;
-	if (pending.pending_count == 0) return step_skip(d, "no migration is pending");
-	if (pending.applied_count == 0) return step_skip(d, "the database is new");
+	if (pending.pending_count == 0 && !schema_push_is_pending(d)) return step_skip(d, "no migration is pending");
+	if (!is_new_database(d, &pending, &is_new, err)) return false;
+	if (is_new) return step_skip(d, "the database is new");
 	if (!owndb_size(&d->parts.owndb, &bytes, err)) return false;
 	if (bytes > DUMP_MAX_BYTES) {
 		step_note(d, "The database is larger than 2 GB, so no dump was taken before the migrations.");
@@ -210,6 +251,9 @@ static bool report_pending(struct deploy *d, const struct owndb_pending *p, stru
 	for (size_t i = 0; i < p->pending_count; i++)
 		json_array_append_new(
 		    pending, json_pack("{s:s, s:s}", "file", p->pending[i]->file, "version", p->pending[i]->version));
+	for (size_t i = 0; i < d->push.plan.migration_count; i++)
+		json_array_append_new(pending, json_pack("{s:s, s:s}", "file", d->push.plan.migrations[i].file,
+							 "version", d->push.plan.migrations[i].version));
 	report_migrations(d, p, 0);
 	json_object_set_new(json_object_get(d->report, "migrations"), "pending", pending);
 	return step_save_report(d, err);
@@ -273,15 +317,40 @@ static bool report_promises(struct deploy *d, struct err *err)
 	return true;
 }
 
+/* The statements that were seen on the copy, as one migration of their own. */
+static bool apply_push(struct deploy *d, struct owndb_failure *ret_failure, struct err *err)
+{
+	const struct migration *one = d->push.plan.migrations;
+	const struct owndb_pending pending = {.pending = &one, .pending_count = 1};
+	struct owndb_migration_run run = run_of(d, &pending);
+	run.source_dir = d->push.dir;
+	run.plan = &d->push.plan;
+	return owndb_migrate(&d->parts.owndb, &run, ret_failure, err);
+}
+
+static bool apply_all(struct deploy *d, const struct owndb_pending *pending, struct owndb_failure *ret_failure,
+		      struct err *err)
+{
+	struct owndb_migration_run run = run_of(d, pending);
+	if (!owndb_migrate(&d->parts.owndb, &run, ret_failure, err)) return false;
+	size_t applied = ret_failure->applied_count;
+	if (schema_push_is_pending(d) && !apply_push(d, ret_failure, err)) return false;
+	report_migrations(d, pending, applied);
+	for (size_t i = 0; i < d->push.plan.migration_count; i++)
+		json_array_append_new(json_object_get(json_object_get(d->report, "migrations"), "applied"),
+				      json_string(d->push.plan.migrations[i].file));
+	return true;
+}
+
 bool step_migrate(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
 	struct owndb_failure failure = {0};
 	if (!find_pending(d, &pending, err)) return false;
-	if (pending.pending_count == 0) return report_promises(d, err) && step_skip(d, "no migration is pending");
+	size_t count = pending.pending_count + d->push.plan.migration_count;
+	if (count == 0) return report_promises(d, err) && step_skip(d, "no migration is pending");
 	if (!report_pending(d, &pending, err)) return false;
-	struct owndb_migration_run run = run_of(d, &pending);
-	if (!owndb_migrate(&d->parts.owndb, &run, &failure, err)) {
+	if (!apply_all(d, &pending, &failure, err)) {
 		/* A commit whose answer never came may have happened. */
 		struct err settle;
 		if (!step_settle_migrations(d, &settle)) step_note(d, "%s", settle.msg);
@@ -292,7 +361,6 @@ bool step_migrate(struct deploy *d, struct err *err)
 		return false;
 	}
 	d->has_committed = true;
-	report_migrations(d, &pending, failure.applied_count);
-	step_detail(d, "%zu migration%s applied", pending.pending_count, pending.pending_count == 1 ? "" : "s");
+	step_detail(d, "%zu migration%s applied", count, count == 1 ? "" : "s");
 	return report_promises(d, err);
 }

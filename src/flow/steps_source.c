@@ -14,7 +14,7 @@
 #include "intake/inspect.h"
 #include "intake/unpack.h"
 
-static struct intake_child intake_child_of(struct deploy *d)
+struct intake_child step_intake_child(const struct deploy *d)
 {
 	char *helper = arena_printf(d->arena, "%s/freehold-intake", d->f->helpers);
 	return (struct intake_child){.helper = helper,
@@ -67,7 +67,7 @@ static bool commit_source(struct deploy *d, const struct intake_child *child, st
 
 bool step_unpack(struct deploy *d, struct err *err)
 {
-	struct intake_child child = intake_child_of(d);
+	struct intake_child child = step_intake_child(d);
 	struct intake_limits limits = INTAKE_LIMITS_DEFAULT;
 	struct intake_unpacked unpacked = {0};
 	const char *git = json_str(d->options, "git", NULL);
@@ -162,7 +162,7 @@ static void report_inspection(struct deploy *d)
 
 bool step_inspect(struct deploy *d, struct err *err)
 {
-	struct intake_child child = intake_child_of(d);
+	struct intake_child child = step_intake_child(d);
 	if (!intake_inspect(&child, d->source_dir, &d->inspection, err)) return false;
 	const char *shape = json_str(d->inspection, "shape", "unknown");
 	const json_t *evidence = json_array_get(json_object_get(d->inspection, "evidence"), 0);

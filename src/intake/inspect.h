@@ -29,6 +29,7 @@
  * root findings         [{name, severity: "stop"|"warn"|"note", can_accept, title, detail, file|null, line,
  * paste|null}]; name is stable ("no-row-security:public.votes"); a "stop" that can_accept stops a first deployment
  * until it is accepted by name, one that cannot stops every deployment; paste is a message for the builder's chat
+ *     schema_push      {tool, config} or null: the database's schema is in the code (intake/schema_tool.h)
  *     counts           {files, bytes}
  *
  * Paths are relative to the source. Lists are bounded (INSPECT_MAX_LIST). */

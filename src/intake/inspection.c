@@ -12,6 +12,7 @@
 #include "intake/inspect.h"
 #include "intake/migrations.h"
 #include "intake/scan.h"
+#include "intake/schema_tool.h"
 #include "intake/secret.h"
 #include "intake/shape.h"
 #include "intake/source.h"
@@ -233,6 +234,7 @@ static void put_all(struct making *m)
 	json_object_set_new(m->out, "extensions", named_list(m->sql.extensions));
 	json_object_set(m->out, "tables", m->tables);
 	json_object_set_new(m->out, "migration_tables", created_tables(&m->sql));
+	json_object_set_new(m->out, "schema_push", schema_tool_find(&m->source, m->root));
 	json_object_set_new(m->out, "migrations", migration_plan_to_json(&m->plan));
 	json_object_set(m->out, "findings", m->findings);
 	json_object_set_new(

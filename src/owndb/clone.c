@@ -36,11 +36,12 @@ static int lock_folder(const char *path, int how, struct err *err)
 static bool fill_paths(struct clone *c, const struct owndb *live, struct err *err)
 {
 	if (!file_path(c->data_dir, err, "%s/data", c->dir) || !file_path(c->socket_dir, err, "%s/run", c->dir) ||
-	    !file_path(c->log_path, err, "%s/log", c->dir))
+	    !file_path(c->app_socket_dir, err, "%s/app", c->dir) || !file_path(c->log_path, err, "%s/log", c->dir))
 		return false;
 	c->db = *live;
 	c->db.data_dir = c->data_dir;
 	c->db.socket_dir = c->socket_dir;
+	c->db.app_socket_dir = live->app_socket_dir != NULL ? c->app_socket_dir : NULL;
 	c->db.log_path = c->log_path;
 	c->db.api_gid = live->gid; /* the app's backend has no business here */
 	return true;
@@ -85,7 +86,8 @@ static void keep(const struct owndb *db, int log, pid_t parent)
 	(void)snprintf(uid, sizeof uid, "%u", (unsigned)db->uid);
 	(void)snprintf(gid, sizeof gid, "%u", (unsigned)db->gid);
 	if (!file_path(program, &err, "%s/postgres", db->bin_dir) ||
-	    !file_path(sockets, &err, "unix_socket_directories=%s", db->socket_dir))
+	    !file_path(sockets, &err, "unix_socket_directories=%s%s%s", db->socket_dir,
+		       db->app_socket_dir != NULL ? "," : "", db->app_socket_dir != NULL ? db->app_socket_dir : ""))
 		_exit(1);
 	/* The command line wins over every file: a base backup brings the live cluster's. */
 	const char *const as_root[] = {"unshare",
@@ -156,6 +158,16 @@ static bool start_keeper(struct clone *c, struct err *err)
 	return err_set_errno(err, "start a process");
 }
 
+/* For the user that the app's server runs as; it may pass the clone's folder, and see nothing in it. */
+static bool make_app_socket_dir(const struct clone *c, struct err *err)
+{
+	if (!tool_make_dir(&c->db, c->app_socket_dir, err)) return false;
+	if (!c->db.has_user) return true;
+	return (lchown(c->app_socket_dir, c->db.uid, c->db.app_gid) == 0 && chmod(c->app_socket_dir, 0710) == 0 &&
+		chmod(c->dir, 0711) == 0) ||
+	       err_set_errno(err, "%s", c->app_socket_dir);
+}
+
 bool clone_start(struct clone *c, struct err *err)
 {
 	char left[FILE_PATH_SIZE];
@@ -164,6 +176,7 @@ bool clone_start(struct clone *c, struct err *err)
 	if (!tool_make_dir(&c->db, c->socket_dir, err)) return false;
 	if (strlen(c->socket_dir) > OWNDB_SOCKET_DIR_MAX)
 		return err_set(err, ERR_LIMIT, "%s is too long a path for a socket folder", c->socket_dir);
+	if (c->db.app_socket_dir != NULL && !make_app_socket_dir(c, err)) return false;
 	return tool_write_conf(&c->db, c->data_dir, true, err) && start_keeper(c, err) &&
 	       owndb_wait_ready(&c->db, c->keeper, READY_DEADLINE_MS, err);
 }
@@ -216,13 +229,18 @@ static void end_keeper(pid_t keeper)
 	(void)waitpid(keeper, NULL, 0);
 }
 
+void clone_stop(struct clone *c)
+{
+	if (c->keeper <= 0) return;
+	end_postmaster(c->data_dir);
+	end_keeper(c->keeper);
+	c->keeper = 0;
+}
+
 void clone_close(struct clone *c)
 {
 	struct err ignored;
-	if (c->keeper > 0) {
-		end_postmaster(c->data_dir);
-		end_keeper(c->keeper);
-	}
+	clone_stop(c);
 	(void)file_remove_tree(c->dir, &ignored);
 	(void)close(c->lock);
 	*c = (struct clone){.lock = -1};
