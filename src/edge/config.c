@@ -69,24 +69,31 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	buf_puts(b, "  map $request_uri $asked_path { ~^(?<asked>[^?]*) $asked; }\n");
 	buf_puts(b, "  map $pin $release { default 0; ~/releases/(?<number>[0-9]+)/ $number; }\n");
 	buf_puts(b, "  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n");
+	/* The release that a tab was loaded from, in every request but the one for a new page. */
+	buf_puts(b, "  map \"$cookie___fh_release:$http_sec_fetch_dest\" $tab { default ''; "
+		    "\"~^(?<tab_release>[0-9]{1,9}):(?!document$)\" $tab_release; }\n");
+	buf_puts(b, "  map \"$pinned:$upstream_http_content_type\" $tab_cookie { default ''; ~^yes:text/html "
+		    "\"__fh_release=$release; Path=/; HttpOnly; SameSite=Lax\"; }\n");
 }
+
+/* Never asked twice: a request that changes something must not be done again. */
+#define PROXY                                                                                                          \
+	"      proxy_http_version 1.1;\n"                                                                              \
+	"      proxy_set_header Connection $connection_upgrade;\n"                                                     \
+	"      proxy_set_header Upgrade $http_upgrade;\n"                                                              \
+	"      proxy_set_header X-Real-IP $remote_addr;\n"                                                             \
+	"      proxy_set_header X-Forwarded-For $remote_addr;\n"                                                       \
+	"      proxy_set_header X-Forwarded-Host $http_host;\n"                                                        \
+	"      proxy_set_header X-Forwarded-Proto $scheme;\n"                                                          \
+	"      proxy_connect_timeout 5s;\n      proxy_next_upstream off;\n      proxy_intercept_errors off;\n"
 
 static void put_api(const struct edge_settings *e, struct buf *b)
 {
 	buf_printf(
 	    b,
 	    "    location ~ ^/(?:(?:rest|auth|storage|realtime|functions|graphql|analytics|pg)/v1|~oauth)(?:/|$) {\n"
-	    "      proxy_pass http://unix:%s/hosts/$host/backend.sock;\n"
-	    "      proxy_http_version 1.1;\n"
-	    "      proxy_set_header Host $host;\n"
-	    "      proxy_set_header Connection $connection_upgrade;\n"
-	    "      proxy_set_header Upgrade $http_upgrade;\n"
-	    "      proxy_set_header X-Real-IP $remote_addr;\n"
-	    "      proxy_set_header X-Forwarded-For $remote_addr;\n"
-	    "      proxy_set_header X-Forwarded-Host $http_host;\n"
-	    "      proxy_set_header X-Forwarded-Proto $scheme;\n"
-	    "      proxy_connect_timeout 5s;\n      proxy_read_timeout 120s;\n      proxy_next_upstream off;\n"
-	    "      proxy_intercept_errors off;\n      error_page 502 504 = @backend_away;\n"
+	    "      proxy_pass http://unix:%s/hosts/$host/backend.sock;\n" PROXY "      proxy_set_header Host $host;\n"
+	    "      proxy_read_timeout 120s;\n      error_page 502 504 = @backend_away;\n"
 	    "    }\n"
 	    "    location @backend_away {\n      internal;\n      default_type application/json;\n"
 	    "      add_header Retry-After 1 always;\n      add_header Access-Control-Allow-Origin * always;\n"
@@ -96,9 +103,30 @@ static void put_api(const struct edge_settings *e, struct buf *b)
 	    e->home);
 }
 
+/* A location's own error_page replaces those of the server. */
+#define TO_SERVER                                                                                                      \
+	"      error_page 404 @missing;\n      error_page 418 = @server;\n"                                            \
+	"      if ($kind = server) {\n        return 418;\n      }\n"
+
+/* What the app's own server answers. Nothing is held back: a request reaches the release at its first byte, so that it
+ * belongs to that one however long its body takes, and a stream flows. */
+static void put_app_server(struct buf *b)
+{
+	buf_puts(b,
+		 "    location @server {\n"
+		 "      proxy_pass http://unix:$at/../run/web.sock;\n" PROXY "      proxy_set_header Host $http_host;\n"
+		 "      proxy_request_buffering off;\n      proxy_buffering off;\n"
+		 "      proxy_read_timeout 1h;\n      proxy_send_timeout 1h;\n"
+		 "      add_header Set-Cookie $tab_cookie;\n"
+		 "      recursive_error_pages on;\n      error_page 502 504 = @server_away;\n    }\n"
+		 "    location @server_away {\n      internal;\n      default_type text/plain;\n"
+		 "      add_header Retry-After 1 always;\n      add_header Cache-Control no-store always;\n"
+		 "      return 503 \"The server of this app is not answering at the moment; try again in a "
+		 "second.\\n\";\n    }\n");
+}
+
 static void put_static(const struct edge_settings *e, struct buf *b)
 {
-	const char *pin_root = e->is_pinned ? "$pin" : "$live";
 	buf_puts(b, "    location = /.well-known/freehold {\n      default_type application/json;\n"
 		    "      add_header Cache-Control no-store;\n      return 200 '{\"release\":$release}';\n    }\n");
 	buf_puts(b, "    location ~ /\\.(?!well-known/) {\n      return 404;\n    }\n");
@@ -110,20 +138,17 @@ static void put_static(const struct edge_settings *e, struct buf *b)
 		   "    }\n",
 		   e->home);
 	buf_printf(b,
-		   "    location ~* \"\\.(?:%s)$\" {\n      root %s;\n      try_files $uri =404;\n"
+		   "    location ~* \"\\.(?:%s)$\" {\n" TO_SERVER "      root $at;\n      try_files $uri =404;\n"
 		   "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n",
-		   ASSET_ENDINGS, pin_root);
+		   ASSET_ENDINGS);
 	/* Where only one file can be the answer, either release may give it: no pin. */
-	buf_puts(b, "    location @file {\n      root $live;\n      try_files $uri =404;\n"
+	buf_puts(b, "    location @file {\n" TO_SERVER "      root $live;\n      try_files $uri =404;\n"
 		    "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n");
-	buf_printf(b,
-		   "    location / {\n      root %s;\n      try_files $uri $uri/index.html $uri.html @page;\n"
-		   "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n",
-		   pin_root);
-	buf_printf(b,
-		   "    location @page {\n      root %s/../pages;\n      try_files /200.html =404;\n"
-		   "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n",
-		   pin_root);
+	buf_puts(b, "    location / {\n" TO_SERVER
+		    "      root $at;\n      try_files $uri $uri/index.html $uri.html @page;\n"
+		    "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n");
+	buf_puts(b, "    location @page {\n      root $at/../pages;\n      try_files /200.html =404;\n"
+		    "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n");
 	buf_puts(b, "    error_page 404 @missing;\n    location @missing {\n      root $live;\n      try_files "
 		    "/404.html =404;\n"
 		    "      add_header Cache-Control no-cache always;\n" SECURITY_HEADERS "    }\n");
@@ -132,10 +157,11 @@ static void put_static(const struct edge_settings *e, struct buf *b)
 static void put_server(const struct edge_settings *e, struct buf *b)
 {
 	buf_printf(b,
-		   "  server {\n    listen %s default_server backlog=4096;\n    server_name _;\n    root "
-		   "%s/hosts/$host/live/public;\n"
-		   "    set $live %s/hosts/$host/live/public;\n    set $pin '';\n",
-		   e->listen, e->home, e->home);
+		   "  server {\n    listen %s default_server backlog=4096;\n    listen unix:%s/edge.sock;\n"
+		   "    server_name _;\n    root %s/hosts/$host/live/public;\n"
+		   "    set $live %s/hosts/$host/live/public;\n    set $pin '';\n    set $at $live;\n    set $pinned "
+		   "'';\n    set $kind files;\n",
+		   e->listen, e->run, e->home, e->home);
 	/* No app, or one that its owner stopped. Checked first, since a root that does not exist cannot be resolved. */
 	buf_printf(
 	    b,
@@ -148,8 +174,17 @@ static void put_server(const struct edge_settings *e, struct buf *b)
 	    e->home, e->home);
 	/* Resolving the links is what a request costs most; a fingerprinted file is the same whatever is live. */
 	if (e->is_pinned)
-		buf_puts(b, "    if ($uri !~* \"" FINGERPRINTED "\") {\n      set $pin $realpath_root;\n    }\n");
+		buf_puts(b, "    if ($uri !~* \"" FINGERPRINTED
+			    "\") {\n      set $pin $realpath_root;\n      set $at $pin;\n    }\n");
+	/* pinned/<host> leads to the app's releases where its owner wants tabs to keep theirs. */
+	buf_printf(b,
+		   "    if (-d %s/pinned/$host) {\n      set $pinned yes;\n    }\n"
+		   "    if (-e %s/pinned/$host/$tab/run/web.sock) {\n"
+		   "      set $at %s/pinned/$host/$tab/public;\n      set $pin $at;\n    }\n"
+		   "    if (-d $at/../server) {\n      set $kind server;\n    }\n",
+		   e->home, e->home, e->home);
 	put_api(e, b);
+	put_app_server(b);
 	put_static(e, b);
 	buf_puts(b, "  }\n}\n");
 }

@@ -54,7 +54,7 @@ bool edge_prepare(const struct layout *l, const char *address, uint16_t port, co
 	struct edge e = {.port = port};
 	(void)snprintf(e.address, sizeof e.address, "%s", address);
 	if (!layout_home(l, "edge", e.home, err) || !file_path(e.run, err, "%s/edge", l->run) ||
-	    !file_path(e.config_path, err, "%s/nginx.conf", e.home))
+	    !file_path(e.socket, err, "%s/edge.sock", e.run) || !file_path(e.config_path, err, "%s/nginx.conf", e.home))
 		return false;
 	(void)snprintf(e.nginx_path, sizeof e.nginx_path, "%s", "/usr/sbin/nginx");
 	if (!file_exists(e.nginx_path))
@@ -102,6 +102,14 @@ bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, s
 	char path[FILE_PATH_SIZE];
 	if (!host_path(e, "stopped", host, path, err)) return false;
 	if (is_stopped) return file_write(path, STR(""), 0644, err);
+	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
+}
+
+bool edge_set_pinned(const struct edge *e, const char *host, const char *releases, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!host_path(e, "pinned", host, path, err)) return false;
+	if (releases != NULL) return file_link_swap(releases, path, err);
 	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
 }
 

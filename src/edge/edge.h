@@ -18,6 +18,7 @@
 struct edge {
 	char home[FILE_PATH_SIZE]; /* <home>/edge */
 	char run[FILE_PATH_SIZE];
+	char socket[FILE_PATH_SIZE]; /* the same visitors' door, for apps' servers, which have no way to the port */
 	char config_path[FILE_PATH_SIZE];
 	char nginx_path[FILE_PATH_SIZE];
 	char address[64]; /* "127.0.0.1" */
@@ -38,6 +39,10 @@ bool edge_host_unset(const struct edge *e, const char *host, struct err *err);
 
 /* Every visitor of the host gets 503 and the reason while it is stopped. */
 bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, struct err *err);
+
+/* Tabs of this host keep the release they were loaded from for what they ask of the app's server, while it runs.
+ * releases: the app's releases/ folder, relative to <home>/edge/pinned, or NULL: every request gets the live one. */
+bool edge_set_pinned(const struct edge *e, const char *host, const char *releases, struct err *err);
 
 /* What the edge answers for GET path with this Host. ret_body may be NULL. Waits at most deadline_ms. */
 bool edge_get(const struct edge *e, const char *host, const char *path, int64_t deadline_ms, long *ret_status,

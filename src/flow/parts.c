@@ -267,6 +267,7 @@ void parts_edge_unit(const struct flow *f, struct arena *arena, struct unit_spec
 				 .log_path = arena_printf(arena, "%s/logs/edge.log", f->layout.home),
 				 .access_log_path = arena_printf(arena, "%s/access.log", f->edge.home),
 				 .ready_port = f->edge.port,
+				 .socket_file = arena_strdup(arena, f->edge.socket),
 				 .stop_signal = SIGQUIT, /* finishes what it is sending */
 				 .stop_deadline_ms = EDGE_STOP_MS};
 	*ret_spec = spec;

@@ -85,6 +85,7 @@ static void spec_copy(struct unit_spec *to, const struct unit_spec *from)
 	to->access_log_path = copy(from->access_log_path);
 	to->pid_file = copy(from->pid_file);
 	to->work_dir = copy(from->work_dir);
+	to->socket_file = copy(from->socket_file);
 	to->ready_socket = copy(from->ready_socket);
 }
 
@@ -102,6 +103,7 @@ static void spec_done(struct unit_spec *spec)
 	free_text(spec->access_log_path);
 	free_text(spec->pid_file);
 	free_text(spec->work_dir);
+	free_text(spec->socket_file);
 	free_text(spec->ready_socket);
 }
 
@@ -305,6 +307,7 @@ static void unit_start(struct unit *u)
 				 .has_user = u->spec.has_user,
 				 .uid = u->spec.uid,
 				 .gid = u->spec.gid};
+	if (u->spec.socket_file != NULL) (void)unlink(u->spec.socket_file);
 	u->started_ms = clock_now_ms();
 	u->is_child = true;
 	if (!proc_start_serving(&spec, u->spec.log_path, on_process_started, u, &u->id, &u->pidfd, &err) ||

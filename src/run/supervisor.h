@@ -43,6 +43,8 @@ struct unit_spec {
 	const char *access_log_path; /* a second file it appends to, kept within the same bounds; or NULL */
 	const char *ready_socket; /* a unix socket that accepts when it is ready, or */
 	uint16_t ready_port; /* a TCP port of 127.0.0.1 */
+	const char *socket_file; /* it listens there and is stopped by one that a killed process left: removed before
+				  * each start; or NULL */
 	const char *work_dir; /* where its children sit, NULL: none that outlive it and must not */
 	int stop_signal; /* asks it to end; SIGKILL follows after stop_deadline_ms */
 	int64_t stop_deadline_ms;

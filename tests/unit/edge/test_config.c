@@ -30,7 +30,7 @@ static void test_it_names_no_app(void **state)
 	assert_true(edge_config(&e, &b));
 	assert_non_null(strstr(b.ptr, "root /h/edge/hosts/$host/live/public;"));
 	/* Links are resolved for what can differ between releases, and for nothing else. */
-	assert_non_null(strstr(b.ptr, "{\n      set $pin $realpath_root;\n    }"));
+	assert_non_null(strstr(b.ptr, "{\n      set $pin $realpath_root;\n      set $at $pin;\n    }"));
 	assert_null(strstr(b.ptr, "open_file_cache"));
 	assert_null(strstr(b.ptr, "brotli"));
 }
