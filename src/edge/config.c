@@ -70,7 +70,7 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	buf_puts(b, "  map $pin $release { default 0; ~/releases/(?<number>[0-9]+)/ $number; }\n");
 	buf_puts(b, "  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n");
 	/* The release that a tab was loaded from, in every request but the one for a new page. */
-	buf_puts(b, "  map \"$cookie___fh_release:$http_sec_fetch_dest\" $tab { default ''; "
+	buf_puts(b, "  map \"$cookie___fh_release:$http_sec_fetch_dest\" $tab { default none; "
 		    "\"~^(?<tab_release>[0-9]{1,9}):(?!document$)\" $tab_release; }\n");
 	buf_puts(b, "  map \"$pinned:$upstream_http_content_type\" $tab_cookie { default ''; ~^yes:text/html "
 		    "\"__fh_release=$release; Path=/; HttpOnly; SameSite=Lax\"; }\n");
@@ -105,7 +105,7 @@ static void put_api(const struct edge_settings *e, struct buf *b)
 
 /* A location's own error_page replaces those of the server. */
 #define TO_SERVER                                                                                                      \
-	"      error_page 404 @missing;\n      error_page 418 = @server;\n"                                            \
+	"      error_page 404 @missing;\n      error_page 418 = @server;\n      recursive_error_pages on;\n"           \
 	"      if ($kind = server) {\n        return 418;\n      }\n"
 
 /* What the app's own server answers. Nothing is held back: a request reaches the release at its first byte, so that it
@@ -118,7 +118,7 @@ static void put_app_server(struct buf *b)
 		 "      proxy_request_buffering off;\n      proxy_buffering off;\n"
 		 "      proxy_read_timeout 1h;\n      proxy_send_timeout 1h;\n"
 		 "      add_header Set-Cookie $tab_cookie;\n"
-		 "      recursive_error_pages on;\n      error_page 502 504 = @server_away;\n    }\n"
+		 "      error_page 502 504 = @server_away;\n    }\n"
 		 "    location @server_away {\n      internal;\n      default_type text/plain;\n"
 		 "      add_header Retry-After 1 always;\n      add_header Cache-Control no-store always;\n"
 		 "      return 503 \"The server of this app is not answering at the moment; try again in a "
@@ -176,11 +176,11 @@ static void put_server(const struct edge_settings *e, struct buf *b)
 	if (e->is_pinned)
 		buf_puts(b, "    if ($uri !~* \"" FINGERPRINTED
 			    "\") {\n      set $pin $realpath_root;\n      set $at $pin;\n    }\n");
-	/* pinned/<host> leads to the app's releases where its owner wants tabs to keep theirs. */
+	/* pinned/<host>/<n> leads to a release whose tabs may keep it, where the owner wants that. */
 	buf_printf(b,
 		   "    if (-d %s/pinned/$host) {\n      set $pinned yes;\n    }\n"
-		   "    if (-e %s/pinned/$host/$tab/run/web.sock) {\n"
-		   "      set $at %s/pinned/$host/$tab/public;\n      set $pin $at;\n    }\n"
+		   "    if (-d %s/pinned/$host/$tab) {\n"
+		   "      set $at %s/pinned/$host/$tab/public;\n      set $pin /releases/$tab/;\n    }\n"
 		   "    if (-d $at/../server) {\n      set $kind server;\n    }\n",
 		   e->home, e->home, e->home);
 	put_api(e, b);

@@ -105,12 +105,19 @@ bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, s
 	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
 }
 
-bool edge_set_pinned(const struct edge *e, const char *host, const char *releases, struct err *err)
+bool edge_set_pinned(const struct edge *e, const char *host, int64_t release, const char *target, struct err *err)
 {
-	char path[FILE_PATH_SIZE];
-	if (!host_path(e, "pinned", host, path, err)) return false;
-	if (releases != NULL) return file_link_swap(releases, path, err);
+	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
+	if (!host_path(e, "pinned", host, folder, err) || !file_path(path, err, "%s/%lld", folder, (long long)release))
+		return false;
+	if (target != NULL) return file_mkdirs(folder, 0755, err) && file_link_swap(target, path, err);
 	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
+}
+
+bool edge_unset_pinned(const struct edge *e, const char *host, struct err *err)
+{
+	char folder[FILE_PATH_SIZE];
+	return host_path(e, "pinned", host, folder, err) && file_remove_tree(folder, err);
 }
 
 bool edge_get(const struct edge *e, const char *host, const char *path, int64_t deadline_ms, long *ret_status,

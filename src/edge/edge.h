@@ -40,9 +40,11 @@ bool edge_host_unset(const struct edge *e, const char *host, struct err *err);
 /* Every visitor of the host gets 503 and the reason while it is stopped. */
 bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, struct err *err);
 
-/* Tabs of this host keep the release they were loaded from for what they ask of the app's server, while it runs.
- * releases: the app's releases/ folder, relative to <home>/edge/pinned, or NULL: every request gets the live one. */
-bool edge_set_pinned(const struct edge *e, const char *host, const char *releases, struct err *err);
+/* pinned/<host>/<release> -> target: tabs that were loaded from this release get it for what they ask of the app's
+ * server. target NULL takes it away: they get the live one. While a host has a folder here, the edge gives its pages
+ * the cookie that tells; edge_unset_pinned takes all of it away. */
+bool edge_set_pinned(const struct edge *e, const char *host, int64_t release, const char *target, struct err *err);
+bool edge_unset_pinned(const struct edge *e, const char *host, struct err *err);
 
 /* What the edge answers for GET path with this Host. ret_body may be NULL. Waits at most deadline_ms. */
 bool edge_get(const struct edge *e, const char *host, const char *path, int64_t deadline_ms, long *ret_status,
