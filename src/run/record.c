@@ -32,6 +32,11 @@ void record_hash(const struct unit_spec *spec, char ret_hash[RECORD_HASH_SIZE])
 	(void)snprintf(numbers, sizeof numbers, "%d %u %u %u", spec->has_user, (unsigned)spec->uid, (unsigned)spec->gid,
 		       spec->ready_port);
 	hash = mix(mix(mix(mix(hash, spec->cwd), spec->log_path), spec->ready_socket), numbers);
+	if (spec->has_limits) {
+		(void)snprintf(numbers, sizeof numbers, "%llu %u %u", (unsigned long long)spec->limits.memory_bytes,
+			       spec->limits.processes, spec->limits.cpu_percent);
+		hash = mix(mix(hash, spec->state_path), numbers);
+	}
 	(void)snprintf(ret_hash, RECORD_HASH_SIZE, "%016llx", (unsigned long long)hash);
 }
 

@@ -16,8 +16,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "codec/json.h"
 #include "os/proc.h"
 #include "run/record.h"
+#include "run/told.h"
 
 #define READY_TRY_MS 20
 #define READY_DEADLINE_MS 30000
@@ -26,10 +28,14 @@
 #define LONGEST_PAUSE_MS 30000
 #define FAILING_AFTER 5
 #define LOG_MAX_BYTES (20u << 20)
-#define REASON_SIZE 256
+#define REASON_SIZE 512
+#define WHY_SIZE 32
+#define UNIT_GROUP_ENV_SIZE (LIMITS_GROUP_TEXT_SIZE + 32)
+#define AWAIT_TRY_MS 5
+#define GROUP_NAME_SIZE (UNIT_NAME_SIZE + 20)
 #define LEFT_DEADLINE_MS 1000
 
-enum unit_state { UNIT_STOPPED, UNIT_STARTING, UNIT_RUNNING, UNIT_WAITING, UNIT_STOPPING };
+enum unit_state { UNIT_STOPPED, UNIT_STARTING, UNIT_RUNNING, UNIT_WAITING, UNIT_STOPPING, UNIT_GAVE_UP };
 
 struct waiter {
 	supervisor_done done;
@@ -46,11 +52,14 @@ struct unit {
 	int pidfd;
 	bool is_child; /* ours to reap; an adopted one is not */
 	bool is_wanted; /* false: forget it once it has ended */
+	bool was_ready; /* once, since it was asked for */
 	int failures;
 	int restarts;
 	int64_t since_wall_ms;
 	int64_t started_ms;
 	char reason[REASON_SIZE];
+	char why[WHY_SIZE];
+	struct limits_group group;
 	struct waiter started, stopped;
 	uv_poll_t *poll; /* on pidfd; heap, since closing it takes a turn of the loop */
 	uv_timer_t timer; /* the next readiness try, the end of a pause, or the deadline of a stop, by state */
@@ -61,6 +70,7 @@ struct supervisor {
 	struct db *db;
 	struct unit *units;
 	uv_timer_t log_timer;
+	char home_mark[12]; /* tells our cgroups from another home's */
 };
 
 static void unit_start(struct unit *u);
@@ -87,6 +97,7 @@ static void spec_copy(struct unit_spec *to, const struct unit_spec *from)
 	to->work_dir = copy(from->work_dir);
 	to->socket_file = copy(from->socket_file);
 	to->ready_socket = copy(from->ready_socket);
+	to->state_path = copy(from->state_path);
 }
 
 static void free_text(const char *text)
@@ -105,6 +116,7 @@ static void spec_done(struct unit_spec *spec)
 	free_text(spec->work_dir);
 	free_text(spec->socket_file);
 	free_text(spec->ready_socket);
+	free_text(spec->state_path);
 }
 
 static void complete(struct waiter *w, const struct err *err)
@@ -162,22 +174,31 @@ static bool accepts(const struct unit_spec *spec)
 	return failed == 0;
 }
 
+static bool is_ready(const struct unit *u)
+{
+	if (u->spec.state_path == NULL) return accepts(&u->spec);
+	json_t *told JSON_CLEANUP = told_read(u->spec.state_path, u->id.pid);
+	return told_is(told, "serving") || told_is(told, "frozen");
+}
+
 static void on_ready_timer(uv_timer_t *timer)
 {
 	struct unit *u = timer->data;
-	if (accepts(&u->spec)) {
+	int64_t deadline_ms = u->spec.ready_deadline_ms > 0 ? u->spec.ready_deadline_ms : READY_DEADLINE_MS;
+	if (is_ready(u)) {
+		u->was_ready = true;
 		enter(u, UNIT_RUNNING);
 		log_info("%s: running (pid %d)", u->spec.name, (int)u->id.pid);
 		complete(&u->started, NULL);
 		return;
 	}
-	if (clock_now_ms() - u->started_ms < READY_DEADLINE_MS) {
+	if (clock_now_ms() - u->started_ms < deadline_ms) {
 		(void)uv_timer_start(timer, on_ready_timer, READY_TRY_MS, 0);
 		return;
 	}
 	struct err err;
-	(void)err_set(&err, ERR_TIMEOUT, "%s runs and does not answer after %d s; its log is %s", u->spec.name,
-		      READY_DEADLINE_MS / 1000, u->spec.log_path);
+	(void)err_set(&err, ERR_TIMEOUT, "%s runs and does not answer after %lld s; its log is %s", u->spec.name,
+		      (long long)deadline_ms / 1000, u->spec.log_path);
 	(void)snprintf(u->reason, sizeof u->reason, "does not answer");
 	complete(&u->started, &err);
 	(void)uv_timer_start(timer, on_ready_timer, 1000, 0);
@@ -200,8 +221,21 @@ static int64_t pause_ms(int failures)
 	return pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
 }
 
+static void unit_give_up(struct unit *u)
+{
+	struct err err;
+	log_warn("%s: %s", u->spec.name, u->reason);
+	(void)err_set(&err, ERR_FAILED, "%s", u->reason);
+	enter(u, UNIT_GAVE_UP);
+	complete(&u->started, &err);
+}
+
 static void unit_wait(struct unit *u)
 {
+	if (u->spec.gives_up && !u->was_ready) {
+		unit_give_up(u);
+		return;
+	}
 	bool had_lasted = u->state == UNIT_RUNNING && clock_now_ms() - u->started_ms >= LASTED_MS;
 	u->failures = had_lasted ? 1 : u->failures + 1;
 	int64_t pause = pause_ms(u->failures);
@@ -216,10 +250,22 @@ static void unit_wait(struct unit *u)
 	(void)uv_timer_start(&u->timer, on_pause_over, (uint64_t)pause, 0);
 }
 
+/* Its own words, where it left some. */
+static bool note_told(struct unit *u)
+{
+	if (u->spec.state_path == NULL) return false;
+	json_t *told JSON_CLEANUP = told_read(u->spec.state_path, u->id.pid);
+	if (!told_is(told, "ended")) return false;
+	(void)snprintf(u->reason, sizeof u->reason, "%s", json_str(told, "text", "ended"));
+	(void)snprintf(u->why, sizeof u->why, "%s", json_str(told, "why", ""));
+	return true;
+}
+
 /* What a child's end says; of an adopted process nobody can know more than that it ended. */
 static void note_reason(struct unit *u)
 {
 	siginfo_t info = {0};
+	u->why[0] = '\0';
 	if (!u->is_child || waitid(P_PID, (id_t)u->id.pid, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
 		(void)snprintf(u->reason, sizeof u->reason, "ended");
 	else if (info.si_code == CLD_EXITED)
@@ -227,6 +273,22 @@ static void note_reason(struct unit *u)
 	else
 		(void)snprintf(u->reason, sizeof u->reason, "was ended by signal %d (%s)", info.si_status,
 			       strsignal(info.si_status));
+	(void)note_told(u);
+}
+
+static void spell_group(const struct unit *u, char ret_name[GROUP_NAME_SIZE])
+{
+	(void)snprintf(ret_name, GROUP_NAME_SIZE, "%s-%s", u->s->home_mark, u->spec.name);
+	for (char *p = ret_name; *p != '\0'; p++)
+		if (*p == '/') *p = '.';
+}
+
+static void group_forget(const struct unit *u)
+{
+	char name[GROUP_NAME_SIZE];
+	if (!u->spec.has_limits) return;
+	spell_group(u, name);
+	limits_group_forget(name);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -264,6 +326,7 @@ static void on_ended(uv_poll_t *poll, int status, int events)
 	if (u->spec.work_dir != NULL) proc_kill_left(u->spec.argv[0], u->spec.work_dir, LEFT_DEADLINE_MS);
 	if (!u->is_child) remove_notes(&u->spec);
 	note_reason(u);
+	group_forget(u);
 	record_forget(u->s->db, u->spec.name);
 	if (u->state != UNIT_STOPPING) {
 		unit_wait(u);
@@ -295,14 +358,33 @@ static bool unit_watch(struct unit *u, struct err *err)
 static bool on_process_started(void *arg, const struct proc_id *id, struct err *err)
 {
 	struct unit *u = arg;
-	return record_put(u->s->db, u->spec.name, id, u->spec_hash, err);
+	return record_put(u->s->db, u->spec.name, id, u->spec_hash, err) &&
+	       (!u->spec.has_limits || limits_group_join(&u->group, id->pid, err));
+}
+
+/* What is in the group may read there what it has used. */
+static bool unit_group(struct unit *u, const char *env[UNIT_ENV_MAX + 2], char *text, struct err *err)
+{
+	int count = 0;
+	char name[GROUP_NAME_SIZE], group[LIMITS_GROUP_TEXT_SIZE];
+	while (count < UNIT_ENV_MAX && u->spec.env[count] != NULL) env[count] = u->spec.env[count], count++;
+	env[count] = env[count + 1] = NULL;
+	if (!u->spec.has_limits) return true;
+	spell_group(u, name);
+	if (!limits_group_open_named(&u->group, name, &u->spec.limits, err)) return false;
+	limits_group_spell(&u->group, group);
+	(void)snprintf(text, UNIT_GROUP_ENV_SIZE, LIMITS_GROUP_ENV "=%s", group);
+	env[count] = text;
+	return true;
 }
 
 static void unit_start(struct unit *u)
 {
 	struct err err;
+	const char *env[UNIT_ENV_MAX + 2];
+	char group_env[UNIT_GROUP_ENV_SIZE];
 	struct proc_spec spec = {.argv = u->spec.argv,
-				 .env = u->spec.env,
+				 .env = env,
 				 .cwd = u->spec.cwd,
 				 .has_user = u->spec.has_user,
 				 .uid = u->spec.uid,
@@ -310,7 +392,8 @@ static void unit_start(struct unit *u)
 	if (u->spec.socket_file != NULL) (void)unlink(u->spec.socket_file);
 	u->started_ms = clock_now_ms();
 	u->is_child = true;
-	if (!proc_start_serving(&spec, u->spec.log_path, on_process_started, u, &u->id, &u->pidfd, &err) ||
+	if (!unit_group(u, env, group_env, &err) ||
+	    !proc_start_serving(&spec, u->spec.log_path, on_process_started, u, &u->id, &u->pidfd, &err) ||
 	    !unit_watch(u, &err)) {
 		(void)snprintf(u->reason, sizeof u->reason, "%s", err.msg);
 		unit_unwatch(u);
@@ -339,6 +422,7 @@ static bool unit_adopt(struct unit *u)
 	}
 	u->id = record.id;
 	u->is_child = false;
+	u->was_ready = true;
 	u->started_ms = clock_now_ms();
 	u->pidfd = (int)syscall(SYS_pidfd_open, u->id.pid, 0);
 	/* Again, now that the number cannot be given to another. */
@@ -402,6 +486,7 @@ void supervisor_start(struct supervisor *s, const struct unit_spec *spec, superv
 	bool is_new = u == NULL;
 	if (is_new) u = unit_new(s, spec);
 	u->is_wanted = true;
+	u->spec.gives_up = spec->gives_up;
 	/* Whoever asked before is answered by the same readiness; two at once do not happen: deployments of an app are
 	 * serial. */
 	complete(&u->started, NULL);
@@ -425,7 +510,7 @@ void supervisor_start(struct supervisor *s, const struct unit_spec *spec, superv
 		unit_stop(u);
 	} else if (u->state == UNIT_RUNNING) {
 		complete(&u->started, NULL);
-	} else if (u->state == UNIT_WAITING) {
+	} else if (u->state == UNIT_WAITING || u->state == UNIT_GAVE_UP) {
 		unit_start(u);
 	}
 }
@@ -503,12 +588,69 @@ void supervisor_signal(struct supervisor *s, const char *name, int signal_number
 	if (u != NULL && u->poll != NULL) (void)kill(u->id.pid, signal_number);
 }
 
+/* The kernel tells nobody when a file is replaced but through inotify(7), which is one more thing that can be full; a
+ * look is 10 µs. */
+
+struct watcher {
+	struct supervisor *s;
+	char unit[UNIT_NAME_SIZE], word[16];
+	int64_t until_ms;
+	supervisor_done done;
+	void *arg;
+	uv_timer_t timer;
+};
+
+static void on_watcher_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static bool watch_told(struct watcher *w, bool *ret_is_over, struct err *err)
+{
+	const struct unit *u = find(w->s, w->unit);
+	*ret_is_over = true;
+	if (u == NULL || u->poll == NULL || u->spec.state_path == NULL)
+		return err_set(err, ERR_UNAVAILABLE, "%s does not run%s%s", w->unit,
+			       u != NULL && u->reason[0] != '\0' ? ": " : "", u != NULL ? u->reason : "");
+	json_t *told JSON_CLEANUP = told_read(u->spec.state_path, u->id.pid);
+	if (told_is(told, w->word)) return true;
+	if (clock_now_ms() >= w->until_ms)
+		return err_set(err, ERR_TIMEOUT, "%s is not \"%s\" in time", w->unit, w->word);
+	*ret_is_over = false;
+	return true;
+}
+
+static void on_watcher_timer(uv_timer_t *timer)
+{
+	struct watcher *w = timer->data;
+	struct err err;
+	bool is_over, ok = watch_told(w, &is_over, &err);
+	if (!is_over) return;
+	(void)uv_timer_stop(timer);
+	w->done(w->arg, ok ? NULL : &err);
+	uv_close((uv_handle_t *)timer, on_watcher_closed);
+}
+
+void supervisor_await(struct supervisor *s, const char *name, const char *word, int64_t deadline_ms,
+		      supervisor_done done, void *arg)
+{
+	struct watcher *w = calloc(1, sizeof *w);
+	if (w == NULL) abort();
+	*w = (struct watcher){.s = s, .until_ms = clock_now_ms() + deadline_ms, .done = done, .arg = arg};
+	(void)snprintf(w->unit, sizeof w->unit, "%s", name);
+	(void)snprintf(w->word, sizeof w->word, "%s", word);
+	(void)uv_timer_init(s->loop, &w->timer);
+	w->timer.data = w;
+	(void)uv_timer_start(&w->timer, on_watcher_timer, 0, AWAIT_TRY_MS);
+}
+
 static const char *state_word(const struct unit *u)
 {
 	switch (u->state) {
 	case UNIT_STARTING: return "starting";
 	case UNIT_RUNNING: return "running";
 	case UNIT_STOPPING: return "stopping";
+	case UNIT_GAVE_UP: return "failing";
 	case UNIT_WAITING: return u->failures >= FAILING_AFTER ? "failing" : "waiting";
 	default: return "stopped";
 	}
@@ -527,6 +669,10 @@ json_t *supervisor_json(struct supervisor *s, const char *unit, const char *name
 	json_object_set_new(o, "since", json_string(since));
 	json_object_set_new(o, "restarts", json_integer(u->restarts));
 	json_object_set_new(o, "reason", u->reason[0] != '\0' ? json_string(u->reason) : json_null());
+	if (u->spec.state_path == NULL) return o;
+	json_t *told = told_read(u->spec.state_path, u->id.pid);
+	json_object_set_new(o, "why", u->why[0] != '\0' ? json_string(u->why) : json_null());
+	json_object_set_new(o, "server", told != NULL ? told : json_null());
 	return o;
 }
 
@@ -544,6 +690,9 @@ static void sweep_one(void *arg, const struct record *record)
 void supervisor_sweep(struct supervisor *s)
 {
 	record_each(s->db, sweep_one, s);
+	char prefix[sizeof s->home_mark + 1];
+	(void)snprintf(prefix, sizeof prefix, "%s-", s->home_mark);
+	limits_group_sweep_named(prefix);
 }
 
 /* Logs are bounded: past the limit the newer half is kept. The process appends (O_APPEND), so cutting its file is safe.
@@ -561,6 +710,9 @@ struct supervisor *supervisor_new(uv_loop_t *loop, struct db *db)
 {
 	struct supervisor *s = calloc(1, sizeof *s);
 	if (s == NULL) abort();
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	for (const char *p = db_path(db); p != NULL && *p != '\0'; p++) hash = (hash ^ (unsigned char)*p) * 16777619u;
+	(void)snprintf(s->home_mark, sizeof s->home_mark, "%08x", hash);
 	s->loop = loop;
 	s->db = db;
 	(void)uv_timer_init(loop, &s->log_timer);

@@ -8,7 +8,13 @@
  *        ▲                  │                            │ ended
  *        │                  ▼ ended                      ▼
  *     stopping ◀──stop── waiting ◀──────────────────────┘     waiting: the pause before the next try, 0 to 30 s,
- * doubling; └──▶ starting                     failing: waiting, and it ended 5 times without having lasted 10 s
+ * doubling; └──▶ starting                     failing: waiting, and it ended 5 times without having lasted 10 s;
+ *                                                      or it ended before it was ready once, and gives_up: no more
+ * tries
+ *
+ * A unit with a state_path (freehold-serve) tells of itself there: it is ready when it says so, why it ended is taken
+ * from there, and it is signalled to retire (SIGUSR1) and to thaw (SIGUSR2). One with has_limits runs in a cgroup of
+ * its own, where there are cgroups: it has a name, outlives this daemon as the unit does, and goes with the unit.
  *
  * One libuv loop, one thread. Callbacks fire from the loop, each exactly once. */
 #ifndef FREEHOLD_RUN_SUPERVISOR_H
@@ -22,6 +28,7 @@
 
 #include "base/err.h"
 #include "os/file.h"
+#include "os/limits.h"
 #include "store/db.h"
 
 #define UNIT_NAME_SIZE 64
@@ -41,13 +48,18 @@ struct unit_spec {
 	const char *pid_file; /* its own note of its number, or NULL: taken away once we know it to be dead and init has
 			       * not reaped it, since it would be taken for one that runs */
 	const char *access_log_path; /* a second file it appends to, kept within the same bounds; or NULL */
+	const char *state_path; /* where it tells of itself: it is ready when it says "serving" or "frozen"; or NULL: */
 	const char *ready_socket; /* a unix socket that accepts when it is ready, or */
 	uint16_t ready_port; /* a TCP port of 127.0.0.1 */
 	const char *socket_file; /* it listens there and is stopped by one that a killed process left: removed before
 				  * each start; or NULL */
 	const char *work_dir; /* where its children sit, NULL: none that outlive it and must not */
 	int stop_signal; /* asks it to end; SIGKILL follows after stop_deadline_ms */
-	int64_t stop_deadline_ms;
+	int64_t stop_deadline_ms; /* of a unit that drains: longer than its drain */
+	int64_t ready_deadline_ms; /* 0: 30 s */
+	bool gives_up; /* for a deployment: when it ends before it was ready once, that is final */
+	bool has_limits; /* memory, processes and processor of all it starts, by cgroups where they are to be had */
+	struct limits limits;
 };
 
 struct supervisor;
@@ -59,7 +71,7 @@ void supervisor_free(struct supervisor *s);
 
 /* Makes the unit exist and run. One that runs already with the same spec stays as it is; an adopted or running one of a
  * different spec is stopped and started anew. done(arg, err) comes when its socket answers, or with an error when it
- * did not within 30 s (it is still tried on). done may be NULL. */
+ * did not within its deadline (it is still tried on), or with why it ended when it gives up. done may be NULL. */
 typedef void (*supervisor_done)(void *arg, const struct err *err);
 void supervisor_start(struct supervisor *s, const struct unit_spec *spec, supervisor_done done, void *arg);
 
@@ -77,7 +89,13 @@ void supervisor_restart(struct supervisor *s, const char *name, supervisor_done 
 
 void supervisor_signal(struct supervisor *s, const char *name, int signal_number);
 
-/* The unit's PROCESS object of docs/api.md, with `name` as given; a unit that is not there is "stopped". */
+/* done comes when the unit says that word of itself ("serving" after SIGUSR2, "frozen" after SIGUSR1), or with an error
+ * when it ended, is not there, or did not within the deadline. */
+void supervisor_await(struct supervisor *s, const char *name, const char *word, int64_t deadline_ms,
+		      supervisor_done done, void *arg);
+
+/* The unit's PROCESS object of docs/api.md, with `name` as given; a unit that is not there is "stopped". What it tells
+ * of itself is "server", the kind of its last end "why". */
 json_t *supervisor_json(struct supervisor *s, const char *unit, const char *name);
 
 /* Ends processes that the store knows and no unit claims (left by an app that was destroyed halfway, say). Call after

@@ -168,6 +168,11 @@ void db_close(struct db *db)
 	free(db);
 }
 
+const char *db_path(const struct db *db)
+{
+	return sqlite3_db_filename(db->handle, "main");
+}
+
 static void prepare(struct db *db, struct db_query *q, const char *sql, const char *format, va_list args)
 {
 	*q = (struct db_query){.db = db};

@@ -18,6 +18,7 @@ struct db;
 /* Opens or creates it, and brings the tables to this version. A database of a newer Freehold is refused. */
 bool db_open(const char *path, struct db **ret_db, struct err *err);
 void db_close(struct db *db); /* NULL is allowed */
+const char *db_path(const struct db *db); /* absolute */
 
 /* A statement with its parameters bound in order by a format of one letter each: s const char* (NULL is null), i
  * int64_t, b struct str as a blob. Rows are stepped with db_row; db_end must follow, also after a failure, and says
