@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@
 #define LOOK_MS 500
 #define BACKLOG 511
 #define NETWORK_MS 5000
+#define DYING_MS 20000
 #define GRACE_MS 5000 /* beyond all other deadlines */
 #define ARENA_BYTES (4u << 20)
 #define LAST_BYTES 4096
@@ -43,6 +46,7 @@ struct outer {
 	struct limits_group group; /* of the supervisor; nothing in it: rlimits */
 	struct limits_seen before, seen;
 	struct state state;
+	int first_pidfd; /* of pid 1 of the inside; -1: not known yet */
 	struct network network;
 	char network_why[ERR_MSG_SIZE];
 	struct loop_watch control, signals, ended, ready;
@@ -252,6 +256,7 @@ static void on_hello(struct outer *o)
 	if (o->has_hello) return;
 	o->has_hello = true;
 	bwrap_read_status(&o->box.bwrap);
+	if (o->box.bwrap.child_pid > 1) o->first_pidfd = (int)syscall(SYS_pidfd_open, (pid_t)o->box.bwrap.child_pid, 0);
 	if (o->network_why[0] == '\0' && !network_open(&o->network, (pid_t)o->box.bwrap.child_pid, &err))
 		without_network(o, err.msg);
 	if (o->network_why[0] != '\0') {
@@ -433,6 +438,15 @@ static void judge(struct outer *o)
 	o->state.why = end_judge(&f, o->state.text);
 }
 
+/* Pid 1 of a namespace is gone only after all others are. */
+static void await_last(struct outer *o)
+{
+	struct pollfd p = {o->first_pidfd, POLLIN, 0};
+	if (o->first_pidfd < 0) return;
+	if (poll(&p, 1, DYING_MS) != 1) log_warn("serve: a process of the server does not die");
+	(void)close(o->first_pidfd);
+}
+
 static void on_sandbox_ended(void *arg, uint32_t events)
 {
 	(void)events;
@@ -444,6 +458,7 @@ static void on_sandbox_ended(void *arg, uint32_t events)
 	take_messages(o);
 	close_to_visitors(o);
 	network_close(&o->network);
+	await_last(o);
 	judge(o);
 	o->state.connections = o->state.processes = 0;
 	enter(o, STATE_ENDED);
@@ -534,6 +549,7 @@ int outer_main(const char *config_path)
 	struct err err;
 	struct outer *o = calloc(1, sizeof *o);
 	if (o == NULL) abort();
+	o->first_pidfd = -1;
 	o->arena = arena_new(ARENA_BYTES);
 	bool ok = run(o, config_path, &err);
 	if (!ok) log_error("serve: %s", err.msg);

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What goes through freehold-serve: wherever the server listens, whatever its connections do, and how a release drains,
+// freezes and comes back.
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, unlinkSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import { Readable } from 'node:stream';
+import test from 'node:test';
+import { Served, until } from './serve.mjs';
+
+// One server for a test, ended whatever comes.
+function serving(name, app, options, body) {
+  test(name, { timeout: 60000 }, async () => {
+    const s = await Served.start(app, options);
+    try {
+      await body(s);
+    } finally {
+      await s.stop();
+    }
+  });
+}
+
+const raw = (s, options = {}) => new Promise((resolve, reject) => {
+  const c = net.connect({ path: s.socket, ...options }, () => resolve(c));
+  c.on('error', reject);
+});
+const read = async (c) => { const chunks = []; for await (const chunk of c) chunks.push(chunk); return Buffer.concat(chunks); };
+const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
+const next = (emitter, event) => Promise.race([once(emitter, event), once(emitter, 'error').then((e) => { throw e; })]);
+
+for (const LISTEN of ['127.0.0.1', '0.0.0.0', '::1', '::', 'localhost', 'shop.localhost'])
+  serving(`listens on ${LISTEN}`, 'app.mjs', { env: { LISTEN } }, async (s) => {
+    assert.match((await s.get('/')).text, /port 3000/);
+    assert.deepEqual(s.state.listens, [3000]);
+    assert.equal(s.state.text, null);
+  });
+
+serving('listens on another port than it was told', 'app.mjs', { env: { WRONG_PORT: '4321' } }, async (s) => {
+  assert.equal((await s.get('/')).status, 200);
+  const { port, told_port, text } = s.state;
+  assert.deepEqual([port, told_port], [4321, 3000]);
+  assert.match(text, /listens on port 4321 instead of 3000/);
+});
+
+serving('gets what it needs and nothing of ours', 'app.mjs', { env: { SECRET: 'a=b c' } }, async (s) => {
+  const env = JSON.parse((await s.get('/env')).text);
+  assert.deepEqual(env, { SECRET: 'a=b c', TEST_MARK: s.dir, PORT: '3000', HOST: '127.0.0.1', HOME: '/tmp/home', PATH: '/usr/local/bin:/usr/bin:/bin', ...(env.PWD && { PWD: env.PWD }) });
+  assert.match((await s.get('/hosts')).text, /127\.0\.0\.1 shop\.localhost\n/);
+});
+
+serving('carries much in, and much out to a slow reader', 'app.mjs', {}, async (s) => {
+  const body = randomBytes(24 << 20);
+  const sum = JSON.parse((await s.request('/sum', { method: 'POST', body: Readable.from([body.subarray(0, 1 << 20), body.subarray(1 << 20)]) })).text);
+  assert.deepEqual(sum, { bytes: body.length, hash: createHash('sha256').update(body).digest('hex') });
+  const bytes = 64 << 20;
+  const reply = await new Promise((resolve, reject) => http.get({ socketPath: s.socket, path: `/big?bytes=${bytes}` }, resolve).on('error', reject));
+  // Not reading: what is under way must stay bounded, in ours and in the server.
+  const before = await until('the server is held back', async () => s.state.connections === 1 && s.state);
+  assert.ok(before.memory_bytes < 200e6);
+  let got = 0;
+  for await (const chunk of reply) got += chunk.length;
+  assert.equal(got, bytes);
+});
+
+serving('keeps a half-closed connection open', 'echo.mjs', {}, async (s) => {
+  const c = await raw(s, { allowHalfOpen: true });
+  c.end(Buffer.alloc(300000, 'x'));
+  const answer = (await read(c)).toString();
+  assert.ok(answer.startsWith('300000 y'));
+  assert.equal(answer.length, '300000 '.length + (1 << 20));
+});
+
+serving('tells the server when a visitor leaves a stream', 'app.mjs', {}, async (s) => {
+  const stream = http.get({ socketPath: s.socket, path: '/events' });
+  stream.on('error', () => {});
+  const reply = await once(stream, 'response');
+  for (let i = 0; i < 3; i++) assert.match((await next(reply, 'data')).toString(), /^data: \d+\n\n/);
+  await until('one connection is counted', () => s.state.connections === 1);
+  reply.destroy();
+  await until('none is', () => s.state.connections === 0);
+});
+
+serving('carries a WebSocket', 'app.mjs', {}, async (s) => {
+  const c = await raw(s);
+  c.write('GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+  assert.match((await next(c, 'data')).toString(), /^HTTP\/1\.1 101/);
+  for (let i = 0; i < 20; i++) {
+    c.write(`ping ${i}`);
+    assert.equal((await next(c, 'data')).toString(), `ping ${i}`);
+  }
+  c.destroy();
+});
+
+serving('a thousand connections at once', 'app.mjs', { config: { drain_ms: 300 } }, async (s) => {
+  const held = await Promise.all(Array.from({ length: 1000 }, () => new Promise((resolve, reject) => {
+    const r = http.get({ socketPath: s.socket, path: '/hold', agent: false }, (reply) => { reply.on('error', () => {}); reply.once('data', () => resolve(reply)); });
+    r.on('error', reject);
+  })));
+  assert.equal((await s.get('/')).status, 200);
+  await until('they are counted', () => s.state.connections >= 1000);
+  held.forEach((reply) => reply.destroy());
+  await until('they are gone', () => s.state.connections === 0);
+});
+
+serving('reaches outside through its forwards only', 'app.mjs', { until: null, config: {} }, async (s) => {
+  await s.is('serving');
+  assert.match((await s.get('/link?port=5432')).text, /^error ECONNREFUSED/);
+});
+
+test('a forward leads to a socket outside, also to one that comes back', { timeout: 60000 }, async () => {
+  const s = Served.prepare('app.mjs', {});
+  const outside = `${s.dir}/run/outside.sock`;
+  s.config.forwards = [{ port: 5432, socket: outside }];
+  (await import('node:fs')).writeFileSync(s.file, JSON.stringify(s.config));
+  const open = async (answer) => {
+    const server = net.createServer({ allowHalfOpen: true }, (c) => c.on('data', (data) => c.write(`${answer} ${data}`)).on('end', () => c.end()));
+    await new Promise((resolve) => server.listen(outside, resolve));
+    (await import('node:fs')).chmodSync(outside, 0o666);
+    return server;
+  };
+  try {
+    s.run();
+    await s.is('serving');
+    assert.match((await s.get('/link?port=5432')).text, /^$|^error/);
+    const first = await open('first');
+    assert.equal((await s.get('/link?port=5432')).text, 'first ping');
+    const many = await Promise.all(Array.from({ length: 200 }, () => s.get('/link?port=5432')));
+    assert.ok(many.every((reply) => reply.text === 'first ping'));
+    await new Promise((resolve) => first.close(resolve));
+    const second = await open('second');
+    assert.equal((await s.get('/link?port=5432&host=localhost')).text, 'second ping');
+    await new Promise((resolve) => second.close(resolve));
+  } finally {
+    await s.stop();
+  }
+});
+
+serving('reaches nothing of this machine\'s loopback', 'app.mjs', {}, async (s) => {
+  const server = net.createServer((c) => c.end('mine'));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  assert.match((await s.get(`/link?port=${server.address().port}`)).text, /^error ECONNREFUSED/);
+  server.close();
+});
+
+serving('a drain answers what is under way and loses nothing', 'app.mjs', { config: { linger_ms: 100 } }, async (s) => {
+  const slow = s.request('/slow?ms=700', { method: 'POST', body: 'x'.repeat(100000) });
+  const done = () => (existsSync(`${s.dir}/data/slow`) ? readFileSync(`${s.dir}/data/slow`, 'utf8') : '');
+  await until('it is under way', () => done().includes('began'));
+  s.child.kill('SIGTERM');
+  await s.is('draining');
+  // A request that was on its way when the edge switched.
+  assert.equal((await s.get('/')).status, 200);
+  await until('the socket is closed', () => !existsSync(s.socket));
+  assert.equal((await slow).text, 'done 1');
+  const state = await s.ended();
+  assert.deepEqual([state.why, s.status], ['asked', 0]);
+  assert.equal(done(), 'began\ndone\n');
+  assert.deepEqual(s.left(), []);
+});
+
+serving('a stream ends at the deadline of the drain, not before', 'app.mjs', { config: { drain_ms: 600, linger_ms: 0 } }, async (s) => {
+  const reply = await once(http.get({ socketPath: s.socket, path: '/events' }), 'response');
+  let last = 0;
+  reply.on('data', () => { last = Date.now(); });
+  reply.on('error', () => {});
+  await next(reply, 'data');
+  const began = Date.now();
+  s.child.kill('SIGTERM');
+  await once(reply, 'close');
+  assert.ok(last - began > 400 && Date.now() - began < 3000, `${last - began} ms`);
+  assert.equal((await s.ended()).why, 'asked');
+});
+
+serving('a retired release is frozen, and comes back', 'app.mjs', { env: { TICKS: '1' }, config: { linger_ms: 0 } }, async (s) => {
+  const ticks = () => Number(readFileSync(`${s.dir}/data/ticks`, 'utf8') || 0);
+  await until('its timers run', () => existsSync(`${s.dir}/data/ticks`) && ticks() > 2);
+  const [, pid] = (await s.get('/')).text.split(' ');
+  for (let round = 0; round < 3; round++) {
+    s.child.kill('SIGUSR1');
+    await s.is('frozen');
+    const then = ticks();
+    assert.equal(existsSync(s.socket), false);
+    // Nothing inside can wake it: a timer outside is the only clock there is.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.equal(ticks(), then);
+    const began = process.hrtime.bigint();
+    s.child.kill('SIGUSR2');
+    await s.is('serving');
+    assert.equal((await s.get('/')).text.split(' ')[1], pid);
+    const ms = Number(process.hrtime.bigint() - began) / 1e6;
+    assert.ok(ms < 2000, `${ms} ms`);
+    await until('its timers run again', () => ticks() > then);
+    s.child.kill('SIGUSR2');
+    assert.equal((await s.get('/')).status, 200);
+  }
+});
+
+serving('thaws in the middle of a drain, and ends when frozen', 'app.mjs', { config: { linger_ms: 0, drain_ms: 20000 } }, async (s) => {
+  const slow = s.get('/slow?ms=500');
+  await until('it is under way', () => existsSync(`${s.dir}/data/slow`));
+  s.child.kill('SIGUSR1');
+  await until('the socket is closed', () => !existsSync(s.socket));
+  s.child.kill('SIGUSR2');
+  await s.is('serving');
+  assert.equal((await s.get('/')).status, 200);
+  assert.equal((await slow).text, 'done 1');
+  s.child.kill('SIGUSR1');
+  await s.is('frozen');
+  const state = await s.ended('SIGTERM');
+  assert.deepEqual([state.why, state.signal, s.status], ['asked', 15, 0]);
+  assert.deepEqual(s.left(), []);
+});
+
+serving('several processes, and one that dies is started again while the others serve', 'app.mjs', { config: { instances: 3 } }, async (s) => {
+  const ports = async (count) => new Set(await Promise.all(Array.from({ length: count }, async () => (await s.get('/slow?ms=50')).status && (await s.get('/')).text.split(' ')[3])));
+  await until('all three answer', async () => (await ports(30)).size === 3);
+  const before = new Set((await Promise.all(Array.from({ length: 30 }, () => s.get('/')))).map((r) => r.text));
+  await s.get('/die').catch(() => {});
+  for (let i = 0; i < 20; i++) assert.equal((await s.get('/')).status, 200);
+  await until('it is back', async () => (await ports(30)).size === 3);
+  const after = new Set((await Promise.all(Array.from({ length: 30 }, () => s.get('/')))).map((r) => r.text));
+  assert.notDeepEqual([...after].sort(), [...before].sort());
+  assert.equal(s.state.state, 'serving');
+});
+
+serving('leaves no descriptor behind', 'app.mjs', {}, async (s) => {
+  const inside = s.family().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('/freehold-serve'));
+  const count = () => { try { return readdirSync(`/proc/${inside}/fd`).length; } catch { return -1; } };
+  const outer = () => readdirSync(`/proc/${s.child.pid}/fd`).length;
+  for (let i = 0; i < 100; i++) await s.get('/');
+  await until('all are closed', () => s.state.connections === 0);
+  const [a, b] = [count(), outer()];
+  for (let i = 0; i < 300; i++) await s.get('/');
+  await until('no more than before', () => count() <= a && outer() <= b);
+});
+
+test('opens its socket anew where a dead one left a name', { timeout: 60000 }, async () => {
+  const s = await Served.start('app.mjs', {});
+  try {
+    s.child.kill('SIGKILL');
+    await s.exited;
+    assert.ok(existsSync(s.socket));
+    s.run();
+    await s.is('serving');
+    assert.equal((await s.get('/')).status, 200);
+    unlinkSync(s.socket);
+    assert.equal((await s.ended('SIGTERM')).why, 'asked');
+  } finally {
+    await s.stop();
+  }
+});
