@@ -12,6 +12,7 @@
 #include "build/package.h"
 #include "build/run.h"
 #include "codec/json.h"
+#include "flow/kept.h"
 #include "flow/pause.h"
 #include "flow/serve_env.h"
 #include "flow/step.h"
@@ -227,6 +228,8 @@ bool step_package(struct deploy *d, struct err *err)
 	json_object_set(d->release, "files", json_object_get(outcome, "files"));
 	json_object_set(d->release, "hash_unbound", json_object_get(outcome, "hash_unbound"));
 	if (!bind_release(d, dir, err) || !release_dress(d->parts.dir, d->number, !is_static(d), err)) return false;
+	const json_t *keeps = json_object_get(json_object_get(d->release, "server"), "keeps");
+	if (!kept_seed(&d->job, keeps, d->parts.files_dir, err)) return false;
 	pause_here("package", "dressed");
 	step_detail(d, "%lld files, %.1f MB", (long long)json_int(outcome, "files", 0),
 		    (double)json_int(outcome, "bytes", 0) / 1e6);

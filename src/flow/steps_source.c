@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/kept.h"
 #include "flow/step.h"
 #include "intake/git.h"
 #include "intake/inspect.h"
@@ -160,10 +161,28 @@ static void report_inspection(struct deploy *d)
 	report_not_served(d);
 }
 
+/* What the live server failed to write is kept from now on. */
+static bool note_kept(struct deploy *d, struct err *err)
+{
+	json_t *found JSON_CLEANUP = json_array(), *fresh JSON_CLEANUP = json_array(), *one;
+	const char *app = d->parts.app.name;
+	size_t i;
+	if (d->live_before > 0 &&
+	    (!kept_find_in_log(d->f, app, d->live_before, found, err) || !kept_remember(d->f, app, found, fresh, err)))
+		return false;
+	json_array_foreach(fresh, i, one)
+	    step_note(d,
+		      "The server of release %lld could not write to %s, since a release never changes; from this "
+		      "deployment on it is kept in the app's data folder.",
+		      (long long)d->live_before, json_str(one, "path", ""));
+	return kept_merge(d->f, app, d->inspection, err);
+}
+
 bool step_inspect(struct deploy *d, struct err *err)
 {
 	struct intake_child child = step_intake_child(d);
 	if (!intake_inspect(&child, d->source_dir, &d->inspection, err)) return false;
+	if (!note_kept(d, err)) return false;
 	const char *shape = json_str(d->inspection, "shape", "unknown");
 	const json_t *evidence = json_array_get(json_object_get(d->inspection, "evidence"), 0);
 	report_inspection(d);

@@ -91,6 +91,14 @@ static const char *const versions[] = {
     "insert into secret_2 select app, kind, name, sealed, set_at, case kind when 'env' then 'both' end from secret;"
     "drop table secret;"
     "alter table secret_2 rename to secret;",
+
+    "create table kept (" /* what an app's server was seen to write, store/kept.h */
+    "  app text not null references app (name) on delete cascade,"
+    "  path text not null,"
+    "  kind text not null check (kind in ('folder', 'file')),"
+    "  found_at integer not null,"
+    "  primary key (app, path)"
+    ") strict;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof *versions))
 
