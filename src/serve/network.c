@@ -18,6 +18,8 @@
 #define TUN "/dev/net/tun"
 #define PROGRAM "slirp4netns"
 #define ARG_SIZE 64
+#define READY_MS 5000
+#define AGAIN_MS 5000
 
 static bool find_program(char ret_path[FILE_PATH_SIZE])
 {
@@ -83,40 +85,97 @@ static bool start(struct network *n, int net, int user, int ready, int leave, st
 	static const char *const env[] = {"PATH=" SANDBOX_PATH, NULL};
 	struct proc_spec spec = {
 	    .argv = argv, .env = env, .cwd = "/", .keep_fds = {net, user, ready, leave}, .keep_fd_count = 4};
-	return proc_start_worker(&spec, &n->pid, &n->pidfd, NULL, err);
+	return proc_start_worker(&spec, &n->pid, &n->ended.fd, NULL, err);
 }
 
-bool network_open(struct network *ret_network, pid_t pid, struct err *err)
+static bool open_way(struct network *n, struct err *err)
 {
-	struct network n = {.pidfd = -1, .ready_fd = -1, .exit_fd = -1};
 	int net = -1, user = -1, ready[2] = {-1, -1}, leave[2] = {-1, -1};
-	bool ok = open_namespaces(pid, &net, &user, err);
+	bool ok = open_namespaces(n->target, &net, &user, err);
 	if (ok)
-		ok = (pipe2(ready, O_CLOEXEC) == 0 && pipe2(leave, O_CLOEXEC) == 0) ||
+		ok = (pipe2(ready, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(leave, O_CLOEXEC) == 0) ||
 		     err_set_errno(err, "attach a network");
-	if (ok) ok = start(&n, net, user, ready[1], leave[0], err);
+	if (ok) ok = start(n, net, user, ready[1], leave[0], err);
 	const int done[] = {net, user, ready[1], leave[0], ok ? -1 : ready[0], ok ? -1 : leave[1]};
 	for (size_t i = 0; i < sizeof done / sizeof *done; i++)
 		if (done[i] >= 0) (void)close(done[i]);
 	if (!ok) return false;
-	n.ready_fd = ready[0], n.exit_fd = leave[1];
-	*ret_network = n;
-	return true;
+	n->ready.fd = ready[0], n->exit_fd = leave[1];
+	return loop_watch(n->loop, &n->ready, err) && loop_watch(n->loop, &n->ended, err);
 }
 
-bool network_is_ready(const struct network *n)
+static void close_way(struct network *n)
 {
-	char said;
-	return read(n->ready_fd, &said, 1) == 1 && said == '1';
-}
-
-void network_close(struct network *n)
-{
+	n->has_way = false;
+	loop_timer_clear(&n->late);
+	loop_timer_clear(&n->again);
 	if (n->pid <= 0) return;
 	(void)kill(n->pid, SIGKILL);
 	(void)waitpid(n->pid, NULL, 0);
-	(void)close(n->pidfd);
-	(void)close(n->ready_fd);
-	(void)close(n->exit_fd);
 	n->pid = 0;
+	loop_unwatch(n->loop, &n->ready);
+	loop_unwatch(n->loop, &n->ended);
+	if (n->exit_fd >= 0) (void)close(n->exit_fd);
+	n->exit_fd = -1;
+}
+
+static void give_up(struct network *n, const char *why)
+{
+	close_way(n);
+	(void)snprintf(n->why, sizeof n->why, "no way out to the internet: %s", why);
+	loop_timer_set(n->loop, &n->again, AGAIN_MS);
+	n->on_change(n->arg);
+}
+
+static void on_ended(void *arg, uint32_t events)
+{
+	(void)events;
+	give_up(arg, PROGRAM " ended; what it said is in the server's log");
+}
+
+static void on_late(void *arg)
+{
+	give_up(arg, PROGRAM " did not get ready");
+}
+
+static void on_ready(void *arg, uint32_t events)
+{
+	(void)events;
+	struct network *n = arg;
+	char said;
+	if (n->has_way || read(n->ready.fd, &said, 1) != 1 || said != '1') return;
+	loop_timer_clear(&n->late);
+	n->has_way = true;
+	n->why[0] = '\0';
+	n->on_change(n->arg);
+}
+
+static void attach(void *arg)
+{
+	struct network *n = arg;
+	struct err err;
+	n->ready.fd = n->ended.fd = n->exit_fd = -1;
+	if (!open_way(n, &err))
+		give_up(n, err.msg);
+	else
+		loop_timer_set(n->loop, &n->late, READY_MS);
+}
+
+void network_begin(struct network *n, struct loop *loop, pid_t target, void (*on_change)(void *arg), void *arg)
+{
+	*n = (struct network){.loop = loop,
+			      .target = target,
+			      .on_change = on_change,
+			      .arg = arg,
+			      .ready = {-1, on_ready, n},
+			      .ended = {-1, on_ended, n},
+			      .exit_fd = -1,
+			      .late = {.on_timer = on_late, .arg = n},
+			      .again = {.on_timer = attach, .arg = n}};
+	attach(n);
+}
+
+void network_end(struct network *n)
+{
+	if (n->loop != NULL) close_way(n);
 }

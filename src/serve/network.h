@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "serve/loop.h"
 
 #define NETWORK_RESOLV_CONF "nameserver 10.0.2.3\noptions timeout:2\n"
 #define NETWORK_RESOLV_NONE "# no way out: see network_why in state.json\n"
@@ -17,19 +18,25 @@
 /* Can there be one? If not, err says what is missing and what to do. */
 bool network_probe(struct err *err);
 
+/* Lies still from begin to end. */
 struct network {
+	bool has_way;
+	char why[ERR_MSG_SIZE]; /* there is none, or "" */
+	struct loop *loop;
+	pid_t target;
+	void (*on_change)(void *arg);
+	void *arg;
 	pid_t pid; /* of slirp4netns, 0: none; it dies with us */
-	int pidfd;
-	int ready_fd; /* readable when the way is open, or when it failed */
-	int exit_fd; /* it ends when this is closed */
+	struct loop_watch ready, ended;
+	int exit_fd; /* slirp4netns ends when this is closed */
+	struct loop_timer late, again;
 };
 
-/* Attaches to the network namespace of this process. */
-bool network_open(struct network *ret_network, pid_t pid, struct err *err);
+/* Attaches to the network namespace of this process. on_change comes once the way is open, or cannot be opened (in 5 s
+ * at the latest), and whenever that changes: a slirp4netns that ended is started again. */
+void network_begin(struct network *n, struct loop *loop, pid_t target, void (*on_change)(void *arg), void *arg);
 
-/* Call it when ready_fd is readable. */
-bool network_is_ready(const struct network *n);
-
-void network_close(struct network *n);
+/* Closes the way; one that never began is no error. */
+void network_end(struct network *n);
 
 #endif

@@ -30,7 +30,6 @@
 
 #define LOOK_MS 500
 #define BACKLOG 511
-#define NETWORK_MS 5000
 #define DYING_MS 20000
 #define GRACE_MS 5000 /* beyond all other deadlines */
 #define ARENA_BYTES (4u << 20)
@@ -48,13 +47,13 @@ struct outer {
 	struct state state;
 	int first_pidfd; /* of pid 1 of the inside; -1: not known yet */
 	struct network network;
-	char network_why[ERR_MSG_SIZE];
-	struct loop_watch control, signals, ended, ready;
-	bool has_hello, has_status, is_asked, is_retiring, is_open, is_told;
+	char network_why[ERR_MSG_SIZE]; /* there cannot be one, or "" */
+	struct loop_watch control, signals, ended;
+	bool has_hello, is_started, has_status, is_asked, is_retiring, is_open, is_told;
 	enum end_why stopped_for;
 	uint64_t written_bytes, written_then_bytes, disk_free_bytes;
 	off_t log_began;
-	struct loop_timer boot, look, linger, late, network_late;
+	struct loop_timer boot, look, linger, late;
 };
 
 static void note(struct outer *o)
@@ -216,56 +215,33 @@ static void on_signals(void *arg, uint32_t events)
 
 static void go(struct outer *o)
 {
-	loop_timer_clear(&o->network_late);
+	o->is_started = true;
 	if (!o->is_asked) loop_timer_set(&o->loop, &o->boot, o->config.boot_ms);
 	tell(o, MESSAGE_GO, -1);
 	note(o);
 }
 
-static void without_network(struct outer *o, const char *why)
-{
-	(void)snprintf(o->network_why, sizeof o->network_why, "%s", why);
-	o->state.has_network = false;
-	o->state.network_why = o->network_why;
-	network_close(&o->network);
-}
-
-static void on_network_late(void *arg)
+static void on_network(void *arg)
 {
 	struct outer *o = arg;
-	without_network(o, "no way out to the internet: slirp4netns did not get ready");
-	loop_unwatch(&o->loop, &o->ready);
-	go(o);
-}
-
-static void on_network_ready(void *arg, uint32_t events)
-{
-	(void)events;
-	struct outer *o = arg;
-	if (o->has_status || o->state.has_network) return;
-	o->state.has_network = network_is_ready(&o->network);
-	if (!o->state.has_network)
-		without_network(o,
-				"no way out to the internet: slirp4netns ended; what it said is in the server's log");
-	go(o);
+	o->state.has_network = o->network.has_way;
+	o->state.network_why = o->network.why;
+	if (o->is_started)
+		note(o);
+	else
+		go(o);
 }
 
 static void on_hello(struct outer *o)
 {
-	struct err err;
 	if (o->has_hello) return;
 	o->has_hello = true;
 	bwrap_read_status(&o->box.bwrap);
 	if (o->box.bwrap.child_pid > 1) o->first_pidfd = (int)syscall(SYS_pidfd_open, (pid_t)o->box.bwrap.child_pid, 0);
-	if (o->network_why[0] == '\0' && !network_open(&o->network, (pid_t)o->box.bwrap.child_pid, &err))
-		without_network(o, err.msg);
-	if (o->network_why[0] != '\0') {
+	if (o->network_why[0] != '\0')
 		go(o);
-		return;
-	}
-	o->ready = (struct loop_watch){dup(o->network.ready_fd), on_network_ready, o};
-	loop_timer_set(&o->loop, &o->network_late, NETWORK_MS);
-	if (o->ready.fd < 0 || !loop_watch(&o->loop, &o->ready, &err)) on_network_late(o);
+	else
+		network_begin(&o->network, &o->loop, (pid_t)o->box.bwrap.child_pid, on_network, o);
 }
 
 static void on_ready(struct outer *o, const struct message *m)
@@ -457,7 +433,7 @@ static void on_sandbox_ended(void *arg, uint32_t events)
 	bool was_asked = o->is_asked;
 	take_messages(o);
 	close_to_visitors(o);
-	network_close(&o->network);
+	network_end(&o->network);
 	await_last(o);
 	judge(o);
 	o->state.connections = o->state.processes = 0;
@@ -474,7 +450,6 @@ static void set_timers(struct outer *o)
 	o->look = (struct loop_timer){.on_timer = on_look, .arg = o};
 	o->linger = (struct loop_timer){.on_timer = on_lingered, .arg = o};
 	o->late = (struct loop_timer){.on_timer = on_late, .arg = o};
-	o->network_late = (struct loop_timer){.on_timer = on_network_late, .arg = o};
 }
 
 static void read_group(struct outer *o)
@@ -492,7 +467,8 @@ static void set_state(struct outer *o)
 				  .memory_limit_bytes = o->config.memory_bytes,
 				  .limits_by = limits_way_word(o->group.means.memory),
 				  .exit_status = -1};
-	if (!network_probe(&err)) without_network(o, err.msg);
+	if (!network_probe(&err)) (void)snprintf(o->network_why, sizeof o->network_why, "%s", err.msg);
+	o->state.network_why = o->network_why;
 	o->log_began = log_size();
 }
 

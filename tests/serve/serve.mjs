@@ -53,13 +53,15 @@ export class Served {
     return s;
   }
 
-  run({ group = false } = {}) {
+  // wrap: a command to run it under.
+  run({ group = false, wrap = [] } = {}) {
     const log = openSync(path.join(this.dir, 'log'), 'a', 0o600);
     if (isRoot) chownSync(path.join(this.dir, 'log'), user, user);
     const env = { PATH: process.env.PATH };
     let command = [path.join(bin, 'freehold-serve'), '--config', this.file];
     if (isRoot) command = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--inh-caps=-all', ...command];
     if (group) command = this.enterGroups(env, command);
+    command = [...wrap, ...command];
     for (const name of ['ASAN_OPTIONS', 'UBSAN_OPTIONS']) if (process.env[name]) env[name] = process.env[name];
     this.child = spawn(command[0], command.slice(1), { stdio: ['ignore', log, log], env });
     closeSync(log);
