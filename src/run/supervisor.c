@@ -20,6 +20,7 @@
 #include "os/proc.h"
 #include "run/record.h"
 #include "run/told.h"
+#include "run/unit.h"
 
 #define READY_TRY_MS 20
 #define READY_DEADLINE_MS 30000
@@ -30,9 +31,7 @@
 #define LOG_MAX_BYTES (20u << 20)
 #define REASON_SIZE 512
 #define WHY_SIZE 32
-#define UNIT_GROUP_ENV_SIZE (LIMITS_GROUP_TEXT_SIZE + 32)
 #define AWAIT_TRY_MS 5
-#define GROUP_NAME_SIZE (UNIT_NAME_SIZE + 20)
 #define LEFT_DEADLINE_MS 1000
 
 enum unit_state { UNIT_STOPPED, UNIT_STARTING, UNIT_RUNNING, UNIT_WAITING, UNIT_STOPPING, UNIT_GAVE_UP };
@@ -70,54 +69,11 @@ struct supervisor {
 	struct db *db;
 	struct unit *units;
 	uv_timer_t log_timer;
-	char home_mark[12]; /* tells our cgroups from another home's */
+	char home_mark[UNIT_MARK_SIZE]; /* tells our cgroups from another home's */
 };
 
 static void unit_start(struct unit *u);
 static void unit_watch_start(struct unit *u);
-
-/* Specs are copied as one block of texts that belong to the unit. */
-
-static char *copy(const char *text)
-{
-	char *c = text != NULL ? strdup(text) : NULL;
-	if (text != NULL && c == NULL) abort();
-	return c;
-}
-
-static void spec_copy(struct unit_spec *to, const struct unit_spec *from)
-{
-	*to = *from;
-	for (int i = 0; i < UNIT_ARGV_MAX; i++) to->argv[i] = copy(from->argv[i]);
-	for (int i = 0; i < UNIT_ENV_MAX; i++) to->env[i] = copy(from->env[i]);
-	to->cwd = copy(from->cwd);
-	to->log_path = copy(from->log_path);
-	to->access_log_path = copy(from->access_log_path);
-	to->pid_file = copy(from->pid_file);
-	to->work_dir = copy(from->work_dir);
-	to->socket_file = copy(from->socket_file);
-	to->ready_socket = copy(from->ready_socket);
-	to->state_path = copy(from->state_path);
-}
-
-static void free_text(const char *text)
-{
-	free((void *)(uintptr_t)text);
-}
-
-static void spec_done(struct unit_spec *spec)
-{
-	for (int i = 0; i < UNIT_ARGV_MAX; i++) free_text(spec->argv[i]);
-	for (int i = 0; i < UNIT_ENV_MAX; i++) free_text(spec->env[i]);
-	free_text(spec->cwd);
-	free_text(spec->log_path);
-	free_text(spec->access_log_path);
-	free_text(spec->pid_file);
-	free_text(spec->work_dir);
-	free_text(spec->socket_file);
-	free_text(spec->ready_socket);
-	free_text(spec->state_path);
-}
 
 static void complete(struct waiter *w, const struct err *err)
 {
@@ -143,7 +99,7 @@ static void enter(struct unit *u, enum unit_state state)
 static void on_timer_closed(uv_handle_t *handle)
 {
 	struct unit *u = handle->data;
-	spec_done(&u->spec);
+	unit_spec_done(&u->spec);
 	free(u);
 }
 
@@ -276,21 +232,6 @@ static void note_reason(struct unit *u)
 	(void)note_told(u);
 }
 
-static void spell_group(const struct unit *u, char ret_name[GROUP_NAME_SIZE])
-{
-	(void)snprintf(ret_name, GROUP_NAME_SIZE, "%s-%s", u->s->home_mark, u->spec.name);
-	for (char *p = ret_name; *p != '\0'; p++)
-		if (*p == '/') *p = '.';
-}
-
-static void group_forget(const struct unit *u)
-{
-	char name[GROUP_NAME_SIZE];
-	if (!u->spec.has_limits) return;
-	spell_group(u, name);
-	limits_group_forget(name);
-}
-
 static void on_handle_closed(uv_handle_t *handle)
 {
 	free(handle);
@@ -326,7 +267,7 @@ static void on_ended(uv_poll_t *poll, int status, int events)
 	if (u->spec.work_dir != NULL) proc_kill_left(u->spec.argv[0], u->spec.work_dir, LEFT_DEADLINE_MS);
 	if (!u->is_child) remove_notes(&u->spec);
 	note_reason(u);
-	group_forget(u);
+	unit_group_forget(u->s->home_mark, &u->spec);
 	record_forget(u->s->db, u->spec.name);
 	if (u->state != UNIT_STOPPING) {
 		unit_wait(u);
@@ -362,27 +303,11 @@ static bool on_process_started(void *arg, const struct proc_id *id, struct err *
 	       (!u->spec.has_limits || limits_group_join(&u->group, id->pid, err));
 }
 
-/* What is in the group may read there what it has used. */
-static bool unit_group(struct unit *u, const char *env[UNIT_ENV_MAX + 2], char *text, struct err *err)
-{
-	int count = 0;
-	char name[GROUP_NAME_SIZE], group[LIMITS_GROUP_TEXT_SIZE];
-	while (count < UNIT_ENV_MAX && u->spec.env[count] != NULL) env[count] = u->spec.env[count], count++;
-	env[count] = env[count + 1] = NULL;
-	if (!u->spec.has_limits) return true;
-	spell_group(u, name);
-	if (!limits_group_open_named(&u->group, name, &u->spec.limits, err)) return false;
-	limits_group_spell(&u->group, group);
-	(void)snprintf(text, UNIT_GROUP_ENV_SIZE, LIMITS_GROUP_ENV "=%s", group);
-	env[count] = text;
-	return true;
-}
-
 static void unit_start(struct unit *u)
 {
 	struct err err;
 	const char *env[UNIT_ENV_MAX + 2];
-	char group_env[UNIT_GROUP_ENV_SIZE];
+	char group_env[UNIT_GROUP_TEXT_SIZE];
 	struct proc_spec spec = {.argv = u->spec.argv,
 				 .env = env,
 				 .cwd = u->spec.cwd,
@@ -392,7 +317,7 @@ static void unit_start(struct unit *u)
 	if (u->spec.socket_file != NULL) (void)unlink(u->spec.socket_file);
 	u->started_ms = clock_now_ms();
 	u->is_child = true;
-	if (!unit_group(u, env, group_env, &err) ||
+	if (!unit_group_open(u->s->home_mark, &u->spec, &u->group, env, group_env, &err) ||
 	    !proc_start_serving(&spec, u->spec.log_path, on_process_started, u, &u->id, &u->pidfd, &err) ||
 	    !unit_watch(u, &err)) {
 		(void)snprintf(u->reason, sizeof u->reason, "%s", err.msg);
@@ -471,7 +396,7 @@ static struct unit *unit_new(struct supervisor *s, const struct unit_spec *spec)
 	u->s = s;
 	u->pidfd = -1;
 	u->is_wanted = true;
-	spec_copy(&u->spec, spec);
+	unit_spec_copy(&u->spec, spec);
 	record_hash(spec, u->spec_hash);
 	(void)uv_timer_init(s->loop, &u->timer);
 	u->timer.data = u;
@@ -495,8 +420,8 @@ void supervisor_start(struct supervisor *s, const struct unit_spec *spec, superv
 	record_hash(spec, hash);
 	bool is_same = strcmp(hash, u->spec_hash) == 0;
 	if (!is_same) {
-		spec_done(&u->spec);
-		spec_copy(&u->spec, spec);
+		unit_spec_done(&u->spec);
+		unit_spec_copy(&u->spec, spec);
 		memcpy(u->spec_hash, hash, sizeof hash);
 	}
 	if (is_new) {
@@ -690,9 +615,7 @@ static void sweep_one(void *arg, const struct record *record)
 void supervisor_sweep(struct supervisor *s)
 {
 	record_each(s->db, sweep_one, s);
-	char prefix[sizeof s->home_mark + 1];
-	(void)snprintf(prefix, sizeof prefix, "%s-", s->home_mark);
-	limits_group_sweep_named(prefix);
+	unit_group_sweep(s->home_mark);
 }
 
 /* Logs are bounded: past the limit the newer half is kept. The process appends (O_APPEND), so cutting its file is safe.
@@ -710,9 +633,7 @@ struct supervisor *supervisor_new(uv_loop_t *loop, struct db *db)
 {
 	struct supervisor *s = calloc(1, sizeof *s);
 	if (s == NULL) abort();
-	uint32_t hash = 2166136261u; /* FNV-1a */
-	for (const char *p = db_path(db); p != NULL && *p != '\0'; p++) hash = (hash ^ (unsigned char)*p) * 16777619u;
-	(void)snprintf(s->home_mark, sizeof s->home_mark, "%08x", hash);
+	unit_group_mark(db_path(db), s->home_mark);
 	s->loop = loop;
 	s->db = db;
 	(void)uv_timer_init(loop, &s->log_timer);
