@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * freehold-backend --config FILE: what supabase-js speaks, for one app, in front of its PostgreSQL. FILE: see
- * bin/backend/config.h. One loop that never blocks. SIGTERM or SIGINT: no new connections, what runs is finished, exit
+ * bin/backend/config.h.
+ * freehold-backend [FILE]: in PostgREST's place, with PostgREST's settings (bin/backend/pgrst.h).
+ * One loop that never blocks. SIGTERM or SIGINT: no new connections, what runs is finished, exit
  * 0; a successor that was started before has the socket's name already. */
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +14,7 @@
 
 #include "bin/backend/config.h"
 #include "bin/backend/gateway.h"
+#include "bin/backend/standalone.h"
 
 #define DRAIN_MS 30000
 #define FINISH_MS 5000 /* after the drain: for what the database still runs */
@@ -166,12 +169,30 @@ static int serve(struct backend *b)
 	return ok ? 0 : err_code_exit_status(err.code);
 }
 
+static int run_standalone(const char *path)
+{
+	static struct pgrst settings;
+	struct err err;
+	raise_descriptors();
+	if (!pgrst_read(path, environ, &settings, &err)) {
+		log_error("freehold-backend: %s", err.msg);
+		return err_code_exit_status(err.code);
+	}
+	log_set_level(settings.log_level);
+	int status = standalone_serve(&settings);
+	pgrst_done(&settings);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	static struct backend backend;
 	struct err err;
+	if (argc <= 2 && (argc < 2 || argv[1][0] != '-')) return run_standalone(argc == 2 ? argv[1] : NULL);
 	if (argc != 3 || strcmp(argv[1], "--config") != 0) {
-		(void)fprintf(stderr, "usage: freehold-backend --config FILE\n");
+		(void)fprintf(stderr,
+			      "usage: freehold-backend --config FILE\n"
+			      "       freehold-backend [FILE]    with PostgREST's settings, see docs/rest.md\n");
 		return 2;
 	}
 	if (!backend_config_read(argv[2], &backend.config, &err)) {

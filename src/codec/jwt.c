@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <limits.h>
 #include <math.h>
+#include <openssl/bn.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdlib.h>
@@ -53,30 +55,84 @@ static bool decode_object(struct str text, json_t **ret_object)
 	return true;
 }
 
-static const char *name_of(enum jwt_algorithm algorithm)
+static const struct {
+	const char *name, *digest;
+	int signature_bytes; /* of an ECDSA signature: r and s */
+} algorithms[JWT_ALGORITHMS] = {
+    [JWT_HS256] = {"HS256", "SHA256", 0},   [JWT_HS384] = {"HS384", "SHA384", 0},
+    [JWT_HS512] = {"HS512", "SHA512", 0},   [JWT_RS256] = {"RS256", "SHA256", 0},
+    [JWT_RS384] = {"RS384", "SHA384", 0},   [JWT_RS512] = {"RS512", "SHA512", 0},
+    [JWT_ES256] = {"ES256", "SHA256", 64},  [JWT_ES384] = {"ES384", "SHA384", 96},
+    [JWT_ES512] = {"ES512", "SHA512", 132}, [JWT_EDDSA] = {"EdDSA", NULL, 0},
+};
+
+int jwt_algorithm_find(const char *name)
 {
-	return algorithm == JWT_HS256 ? "HS256" : "";
+	for (int i = 0; i < JWT_ALGORITHMS; i++)
+		if (strcmp(algorithms[i].name, name) == 0) return i;
+	return -1;
+}
+
+static const EVP_MD *digest_of(enum jwt_algorithm algorithm)
+{
+	const char *name = algorithms[algorithm].digest;
+	return name != NULL ? EVP_get_digestbyname(name) : NULL;
 }
 
 static void sign(const struct jwt_key *key, struct str text, unsigned char ret_mac[EVP_MAX_MD_SIZE], unsigned *ret_len)
 {
-	assert(key->algorithm == JWT_HS256 && key->secret.len <= INT_MAX);
-	if (HMAC(EVP_sha256(), key->secret.ptr, (int)key->secret.len, (const unsigned char *)text.ptr, text.len,
-		 ret_mac, ret_len) == NULL)
+	assert(key->algorithm <= JWT_HS512 && key->secret.len <= INT_MAX);
+	if (HMAC(digest_of(key->algorithm), key->secret.ptr, (int)key->secret.len, (const unsigned char *)text.ptr,
+		 text.len, ret_mac, ret_len) == NULL)
 		abort();
+}
+
+/* A token holds r and s one behind the other (RFC 7518, 3.4); OpenSSL wants them as DER. Returns the length, 0: no. */
+static int ecdsa_to_der(struct str signature, int expected_bytes, unsigned char **ret_der)
+{
+	if (signature.len != (size_t)expected_bytes) return 0;
+	int half = expected_bytes / 2;
+	const unsigned char *bytes = (const unsigned char *)signature.ptr;
+	ECDSA_SIG *sig = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(bytes, half, NULL), *s = BN_bin2bn(bytes + half, half, NULL);
+	if (sig == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(sig, r, s) != 1) abort();
+	int len = i2d_ECDSA_SIG(sig, ret_der);
+	ECDSA_SIG_free(sig);
+	return len > 0 ? len : 0;
+}
+
+static bool is_verified(const struct jwt_key *key, struct str text, struct str signature)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	unsigned char *der = NULL;
+	int expected = algorithms[key->algorithm].signature_bytes;
+	const unsigned char *bytes = (const unsigned char *)signature.ptr;
+	size_t len = signature.len;
+	bool ok = context != NULL && key->public_key != NULL;
+	if (ok && expected > 0) {
+		len = (size_t)ecdsa_to_der(signature, expected, &der);
+		bytes = der;
+		ok = len > 0;
+	}
+	ok = ok && EVP_DigestVerifyInit(context, NULL, digest_of(key->algorithm), NULL, key->public_key) == 1 &&
+	     EVP_DigestVerify(context, bytes, len, (const unsigned char *)text.ptr, text.len) == 1;
+	OPENSSL_free(der);
+	EVP_MD_CTX_free(context);
+	return ok;
 }
 
 static bool is_signed_by(const struct jwt_key *key, struct str text, struct str signature)
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
+	if (key->algorithm > JWT_HS512) return is_verified(key, text, signature);
 	sign(key, text, mac, &len);
 	return signature.len == len && CRYPTO_memcmp(signature.ptr, mac, len) == 0;
 }
 
-static bool is_key_for(const struct jwt_key *key, const char *algorithm, const char *kid)
+static bool is_key_for(const struct jwt_key *key, int algorithm, const char *kid)
 {
-	if (strcmp(name_of(key->algorithm), algorithm) != 0) return false;
+	if ((int)key->algorithm != algorithm) return false;
 	return key->kid.len == 0 || kid == NULL || str_eq(key->kid, str_from(kid));
 }
 
@@ -84,7 +140,7 @@ static bool is_key_for(const struct jwt_key *key, const char *algorithm, const c
 static bool check_signature(const struct parts *parts, const json_t *header, const struct jwt_keys *keys,
 			    enum jwt_fault *ret_fault, struct err *err)
 {
-	const char *algorithm = json_str(header, "alg", "");
+	int algorithm = jwt_algorithm_find(json_str(header, "alg", ""));
 	const char *kid = json_str(header, "kid", NULL);
 	struct buf signature BUF_CLEANUP;
 	buf_init(&signature, SIGNATURE_MAX_BYTES);
@@ -92,13 +148,14 @@ static bool check_signature(const struct parts *parts, const json_t *header, con
 		return fault(JWT_UNREADABLE, "the token demands an extension that is not known", ret_fault, err);
 	if (!base64url_decode(parts->signature, &signature) || !buf_is_ok(&signature))
 		return fault(JWT_UNREADABLE, "the token's signature is not base64url", ret_fault, err);
-	bool is_known = false;
+	bool is_tried = false;
 	for (size_t i = 0; i < keys->count; i++) {
-		is_known = is_known || strcmp(name_of(keys->keys[i].algorithm), algorithm) == 0;
 		if (!is_key_for(&keys->keys[i], algorithm, kid)) continue;
+		is_tried = true;
 		if (is_signed_by(&keys->keys[i], parts->is_signed, buf_view(&signature))) return true;
 	}
-	if (!is_known) return fault(JWT_ALGORITHM, "the token's algorithm is not one of ours", ret_fault, err);
+	if (algorithm < 0) return fault(JWT_ALGORITHM, "the token's algorithm is not known", ret_fault, err);
+	if (!is_tried) return fault(JWT_NO_KEY, "no key of this app is for that token", ret_fault, err);
 	return fault(JWT_SIGNATURE, "the token is not signed by a key of this app", ret_fault, err);
 }
 
@@ -115,9 +172,9 @@ static bool date_of(const json_t *claims, const char *name, double *ret_seconds)
 static bool check_dates(const json_t *claims, int64_t now_s, enum jwt_fault *ret_fault, struct err *err)
 {
 	double expires = INFINITY, not_before = -INFINITY, issued = -INFINITY, now = (double)now_s;
-	if (!date_of(claims, "exp", &expires) || !date_of(claims, "nbf", &not_before) ||
-	    !date_of(claims, "iat", &issued))
-		return fault(JWT_CLAIMS, "exp, nbf and iat must be numbers", ret_fault, err);
+	if (!date_of(claims, "exp", &expires)) return fault(JWT_EXP_TYPE, "exp must be a number", ret_fault, err);
+	if (!date_of(claims, "nbf", &not_before)) return fault(JWT_NBF_TYPE, "nbf must be a number", ret_fault, err);
+	if (!date_of(claims, "iat", &issued)) return fault(JWT_IAT_TYPE, "iat must be a number", ret_fault, err);
 	if (now - JWT_LEEWAY_S > expires) return fault(JWT_EXPIRED, "the token has expired", ret_fault, err);
 	if (now + JWT_LEEWAY_S < not_before) return fault(JWT_NOT_YET, "the token is not valid yet", ret_fault, err);
 	if (now + JWT_LEEWAY_S < issued) return fault(JWT_FUTURE, "the token was issued in the future", ret_fault, err);
@@ -133,12 +190,15 @@ static bool is_audience(const json_t *value, struct str audience)
 static bool check_audience(const json_t *claims, struct str audience, enum jwt_fault *ret_fault, struct err *err)
 {
 	const json_t *value = json_object_get(claims, "aud");
-	if (value != NULL && !json_is_null(value) && !json_is_string(value) && !json_is_array(value))
-		return fault(JWT_CLAIMS, "aud must be a text or a list of texts", ret_fault, err);
-	if (audience.len == 0 || is_audience(value, audience)) return true;
-	for (size_t i = 0; i < json_array_size(value); i++)
-		if (is_audience(json_array_get(value, i), audience)) return true;
-	return fault(JWT_AUDIENCE, "the token is for somebody else", ret_fault, err);
+	bool is_known = value == NULL || json_is_null(value) || json_is_string(value) || json_is_array(value);
+	bool is_ours = audience.len == 0 || value == NULL || json_is_null(value) ||
+		       (json_is_array(value) && json_array_size(value) == 0) || is_audience(value, audience);
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		is_known = is_known && json_is_string(json_array_get(value, i));
+		is_ours = is_ours || is_audience(json_array_get(value, i), audience);
+	}
+	if (!is_known) return fault(JWT_AUD_TYPE, "aud must be a text or a list of texts", ret_fault, err);
+	return is_ours || fault(JWT_AUDIENCE, "the token is for somebody else", ret_fault, err);
 }
 
 bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_expect *expect, json_t **ret_claims,
@@ -165,7 +225,7 @@ void jwt_sign_text(const struct jwt_key *key, struct str claims, struct buf *ret
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 	size_t start = ret_token->len;
-	json_t *header JSON_CLEANUP = json_pack("{s:s, s:s}", "alg", name_of(key->algorithm), "typ", "JWT");
+	json_t *header JSON_CLEANUP = json_pack("{s:s, s:s}", "alg", algorithms[key->algorithm].name, "typ", "JWT");
 	if (key->kid.len > 0) (void)json_object_set_new(header, "kid", json_stringn(key->kid.ptr, key->kid.len));
 	char *text = json_text(header);
 	base64url_encode(str_from(text), ret_token);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON Web Tokens (RFC 7515, 7519), signed. HS256 for now; RS256 and ES256 are verified once keys of that kind exist:
- * an algorithm belongs to a key, never to the token, so that a token cannot choose how it is checked. */
+ * JSON Web Tokens (RFC 7515, 7519): signed by HMAC, and verified by HMAC, RSA, ECDSA (RFC 7518) and Ed25519 (RFC 8037).
+ * An algorithm belongs to a key, never to the token, so that a token cannot choose how it is checked. Public keys are
+ * read by codec/jwk.h. */
 #ifndef FREEHOLD_CODEC_JWT_H
 #define FREEHOLD_CODEC_JWT_H
 
@@ -17,12 +18,27 @@
 #define JWT_MAX_BYTES 16384 /* a longer token is refused unread */
 #define JWT_LEEWAY_S 30 /* clocks may differ by so much */
 
-enum jwt_algorithm { JWT_HS256 };
+enum jwt_algorithm {
+	JWT_HS256,
+	JWT_HS384,
+	JWT_HS512,
+	JWT_RS256,
+	JWT_RS384,
+	JWT_RS512,
+	JWT_ES256,
+	JWT_ES384,
+	JWT_ES512,
+	JWT_EDDSA,
+};
+#define JWT_ALGORITHMS 10
+
+struct evp_pkey_st;
 
 struct jwt_key {
 	enum jwt_algorithm algorithm;
 	struct str kid; /* empty: matches a token with any kid or none */
-	struct str secret;
+	struct str secret; /* HS… */
+	struct evp_pkey_st *public_key; /* of the others: borrowed, OpenSSL's EVP_PKEY */
 };
 
 struct jwt_keys {
@@ -35,9 +51,13 @@ enum jwt_fault {
 	JWT_EMPTY,
 	JWT_PARTS, /* not three parts */
 	JWT_UNREADABLE, /* too long, not base64url, not JSON, header that we do not understand */
-	JWT_ALGORITHM, /* `none`, or one that no key of ours has */
+	JWT_ALGORITHM, /* `none`, or one that is not known */
 	JWT_SIGNATURE, /* no key verifies it */
-	JWT_CLAIMS, /* exp, nbf, iat or aud of the wrong type */
+	JWT_NO_KEY, /* no key of ours has its algorithm and kid */
+	JWT_EXP_TYPE, /* exp, nbf, iat or aud of the wrong type */
+	JWT_NBF_TYPE,
+	JWT_IAT_TYPE,
+	JWT_AUD_TYPE,
 	JWT_EXPIRED,
 	JWT_NOT_YET, /* nbf */
 	JWT_FUTURE, /* iat */
@@ -46,7 +66,7 @@ enum jwt_fault {
 
 struct jwt_expect {
 	int64_t now_s; /* since 1970 */
-	struct str audience; /* empty: any */
+	struct str audience; /* empty: any. A token that names no audience is for everybody */
 };
 
 /* The claims of a token that is signed by one of the keys and valid now; the caller owns them. On failure the fault
@@ -54,7 +74,10 @@ struct jwt_expect {
 bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_expect *expect, json_t **ret_claims,
 		enum jwt_fault *ret_fault, struct err *err);
 
-/* Appends the signed token. */
+/* The name in a token's header; -1 when it is none of ours. */
+int jwt_algorithm_find(const char *name);
+
+/* Appends the signed token; HS256 only. */
 void jwt_sign(const struct jwt_key *key, const json_t *claims, struct buf *ret_token);
 
 /* The same of claims that are JSON text already. */

@@ -79,6 +79,7 @@ struct catalogue_param {
 
 struct catalogue_routine {
 	struct catalogue_name name;
+	uint32_t oid;
 	struct str comment;
 	struct catalogue_param *params;
 	int param_count;

@@ -241,6 +241,7 @@ static void build_routines(struct catalogue *c, const PGresult *r, const PGresul
 	c->routines = catalogue_alloc(c, (size_t)n, sizeof *c->routines);
 	for (int i = 0; i < n; i++) {
 		struct catalogue_routine f = {
+		    .oid = catalogue_oid_at(r, i, 0),
 		    .name = name_at(c, r, i, 1),
 		    .volatility = PQgetvalue(r, i, 4)[0],
 		    .is_variadic = bool_at(r, i, 5),

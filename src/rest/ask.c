@@ -65,6 +65,16 @@ static bool read_schema(struct asking *r)
 	return false;
 }
 
+/* db-root-spec: GET / calls this function instead. */
+static void take_root_spec(struct asking *r)
+{
+	struct str schema, name = str_from(r->settings->root_spec);
+	if (str_cut(name, '.', &schema, &name)) r->ask->schema = schema;
+	r->ask->name = name;
+	r->ask->action = ASK_CALL;
+	r->ask->is_root_spec = true;
+}
+
 static bool read_action(struct asking *r, bool is_call, bool is_root)
 {
 	static const struct {
@@ -85,6 +95,7 @@ static bool read_action(struct asking *r, bool is_call, bool is_root)
 		r->ask->action = (enum ask_action)action;
 		r->ask->is_head = str_eq(m, STR("HEAD"));
 		r->ask->is_post = str_eq(m, STR("POST"));
+		if (action == ASK_ROOT && r->settings->root_spec != NULL) take_root_spec(r);
 		return true;
 	}
 	if (is_call)

@@ -29,6 +29,7 @@ enum ask_action {
 struct ask {
 	enum ask_action action;
 	bool is_head, is_post; /* is_post: of a call */
+	bool is_root_spec; /* the call stands for GET / */
 	struct str schema, name;
 	bool is_profiled; /* the schema was negotiated: Content-Profile answers it */
 	struct target target;

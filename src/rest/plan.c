@@ -184,9 +184,23 @@ static bool find_handler(struct plan *plan, struct media m, bool is_default_sele
 		plan->media = media_parse(plan->custom->resolved);
 		return true;
 	}
+	if (m.kind == MEDIA_OPENAPI && plan->ask->is_root_spec) return plan->handler = HANDLER_JSON, true;
 	plan->handler = m.kind == MEDIA_CSV ? HANDLER_CSV : m.kind == MEDIA_GEOJSON ? HANDLER_GEOJSON : HANDLER_JSON;
 	if (m.kind == MEDIA_ANY) plan->media.kind = MEDIA_JSON;
 	return m.kind == MEDIA_ANY || m.kind == MEDIA_JSON || m.kind == MEDIA_CSV || m.kind == MEDIA_GEOJSON;
+}
+
+static bool none_acceptable(struct planning *p)
+{
+	const struct ask *ask = p->plan->ask;
+	struct buf b;
+	buf_init(&b, 8192);
+	for (int i = 0; i < ask->accept_count; i++)
+		buf_printf(&b, "%s%.*s", i > 0 ? ", " : "None of these media types are available: ",
+			   STR_FMT(media_text(ask->accept[i])));
+	problem_set(p->problem, 406, "PGRST107", arena_strdup(p->arena, buf_cstr(&b)), NULL, NULL);
+	buf_done(&b);
+	return false;
 }
 
 static bool negotiate(struct planning *p)
@@ -205,14 +219,7 @@ static bool negotiate(struct planning *p)
 		if (ask->is_head) plan->handler = HANDLER_NONE;
 		return true;
 	}
-	struct buf b;
-	buf_init(&b, 8192);
-	for (int i = 0; i < ask->accept_count; i++)
-		buf_printf(&b, "%s%.*s", i > 0 ? ", " : "None of these media types are available: ",
-			   STR_FMT(media_text(ask->accept[i])));
-	problem_set(p->problem, 406, "PGRST107", arena_strdup(p->arena, buf_cstr(&b)), NULL, NULL);
-	buf_done(&b);
-	return false;
+	return none_acceptable(p);
 }
 
 static bool plan_call(struct planning *p)
@@ -249,4 +256,20 @@ bool plan_make(struct arena *a, const struct rest_settings *settings, const stru
 		return negotiate(&p) && preferences_are_sound(&p);
 	}
 	return plan_write(&p) && preferences_are_sound(&p) && negotiate(&p);
+}
+
+bool plan_root(struct arena *a, const struct rest_settings *settings, const struct catalogue *c, const struct ask *ask,
+	       struct plan *ret_plan, struct problem *ret_problem)
+{
+	*ret_plan = (struct plan){.ask = ask, .catalogue = c, .is_read_only = true};
+	struct planning p = {a, settings, ret_plan, ret_problem};
+	if (settings->openapi_mode == REST_OPENAPI_DISABLED)
+		return problem_set(ret_problem, 404, "PGRST126", "Root endpoint metadata is disabled", NULL, NULL);
+	for (int i = 0; i < ask->accept_count; i++) {
+		enum media_kind kind = ask->accept[i].kind;
+		if (kind != MEDIA_ANY && kind != MEDIA_JSON && kind != MEDIA_OPENAPI) continue;
+		ret_plan->media.kind = kind == MEDIA_ANY ? MEDIA_OPENAPI : kind;
+		return true;
+	}
+	return none_acceptable(&p);
 }

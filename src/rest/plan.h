@@ -87,6 +87,10 @@ struct plan {
 bool plan_make(struct arena *a, const struct rest_settings *settings, const struct catalogue *c, const struct ask *ask,
 	       struct plan *ret_plan, struct problem *ret_problem);
 
+/* GET / */
+bool plan_root(struct arena *a, const struct rest_settings *settings, const struct catalogue *c, const struct ask *ask,
+	       struct plan *ret_plan, struct problem *ret_problem);
+
 /* plan_tree.c: the tree of embeds with its filters, orders, ranges and relationships. */
 bool plan_tree(struct arena *a, const struct rest_settings *settings, struct plan *plan, struct problem *problem);
 

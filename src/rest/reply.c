@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "codec/json.h"
+#include "rest/openapi.h"
 
 struct replying {
 	struct arena *arena;
@@ -290,6 +291,20 @@ bool reply_make(struct arena *a, const struct rest_settings *settings, const str
 	else
 		reply_write(&r);
 	if (!apply_status(&r) || !apply_headers(&r)) return false;
+	ret_reply->http.headers = ret_reply->headers;
+	return true;
+}
+
+bool reply_root(struct arena *a, const struct rest_settings *settings, const struct plan *plan, const PGresult *row,
+		struct reply *ret_reply, struct problem *ret_problem)
+{
+	struct str body;
+	*ret_reply = (struct reply){.http = {.status = 200}};
+	if (!openapi_write(a, settings, plan->catalogue, plan->ask->schema, value_at(row, 0), &body))
+		return problem_set(ret_problem, 500, "PGRST100", NULL, NULL, NULL);
+	ret_reply->http.body = body;
+	add_text(ret_reply, "Content-Type", media_content_type(a, plan->media));
+	if (plan->ask->is_profiled) add_header(ret_reply, "Content-Profile", plan->ask->schema);
 	ret_reply->http.headers = ret_reply->headers;
 	return true;
 }

@@ -17,6 +17,10 @@ struct reply {
 bool reply_make(struct arena *a, const struct rest_settings *settings, const struct plan *plan, const PGresult *row,
 		int64_t estimate, struct reply *ret_reply, struct problem *ret_problem);
 
+/* GET /: the facts' row. */
+bool reply_root(struct arena *a, const struct rest_settings *settings, const struct plan *plan, const PGresult *row,
+		struct reply *ret_reply, struct problem *ret_problem);
+
 /* OPTIONS */
 void reply_info(struct arena *a, const struct plan *plan, struct reply *ret_reply);
 

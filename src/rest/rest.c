@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
 #include "pg/listen.h"
@@ -38,10 +39,31 @@ struct rest_call {
 	struct pg_call query;
 	struct reply reply;
 	bool is_sent;
+	int64_t start_us, parsed_us, planned_us, sent_us, answered_us; /* for Server-Timing; 0: not reached */
 };
+
+/* In milliseconds with a tenth, as PostgREST writes them. */
+static void add_timing(struct rest_call *c)
+{
+	struct reply *r = &c->reply;
+	int64_t now_us = clock_now_us();
+	double parse = 0, plan = 0, transaction = 0, response = 0;
+	if (r->http.header_count == REPLY_HEADERS_MAX) return;
+	if (c->parsed_us > 0) parse = (double)(c->parsed_us - c->start_us) / 1000;
+	if (c->planned_us > 0) plan = (double)(c->planned_us - c->parsed_us) / 1000;
+	if (c->answered_us > 0) transaction = (double)(c->answered_us - c->sent_us) / 1000;
+	if (c->answered_us > 0) response = (double)(now_us - c->answered_us) / 1000;
+	char *text = arena_printf(
+	    c->request.arena, "jwt;dur=%.1f, parse;dur=%.1f, plan;dur=%.1f, transaction;dur=%.1f, response;dur=%.1f",
+	    (double)c->request.auth_us / 1000, parse, plan, transaction, response);
+	if (text == NULL) return;
+	r->headers[r->http.header_count++] = (struct rest_header){STR("Server-Timing"), str_from(text)};
+	r->http.headers = r->headers;
+}
 
 static void answer(struct rest_call *c)
 {
+	if (c->rest->settings->server_timing) add_timing(c);
 	catalogue_put(c->catalogue);
 	c->catalogue = NULL;
 	c->done(c->arg, &c->reply.http);
@@ -83,6 +105,7 @@ static void on_answer(void *arg, struct pg_call *query)
 	struct rest_call *c = arg;
 	struct problem problem;
 	c->is_sent = false;
+	c->answered_us = clock_now_us();
 	if (query->err.code != ERR_NONE) {
 		(void)problem_of(c, &problem);
 		pg_call_clear(query);
@@ -94,7 +117,10 @@ static void on_answer(void *arg, struct pg_call *query)
 	query->results[c->batch.main] = NULL; /* the reply's body lies in it */
 	arena_defer(c->request.arena, clear_result, row);
 	pg_call_clear(query);
-	if (reply_make(c->request.arena, c->rest->settings, &c->plan, row, estimate, &c->reply, &problem))
+	struct arena *a = c->request.arena;
+	const struct rest_settings *settings = c->rest->settings;
+	if (c->ask.action == ASK_ROOT ? reply_root(a, settings, &c->plan, row, &c->reply, &problem)
+				      : reply_make(a, settings, &c->plan, row, estimate, &c->reply, &problem))
 		answer(c);
 	else
 		answer_problem(c, &problem);
@@ -104,7 +130,9 @@ static bool send_query(struct rest_call *c, struct problem *problem)
 {
 	struct err err;
 	struct arena *a = c->request.arena;
-	if (!sql_make(a, c->rest->settings, &c->request, &c->plan, &c->batch, problem)) return false;
+	bool is_root = c->ask.action == ASK_ROOT;
+	if (!(is_root ? sql_make_root : sql_make)(a, c->rest->settings, &c->request, &c->plan, &c->batch, problem))
+		return false;
 	c->query = (struct pg_call){.statements = c->batch.statements,
 				    .count = c->batch.count,
 				    .affinity = pg_affinity(c->request.role.ptr, c->request.role.len),
@@ -123,17 +151,16 @@ static void run(struct rest_call *c)
 	const struct rest_settings *settings = c->rest->settings;
 	c->catalogue = catalogue_get(c->rest->catalogue);
 	bool ok = ask_read(a, settings, c->catalogue, &c->request, &c->ask, &problem);
-	if (ok && (c->ask.action == ASK_ROOT || c->ask.action == ASK_ROOT_INFO)) {
+	if (ok && c->ask.action == ASK_ROOT_INFO) {
 		c->plan.ask = &c->ask;
-		if (c->ask.action == ASK_ROOT_INFO) {
-			reply_info(a, &c->plan, &c->reply);
-			answer(c);
-			return;
-		}
-		ok = problem_set(&problem, 501, "PGRST127", "Feature not implemented",
-				 "The OpenAPI description is not served yet.", NULL);
+		reply_info(a, &c->plan, &c->reply);
+		answer(c);
+		return;
 	}
-	ok = ok && plan_make(a, settings, c->catalogue, &c->ask, &c->plan, &problem);
+	bool is_root = ok && c->ask.action == ASK_ROOT;
+	c->parsed_us = clock_now_us();
+	ok = ok && (is_root ? plan_root : plan_make)(a, settings, c->catalogue, &c->ask, &c->plan, &problem);
+	c->planned_us = c->sent_us = clock_now_us();
 	if (ok && (c->ask.action == ASK_TABLE_INFO || c->ask.action == ASK_ROUTINE_INFO)) {
 		reply_info(a, &c->plan, &c->reply);
 		answer(c);
@@ -235,7 +262,8 @@ struct rest_call *rest_handle(struct rest *rest, const struct rest_request *requ
 	struct problem problem;
 	struct rest_call *c = arena_alloc(request->arena, sizeof *c);
 	if (c == NULL) abort(); /* an arena smaller than one call is our mistake */
-	*c = (struct rest_call){.rest = rest, .request = *request, .done = done, .arg = arg};
+	*c =
+	    (struct rest_call){.rest = rest, .request = *request, .done = done, .arg = arg, .start_us = clock_now_us()};
 	if (is_too_large(request, &problem)) {
 		answer_problem(c, &problem);
 		return NULL;

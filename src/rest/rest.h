@@ -33,6 +33,8 @@ enum rest_tx_end {
 	REST_TX_ROLLBACK_ALLOW_OVERRIDE,
 };
 
+enum rest_openapi_mode { REST_OPENAPI_FOLLOW, REST_OPENAPI_IGNORE, REST_OPENAPI_DISABLED };
+
 /* Borrowed for the life of the rest. Named after PostgREST's settings. */
 struct rest_settings {
 	const char *const *schemas; /* db-schemas; the first is the default */
@@ -45,6 +47,16 @@ struct rest_settings {
 	enum rest_tx_end tx_end; /* db-tx-end */
 	const char *const *app_settings; /* app.settings.*: name, value, name, value … */
 	int app_setting_count; /* pairs */
+	const char *const *hoisted; /* db-hoisted-tx-settings; NULL: PostgREST's three */
+	int hoisted_count;
+	bool plan_enabled; /* db-plan-enabled */
+	const char *root_spec; /* db-root-spec, a function; NULL: none */
+	enum rest_openapi_mode openapi_mode;
+	bool openapi_security; /* openapi-security-active */
+	const char *openapi_address; /* openapi-server-proxy-uri; NULL: server_host and server_port */
+	const char *server_host;
+	int server_port;
+	bool server_timing; /* server-timing-enabled */
 };
 
 struct rest_header {
@@ -64,6 +76,7 @@ struct rest_request {
 	struct str role; /* the database role: of the token, or the anonymous one */
 	bool is_authenticated; /* by a token: what is forbidden answers 403 then, else 401 */
 	struct str claims; /* of the token as a JSON object, role included */
+	int64_t auth_us; /* what checking the token took, for Server-Timing */
 	struct arena *arena; /* what the reply points into lives here; the caller frees it after sending */
 };
 

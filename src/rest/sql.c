@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "rest/openapi.h"
+
 void sql_begin(struct sql *s, struct arena *a, const struct plan *plan)
 {
 	*s = (struct sql){.arena = a, .plan = plan};
@@ -158,14 +160,16 @@ static void search_path(const struct rest_settings *settings, struct str schema,
 }
 
 /* What a function's own SET says about the transaction it runs in; PostgREST's db-hoisted-tx-settings. */
-static void function_settings(struct sql *s, const struct catalogue_routine *f)
+static void function_settings(struct sql *s, const struct rest_settings *settings, const struct catalogue_routine *f)
 {
-	static const char *const hoisted[] = {"statement_timeout", "plan_filter.statement_cost_limit",
-					      "default_transaction_isolation"};
+	static const char *const usual[] = {"statement_timeout", "plan_filter.statement_cost_limit",
+					    "default_transaction_isolation"};
+	const char *const *hoisted = settings->hoisted != NULL ? settings->hoisted : usual;
+	int count = settings->hoisted != NULL ? settings->hoisted_count : (int)(sizeof usual / sizeof *usual);
 	struct str rest = f->settings, line, name, value;
 	while (str_next(&rest, '\n', &line)) {
 		if (!str_cut(line, '=', &name, &value)) continue;
-		for (size_t i = 0; i < sizeof hoisted / sizeof hoisted[0]; i++)
+		for (int i = 0; i < count; i++)
 			if (str_eq(name, str_from(hoisted[i]))) set_config_named(s, name, value);
 	}
 }
@@ -194,7 +198,7 @@ static bool make_setup(struct arena *a, const struct rest_settings *settings, co
 	set_config(&s, "request.cookies", buf_view(&cookies));
 	set_config(&s, "transaction_read_only", plan->is_read_only ? STR("on") : STR("off"));
 	if (plan->ask->prefer.timezone.ptr != NULL) set_config(&s, "timezone", plan->ask->prefer.timezone);
-	if (plan->routine != NULL && plan->routine->settings.len > 0) function_settings(&s, plan->routine);
+	if (plan->routine != NULL && plan->routine->settings.len > 0) function_settings(&s, settings, plan->routine);
 	for (int i = 0; i < settings->app_setting_count; i++)
 		set_config_named(&s, str_from(settings->app_settings[2 * i]),
 				 str_from(settings->app_settings[2 * i + 1]));
@@ -449,4 +453,27 @@ bool sql_make(struct arena *a, const struct rest_settings *settings, const struc
 				   NULL, NULL);
 	*ret_batch = b;
 	return true;
+}
+
+static bool make_facts(struct arena *a, const struct rest_settings *settings, const struct plan *plan,
+		       struct pg_statement *ret)
+{
+	const char **params = arena_array(a, 2, sizeof *params);
+	if (params == NULL) return false;
+	params[0] = arena_cstr(a, plan->ask->schema);
+	params[1] = settings->openapi_mode == REST_OPENAPI_IGNORE ? "true" : "false";
+	*ret = (struct pg_statement){.sql = openapi_facts_sql, .param_count = 2, .params = params};
+	return params[0] != NULL;
+}
+
+bool sql_make_root(struct arena *a, const struct rest_settings *settings, const struct rest_request *request,
+		   const struct plan *plan, struct sql_batch *ret_batch, struct problem *ret_problem)
+{
+	struct sql_batch b = {.main = -1, .explain = -1, .guard = -1};
+	bool ok = make_setup(a, settings, request, plan, &b.statements[b.count++]);
+	if (settings->pre_request != NULL) ok = ok && make_pre_request(a, settings, &b.statements[b.count++]);
+	b.main = b.count;
+	ok = ok && make_facts(a, settings, plan, &b.statements[b.count++]);
+	*ret_batch = b;
+	return ok || problem_set(ret_problem, 400, "PGRST100", NULL, NULL, NULL);
 }

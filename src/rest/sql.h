@@ -34,6 +34,10 @@ enum sql_column {
 bool sql_make(struct arena *a, const struct rest_settings *settings, const struct rest_request *request,
 	      const struct plan *plan, struct sql_batch *ret_batch, struct problem *ret_problem);
 
+/* GET /: who asks, pre-request, and what openapi.h wants to know. */
+bool sql_make_root(struct arena *a, const struct rest_settings *settings, const struct rest_request *request,
+		   const struct plan *plan, struct sql_batch *ret_batch, struct problem *ret_problem);
+
 /* The statement being written; for the sql_*.c files. */
 struct sql {
 	struct arena *arena;

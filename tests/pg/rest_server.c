@@ -105,7 +105,7 @@ static bool authenticate(struct server *s, struct http_request *http, struct res
 		return anon != NULL;
 	}
 	if (!jwt_verify(str_trim(token), &keys, &expect, &claims, &fault, &err)) {
-		refuse(http, fault >= JWT_CLAIMS ? "PGRST303" : "PGRST301",
+		refuse(http, fault >= JWT_EXP_TYPE ? "PGRST303" : "PGRST301",
 		       fault == JWT_EXPIRED ? "JWT expired" : err.msg);
 		return false;
 	}

@@ -9,7 +9,7 @@
  *   - With nothing at all the request is anon. Supabase's gateway answers 401 there; PostgREST serves it. The anon key
  *     stands in every page, so that asking for it protects nothing, and PostgreSQL decides what anon may.
  *
- * Tokens that verified are remembered by their hash, up to a fixed number. */
+ * Tokens are verified by bin/backend/token.h. A refusal whose code is NULL is the gateway's own. */
 #ifndef FREEHOLD_BIN_BACKEND_CALLER_H
 #define FREEHOLD_BIN_BACKEND_CALLER_H
 
@@ -19,8 +19,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "bin/backend/config.h"
-
-#define CALLER_CACHE_SIZE 1024
+#include "bin/backend/token.h"
 
 struct callers;
 
@@ -30,20 +29,13 @@ struct caller {
 	struct str bearer; /* for auth: the token itself, or the long form of a short key; empty: none */
 };
 
-struct caller_refusal {
-	int status;
-	const char *code; /* "PGRST301" …; NULL: the gateway's own */
-	char message[128];
-	const char *details; /* or NULL */
-};
-
 /* The settings must outlive it. */
 struct callers *callers_new(const struct backend_config *config);
 void callers_free(struct callers *callers);
 
 /* Both headers as they came; .ptr NULL when absent. What the caller points to lives in the arena or the settings. */
 bool callers_find(struct callers *callers, struct arena *a, struct str apikey, struct str authorization, int64_t now_s,
-		  struct caller *ret_caller, struct caller_refusal *ret_refusal);
+		  struct caller *ret_caller, struct token_refusal *ret_refusal);
 
 /* For auth, which checks tokens itself: the bearer only, short keys in their long form, no token verified. */
 struct str callers_bearer(const struct callers *callers, struct str apikey, struct str authorization);

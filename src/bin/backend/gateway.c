@@ -69,7 +69,7 @@ static void on_rest_gone(void *arg)
 	if (x->rest_call != NULL) rest_cancel(x->rest_call);
 }
 
-static void end_refused(struct exchange *x, const struct caller_refusal *why)
+static void end_refused(struct exchange *x, const struct token_refusal *why)
 {
 	if (why->code == NULL) {
 		exchange_end_json(x, (unsigned)why->status, NULL, why->message, NULL,
@@ -96,7 +96,7 @@ static const struct rest_header *copy_headers(struct exchange *x, int *ret_count
 static void to_rest(struct exchange *x, struct str path)
 {
 	struct caller caller;
-	struct caller_refusal refusal;
+	struct token_refusal refusal;
 	if (!callers_find(x->gateway->callers, x->arena, http_header(x->req, STR("apikey")),
 			  http_header(x->req, STR("Authorization")), clock_wall_ms() / 1000, &caller, &refusal)) {
 		end_refused(x, &refusal);

@@ -24,7 +24,7 @@ static struct backend_config config;
 static struct callers *callers;
 static struct arena *arena;
 static struct caller caller;
-static struct caller_refusal refusal;
+static struct token_refusal refusal;
 
 static void sign(struct buf *b, const char *claims)
 {
@@ -129,7 +129,7 @@ static void test_a_remembered_token_still_expires(void **state)
 static void test_the_memory_of_tokens_is_bounded(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 3 * CALLER_CACHE_SIZE; i++) {
+	for (int i = 0; i < 3 * TOKEN_CACHE_SIZE; i++) {
 		struct buf token BUF_CLEANUP;
 		char claims[60];
 		(void)snprintf(claims, sizeof claims, "{\"role\":\"r%d\"}", i);

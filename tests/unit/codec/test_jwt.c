@@ -108,7 +108,7 @@ static void test_a_token_does_not_choose_its_algorithm(void **state)
 	const char *claims = "{\"role\":\"service_role\"}";
 	expect_fault("{\"alg\":\"none\"}", claims, JWT_ALGORITHM);
 	expect_fault("{\"alg\":\"None\"}", claims, JWT_ALGORITHM);
-	expect_fault("{\"alg\":\"RS256\"}", claims, JWT_ALGORITHM);
+	expect_fault("{\"alg\":\"RS256\"}", claims, JWT_NO_KEY);
 	expect_fault("{\"alg\":\"hs256\"}", claims, JWT_ALGORITHM);
 	expect_fault("{\"alg\":[\"HS256\"]}", claims, JWT_ALGORITHM);
 	expect_fault("{}", claims, JWT_ALGORITHM);
@@ -148,7 +148,7 @@ static void test_dates_have_leeway(void **state)
 	expect_fault(HS256, "{\"nbf\":1700000031}", JWT_NOT_YET);
 	expect_fault(HS256, "{\"iat\":1700000030}", JWT_OK);
 	expect_fault(HS256, "{\"iat\":1700000031}", JWT_FUTURE);
-	expect_fault(HS256, "{\"exp\":\"1800000000\"}", JWT_CLAIMS);
+	expect_fault(HS256, "{\"exp\":\"1800000000\"}", JWT_EXP_TYPE);
 	expect_fault(HS256, "{\"exp\":null}", JWT_OK);
 }
 
@@ -161,9 +161,9 @@ static void test_audience(void **state)
 	assert_int_equal(fault_of(one, "b"), JWT_AUDIENCE);
 	assert_int_equal(fault_of(list, "a"), JWT_OK);
 	assert_int_equal(fault_of(list, "c"), JWT_AUDIENCE);
-	assert_int_equal(fault_of(none, "a"), JWT_AUDIENCE);
+	assert_int_equal(fault_of(none, "a"), JWT_OK);
 	assert_int_equal(fault_of(none, ""), JWT_OK);
-	assert_int_equal(fault_of(wrong, ""), JWT_CLAIMS);
+	assert_int_equal(fault_of(wrong, ""), JWT_AUD_TYPE);
 	free(one), free(list), free(none), free(wrong);
 }
 

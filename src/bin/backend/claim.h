@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where a token's role stands: PostgREST's jwt-role-claim-key, a path such as .role, ."https://app/role",
+ * .roles[0] or .roles[?(@ == "editor")]; the comparisons are == != ^== (begins) ==^ (ends) *== (contains). */
+#ifndef FREEHOLD_BIN_BACKEND_CLAIM_H
+#define FREEHOLD_BIN_BACKEND_CLAIM_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* Borrowed from the claims; NULL when it is not there. */
+const json_t *claim_find(const json_t *claims, const char *path);
+
+bool claim_path_is_sound(const char *path);
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bin/backend/standalone.h"
+
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bin/backend/token.h"
+#include "http/server.h"
+#include "rest/problem.h"
+
+#define DRAIN_MS 30000
+#define FINISH_MS 5000
+#define ARENA_MAX_BYTES (256u << 20)
+#define FIELDS_MAX 64
+#define BACKLOG 511
+
+struct standalone {
+	uv_loop_t loop;
+	struct pgrst *settings;
+	struct tokens *tokens; /* NULL: no keys */
+	struct pg_pool *pool;
+	struct rest *rest;
+	struct http_server *http, *admin;
+	uv_signal_t terminate, interrupt, reload;
+	uv_timer_t finish_timer;
+	bool is_stopping;
+};
+
+struct visit {
+	struct standalone *s;
+	struct http_request *http;
+	struct rest_call *call;
+	struct rest_request request;
+	struct rest_header headers[REST_HEADER_MAX];
+};
+
+static bool is_origin_allowed(const char *origins, struct str origin)
+{
+	struct str rest = str_from(origins), part;
+	while (str_next(&rest, ',', &part))
+		if (str_eq(str_trim(part), origin)) return true;
+	return false;
+}
+
+/* What a page of another origin may see. Returns how many fields were set. */
+static size_t cors_fields(const struct standalone *s, struct http_request *http, struct http_reply_field *fields)
+{
+	struct str origin = http_header(http, STR("origin"));
+	const char *origins = s->settings->cors_origins;
+	size_t n = 0;
+	if (origin.ptr == NULL) return 0;
+	if (origins != NULL) {
+		if (!is_origin_allowed(origins, origin)) return 0;
+		fields[n++] =
+		    (struct http_reply_field){"Access-Control-Allow-Origin", arena_cstr(http_arena(http), origin)};
+		fields[n++] = (struct http_reply_field){"Access-Control-Allow-Credentials", "true"};
+	} else {
+		fields[n++] = (struct http_reply_field){"Access-Control-Allow-Origin", "*"};
+	}
+	fields[n++] = (struct http_reply_field){
+	    "Access-Control-Expose-Headers",
+	    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, "
+	    "Transfer-Encoding, Range-Unit"};
+	return n;
+}
+
+static size_t trace_field(const struct standalone *s, struct http_request *http, struct http_reply_field *field)
+{
+	const char *name = s->settings->trace_header;
+	struct str value = name != NULL ? http_header(http, str_from(name)) : (struct str){0};
+	if (value.ptr == NULL) return 0;
+	*field = (struct http_reply_field){name, arena_cstr(http_arena(http), value)};
+	return 1;
+}
+
+static void on_reply(void *arg, const struct rest_reply *reply)
+{
+	struct visit *v = arg;
+	struct arena *a = http_arena(v->http);
+	struct http_reply_field fields[FIELDS_MAX];
+	size_t n = cors_fields(v->s, v->http, fields);
+	bool has_origin = n > 0;
+	v->call = NULL;
+	n += trace_field(v->s, v->http, fields + n);
+	for (int i = 0; i < reply->header_count && n < FIELDS_MAX; i++) {
+		const char *name = arena_cstr(a, reply->headers[i].name),
+			   *value = arena_cstr(a, reply->headers[i].value);
+		if (name == NULL || value == NULL) continue;
+		if (has_origin && strcasecmp(name, "Access-Control-Allow-Origin") == 0) continue;
+		fields[n++] = (struct http_reply_field){name, value};
+	}
+	if (!str_eq(http_method(v->http), STR("HEAD"))) {
+		http_reply(v->http, (unsigned)reply->status, fields, n, reply->body);
+		return;
+	}
+	/* As a stream, since how long the body would have been is not known. */
+	http_reply_begin(v->http, (unsigned)reply->status, fields, n, &(struct http_stream_spec){0});
+	http_stream_end(v->http, true);
+}
+
+static void refuse(struct visit *v, const struct token_refusal *why)
+{
+	struct problem p;
+	BUF_CLEANUP struct buf b;
+	struct http_reply_field fields[8];
+	struct arena *a = http_arena(v->http);
+	size_t n = cors_fields(v->s, v->http, fields);
+	const char *code = why->code != NULL ? why->code : "PGRST301";
+	bool is_required = strcmp(code, "PGRST302") == 0;
+	buf_init(&b, 8192);
+	(void)problem_set(&p, why->status, code, why->message, why->details, NULL);
+	problem_write(&p, &b);
+	fields[n++] = (struct http_reply_field){"Content-Type", "application/json; charset=utf-8"};
+	fields[n++] = (struct http_reply_field){"Proxy-Status", arena_printf(a, "PostgREST; error=%s", code)};
+	if (why->status == 401)
+		fields[n++] = (struct http_reply_field){
+		    "WWW-Authenticate",
+		    is_required
+			? "Bearer"
+			: arena_printf(a, "Bearer error=\"invalid_token\", error_description=\"%s\"", why->message)};
+	http_reply(v->http, (unsigned)why->status, fields, n,
+		   str_eq(http_method(v->http), STR("HEAD")) ? STR("") : buf_view(&b));
+}
+
+/* The role and claims of the token, or of nobody. */
+static bool authenticate(struct visit *v, struct token_refusal *refusal)
+{
+	const struct standalone *s = v->s;
+	struct rest_request *r = &v->request;
+	struct str header = http_header(v->http, STR("authorization")), scheme, token;
+	const char *anon = s->settings->anon_role;
+	struct token_holder holder;
+	bool has_token =
+	    header.ptr != NULL && str_cut(header, ' ', &scheme, &token) && str_eq_nocase(scheme, STR("bearer"));
+	/* The server may have cut the space behind a token that is empty. */
+	if (!has_token && header.ptr != NULL && str_eq_nocase(str_trim(header), STR("bearer")))
+		has_token = true, token = STR("");
+	if (has_token && s->tokens == NULL) {
+		*refusal =
+		    (struct token_refusal){.status = 500, .code = "PGRST300", .message = "Server lacks JWT secret"};
+		return false;
+	}
+	if (has_token) {
+		if (!tokens_find(s->tokens, r->arena, str_trim(token), clock_wall_ms() / 1000, &holder, refusal))
+			return false;
+		r->role = holder.role;
+		r->claims = holder.claims;
+		r->is_authenticated = true;
+		return true;
+	}
+	*refusal = (struct token_refusal){.status = 401, .code = "PGRST302", .message = "Anonymous access is disabled"};
+	if (anon == NULL) return false;
+	BUF_CLEANUP struct buf claims;
+	buf_init(&claims, 8192);
+	buf_puts(&claims, "{\"role\":");
+	problem_json_string(&claims, str_from(anon));
+	buf_putc(&claims, '}');
+	r->role = str_from(anon);
+	r->claims = arena_str(r->arena, buf_view(&claims));
+	return r->claims.ptr != NULL;
+}
+
+static void on_gone(void *arg)
+{
+	struct visit *v = arg;
+	if (v->call != NULL) rest_cancel(v->call);
+}
+
+static void preflight(struct standalone *s, struct http_request *http)
+{
+	struct http_reply_field fields[8];
+	struct str wanted = http_header(http, STR("access-control-request-headers"));
+	size_t n = cors_fields(s, http, fields);
+	if (n > 0) n--; /* nothing to expose */
+	fields[n++] =
+	    (struct http_reply_field){"Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD"};
+	fields[n++] = (struct http_reply_field){
+	    "Access-Control-Allow-Headers",
+	    arena_printf(http_arena(http), "Authorization, %.*s%sAccept, Accept-Language, Content-Language",
+			 STR_FMT(wanted.ptr != NULL ? wanted : STR("")), wanted.len > 0 ? ", " : "")};
+	fields[n++] = (struct http_reply_field){"Access-Control-Max-Age", "86400"};
+	http_reply(http, 200, fields, n, STR(""));
+}
+
+static bool is_preflight(const struct http_request *http)
+{
+	return str_eq(http_method(http), STR("OPTIONS")) && http_header(http, STR("origin")).ptr != NULL &&
+	       http_header(http, STR("access-control-request-method")).ptr != NULL;
+}
+
+static void on_request(void *arg, struct http_request *http)
+{
+	struct standalone *s = arg;
+	struct token_refusal refusal;
+	if (is_preflight(http)) {
+		preflight(s, http);
+		return;
+	}
+	struct visit *v = arena_alloc(http_arena(http), sizeof *v);
+	if (v == NULL) abort();
+	v->s = s;
+	v->http = http;
+	struct rest_request *r = &v->request;
+	*r = (struct rest_request){.method = http_method(http),
+				   .path = http_path(http),
+				   .query = http_query(http),
+				   .headers = v->headers,
+				   .body = http_body(http),
+				   .arena = http_arena(http)};
+	for (size_t i = 0; i < http_header_count(http) && r->header_count < REST_HEADER_MAX; i++)
+		v->headers[r->header_count++] =
+		    (struct rest_header){http_headers(http)[i].name, http_headers(http)[i].value};
+	int64_t start_us = clock_now_us();
+	if (!authenticate(v, &refusal)) {
+		refuse(v, &refusal);
+		return;
+	}
+	r->auth_us = clock_now_us() - start_us;
+	http_on_gone(http, on_gone, v);
+	struct rest_call *call = rest_handle(s->rest, r, on_reply, v);
+	if (call != NULL) v->call = call; /* NULL: answered already */
+}
+
+static void on_admin(void *arg, struct http_request *http)
+{
+	const struct standalone *s = arg;
+	struct pg_pool_stats stats;
+	struct str path = http_path(http);
+	pg_pool_stats(s->pool, &stats);
+	bool is_ready = rest_is_ready(s->rest) && stats.is_up;
+	if (str_eq(path, STR("/live")))
+		http_reply(http, 200, NULL, 0, STR(""));
+	else if (str_eq(path, STR("/ready")))
+		http_reply(http, is_ready ? 200 : 503, NULL, 0, STR(""));
+	else
+		http_reply(http, 404, NULL, 0, STR(""));
+}
+
+/* PostgREST's words for hosts: any of IPv4 or IPv6, or one. */
+static bool listen_at(const char *host, uint16_t port, int *ret_fd, struct err *err)
+{
+	bool is_any = host[0] == '*' || host[0] == '!';
+	bool is_v4 = strcmp(host, "!4") == 0 || strcmp(host, "*4") == 0 || strcmp(host, "*") == 0;
+	struct addrinfo hints = {.ai_family = is_any ? (is_v4 ? AF_INET : AF_INET6) : AF_UNSPEC,
+				 .ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE},
+			*found = NULL;
+	char service[8];
+	int fd = -1, yes = 1;
+	(void)snprintf(service, sizeof service, "%u", port);
+	int why = getaddrinfo(is_any ? NULL : host, service, &hints, &found);
+	if (why != 0) return err_set(err, ERR_INVALID, "server-host %s: %s", host, gai_strerror(why));
+	for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
+		fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd < 0) continue;
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+		if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) break;
+		(void)err_set_errno(err, "cannot listen on %s port %u", host, port);
+		(void)close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(found);
+	*ret_fd = fd;
+	return fd >= 0;
+}
+
+static bool start_servers(struct standalone *s, struct err *err)
+{
+	const struct pgrst *p = s->settings;
+	struct http_server_spec spec = {.body_max_bytes = REST_BODY_MAX_BYTES, .arena_max_bytes = ARENA_MAX_BYTES};
+	struct http_handler handler = {.on_request = on_request, .arg = s};
+	if (p->unix_socket != NULL) {
+		spec.socket_path = p->unix_socket;
+		spec.socket_mode = p->unix_socket_mode;
+	} else if (!listen_at(p->server_host, p->server_port, &spec.fd, err)) {
+		return false;
+	}
+	if (!http_server_start(&s->loop, &spec, &handler, &s->http, err)) return false;
+	if (p->admin_port == 0) return true;
+	spec = (struct http_server_spec){0};
+	handler.on_request = on_admin;
+	return listen_at(p->admin_host, p->admin_port, &spec.fd, err) &&
+	       http_server_start(&s->loop, &spec, &handler, &s->admin, err);
+}
+
+static void close_rest(struct standalone *s)
+{
+	rest_free(s->rest);
+	pg_pool_stop(s->pool, NULL, NULL);
+	uv_close((uv_handle_t *)&s->terminate, NULL);
+	uv_close((uv_handle_t *)&s->interrupt, NULL);
+	uv_close((uv_handle_t *)&s->reload, NULL);
+	uv_close((uv_handle_t *)&s->finish_timer, NULL);
+}
+
+static void on_finish_late(uv_timer_t *timer)
+{
+	(void)timer;
+	log_error("freehold-backend: requests did not end; leaving them");
+	_exit(1);
+}
+
+static void on_closed(void *arg)
+{
+	close_rest(arg);
+}
+
+static void on_drained(void *arg)
+{
+	struct standalone *s = arg;
+	(void)uv_timer_start(&s->finish_timer, on_finish_late, FINISH_MS, 0);
+	if (s->admin != NULL) http_server_close(s->admin, NULL, NULL);
+	http_server_close(s->http, on_closed, s);
+}
+
+static void on_stop(uv_signal_t *signal, int number)
+{
+	struct standalone *s = signal->data;
+	if (s->is_stopping) return;
+	s->is_stopping = true;
+	log_info("freehold-backend: stopping (%s)", strsignal(number));
+	http_server_drain(s->http, DRAIN_MS, on_drained, s);
+}
+
+static void on_reload(uv_signal_t *signal, int number)
+{
+	(void)number;
+	rest_reload(((struct standalone *)signal->data)->rest);
+}
+
+static void start_signals(struct standalone *s)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)uv_signal_init(&s->loop, &s->terminate);
+	(void)uv_signal_init(&s->loop, &s->interrupt);
+	(void)uv_signal_init(&s->loop, &s->reload);
+	(void)uv_timer_init(&s->loop, &s->finish_timer);
+	s->terminate.data = s->interrupt.data = s->reload.data = s->finish_timer.data = s;
+	(void)uv_signal_start(&s->terminate, on_stop, SIGTERM);
+	(void)uv_signal_start(&s->interrupt, on_stop, SIGINT);
+	(void)uv_signal_start(&s->reload, on_reload, SIGUSR1);
+}
+
+int standalone_serve(struct pgrst *p)
+{
+	static struct standalone s;
+	struct err err;
+	s.settings = p;
+	if (uv_loop_init(&s.loop) != 0) abort();
+	start_signals(&s);
+	if (p->keys != NULL)
+		s.tokens = tokens_new(&(struct tokens_settings){.keys = jwk_keys(p->keys),
+								.audience = p->jwt_audience,
+								.role_path = p->role_path,
+								.role = p->anon_role});
+	s.pool = pg_pool_new(&s.loop, &(struct pg_pool_settings){
+					  .conninfo = p->db_uri, .size = p->pool_size, .wait_ms = p->acquisition_ms});
+	s.rest = rest_new(&s.loop, s.pool, &p->rest, p->channel_enabled ? p->db_uri : NULL);
+	bool ok = start_servers(&s, &err);
+	if (ok)
+		log_info("freehold-backend: serving in PostgREST's place, port %u", p->server_port);
+	else
+		log_error("freehold-backend: %s", err.msg), close_rest(&s);
+	(void)uv_run(&s.loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&s.loop);
+	tokens_free(s.tokens);
+	return ok ? 0 : err_code_exit_status(err.code);
+}
