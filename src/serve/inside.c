@@ -35,7 +35,8 @@
 #define USAGE_MS 1000
 #define USAGE_RLIMITS_MS 250
 #define BACKLOG 511
-#define PUMPS_MAX 4096
+#define PUMPS_MAX 4096 /* fewer where fewer descriptors are allowed */
+#define OTHER_FILES 128
 #define LINKS_MAX 64 /* LINK messages without an answer */
 #define TABLE_MAX_BYTES (4u << 20)
 #define CONFIG_ARENA_BYTES (4u << 20)
@@ -60,6 +61,7 @@ struct inside {
 	enum phase phase;
 	bool is_end; /* what the drain is for: to end, or else to freeze */
 	bool has_listened;
+	int pumps_max;
 	bool is_full; /* accepting waits until a pump is done */
 	struct loop_watch control, signals, visitors;
 	struct instance instances[CONFIG_INSTANCES_MAX];
@@ -151,7 +153,7 @@ static void lead_in(struct inside *in, int visitor)
 static void accept_visitors(struct inside *in)
 {
 	while (in->visitors.fd >= 0) {
-		if (in->pump_count >= PUMPS_MAX) {
+		if (in->pump_count >= in->pumps_max && in->phase != PHASE_DRAINING) {
 			in->is_full = true;
 			return;
 		}
@@ -173,7 +175,7 @@ static void accept_links(struct door *d)
 	struct err ignored;
 	struct message m = {.kind = MESSAGE_LINK, .index = d->index};
 	while (d->watch.fd >= 0) {
-		if (in->pump_count >= PUMPS_MAX || in->link_count >= LINKS_MAX) {
+		if (in->pump_count >= in->pumps_max || in->link_count >= LINKS_MAX) {
 			in->is_full = true;
 			return;
 		}
@@ -313,7 +315,8 @@ static void on_usage(void *arg)
 				   .processes = u.processes,
 				   .memory_bytes = u.memory_bytes,
 				   .written_bytes = u.written_bytes});
-	loop_timer_set(&in->loop, &in->usage, in->holds_rlimits ? USAGE_RLIMITS_MS : USAGE_MS);
+	if (in->phase != PHASE_FROZEN)
+		loop_timer_set(&in->loop, &in->usage, in->holds_rlimits ? USAGE_RLIMITS_MS : USAGE_MS);
 }
 
 /* Processes. */
@@ -430,9 +433,11 @@ static void drain(struct inside *in, bool is_end)
 		return;
 	}
 	if (in->phase != PHASE_SERVING && in->phase != PHASE_BOOTING && in->phase != PHASE_WAITING) return;
+	in->phase = PHASE_DRAINING;
+	/* Who has the address still is refused from here on, and asks elsewhere; none is left in the backlog. */
+	if (in->visitors.fd >= 0) (void)shutdown(in->visitors.fd, SHUT_RD);
 	accept_visitors(in);
 	loop_unwatch(&in->loop, &in->visitors);
-	in->phase = PHASE_DRAINING;
 	loop_timer_set(&in->loop, &in->drain, in->visitor_count > 0 ? in->config.drain_ms : 0);
 }
 
@@ -456,11 +461,13 @@ static void begin_end(struct inside *in)
 
 static void thaw(struct inside *in)
 {
-	if (in->phase == PHASE_FROZEN) (void)kill(-1, SIGCONT);
-	if (in->phase != PHASE_FROZEN && (in->phase != PHASE_DRAINING || in->is_end)) return;
+	bool was_frozen = in->phase == PHASE_FROZEN;
+	if (was_frozen) (void)kill(-1, SIGCONT);
+	if (!was_frozen && (in->phase != PHASE_DRAINING || in->is_end)) return;
 	in->phase = PHASE_SERVING;
 	loop_timer_clear(&in->drain);
 	loop_timer_set(&in->loop, &in->look, LOOK_MS);
+	if (was_frozen) on_usage(in);
 }
 
 /* Messages. */
@@ -536,12 +543,17 @@ static bool read_config(int fd, struct arena *arena, struct config *ret_config, 
 	return config_parse(buf_view(&text), arena, ret_config, err);
 }
 
-static void raise_files(void)
+/* Each pump has two. The app gets back what it would have had. */
+static void raise_files(struct inside *in)
 {
-	struct rlimit files;
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+	struct rlimit files = {1024, 1024};
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	if (in->config.files == 0) in->config.files = (uint32_t)(files.rlim_cur < UINT32_MAX ? files.rlim_cur : 0);
 	files.rlim_cur = files.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
+	in->pumps_max =
+	    files.rlim_cur >= 2 * PUMPS_MAX + OTHER_FILES ? PUMPS_MAX : ((int)files.rlim_cur - OTHER_FILES) / 2;
+	if (in->pumps_max < OTHER_FILES) in->pumps_max = OTHER_FILES;
 }
 
 static void set_timers(struct inside *in)
@@ -559,6 +571,7 @@ static bool open_inside(struct inside *in, int control, int config_fd, struct ar
 	in->control = (struct loop_watch){control, on_control, in};
 	if (!read_config(config_fd, arena, &in->config, err) || !loop_open(&in->loop, err)) return false;
 	(void)close(config_fd);
+	raise_files(in);
 	(void)fcntl(control, F_SETFD, FD_CLOEXEC);
 	set_timers(in);
 	for (int i = 0; i < in->config.forward_count; i++)
@@ -576,7 +589,6 @@ int inside_main(int control, int config_fd, int holds_rlimits)
 #if !HAS_ASAN
 	(void)prctl(PR_SET_DUMPABLE, 0);
 #endif
-	raise_files();
 	in->holds_rlimits = holds_rlimits != 0;
 	bool ok = open_inside(in, control, config_fd, arena, &err) && loop_run(&in->loop, &err);
 	if (!ok) log_error("serve: %s", err.msg);

@@ -29,6 +29,7 @@
 #include "serve/state.h"
 
 #define LOOK_MS 500
+#define LINK_PATIENCE_US 200000
 #define BACKLOG 511
 #define DYING_MS 20000
 #define GRACE_MS 5000 /* beyond all other deadlines */
@@ -135,17 +136,24 @@ static void close_to_visitors(struct outer *o)
 
 /* What the app connects to outside. */
 
-static void link_outside(struct outer *o, int index)
+/* A unix socket connects at once or not at all, unless its backlog is full: that is waited for, a little. */
+static int connect_outside(const char *path)
 {
 	struct sockaddr_un at;
-	int fd = -1;
-	if (index >= 0 && index < o->config.forward_count && fill_address(o->config.forwards[index].socket, &at)) {
-		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) != 0) {
-			(void)close(fd);
-			fd = -1;
-		}
-	}
+	struct timeval patience = {.tv_usec = LINK_PATIENCE_US};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && fill_address(path, &at) &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
+	    connect(fd, (struct sockaddr *)&at, sizeof at) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
+		return fd;
+	if (fd >= 0) (void)close(fd);
+	return -1;
+}
+
+static void link_outside(struct outer *o, int index)
+{
+	bool is_known = index >= 0 && index < o->config.forward_count;
+	int fd = is_known ? connect_outside(o->config.forwards[index].socket) : -1;
 	tell(o, MESSAGE_LINKED, fd);
 	if (fd >= 0) (void)close(fd);
 }

@@ -161,6 +161,47 @@ serving('a drain answers what is under way and loses nothing', 'app.mjs', { conf
   assert.deepEqual(s.left(), []);
 });
 
+serving('whoever waits in the backlog when a drain begins is answered', 'app.mjs', { config: { linger_ms: 0 } }, async (s) => {
+  const inside = s.family().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('/freehold-serve'));
+  process.kill(inside, 'SIGSTOP');
+  const waiting = Array.from({ length: 50 }, () => s.get('/'));
+  waiting.forEach((reply) => reply.catch(() => {}));
+  await until('all are in the backlog', () => readFileSync('/proc/net/unix', 'utf8').split('\n').filter((line) => line.endsWith(s.socket)).length >= 51);
+  s.child.kill('SIGTERM');
+  await until('the socket is closed', () => !existsSync(s.socket));
+  process.kill(inside, 'SIGCONT');
+  for (const reply of await Promise.all(waiting)) assert.equal(reply.status, 200);
+  assert.equal((await s.ended()).why, 'asked');
+});
+
+serving('under load a drain answers whoever was let in', 'app.mjs', { config: { linger_ms: 30 } }, async (s) => {
+  let answered = 0, refused = 0;
+  const visitor = async () => {
+    for (;;) {
+      try {
+        assert.equal((await s.request('/sum', { method: 'POST', body: 'x'.repeat(20000) })).status, 200);
+        answered++;
+      } catch (error) {
+        assert.ok(['ENOENT', 'ECONNREFUSED'].includes(error.code), `${error.code} ${error.message} after ${answered}`);
+        refused++;
+        return;
+      }
+    }
+  };
+  for (let round = 0; round < 5; round++) {
+    answered = refused = 0;
+    const visitors = Array.from({ length: 40 }, visitor);
+    await until('they are served', () => answered > 200);
+    s.child.kill('SIGUSR1');
+    await Promise.all(visitors);
+    assert.equal(refused, 40);
+    await s.is('frozen');
+    s.child.kill('SIGUSR2');
+    await s.is('serving');
+  }
+  assert.equal((await s.ended('SIGTERM')).why, 'asked');
+});
+
 serving('a stream ends at the deadline of the drain, not before', 'app.mjs', { config: { drain_ms: 600, linger_ms: 0 } }, async (s) => {
   const reply = await once(http.get({ socketPath: s.socket, path: '/events' }), 'response');
   let last = 0;
