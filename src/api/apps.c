@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/app_parts.h"
 #include "api/routes.h"
 #include "api/worker.h"
 #include "base/clock.h"
@@ -42,12 +43,20 @@ static json_t *keys_json(struct daemon *d, const char *app)
 
 static json_t *processes_json(struct daemon *d, const char *app)
 {
-	static const char *const parts[] = {"postgres", "backend"};
+	char parts[APP_PARTS_MAX][WEB_PART_SIZE];
+	int count = app_parts(d, app, parts), old = app_parts_old(d, app, parts, count);
 	json_t *list = json_array();
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < count + old; i++) {
 		char unit[UNIT_NAME_SIZE];
+		int64_t release = web_part_release(parts[i]);
 		parts_unit_name(app, parts[i], unit);
-		json_array_append_new(list, supervisor_json(d->supervisor, unit, parts[i]));
+		json_t *process = supervisor_json(d->supervisor, unit, release > 0 ? "server" : parts[i]);
+		if (release > 0) json_object_set_new(process, "release", json_integer(release));
+		bool is_gone = i >= count && strcmp(json_str(process, "state", ""), "stopped") == 0;
+		if (is_gone)
+			json_decref(process);
+		else
+			json_array_append_new(list, process);
 	}
 	return list;
 }
@@ -245,17 +254,58 @@ void route_app_restart(struct route_call *c)
 	}
 }
 
+void route_settings(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	struct web_settings settings;
+	if (app_get(c->d->flow.db, c->app, &app, &err) && web_settings_get(&c->d->flow, c->app, &settings, &err))
+		reply_json(c->req, 200, web_settings_json(&settings));
+	else
+		reply_error(c->req, &err);
+}
+
+/* {"warm": "10m", …}: all or none. */
+void route_settings_put(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	json_t *body = body_json(c->req), *value;
+	const char *name;
+	if (body == NULL) return;
+	bool ok = app_get(c->d->flow.db, c->app, &app, &err) && db_begin(c->d->flow.db, &err);
+	bool is_open = ok;
+	json_object_foreach(body, name, value)
+	{
+		const char *text = json_string_value(value);
+		if (ok && text == NULL) ok = err_set(&err, ERR_INVALID, "%.40s must be a text, such as \"10m\"", name);
+		ok = ok && web_settings_set(&c->d->flow, c->app, name, text, &err);
+	}
+	ok = ok && db_commit(c->d->flow.db, &err);
+	if (!ok && is_open) db_rollback(c->d->flow.db);
+	json_decref(body);
+	if (ok)
+		route_settings(c);
+	else
+		reply_error(c->req, &err);
+}
+
 /* For deployments, which are processes of ours: parts/postgres/start and so on. */
 void route_part(struct route_call *c)
 {
 	char unit[UNIT_NAME_SIZE];
 	struct err err;
-	bool is_known = strcmp(c->arg[0], "postgres") == 0 || strcmp(c->arg[0], "backend") == 0;
+	bool is_known = app_part_is_known(c->arg[0]), is_web = web_part_release(c->arg[0]) > 0;
 	parts_unit_name(c->app, c->arg[0], unit);
 	if (is_known && strcmp(c->arg[1], "start") == 0) {
-		daemon_start_part_of(c->d, c->app, c->arg[0], on_part_done, later_new(c));
+		daemon_start_part_of(c->d, c->app, c->arg[0], is_web, on_part_done, later_new(c));
 	} else if (is_known && strcmp(c->arg[1], "stop") == 0) {
-		supervisor_stop(c->d->supervisor, unit, on_part_done, later_new(c));
+		daemon_stop_part_of(c->d, c->app, c->arg[0], on_part_done, later_new(c));
+	} else if (is_web && strcmp(c->arg[1], "retire") == 0) {
+		if (daemon_retire_part_of(c->d, c->app, c->arg[0], &err))
+			reply_json(c->req, 200, json_object());
+		else
+			reply_error(c->req, &err);
 	} else if (is_known && strcmp(c->arg[1], "restart") == 0) {
 		supervisor_restart(c->d->supervisor, unit, on_part_done, later_new(c));
 	} else {

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "api/app_parts.h"
 #include "api/routes.h"
 #include "api/worker.h"
 #include "base/clock.h"
@@ -20,102 +21,8 @@
 #include "run/record.h"
 #include "store/deployment.h"
 
-#define SPEC_ARENA_BYTES (1u << 20)
 #define BODY_MAX_BYTES (1u << 20)
 #define DRAIN_MS 2000
-
-/* Starting and stopping an app is a walk over its parts; the walk owns itself. */
-
-static const char *const parts_in_order[] = {"postgres", "backend"};
-#define PART_COUNT 2
-
-struct walk {
-	struct daemon *d;
-	char app[LAYOUT_APP_NAME_MAX + 1];
-	int next;
-	bool is_stopping;
-	supervisor_done done;
-	void *arg;
-};
-
-static void walk_on(void *arg, const struct err *err);
-
-static bool part_spec(struct daemon *d, const char *app, const char *part, struct parts *parts, struct arena *arena,
-		      struct unit_spec *ret_spec, struct err *err)
-{
-	bool is_postgres = strcmp(part, "postgres") == 0;
-	return parts_open(&d->flow, app, parts, err) &&
-	       (is_postgres ? parts_postgres_unit(&d->flow, parts, arena, ret_spec, err)
-			    : parts_backend_unit(&d->flow, parts, arena, ret_spec, err));
-}
-
-void daemon_start_part_of(struct daemon *d, const char *app, const char *part, supervisor_done done, void *arg)
-{
-	struct err err;
-	struct parts parts;
-	struct unit_spec spec;
-	struct arena *arena = arena_new(SPEC_ARENA_BYTES);
-	bool ok = part_spec(d, app, part, &parts, arena, &spec, &err);
-	if (ok) supervisor_start(d->supervisor, &spec, done, arg);
-	arena_free(arena);
-	if (!ok && done != NULL) done(arg, &err);
-	if (!ok && done == NULL) log_error("%s/%s: %s", app, part, err.msg);
-}
-
-static void walk_step(struct walk *w)
-{
-	char unit[UNIT_NAME_SIZE];
-	const char *part = parts_in_order[w->next];
-	w->next += w->is_stopping ? -1 : 1;
-	parts_unit_name(w->app, part, unit);
-	if (w->is_stopping)
-		supervisor_stop(w->d->supervisor, unit, walk_on, w);
-	else
-		daemon_start_part_of(w->d, w->app, part, walk_on, w);
-}
-
-static void walk_on(void *arg, const struct err *err)
-{
-	struct walk *w = arg;
-	bool is_over = err != NULL || w->next < 0 || w->next >= PART_COUNT;
-	if (!is_over) {
-		walk_step(w);
-		return;
-	}
-	if (w->done != NULL)
-		w->done(w->arg, err);
-	else if (err != NULL)
-		log_error("%s: %s", w->app, err->msg);
-	free(w);
-}
-
-static void walk(struct daemon *d, const char *app, bool is_stopping, supervisor_done done, void *arg)
-{
-	struct walk *w = calloc(1, sizeof *w);
-	if (w == NULL) abort();
-	*w = (struct walk){
-	    .d = d, .is_stopping = is_stopping, .next = is_stopping ? PART_COUNT - 1 : 0, .done = done, .arg = arg};
-	(void)snprintf(w->app, sizeof w->app, "%s", app);
-	walk_step(w);
-}
-
-void daemon_start_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
-{
-	walk(d, app, false, done, arg);
-}
-
-void daemon_stop_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
-{
-	walk(d, app, true, done, arg);
-}
-
-/* Only the backend: PostgreSQL is the owner's data and is not taken down for a restart of the app. */
-void daemon_restart_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
-{
-	char unit[UNIT_NAME_SIZE];
-	parts_unit_name(app, "backend", unit);
-	supervisor_restart(d->supervisor, unit, done, arg);
-}
 
 /* At the daemon's start: everything that should serve is started or found running; what was cut off is taken back. */
 
@@ -131,8 +38,8 @@ static void take_over(struct daemon *d, const char *app, const char *part)
 	char unit[UNIT_NAME_SIZE];
 	parts_unit_name(app, part, unit);
 	if (!record_get(d->flow.db, unit, &record, &err) || !proc_is_alive(&record.id)) return;
-	struct arena *arena = arena_new(SPEC_ARENA_BYTES);
-	if (!part_spec(d, app, part, &parts, arena, &spec, &err) || !supervisor_adopt(d->supervisor, &spec) ||
+	struct arena *arena = arena_new(APP_PARTS_ARENA_BYTES);
+	if (!app_part_spec(d, app, part, &parts, arena, &spec, &err) || !supervisor_adopt(d->supervisor, &spec) ||
 	    !deployment_running(d->flow.db, app, &running, &err))
 		log_error("%s: could not be found again", unit);
 	else if (running == 0)
@@ -149,11 +56,12 @@ static bool start_if_running(void *arg, const struct app *app, struct err *err)
 	 * recovery. */
 	if (running == 0 && (!live_reconcile(&d->flow, app->name, err) || !sweep_app(&d->flow, app->name, err)))
 		return false;
-	for (int i = PART_COUNT - 1; i >= 0 && strcmp(app->state, "running") != 0; i--)
-		take_over(d, app->name, parts_in_order[i]);
-	/* All at once and in no order, so that the sweep that follows knows them; the backend waits for PostgreSQL. */
-	for (int i = 0; i < PART_COUNT && strcmp(app->state, "running") == 0; i++)
-		daemon_start_part_of(arg, app->name, parts_in_order[i], NULL, NULL);
+	char parts[APP_PARTS_MAX][WEB_PART_SIZE];
+	int count = app_parts(d, app->name, parts), old = app_parts_old(d, app->name, parts, count);
+	bool is_running = strcmp(app->state, "running") == 0;
+	for (int i = count + old - 1; i >= (is_running ? count : 0); i--) take_over(d, app->name, parts[i]);
+	/* All at once and in no order, so that the sweep that follows knows them; the others wait for PostgreSQL. */
+	for (int i = 0; i < count && is_running; i++) daemon_start_part_of(arg, app->name, parts[i], false, NULL, NULL);
 	return true;
 }
 
@@ -169,7 +77,7 @@ static void on_edge(void *arg, const struct err *err)
 static bool start_units(struct daemon *d, struct err *err)
 {
 	struct unit_spec edge;
-	struct arena *arena = arena_new(SPEC_ARENA_BYTES);
+	struct arena *arena = arena_new(APP_PARTS_ARENA_BYTES);
 	parts_edge_unit(&d->flow, arena, &edge);
 	supervisor_start(d->supervisor, &edge, on_edge, d);
 	arena_free(arena);
@@ -198,6 +106,7 @@ static void on_server_closed(void *arg)
 {
 	struct daemon *d = arg;
 	d->server = NULL;
+	daemon_forget_retired(d);
 	supervisor_free(d->supervisor);
 	d->supervisor = NULL;
 	for (int i = 0; i < 3; i++) uv_close((uv_handle_t *)&d->signals[i], NULL);

@@ -26,7 +26,10 @@ struct daemon {
 	char program[FILE_PATH_SIZE]; /* this executable, for the workers */
 	int64_t started_at_ms;
 	int lock_fd;
-	char ending[DAEMON_ENDING_MAX][LAYOUT_APP_NAME_MAX + 1]; /* apps that are being destroyed; "" is free */
+	struct retired *retired; /* servers that are not live any more and still run (api/app_parts.h) */
+	bool is_switching[DAEMON_ENDING_MAX]; /* which of the two */
+	char ending[DAEMON_ENDING_MAX]
+		   [LAYOUT_APP_NAME_MAX + 1]; /* apps that are being destroyed or switched; "" is free */
 };
 
 /* Runs until it is told to end: SIGTERM and SIGINT leave alone what serves, SIGQUIT ends it too. With the exit status.
@@ -35,13 +38,5 @@ int daemon_main(const char *program, const char *bin_dir);
 
 /* Sends SIGQUIT to the daemon of the environment's home and waits until it is gone. ERR_NOT_FOUND: none runs. */
 bool daemon_stop_everything(struct err *err);
-
-/* For the routes: an app's processes, in order. done(arg, err) once all of them answer, or are gone. */
-void daemon_start_app(struct daemon *d, const char *app, supervisor_done done, void *arg);
-void daemon_stop_app(struct daemon *d, const char *app, supervisor_done done, void *arg);
-void daemon_restart_app(struct daemon *d, const char *app, supervisor_done done, void *arg);
-
-/* One of them. */
-void daemon_start_part_of(struct daemon *d, const char *app, const char *part, supervisor_done done, void *arg);
 
 #endif

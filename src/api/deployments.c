@@ -15,6 +15,8 @@
 #include "codec/url.h"
 #include "flow/deploy.h"
 #include "flow/live.h"
+#include "flow/web.h"
+#include "release/release.h"
 #include "store/deployment.h"
 
 #define UPLOAD_MAX_BYTES ((uint64_t)2 << 30)
@@ -245,6 +247,21 @@ void route_releases(struct route_call *c)
 		reply_error(c->req, &err);
 }
 
+static void on_rolled_back(void *arg, bool is_ok, struct str output)
+{
+	struct err err;
+	json_t *answer = NULL;
+	bool is_read = json_parse(output, &answer, &err);
+	if (is_ok && is_read) {
+		reply_json(arg, 200, answer);
+		return;
+	}
+	(void)err_set(&err, is_read ? (enum err_code)json_int(answer, "error", ERR_FAILED) : ERR_FAILED, "%s",
+		      is_read ? json_str(answer, "message", "") : "the process that was to go back died");
+	json_decref(answer);
+	reply_error(arg, &err);
+}
+
 void route_rollback(struct route_call *c)
 {
 	struct err err;
@@ -253,9 +270,16 @@ void route_rollback(struct route_call *c)
 	const json_t *release = json_object_get(body, "release");
 	bool ok = release == NULL || (json_is_integer(release) && json_integer_value(release) > 0) ||
 		  err_set(&err, ERR_INVALID, "\"release\" must be a release's number");
+	int64_t to = release != NULL ? json_integer_value(release) : 0;
 	ok = ok && worker_check_not_ending(c->d, c->app, &err);
-	if (ok && live_rollback(&c->d->flow, c->app, release != NULL ? json_integer_value(release) : 0, &outcome, &err))
+	if (ok && live_rollback_has_server(&c->d->flow, c->app, to))
+		ok = worker_rollback(c->d, c->app, to, on_rolled_back, c->req, &err);
+	else if (ok)
+		ok = live_rollback(&c->d->flow, c->app, to, &outcome, &err);
+	if (ok && outcome != NULL)
 		reply_json(c->req, 200, outcome);
+	else if (ok)
+		(void)0; /* answered when its process has ended */
 	else
 		reply_error(c->req, &err);
 	json_decref(body);
@@ -273,24 +297,35 @@ void route_logs(struct route_call *c)
 {
 	struct err err;
 	struct app app;
-	char path[3][FILE_PATH_SIZE], needle[EDGE_HOST_SIZE + 16], host[EDGE_HOST_SIZE];
-	const char *follow = query_param(c->req, "follow"), *only = query_param(c->req, "source");
+	char path[4][FILE_PATH_SIZE], dir[FILE_PATH_SIZE], needle[EDGE_HOST_SIZE + 16], host[EDGE_HOST_SIZE];
+	const char *follow = query_param(c->req, "follow"), *only = query_param(c->req, "source"),
+		   *number = query_param(c->req, "release");
+	int64_t release = 0;
 	edge_app_host(c->app, host);
 	(void)snprintf(needle, sizeof needle, "\"host\":\"%s\"", host);
 	if (!app_get(c->d->flow.db, c->app, &app, &err) ||
 	    !layout_home(&c->d->flow.layout, "edge/access.log", path[0], &err) ||
 	    !layout_app(&c->d->flow.layout, c->app, "logs/backend.log", path[1], &err) ||
-	    !layout_app(&c->d->flow.layout, c->app, "logs/postgres.log", path[2], &err)) {
+	    !layout_app(&c->d->flow.layout, c->app, "logs/postgres.log", path[2], &err) ||
+	    !layout_app(&c->d->flow.layout, c->app, "", dir, &err) || !release_live(dir, &release, &err) ||
+	    (number != NULL && !str_to_int(str_from(number), &release)) ||
+	    !web_log_path(&c->d->flow, c->app, release, path[3], &err)) {
 		reply_error(c->req, &err);
 		return;
 	}
-	struct tail_source all[] = {{path[0], "edge", needle}, {path[1], "backend", NULL}, {path[2], "postgres", NULL}},
-			   chosen[3];
-	int count = 0;
-	for (int i = 0; i < 3; i++)
+	struct tail_source all[] = {{path[0], "edge", needle},
+				    {path[1], "backend", NULL},
+				    {path[2], "postgres", NULL},
+				    {path[3], "server", NULL}},
+			   chosen[4];
+	int count = 0, all_count = web_is_there(dir, release) ? 4 : 3;
+	for (int i = 0; i < all_count; i++)
 		if (only == NULL || strcmp(only, all[i].name) == 0) chosen[count++] = all[i];
 	if (count == 0) {
-		(void)err_set(&err, ERR_INVALID, "there is no log \"%.40s\"; choose edge, backend or postgres", only);
+		(void)err_set(
+		    &err, ERR_INVALID,
+		    "there is no log \"%.40s\"; choose edge, backend, postgres or, of an app with a server, server",
+		    only);
 		reply_error(c->req, &err);
 		return;
 	}

@@ -27,6 +27,8 @@ static const struct route {
     {"POST", "v1/apps/NAME/stop", route_app_stop, NULL},
     {"POST", "v1/apps/NAME/restart", route_app_restart, NULL},
     {"POST", "v1/apps/NAME/parts/*/*", route_part, NULL},
+    {"GET", "v1/apps/NAME/settings", route_settings, NULL},
+    {"PUT", "v1/apps/NAME/settings", route_settings_put, NULL},
     {"GET", "v1/apps/NAME/env", route_env, NULL},
     {"PUT", "v1/apps/NAME/env", route_env_put, NULL},
     {"POST", "v1/apps/NAME/deployments", route_deploy, route_deploy_head},

@@ -42,6 +42,8 @@ void route_app_stop(struct route_call *c);
 void route_app_restart(struct route_call *c);
 void route_app_destroy(struct route_call *c);
 void route_part(struct route_call *c);
+void route_settings(struct route_call *c);
+void route_settings_put(struct route_call *c);
 void route_env(struct route_call *c);
 void route_env_put(struct route_call *c);
 json_t *app_json(struct daemon *d, const struct app *app);

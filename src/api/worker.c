@@ -171,7 +171,7 @@ void worker_recover(struct daemon *d, const char *app, int64_t number)
 	recover(d, app, number, false);
 }
 
-/* Destroying. */
+/* Destroying, and going back to a release with a server. */
 
 struct ending {
 	struct daemon *d;
@@ -180,7 +180,7 @@ struct ending {
 	void *arg;
 };
 
-static void on_destroyed(void *arg, bool is_ok, struct str output)
+static void on_alone_ended(void *arg, bool is_ok, struct str output)
 {
 	struct ending *e = arg;
 	e->name[0] = '\0';
@@ -192,23 +192,43 @@ bool worker_check_not_ending(const struct daemon *d, const char *app, struct err
 {
 	for (int i = 0; i < DAEMON_ENDING_MAX; i++)
 		if (strcmp(d->ending[i], app) == 0)
-			return err_set(err, ERR_CONFLICT, "%s is being destroyed; try again when it is gone", app);
+			return err_set(err, ERR_CONFLICT,
+				       d->is_switching[i]
+					   ? "%s is being put back to another release; try again when that is done"
+					   : "%s is being destroyed; try again when it is gone",
+				       app);
+	return true;
+}
+
+/* A worker that has the app for itself. */
+static bool start_alone(struct daemon *d, const char *app, const char *const *args, bool is_switching, worker_done done,
+			void *arg, struct err *err)
+{
+	int place = 0;
+	while (place < DAEMON_ENDING_MAX && d->ending[place][0] != '\0') place++;
+	if (place == DAEMON_ENDING_MAX)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "%d apps are being destroyed or put back; try again when one is done", place);
+	struct ending *e = calloc(1, sizeof *e);
+	if (e == NULL) abort();
+	*e = (struct ending){d, d->ending[place], done, arg};
+	if (!worker_start(d, args, on_alone_ended, e, err)) {
+		free(e);
+		return false;
+	}
+	(void)snprintf(e->name, sizeof d->ending[place], "%s", app);
+	d->is_switching[place] = is_switching;
 	return true;
 }
 
 bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
 {
-	int place = 0;
-	while (place < DAEMON_ENDING_MAX && d->ending[place][0] != '\0') place++;
-	if (place == DAEMON_ENDING_MAX)
-		return err_set(err, ERR_UNAVAILABLE, "%d apps are being destroyed; try again when one is gone", place);
-	struct ending *e = calloc(1, sizeof *e);
-	if (e == NULL) abort();
-	*e = (struct ending){d, d->ending[place], done, arg};
-	if (!worker_start(d, (const char *const[]){"--destroy", app, NULL}, on_destroyed, e, err)) {
-		free(e);
-		return false;
-	}
-	(void)snprintf(e->name, sizeof d->ending[place], "%s", app);
-	return true;
+	return start_alone(d, app, (const char *const[]){"--destroy", app, NULL}, false, done, arg, err);
+}
+
+bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done done, void *arg, struct err *err)
+{
+	char number[24];
+	(void)snprintf(number, sizeof number, "%lld", (long long)to);
+	return start_alone(d, app, (const char *const[]){"--rollback", app, number, NULL}, true, done, arg, err);
 }

@@ -22,6 +22,10 @@ void worker_recover(struct daemon *d, const char *app, int64_t number);
 
 /* Destroys the app; until done came nobody else may touch it. */
 bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err);
+
+/* live_rollback in a process of its own; its output is the outcome, or {"error", "message"}. The app is its own until
+ * then, too. */
+bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done done, void *arg, struct err *err);
 bool worker_check_not_ending(const struct daemon *d, const char *app, struct err *err); /* ERR_CONFLICT */
 
 #endif

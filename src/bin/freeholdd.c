@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "flow/deploy.h"
 #include "flow/destroy.h"
+#include "flow/live.h"
 #include "version.h"
 
 static const char help[] = "freeholdd: serves the apps of this machine and does what the freehold command asks.\n"
@@ -65,6 +66,23 @@ static int destroy(const char *bin_dir, const char *app)
 	return 0;
 }
 
+static int rollback(const char *bin_dir, const char *app, const char *number)
+{
+	struct err err;
+	struct flow f;
+	int64_t to = 0;
+	json_t *outcome = NULL;
+	if (!str_to_int(str_from(number), &to)) return 2;
+	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
+	bool ok = live_rollback(&f, app, to, &outcome, &err);
+	flow_close(&f);
+	/* The reason too, with its code, is the daemon's to read. */
+	json_t *answer = ok ? outcome : json_pack("{s:i, s:s}", "error", err.code, "message", err.msg);
+	(void)json_dumpf(answer, stdout, JSON_COMPACT);
+	json_decref(answer);
+	return ok ? 0 : fail(&err);
+}
+
 static int stop(void)
 {
 	struct err err;
@@ -95,6 +113,7 @@ int main(int argc, char **argv)
 		return deploy(
 		    bin_dir, argv[2], argv[3],
 		    "its process ended before it could say why (killed, out of memory, or the disk was full)");
+	if (argc == 4 && strcmp(argv[1], "--rollback") == 0) return rollback(bin_dir, argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--destroy") == 0) return destroy(bin_dir, argv[2]);
 	if (argc == 2 && strcmp(argv[1], "--stop") == 0) return stop();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("freeholdd %s\n", FREEHOLD_VERSION) < 0;

@@ -5,7 +5,7 @@
 
 #include "http/client.h"
 
-#define DEADLINE_MS 60000
+#define DEADLINE_MS (15 * 60 * 1000) /* longer than any drain */
 
 static bool ask(const struct flow *f, const char *app, const char *part, const char *what, struct err *err)
 {
@@ -27,6 +27,11 @@ bool daemon_start_part(const struct flow *f, const char *app, const char *part, 
 bool daemon_restart_part(const struct flow *f, const char *app, const char *part, struct err *err)
 {
 	return ask(f, app, part, "restart", err);
+}
+
+bool daemon_retire_part(const struct flow *f, const char *app, const char *part, struct err *err)
+{
+	return ask(f, app, part, "retire", err);
 }
 
 bool daemon_stop_part(const struct flow *f, const char *app, const char *part, struct err *err)

@@ -7,9 +7,11 @@
 
 #include "flow/flow.h"
 
-/* part: "postgres" or "backend". Returns when it answers (running), or is gone (stopped). */
+/* part: "postgres", "backend" or "web.N" (flow/web.h). Returns when it answers (running), or is gone (stopped); retire
+ * returns at once. */
 bool daemon_start_part(const struct flow *f, const char *app, const char *part, struct err *err);
 bool daemon_restart_part(const struct flow *f, const char *app, const char *part, struct err *err);
+bool daemon_retire_part(const struct flow *f, const char *app, const char *part, struct err *err);
 bool daemon_stop_part(const struct flow *f, const char *app, const char *part, struct err *err);
 
 #endif

@@ -16,6 +16,7 @@
 #include "flow/pause.h"
 #include "flow/step.h"
 #include "flow/sweep.h"
+#include "flow/web.h"
 #include "release/release.h"
 
 #define ARENA_MAX_BYTES (64u << 20)
@@ -310,13 +311,20 @@ static bool sweep(struct deploy *d, struct err *err)
 	return sweep_app(d->f, d->parts.app.name, err) && release_sweep(d->parts.dir, err);
 }
 
+/* The release that was live before may still run; the daemon ends at its start what is neither live nor claimed. */
+static bool start_server(struct deploy *d, int64_t live, struct err *err)
+{
+	return !web_is_there(d->parts.dir, live) || web_start(d->f, d->parts.app.name, live, err);
+}
+
 static bool recover_promoted(struct deploy *d, struct err *err)
 {
 	const char *app = d->parts.app.name;
 	int64_t live = 0;
 	bool ok = live_note_switch(d->f, app, &live, err) && live_publish(d->f, app, err) &&
 		  app_set_state(d->f->db, app, "running", err) && daemon_start_part(d->f, app, "postgres", err) &&
-		  daemon_start_part(d->f, app, "backend", err) && close_steps(d, err) && sweep(d, err);
+		  daemon_start_part(d->f, app, "backend", err) && start_server(d, live, err) && close_steps(d, err) &&
+		  sweep(d, err);
 	if (ok) finish(d, "live", NULL);
 	return ok;
 }

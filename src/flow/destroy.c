@@ -7,6 +7,7 @@
 #include "flow/daemon.h"
 #include "flow/live.h"
 #include "flow/parts.h"
+#include "flow/web.h"
 #include "owndb/dump.h"
 
 #define READY_DEADLINE_MS 60000
@@ -38,7 +39,7 @@ bool destroy_app(const struct flow *f, const char *app, char ret_dump[FILE_PATH_
 	if (!parts_ensure(f, app, &p, err)) return false;
 	/* A daemon that starts in the middle of this is not to start any of it again. */
 	bool ok = dump(f, &p, ret_dump, err) && app_set_state(f->db, app, "stopped", err) &&
-		  live_withdraw(f, app, err) && daemon_stop_part(f, app, "backend", err) &&
+		  live_withdraw(f, app, err) && web_stop_all(f, app, err) && daemon_stop_part(f, app, "backend", err) &&
 		  daemon_stop_part(f, app, "postgres", err) && parts_remove(f, &p.app, err) &&
 		  app_delete(f->db, app, err);
 	return ok || err_wrap(err, "destroy %s", app);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "flow/pause.h"
+#include "flow/web.h"
 #include "release/release.h"
 #include "store/deployment.h"
 
@@ -126,6 +127,26 @@ static bool wait_served(const struct flow *f, const char *app, int64_t to, struc
 		       (long long)to, (long long)served);
 }
 
+/* The older release's server is looked at before any visitor gets it. */
+static bool prepare_server(const struct flow *f, const char *app, int64_t to, struct err *err)
+{
+	struct err ignored;
+	if (web_start(f, app, to, err) && web_look(f, app, to, err) && web_unlook(f, app, to, err)) return true;
+	(void)web_unlook(f, app, to, &ignored);
+	(void)web_stop(f, app, to, &ignored);
+	return err_wrap(err, "release %lld was not put live", (long long)to);
+}
+
+bool live_rollback_has_server(const struct flow *f, const char *app, int64_t to)
+{
+	char dir[FILE_PATH_SIZE];
+	int64_t live = 0;
+	struct err ignored;
+	if (!layout_app(&f->layout, app, "", dir, &ignored) || !release_live(dir, &live, &ignored)) return false;
+	if (to == 0 && live != 0) (void)promotion_before(f->db, app, live, &to, &ignored);
+	return web_is_there(dir, live) || web_is_there(dir, to);
+}
+
 bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **ret_outcome, struct err *err)
 {
 	char dir[FILE_PATH_SIZE];
@@ -137,17 +158,21 @@ bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **r
 	if (running != 0)
 		return err_set(err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it, then go back",
 			       app, (long long)running);
-	if (!choose(f, app, dir, live, &to, err) || !live_restore_assets(dir, to, err) ||
-	    !release_promote(dir, to, err))
-		return false;
+	if (!choose(f, app, dir, live, &to, err)) return false;
+	bool is_stopped = found.state[0] == 's';
+	if (!is_stopped && web_is_there(dir, to) && !prepare_server(f, app, to, err)) return false;
+	pause_here("rollback", "ready");
+	int64_t ready_us = clock_now_us();
+	if (!live_restore_assets(dir, to, err) || !release_promote(dir, to, err)) return false;
 	int64_t switched_us = clock_now_us();
 	pause_here("rollback", "renamed");
 	if (!promotion_add(f->db, app, live, to, "rollback", err) || !deployment_set_live(f->db, app, to, err))
 		return false;
-	bool is_stopped = found.state[0] == 's';
 	if (!is_stopped && !wait_served(f, app, to, err)) return false;
-	*ret_outcome = json_pack("{s:I, s:I, s:f, s:f, s:o}", "from", (json_int_t)live, "to", (json_int_t)to,
-				 "switch_ms", (double)(switched_us - began_us) / 1000, "first_served_ms",
+	if (!is_stopped && web_is_there(dir, live) && !web_retire(f, app, live, err)) return false;
+	*ret_outcome = json_pack("{s:I, s:I, s:f, s:f, s:f, s:o}", "from", (json_int_t)live, "to", (json_int_t)to,
+				 "ready_ms", (double)(ready_us - began_us) / 1000, "switch_ms",
+				 (double)(switched_us - ready_us) / 1000, "first_served_ms",
 				 (double)(clock_now_us() - began_us) / 1000, "notes", schema_notes(dir, live, to));
 	return true;
 }

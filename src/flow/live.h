@@ -25,8 +25,13 @@ bool live_note_switch(const struct flow *f, const char *app, int64_t *ret_live, 
 bool live_reconcile(const struct flow *f, const char *app, struct err *err);
 
 /* Puts release `to` live (0: the one that was before the live one) and waits until the edge serves it. ret_outcome is
- * {"from", "to", "switch_ms", "first_served_ms", "notes"}. The database stays as it is. */
+ * {"from", "to", "ready_ms", "switch_ms", "first_served_ms", "notes"}: its server answers, the link is swapped, a
+ * visitor gets it. The database stays as it is. */
 bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **ret_outcome, struct err *err);
+
+/* Does this rollback start or stop a server? Then it waits, and is not for the daemon's loop: `freeholdd --rollback`.
+ */
+bool live_rollback_has_server(const struct flow *f, const char *app, int64_t to);
 
 /* Releases for docs/api.md, newest first; the caller owns the list. */
 bool live_releases_json(const struct flow *f, const char *app, json_t **ret_list, struct err *err);

@@ -16,6 +16,7 @@
 #include "flow/pause.h"
 #include "flow/serve_env.h"
 #include "flow/step.h"
+#include "flow/web.h"
 #include "release/release.h"
 #include "store/env.h"
 
@@ -227,7 +228,12 @@ bool step_package(struct deploy *d, struct err *err)
 	json_object_set(d->release, "bytes", json_object_get(outcome, "bytes"));
 	json_object_set(d->release, "files", json_object_get(outcome, "files"));
 	json_object_set(d->release, "hash_unbound", json_object_get(outcome, "hash_unbound"));
-	if (!bind_release(d, dir, err) || !release_dress(d->parts.dir, d->number, !is_static(d), err)) return false;
+	bool has_server = web_is_there(d->parts.dir, d->number);
+	char run_dir[FILE_PATH_SIZE];
+	if (!bind_release(d, dir, err) ||
+	    !file_path(run_dir, err, "%s/web/%lld", d->parts.run_dir, (long long)d->number) ||
+	    !release_dress(d->parts.dir, d->number, !is_static(d) && !has_server, has_server ? run_dir : NULL, err))
+		return false;
 	const json_t *keeps = json_object_get(json_object_get(d->release, "server"), "keeps");
 	if (!kept_seed(&d->job, keeps, d->parts.files_dir, err)) return false;
 	pause_here("package", "dressed");

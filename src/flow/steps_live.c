@@ -11,41 +11,41 @@
 #include "flow/live.h"
 #include "flow/pause.h"
 #include "flow/step.h"
+#include "flow/web.h"
 #include "release/release.h"
 
 #define VERIFY_DEADLINE_MS 10000
 #define WATCH_REQUESTS 20
 #define RELEASES_KEPT 10
 
-/* The private name a release is looked at under before it is live. It is announced nowhere and goes away afterwards; it
- * is no secret. */
-static void private_host(const struct deploy *d, char ret_host[EDGE_HOST_SIZE])
-{
-	(void)snprintf(ret_host, EDGE_HOST_SIZE, "%s.%lld.release.internal", d->parts.app.name, (long long)d->number);
-}
-
 bool step_start(struct deploy *d, struct err *err)
 {
 	char host[EDGE_HOST_SIZE], target[FILE_PATH_SIZE];
-	private_host(d, host);
+	bool has_server = web_is_there(d->parts.dir, d->number);
+	web_private_host(d->parts.app.name, d->number, host);
 	if (!parts_write_backend_config(d->f, &d->parts, err)) return false;
 	/* A backend that runs already has read its configuration; it changes only with the app's keys. */
 	if (!daemon_start_part(d->f, d->parts.app.name, "backend", err)) return false;
 	if (!release_link_assets(d->parts.dir, d->number, json_object_get(d->release, "assets"), err)) return false;
 	if (!file_path(target, err, "../../apps/%s/releases/%lld", d->parts.app.name, (long long)d->number))
 		return false;
-	step_detail(d, "PostgreSQL and the backend answer");
+	pause_here("start", "backend");
+	if (has_server && !web_start(d->f, d->parts.app.name, d->number, err)) return false;
+	pause_here("start", "server");
+	step_detail(d, has_server ? "PostgreSQL, the backend and the app's server answer"
+				  : "PostgreSQL and the backend answer");
 	return edge_host_set(&d->f->edge, host, target, err);
 }
 
 /* Of an app that was not running nothing may go on running. */
 bool step_start_undo(struct deploy *d, struct err *err)
 {
-	char host[EDGE_HOST_SIZE];
-	private_host(d, host);
-	if (!edge_host_unset(&d->f->edge, host, err)) return false;
 	int64_t live = 0;
-	if (!release_live(d->parts.dir, &live, err)) return false;
+	if (!web_unlook(d->f, d->parts.app.name, d->number, err) || !release_live(d->parts.dir, &live, err))
+		return false;
+	if (live != d->number && web_is_there(d->parts.dir, d->number) &&
+	    !web_stop(d->f, d->parts.app.name, d->number, err))
+		return false;
 	if (live != 0 && live != d->number && !live_restore_assets(d->parts.dir, live, err)) return false;
 	if (strcmp(d->state_before, "running") == 0) return true;
 	return daemon_stop_part(d->f, d->parts.app.name, "backend", err);
@@ -69,10 +69,12 @@ bool step_verify(struct deploy *d, struct err *err)
 {
 	char host[EDGE_HOST_SIZE], asset[2048];
 	struct buf page BUF_CLEANUP;
+	bool has_server = web_is_there(d->parts.dir, d->number);
 	buf_init(&page, 1 << 20);
-	private_host(d, host);
-	if (!expect(d, host, "/", 200, &page, err)) return false;
-	if (page.len == 0)
+	web_private_host(d->parts.app.name, d->number, host);
+	if (has_server && !web_look(d->f, d->parts.app.name, d->number, err)) return false;
+	if (!has_server && !expect(d, host, "/", 200, &page, err)) return false;
+	if (!has_server && page.len == 0)
 		return err_set(err, ERR_FAILED, "release %lld answers with an empty page", (long long)d->number);
 	const char *first = json_string_value(json_array_get(json_object_get(d->release, "assets"), 0));
 	(void)snprintf(asset, sizeof asset, "/%s", first != NULL ? first : "");
@@ -119,11 +121,23 @@ static bool prune(struct deploy *d, struct err *err)
 	int64_t numbers[RELEASES_MAX];
 	int count = 0;
 	if (!release_list(d->parts.dir, numbers, &count, err)) return false;
-	for (int i = RELEASES_KEPT; i < count; i++)
-		if (numbers[i] != d->number && numbers[i] != d->live_before &&
-		    !release_remove(d->parts.dir, numbers[i], err))
+	for (int i = RELEASES_KEPT; i < count; i++) {
+		char log[FILE_PATH_SIZE];
+		if (numbers[i] == d->number || numbers[i] == d->live_before) continue;
+		if (web_is_there(d->parts.dir, numbers[i]) &&
+		    (!web_stop(d->f, d->parts.app.name, numbers[i], err) ||
+		     !web_log_path(d->f, d->parts.app.name, numbers[i], log, err) || !file_remove_tree(log, err)))
 			return false;
+		if (!release_remove(d->parts.dir, numbers[i], err)) return false;
+	}
 	return true;
+}
+
+/* Visitors have the new one; what they still have of the old one it finishes. */
+static bool retire_before(struct deploy *d, struct err *err)
+{
+	bool has_server = d->live_before != d->number && web_is_there(d->parts.dir, d->live_before);
+	return !has_server || web_retire(d->f, d->parts.app.name, d->live_before, err);
 }
 
 /* The new release on its real name. One bad answer and the old one is back. */
@@ -136,8 +150,14 @@ bool step_watch(struct deploy *d, struct err *err)
 			       (long long)d->number);
 	char host[EDGE_HOST_SIZE];
 	edge_app_host(d->parts.app.name, host);
-	for (int i = 0; i < WATCH_REQUESTS; i++)
-		if (!expect(d, host, i % 2 == 0 ? "/" : "/auth/v1/health", 200, NULL, err)) return false;
+	bool has_server = web_is_there(d->parts.dir, d->number);
+	for (int i = 0; i < WATCH_REQUESTS; i++) {
+		bool is_page = i % 2 == 0;
+		if (!(is_page && has_server ? web_ask(d->f, d->parts.app.name, d->number, host, err)
+					    : expect(d, host, is_page ? "/" : "/auth/v1/health", 200, NULL, err)))
+			return false;
+	}
+	if (!retire_before(d, err)) return false;
 	step_detail(d, "visitors get release %lld; %d requests, none failed", (long long)d->number, WATCH_REQUESTS);
 	if (!prune(d, err)) return false;
 	pause_here("watch", "pruned");

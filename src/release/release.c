@@ -78,11 +78,12 @@ static bool stamp_files(const char *app_dir, int64_t number, struct err *err)
 	return ok;
 }
 
-bool release_dress(const char *app_dir, int64_t number, bool has_fallback, struct err *err)
+bool release_dress(const char *app_dir, int64_t number, bool has_fallback, const char *run_dir, struct err *err)
 {
 	char pages[FILE_PATH_SIZE];
 	return stamp_files(app_dir, number, err) && release_path(app_dir, number, "pages", pages, err) &&
 	       file_mkdirs(pages, 0755, err) && (!has_fallback || put_fallback_page(app_dir, number, err)) &&
+	       (run_dir == NULL || put_link(app_dir, number, "run", run_dir, err)) &&
 	       put_link(app_dir, number, "live", ".", err) &&
 	       put_link(app_dir, number, "assets", "../../assets", err) &&
 	       put_link(app_dir, number, "backend.sock", "../../backend.sock", err);

@@ -22,8 +22,9 @@ bool release_path(const char *app_dir, int64_t number, const char *rest, char re
 		  struct err *err);
 
 /* Puts the links and pages of a release beside its public/, which is there, and dates its files later than those of
- * every other release of the app, by a second at least. has_fallback: unknown paths get index.html. */
-bool release_dress(const char *app_dir, int64_t number, bool has_fallback, struct err *err);
+ * every other release of the app, by a second at least. has_fallback: unknown paths get index.html. run_dir: where its
+ * server's socket will be, or NULL. */
+bool release_dress(const char *app_dir, int64_t number, bool has_fallback, const char *run_dir, struct err *err);
 
 /* Links fingerprinted files (paths below public/, an array of texts) into assets/, so that they are there before any
  * page that names them, and stay for tabs that are still open. A name that is there with other bytes gets these.

@@ -99,6 +99,13 @@ static const char *const versions[] = {
     "  found_at integer not null,"
     "  primary key (app, path)"
     ") strict;",
+
+    "create table setting (" /* what the owner set for an app: store/setting.h */
+    "  app text not null references app (name) on delete cascade,"
+    "  name text not null,"
+    "  value integer not null,"
+    "  primary key (app, name)"
+    ") strict;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof *versions))
 

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/app_parts.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "flow/parts.h"
+#include "release/release.h"
+
+#define THAW_DEADLINE_MS 10000
+
+int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][WEB_PART_SIZE])
+{
+	char dir[FILE_PATH_SIZE];
+	struct err ignored;
+	int64_t live = 0;
+	int count = 0;
+	(void)snprintf(ret_parts[count++], WEB_PART_SIZE, "postgres");
+	(void)snprintf(ret_parts[count++], WEB_PART_SIZE, "backend");
+	if (layout_app(&d->flow.layout, app, "", dir, &ignored) && release_live(dir, &live, &ignored) &&
+	    web_is_there(dir, live))
+		web_part_name(live, ret_parts[count++]);
+	return count;
+}
+
+int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][WEB_PART_SIZE], int count)
+{
+	char dir[FILE_PATH_SIZE];
+	struct err ignored;
+	int64_t live = 0, numbers[RELEASES_MAX];
+	int releases = 0, added = 0;
+	if (!layout_app(&d->flow.layout, app, "", dir, &ignored) || !release_live(dir, &live, &ignored) ||
+	    !release_list(dir, numbers, &releases, &ignored))
+		return 0;
+	for (int i = 0; i < releases && count + added < APP_PARTS_MAX; i++)
+		if (numbers[i] != live && web_is_there(dir, numbers[i]))
+			web_part_name(numbers[i], parts[count + added++]);
+	return added;
+}
+
+bool app_part_is_known(const char *part)
+{
+	return strcmp(part, "postgres") == 0 || strcmp(part, "backend") == 0 || web_part_release(part) > 0;
+}
+
+bool app_part_spec(struct daemon *d, const char *app, const char *part, struct parts *parts, struct arena *arena,
+		   struct unit_spec *ret_spec, struct err *err)
+{
+	int64_t release = web_part_release(part);
+	if (!parts_open(&d->flow, app, parts, err)) return false;
+	if (release > 0) return web_unit(&d->flow, parts, release, arena, ret_spec, err);
+	bool is_postgres = strcmp(part, "postgres") == 0;
+	return is_postgres ? parts_postgres_unit(&d->flow, parts, arena, ret_spec, err)
+			   : parts_backend_unit(&d->flow, parts, arena, ret_spec, err);
+}
+
+/* Servers that are not live any more. */
+
+struct retired {
+	struct retired *next;
+	struct daemon *d;
+	char unit[UNIT_NAME_SIZE];
+	uv_timer_t timer;
+};
+
+static void on_retired_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void retired_remove(struct retired *r)
+{
+	for (struct retired **at = &r->d->retired; *at != NULL; at = &(*at)->next)
+		if (*at == r) {
+			*at = r->next;
+			break;
+		}
+	uv_close((uv_handle_t *)&r->timer, on_retired_closed);
+}
+
+static struct retired *retired_find(struct daemon *d, const char *unit)
+{
+	for (struct retired *r = d->retired; r != NULL; r = r->next)
+		if (strcmp(r->unit, unit) == 0) return r;
+	return NULL;
+}
+
+static void on_warm_over(uv_timer_t *timer)
+{
+	struct retired *r = timer->data;
+	log_info("%s: was kept warm long enough", r->unit);
+	supervisor_stop(r->d->supervisor, r->unit, NULL, NULL);
+	retired_remove(r);
+}
+
+bool daemon_retire_part_of(struct daemon *d, const char *app, const char *part, struct err *err)
+{
+	struct web_settings settings;
+	char unit[UNIT_NAME_SIZE];
+	parts_unit_name(app, part, unit);
+	if (!web_settings_get(&d->flow, app, &settings, err)) return false;
+	if (retired_find(d, unit) != NULL) return true;
+	if (settings.warm_ms == 0) {
+		supervisor_stop(d->supervisor, unit, NULL, NULL);
+		return true;
+	}
+	struct retired *r = calloc(1, sizeof *r);
+	if (r == NULL) abort();
+	r->d = d;
+	r->next = d->retired;
+	d->retired = r;
+	(void)snprintf(r->unit, sizeof r->unit, "%s", unit);
+	(void)uv_timer_init(&d->loop, &r->timer);
+	r->timer.data = r;
+	(void)uv_timer_start(&r->timer, on_warm_over, (uint64_t)settings.warm_ms, 0);
+	supervisor_signal(d->supervisor, unit, SIGUSR1);
+	return true;
+}
+
+void daemon_forget_retired(struct daemon *d)
+{
+	while (d->retired != NULL) retired_remove(d->retired);
+}
+
+/* One part. */
+
+static bool thaw(struct daemon *d, const char *unit, supervisor_done done, void *arg)
+{
+	struct retired *r = retired_find(d, unit);
+	if (r == NULL) return false;
+	retired_remove(r);
+	supervisor_signal(d->supervisor, unit, SIGUSR2);
+	supervisor_await(d->supervisor, unit, "serving", THAW_DEADLINE_MS, done, arg);
+	return true;
+}
+
+void daemon_start_part_of(struct daemon *d, const char *app, const char *part, bool gives_up, supervisor_done done,
+			  void *arg)
+{
+	struct err err;
+	struct parts parts;
+	struct unit_spec spec;
+	char unit[UNIT_NAME_SIZE];
+	parts_unit_name(app, part, unit);
+	if (done != NULL && thaw(d, unit, done, arg)) return;
+	struct arena *arena = arena_new(APP_PARTS_ARENA_BYTES);
+	bool ok = app_part_spec(d, app, part, &parts, arena, &spec, &err);
+	if (ok) spec.gives_up = gives_up;
+	if (ok) supervisor_start(d->supervisor, &spec, done, arg);
+	arena_free(arena);
+	if (!ok && done != NULL) done(arg, &err);
+	if (!ok && done == NULL) log_error("%s/%s: %s", app, part, err.msg);
+}
+
+void daemon_stop_part_of(struct daemon *d, const char *app, const char *part, supervisor_done done, void *arg)
+{
+	char unit[UNIT_NAME_SIZE];
+	parts_unit_name(app, part, unit);
+	struct retired *r = retired_find(d, unit);
+	if (r != NULL) retired_remove(r);
+	supervisor_stop(d->supervisor, unit, done, arg);
+}
+
+/* Starting and stopping an app is a walk over its parts; the walk owns itself. */
+
+enum walking { WALK_START, WALK_STOP, WALK_RESTART };
+
+struct walk {
+	struct daemon *d;
+	char app[LAYOUT_APP_NAME_MAX + 1];
+	char parts[APP_PARTS_MAX][WEB_PART_SIZE];
+	int count, next;
+	enum walking how;
+	supervisor_done done;
+	void *arg;
+};
+
+static void walk_on(void *arg, const struct err *err);
+
+/* With the environment and the settings as they are now. */
+static void restart_part(struct walk *w, const char *part)
+{
+	struct err err;
+	struct parts parts;
+	struct unit_spec spec;
+	char unit[UNIT_NAME_SIZE];
+	struct arena *arena = arena_new(APP_PARTS_ARENA_BYTES);
+	parts_unit_name(w->app, part, unit);
+	bool ok = app_part_spec(w->d, w->app, part, &parts, arena, &spec, &err);
+	arena_free(arena);
+	if (ok)
+		supervisor_restart(w->d->supervisor, unit, walk_on, w);
+	else
+		walk_on(w, &err);
+}
+
+static void walk_step(struct walk *w)
+{
+	const char *part = w->parts[w->next];
+	w->next += w->how == WALK_STOP ? -1 : 1;
+	if (w->how == WALK_STOP)
+		daemon_stop_part_of(w->d, w->app, part, walk_on, w);
+	else if (w->how == WALK_RESTART)
+		restart_part(w, part);
+	else
+		daemon_start_part_of(w->d, w->app, part, false, walk_on, w);
+}
+
+static void walk_on(void *arg, const struct err *err)
+{
+	struct walk *w = arg;
+	bool is_over = err != NULL || w->next < 0 || w->next >= w->count;
+	if (!is_over) {
+		walk_step(w);
+		return;
+	}
+	if (w->done != NULL)
+		w->done(w->arg, err);
+	else if (err != NULL)
+		log_error("%s: %s", w->app, err->msg);
+	free(w);
+}
+
+static void walk(struct daemon *d, const char *app, enum walking how, supervisor_done done, void *arg)
+{
+	struct walk *w = calloc(1, sizeof *w);
+	if (w == NULL) abort();
+	*w = (struct walk){.d = d, .how = how, .done = done, .arg = arg};
+	(void)snprintf(w->app, sizeof w->app, "%s", app);
+	w->count = app_parts(d, app, w->parts);
+	if (how == WALK_STOP) w->count += app_parts_old(d, app, w->parts, w->count);
+	w->next = how == WALK_STOP ? w->count - 1 : how == WALK_RESTART ? 1 : 0;
+	walk_step(w);
+}
+
+void daemon_start_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
+{
+	walk(d, app, WALK_START, done, arg);
+}
+
+void daemon_stop_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
+{
+	walk(d, app, WALK_STOP, done, arg);
+}
+
+void daemon_restart_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
+{
+	walk(d, app, WALK_RESTART, done, arg);
+}
