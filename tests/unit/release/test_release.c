@@ -40,7 +40,7 @@ static void make_release(const char *app, int64_t n, const char *asset, const ch
 	(void)snprintf(rest, sizeof rest, "public/%s", asset);
 	assert_true(release_path(app, n, rest, path, &err) && file_write(path, str_from(bytes), 0644, &err));
 	json_t *assets = json_pack("[s]", asset), *facts = json_pack("{s:i}", "number", (int)n);
-	assert_true(release_dress(app, n, true, &err) && release_link_assets(app, n, assets, &err));
+	assert_true(release_dress(app, n, true, NULL, &err) && release_link_assets(app, n, assets, &err));
 	assert_true(release_seal(app, n, facts, &err));
 	json_decref(assets);
 	json_decref(facts);
