@@ -153,6 +153,7 @@ static bool visit(const char *top, const char *relative, const struct visit *v, 
 
 struct binding {
 	const char *release_dir;
+	const char *from, *to; /* folders in it */
 	const struct build_values *values;
 	json_t *files;
 };
@@ -164,8 +165,8 @@ static bool bind_file(void *arg, const char *relative, struct err *err)
 	struct buf text BUF_CLEANUP;
 	struct buf bound BUF_CLEANUP;
 	buf_init(&text, TEXT_MAX_BYTES), buf_init(&bound, (size_t)2 * TEXT_MAX_BYTES);
-	if (!file_path(from, err, "%s/unbound/%s", b->release_dir, relative) ||
-	    !file_path(to, err, "%s/public/%s", b->release_dir, relative) || !file_read(from, &text, err))
+	if (!file_path(from, err, "%s/%s/%s", b->release_dir, b->from, relative) ||
+	    !file_path(to, err, "%s/%s/%s", b->release_dir, b->to, relative) || !file_read(from, &text, err))
 		return false;
 	(void)bind_text(buf_view(&text), b->values, &bound);
 	(void)json_array_append_new(b->files, json_string(relative));
@@ -178,9 +179,12 @@ bool build_bind(const char *release_dir, const struct build_values *values, json
 	char top[FILE_PATH_SIZE], hash[DIGEST_SIZE];
 	int64_t began_ms = clock_now_ms();
 	json_t *files JSON_CLEANUP = json_array();
-	struct binding b = {release_dir, values, files};
+	struct binding b = {release_dir, "unbound", "public", values, files},
+		       in_server = {release_dir, "unbound-server", "server", values, files};
 	if (!check_values(values, err) || !file_path(top, err, "%s/unbound", release_dir) ||
 	    !visit(top, "", &(struct visit){.on_file = bind_file, .arg = &b}, 0, err) ||
+	    !file_path(top, err, "%s/unbound-server", release_dir) ||
+	    !visit(top, "", &(struct visit){.on_file = bind_file, .arg = &in_server}, 0, err) ||
 	    !file_path(top, err, "%s/public", release_dir) || !digest_tree(top, NULL, hash, err))
 		return err_wrap(err, "write the app's address and keys");
 	json_t *outcome = json_pack("{s:O, s:s, s:I}", "files", files, "hash_bound", hash, "duration_ms",

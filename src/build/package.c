@@ -18,6 +18,7 @@
 #include "build/child.h"
 #include "build/digest.h"
 #include "build/literal.h"
+#include "build/server.h"
 #include "build/wish.h"
 #include "codec/json.h"
 
@@ -29,6 +30,7 @@
 struct package {
 	const struct build_job *job;
 	bool is_static;
+	bool has_assets_only; /* a server decides about everything else */
 	int source_public; /* the app's own public/ folder, whose files are no products of the build; or -1 */
 	uint64_t files;
 	uint64_t bytes;
@@ -118,6 +120,8 @@ static bool take_file(struct package *p, int from_dir, int to_dir, const char *n
 {
 	struct stat st;
 	uint64_t bytes = 0;
+	bool is_asset = asset_is_fingerprinted(str_from(name)) && !is_of_the_source(p, relative);
+	if (p->has_assets_only && !is_asset) return true;
 	if (++p->files > PACKAGE_MAX_FILES)
 		return err_set(err, ERR_LIMIT, "the build left more than %d files", PACKAGE_MAX_FILES);
 	int from = open_beneath(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -132,8 +136,7 @@ static bool take_file(struct package *p, int from_dir, int to_dir, const char *n
 	if (to >= 0 && close(to) != 0 && ok) ok = err_set_errno(err, "copy %s to the release", relative);
 	(void)close(from);
 	p->bytes += bytes;
-	if (ok && asset_is_fingerprinted(str_from(name)) && !is_of_the_source(p, relative))
-		(void)json_array_append_new(p->assets, json_string(relative));
+	if (ok && is_asset) (void)json_array_append_new(p->assets, json_string(relative));
 	return ok;
 }
 
@@ -230,6 +233,7 @@ static int open_output(int app, const struct build_wish *wish, const char **ret_
 
 struct scan {
 	json_t *unbound;
+	bool is_served; /* browsers get it: no secret may be in it */
 };
 
 static bool scan_file(struct scan *s, int dir, const char *name, const char *relative, struct err *err)
@@ -251,7 +255,7 @@ static bool scan_file(struct scan *s, int dir, const char *name, const char *rel
 	}
 	(void)close(fd);
 	if (got > 0) return true;
-	if (literal_find_secret(buf_view(&text), &kind, &line))
+	if (s->is_served && literal_find_secret(buf_view(&text), &kind, &line))
 		return err_set(
 		    err, ERR_REFUSED,
 		    "%s, line %d, holds a %s: it passes by all row security, and everybody who opens the page "
@@ -288,8 +292,7 @@ static bool scan_folder(struct scan *s, int dir, const char *folder, int depth, 
 
 static bool scan_reader(const void *arg, json_t **ret_answer, struct err *err)
 {
-	(void)arg;
-	struct scan s = {json_array()};
+	struct scan s = {json_array(), *(const bool *)arg};
 	if (!scan_folder(&s, BUILD_CHILD_FD, "", 0, err)) return false;
 	*ret_answer = s.unbound;
 	return true;
@@ -297,12 +300,12 @@ static bool scan_reader(const void *arg, json_t **ret_answer, struct err *err)
 
 /* release_dir/unbound/PATH becomes another name of release_dir/public/PATH; binding replaces the latter. The list comes
  * from the child and is checked before it becomes a path. */
-static bool keep_unbound(const char *release_dir, int public, const json_t *list, struct err *err)
+static bool keep_unbound(const char *release_dir, const char *folder, int public, const json_t *list, struct err *err)
 {
 	char top[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
 	size_t i;
 	json_t *value;
-	if (!file_path(top, err, "%s/unbound", release_dir) || !file_mkdirs(top, 0755, err)) return false;
+	if (!file_path(top, err, "%s/%s", release_dir, folder) || !file_mkdirs(top, 0755, err)) return false;
 	json_array_foreach(list, i, value)
 	{
 		const char *relative = json_string_value(value);
@@ -319,11 +322,71 @@ static bool keep_unbound(const char *release_dir, int public, const json_t *list
 	return true;
 }
 
+/* The first of the folders that is there, or an empty one. */
+static bool take_assets(struct package *p, int app, const struct server_plan *plan, const char *public_dir,
+			struct err *err)
+{
+	char below[FILE_PATH_SIZE];
+	int from = -1;
+	p->has_assets_only = true;
+	for (int i = 0; i < 3 && plan->assets[i] != NULL && from < 0; i++)
+		from = open_beneath(app, plan->assets[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	bool ok =
+	    file_path(below, err, "%s%s%s", public_dir, plan->assets_below[0] != '\0' ? "/" : "", plan->assets_below) &&
+	    file_mkdirs(below, 0755, err);
+	if (from < 0) return ok;
+	int to = ok ? open(below, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (ok && to < 0) ok = err_set_errno(err, "%s", below);
+	ok = ok && take_folder(p, from, to, plan->assets_below, 0, err);
+	if (to >= 0) (void)close(to);
+	(void)close(from);
+	return ok;
+}
+
+static bool bind_later(struct package *p, const char *release_dir, const char *folder, const char *unbound_folder,
+		       bool is_served, json_t **ret_unbound, struct err *err)
+{
+	char dir[FILE_PATH_SIZE];
+	if (!file_path(dir, err, "%s/%s", release_dir, folder)) return false;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) return err_set_errno(err, "%s", dir);
+	bool ok = build_child_run(p->job, "read the build's output", scan_reader, &is_served, fd, ret_unbound, err) &&
+		  keep_unbound(release_dir, unbound_folder, fd, *ret_unbound, err) &&
+		  (syncfs(fd) == 0 || err_set_errno(err, "write the release to disk"));
+	(void)close(fd);
+	return ok;
+}
+
+static bool package_server(struct package *p, struct server_plan *plan, const char *release_dir,
+			   const char *modules_dir, json_t **ret_outcome, struct err *err)
+{
+	char app_dir[FILE_PATH_SIZE], public_dir[FILE_PATH_SIZE], hash[DIGEST_SIZE];
+	json_t *unbound JSON_CLEANUP = NULL, *in_server JSON_CLEANUP = NULL;
+	if (!build_app_path(p->job, app_dir, err) || !file_path(public_dir, err, "%s/public", release_dir))
+		return false;
+	int app = open(app_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (app < 0) return err_set_errno(err, "%s", app_dir);
+	bool ok = file_mkdirs(public_dir, 0755, err) && take_assets(p, app, plan, public_dir, err);
+	(void)close(app);
+	ok = ok && server_package(p->job, plan, release_dir, modules_dir, err) &&
+	     bind_later(p, release_dir, "public", "unbound", true, &unbound, err) &&
+	     bind_later(p, release_dir, "server", "unbound-server", false, &in_server, err) &&
+	     digest_tree(public_dir, NULL, hash, err);
+	if (!ok) return false;
+	*ret_outcome =
+	    json_pack("{s:s, s:I, s:I, s:s, s:O, s:O, s:O, s:O}", "output", plan->tree, "files",
+		      (json_int_t)p->files + json_int(plan->server, "files", 0), "bytes",
+		      (json_int_t)p->bytes + json_int(plan->server, "bytes", 0), "hash_unbound", hash, "assets",
+		      p->assets, "unbound", unbound, "left_out", p->left_out, "server", plan->server);
+	return *ret_outcome != NULL || err_set(err, ERR_INTERNAL, "the outcome of packaging");
+}
+
 static bool package(struct package *p, const char *release_dir, const char *public_dir, json_t **ret_outcome,
 		    struct err *err)
 {
 	char app_dir[FILE_PATH_SIZE], hash[DIGEST_SIZE];
 	const char *output = "";
+	const bool is_served = true;
 	struct build_wish wish = build_wish_read(p->job->inspection);
 	json_t *unbound JSON_CLEANUP = NULL;
 	p->is_static = wish.is_static;
@@ -340,8 +403,8 @@ static bool package(struct package *p, const char *release_dir, const char *publ
 		ok = to >= 0 ? fchmod(to, 0755) == 0 : err_set_errno(err, "make folder %s", public_dir);
 	}
 	ok = ok && take_folder(p, from, to, "", 0, err);
-	ok = ok && build_child_run(p->job, "read the build's output", scan_reader, NULL, to, &unbound, err);
-	ok = ok && digest_tree(public_dir, NULL, hash, err) && keep_unbound(release_dir, to, unbound, err);
+	ok = ok && build_child_run(p->job, "read the build's output", scan_reader, &is_served, to, &unbound, err);
+	ok = ok && digest_tree(public_dir, NULL, hash, err) && keep_unbound(release_dir, "unbound", to, unbound, err);
 	if (ok && syncfs(to) != 0) ok = err_set_errno(err, "write the release to disk");
 	if (ok)
 		*ret_outcome = json_pack("{s:s, s:I, s:I, s:s, s:O, s:O, s:O}", "output", output, "files",
@@ -357,7 +420,7 @@ static bool package(struct package *p, const char *release_dir, const char *publ
 
 static void undo(const char *release_dir)
 {
-	static const char *const parts[] = {"public", "unbound"};
+	static const char *const parts[] = {"public", "unbound", "server", "unbound-server"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		char path[FILE_PATH_SIZE];
 		struct err ignored;
@@ -365,14 +428,19 @@ static void undo(const char *release_dir)
 	}
 }
 
-bool build_package(const struct build_job *job, const char *release_dir, json_t **ret_outcome, struct err *err)
+bool build_package(const struct build_job *job, const char *release_dir, const char *modules_dir, json_t **ret_outcome,
+		   struct err *err)
 {
+	struct server_plan plan;
 	int64_t began_ms = clock_now_ms();
 	char public_dir[FILE_PATH_SIZE];
 	struct package p = {.job = job, .source_public = -1, .assets = json_array(), .left_out = json_array()};
 	if (!file_path(public_dir, err, "%s/public", release_dir)) return false;
 	if (file_exists(public_dir)) return err_set(err, ERR_CONFLICT, "%s is there already", public_dir);
-	bool ok = package(&p, release_dir, public_dir, ret_outcome, err);
+	bool has_server = server_find(job, &plan, err);
+	bool ok = has_server ? package_server(&p, &plan, release_dir, modules_dir, ret_outcome, err)
+			     : err->code == ERR_NOT_FOUND && package(&p, release_dir, public_dir, ret_outcome, err);
+	json_decref(plan.server);
 	if (ok) (void)json_object_set_new(*ret_outcome, "duration_ms", json_integer(clock_now_ms() - began_ms));
 	if (!ok) undo(release_dir);
 	json_decref(p.assets), json_decref(p.left_out);

@@ -10,7 +10,11 @@
  * static site is its own output; there node_modules, supabase, *.sql, package.json and lockfiles are left out too.
  *
  * What would be served is then read in a child: a service key in it stops the deployment; files with placeholders are
- * linked into release_dir/unbound for build/bind.h. */
+ * linked into release_dir/unbound for build/bind.h.
+ *
+ * A build that left a server (build/server.h) gets release_dir/server beside it; public/ then has its fingerprinted
+ * files only, since about every other path its server decides. Files of the server with placeholders are kept in
+ * release_dir/unbound-server. */
 #ifndef FREEHOLD_BUILD_PACKAGE_H
 #define FREEHOLD_BUILD_PACKAGE_H
 
@@ -24,9 +28,11 @@
 #define PACKAGE_MAX_BYTES (4ull << 30)
 #define PACKAGE_MAX_DEPTH 64
 
-/* release_dir is an existing folder without public/ and unbound/. On failure both are gone again. ret_outcome (the
+/* release_dir is an existing folder without any of them; on failure they are gone again. modules_dir is where the app's
+ * releases share node_modules. ret_outcome (the
  * caller's): {"output", "files", "bytes", "hash_unbound", "assets": [path below public, fingerprinted (build/asset.h)],
- * "unbound": [path], "left_out": [path], "duration_ms"}. */
-bool build_package(const struct build_job *job, const char *release_dir, json_t **ret_outcome, struct err *err);
+ * "unbound": [path], "left_out": [path], "duration_ms", of a server "server": what release.json says of it}. */
+bool build_package(const struct build_job *job, const char *release_dir, const char *modules_dir, json_t **ret_outcome,
+		   struct err *err);
 
 #endif

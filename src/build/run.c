@@ -13,6 +13,7 @@
 #include "build/cache.h"
 #include "build/child.h"
 #include "build/install.h"
+#include "build/server.h"
 #include "build/wish.h"
 #include "codec/json.h"
 
@@ -39,6 +40,8 @@ static bool fill_env(struct run *r, struct err *err)
 {
 	int n = 0;
 	for (const char *const *p = build_env(); *p != NULL; p++) r->env[n++] = *p;
+	for (const char *const *p = server_build_env(json_str(r->job->inspection, "shape", "")); *p != NULL; p++)
+		r->env[n++] = *p;
 	for (const char *const *p = r->job->env; p != NULL && *p != NULL; p++) {
 		if (!build_env_check(*p, err)) return false;
 		if (n == ENV_MAX - 1) return err_set(err, ERR_LIMIT, "more than %d variables for a build", ENV_MAX);

@@ -180,6 +180,9 @@ bool step_build(struct deploy *d, struct err *err)
 {
 	json_t *outcome JSON_CLEANUP = NULL;
 	if (is_static(d)) return step_skip(d, "a static site is its own build");
+	if (json_str(d->inspection, "build_script", NULL) == NULL &&
+	    strcmp(json_str(d->inspection, "shape", ""), "vite-spa") != 0)
+		return step_skip(d, "it has no build script");
 	if (!build_run(&d->job, &outcome, err)) return false;
 	json_object_set(d->release, "build", outcome);
 	step_detail(d, "%s with Node %s", json_str(outcome, "script", "build"), json_str(outcome, "node", ""));
@@ -219,15 +222,18 @@ static bool seal_release(struct deploy *d, struct err *err)
 
 bool step_package(struct deploy *d, struct err *err)
 {
-	char dir[FILE_PATH_SIZE];
+	char dir[FILE_PATH_SIZE], modules[FILE_PATH_SIZE];
 	json_t *outcome JSON_CLEANUP = NULL;
 	if (!release_path(d->parts.dir, d->number, "", dir, err) || !file_mkdirs(dir, 0755, err) ||
-	    !build_package(&d->job, dir, &outcome, err))
+	    !file_path(modules, err, "%s/modules", d->parts.dir) ||
+	    !build_package(&d->job, dir, modules, &outcome, err))
 		return false;
 	json_object_set(d->release, "assets", json_object_get(outcome, "assets"));
 	json_object_set(d->release, "bytes", json_object_get(outcome, "bytes"));
 	json_object_set(d->release, "files", json_object_get(outcome, "files"));
 	json_object_set(d->release, "hash_unbound", json_object_get(outcome, "hash_unbound"));
+	if (json_object_get(outcome, "server") != NULL)
+		json_object_set(d->release, "server", json_object_get(outcome, "server"));
 	bool has_server = web_is_there(d->parts.dir, d->number);
 	char run_dir[FILE_PATH_SIZE];
 	if (!bind_release(d, dir, err) ||

@@ -313,43 +313,19 @@ static const char *builder(struct look *l)
 	return "unknown";
 }
 
+/* Whatever else it is, it goes live: as files, or as a server (build/server.h finds out which). */
 static const char *refusal(const char *shape)
 {
-	static const char *const sentences[][2] = {
-	    {"tanstack-start", "This is a TanStack Start app, which renders its pages on a server (Lovable's newer "
-			       "kind). It comes with the app servers; this version runs apps that are built to files."},
-	    {"nextjs",
-	     "This is a Next.js app, which renders its pages on a server. It comes with the app servers; this "
-	     "version runs apps that are built to files."},
-	    {"express-vite", "This is a Vite app with a server of its own (Express or the like). It comes with the app "
-			     "servers; this version runs apps that are built to files."},
-	    {"react-router",
-	     "This is a React Router app with its own server. It comes with the app servers; this version "
-	     "runs apps that are built to files."},
-	    {"remix", "This is a Remix app, which renders its pages on a server. It comes with the app servers; this "
-		      "version runs apps that are built to files."},
-	    {"astro",
-	     "This is an Astro app. It comes with the app servers; this version runs Vite single-page apps and "
-	     "plain static sites."},
-	    {"sveltekit",
-	     "This is a SvelteKit app. It comes with the app servers; this version runs Vite single-page apps "
-	     "and plain static sites."},
-	    {"nuxt", "This is a Nuxt app, which renders its pages on a server. It comes with the app servers; this "
-		     "version runs apps that are built to files."},
-	    {"expo", "This is an Expo app for phones. Its web version comes with the app servers; the phone apps "
-		     "themselves are built and published elsewhere."},
-	    {"cloudflare",
-	     "This app is written for Cloudflare's platform and uses parts of it that exist only there (see "
-	     "the evidence). It cannot run here without being rewritten."},
-	    {"node-server",
-	     "This is a Node server (npm start). It comes with the app servers; this version runs apps that "
-	     "are built to files."},
-	};
-	for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
-		if (strcmp(shape, sentences[i][0]) == 0) return sentences[i][1];
-	return "Freehold does not recognise what this is: there is no Vite app and no index.html to be found in the "
-	       "first "
-	       "three levels of folders. Export the project again as a whole, with its package.json.";
+	if (strcmp(shape, "cloudflare") == 0)
+		return "This app is written for Cloudflare's platform and uses parts of it that exist only there (see "
+		       "the "
+		       "evidence). It cannot run here without being rewritten.";
+	if (strcmp(shape, "unknown") == 0)
+		return "Freehold does not recognise what this is: there is no framework it knows, no start script and "
+		       "no "
+		       "index.html in the first three levels of folders. Export the project again as a whole, with its "
+		       "package.json.";
+	return NULL;
 }
 
 static void put_package(const struct candidate *c, json_t *inspection)
@@ -390,7 +366,7 @@ static void put_package(const struct candidate *c, json_t *inspection)
 static void put(struct look *l, const struct candidate *list, size_t count, json_t *inspection)
 {
 	const struct candidate *c = l->c;
-	bool runs = strcmp(c->shape, "vite-spa") == 0 || strcmp(c->shape, "static") == 0;
+	const char *why_not = refusal(c->shape);
 	json_object_set_new(inspection, "shape", json_string(c->shape));
 	json_object_set_new(inspection, "builder", json_string(builder(l)));
 	json_object_set(inspection, "evidence", c->evidence);
@@ -399,8 +375,8 @@ static void put(struct look *l, const struct candidate *list, size_t count, json
 	for (size_t i = 0; i < count; i++)
 		if (&list[i] != c && list[i].score >= 50) json_array_append_new(others, json_string(list[i].root));
 	json_object_set_new(inspection, "other_roots", others);
-	json_object_set_new(inspection, "runs", json_boolean(runs));
-	json_object_set_new(inspection, "refusal", runs ? json_null() : json_string(refusal(c->shape)));
+	json_object_set_new(inspection, "runs", json_boolean(why_not == NULL));
+	json_object_set_new(inspection, "refusal", why_not == NULL ? json_null() : json_string(why_not));
 	put_package(c, inspection);
 	package_put_tools(l->source, c->root, c->package, inspection);
 	package_put_output(l->source, c->root, c->package, first_file(l, vite_configs), c->shape, inspection);

@@ -98,5 +98,5 @@ bool harness_build(struct harness *h)
 {
 	return build_prepare(&h->job, &h->err) && build_install(&h->job, &h->install, &h->err) &&
 	       build_adapt(&h->job, &h->adapt, &h->err) && build_run(&h->job, &h->run, &h->err) &&
-	       build_package(&h->job, h->release, &h->package, &h->err);
+	       build_package(&h->job, h->release, "/nonexistent", &h->package, &h->err);
 }

@@ -191,7 +191,7 @@ static void test_without_package(void **state)
 	json_t *inspection = json_pack("{s:s}", "shape", "static");
 	h.job.inspection = inspection;
 	assert_true(build_prepare(&h.job, &h.err));
-	if (!build_package(&h.job, h.release, &h.package, &h.err)) fail_msg("%s", h.err.msg);
+	if (!build_package(&h.job, h.release, "/nonexistent", &h.package, &h.err)) fail_msg("%s", h.err.msg);
 	assert_int_equal(json_int(h.package, "files", 0), 1);
 	assert_int_equal(json_array_size(json_object_get(h.package, "left_out")), 2);
 	json_decref(inspection);
