@@ -250,9 +250,9 @@ bool web_start(const struct flow *f, const char *app, int64_t release, struct er
 	char part[WEB_PART_SIZE];
 	struct err why;
 	struct buf said BUF_CLEANUP;
+	buf_init(&said, SAID_MAX_BYTES);
 	web_part_name(release, part);
 	if (daemon_start_part(f, app, part, &why)) return true;
-	buf_init(&said, SAID_MAX_BYTES);
 	read_said(f, app, release, &said);
 	return err_set(err, why.code, "%s%s%s", why.msg, said.len > 0 ? "\nIt said:\n" : "", buf_cstr(&said));
 }
