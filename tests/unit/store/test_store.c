@@ -224,6 +224,7 @@ static void test_older_tables_are_brought_up(void **state)
 			   "") &&
 		    db_run(db, NULL, &err, "insert into old select app, kind, name, sealed, set_at from secret", "") &&
 		    db_run(db, NULL, &err, "drop table secret", "") && db_run(db, NULL, &err, "drop table kept", "") &&
+		    db_run(db, NULL, &err, "drop table setting", "") &&
 		    db_run(db, NULL, &err, "alter table old rename to secret", "") &&
 		    db_run(db, NULL, &err, "pragma user_version = 1", ""));
 	db_close(db);
