@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "os/file.h"
 #include "serve/config.h"
+#include "serve/dial.h"
 #include "serve/instance.h"
 #include "serve/listens.h"
 #include "serve/loop.h"
@@ -87,6 +88,13 @@ static void tell(struct inside *in, const struct message *m)
 
 /* Connections. */
 
+/* A drain is over with its last visitor. */
+static void note_left(struct inside *in)
+{
+	if (in->phase == PHASE_DRAINING && in->visitor_count == 0 && in->visitors.fd < 0)
+		loop_timer_set(&in->loop, &in->drain, 0);
+}
+
 static void on_pump_done(void *arg, struct pump *p)
 {
 	struct inside *in = arg;
@@ -102,8 +110,7 @@ static void on_pump_done(void *arg, struct pump *p)
 		accept_visitors(in);
 		for (int i = 0; i < in->config.forward_count; i++) accept_links(&in->doors[i]);
 	}
-	if (in->phase == PHASE_DRAINING && in->visitor_count == 0 && in->visitors.fd < 0)
-		loop_timer_set(&in->loop, &in->drain, 0);
+	note_left(in);
 }
 
 /* tag: the instance it counts for, -1: none. Takes both descriptors. */
@@ -129,21 +136,37 @@ static struct instance *least_busy(struct inside *in)
 	return best;
 }
 
-static int connect_instance(const struct instance *i)
+static void lead_in(struct inside *in, int visitor);
+
+/* Of several, one that has just died looks the least busy until it is reaped. */
+static void on_dialled(void *arg, int visitor, int fd, int tag)
 {
-	int one = 1, fd = socket(i->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0) return -1;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (connect(fd, (const struct sockaddr *)&i->address, i->address_len) == 0 || errno == EINPROGRESS) return fd;
-	(void)close(fd);
-	return -1;
+	struct inside *in = arg;
+	in->visitor_count--, in->pump_count--, in->instances[tag].connections--;
+	if (fd >= 0) {
+		if (in->phase == PHASE_SERVING || in->phase == PHASE_DRAINING)
+			carry(in, visitor, fd, tag);
+		else
+			(void)close(visitor), (void)close(fd);
+		note_left(in);
+		return;
+	}
+	in->instances[tag].is_listening = false;
+	loop_timer_set(&in->loop, &in->look, LOOK_BOOT_MS);
+	lead_in(in, visitor);
+	note_left(in);
 }
 
 /* One that cannot be led on is closed: nginx answers for us. */
 static void lead_in(struct inside *in, int visitor)
 {
 	struct instance *i = least_busy(in);
-	int fd = i != NULL ? connect_instance(i) : -1;
+	if (i != NULL && in->config.instances > 1) {
+		in->visitor_count++, in->pump_count++, i->connections++;
+		dial(&in->loop, &i->address, i->address_len, visitor, i->index, on_dialled, in);
+		return;
+	}
+	int fd = i != NULL ? dial_begin(&i->address, i->address_len) : -1;
 	if (fd < 0)
 		(void)close(visitor);
 	else

@@ -28,13 +28,18 @@ bool loop_watch(struct loop *l, struct loop_watch *w, struct err *err)
 	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, w->fd, &event) == 0 || err_set_errno(err, "watch a descriptor");
 }
 
+void loop_forget(struct loop *l, struct loop_watch *w)
+{
+	if (w->fd >= 0) (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	w->fd = -1;
+}
+
 /* Said to epoll too: the file may live on in another process. */
 void loop_unwatch(struct loop *l, struct loop_watch *w)
 {
-	if (w->fd < 0) return;
-	(void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
-	(void)close(w->fd);
-	w->fd = -1;
+	int fd = w->fd;
+	loop_forget(l, w);
+	if (fd >= 0) (void)close(fd);
 }
 
 void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t in_ms)

@@ -46,6 +46,7 @@ void loop_close(struct loop *l);
 /* Watches w->fd (set before) for everything, edge-triggered. */
 bool loop_watch(struct loop *l, struct loop_watch *w, struct err *err);
 void loop_unwatch(struct loop *l, struct loop_watch *w); /* and closes the descriptor */
+void loop_forget(struct loop *l, struct loop_watch *w); /* and leaves it open */
 
 /* The timer's memory must outlive the loop. Setting it again moves it. */
 void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t in_ms);
