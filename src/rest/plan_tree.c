@@ -128,6 +128,14 @@ static bool aggregates_are_allowed(struct planting *p, const struct plan_node *n
 		if (c->item->aggregate != AGG_NONE && !p->settings->aggregates_enabled)
 			return problem_set(p->problem, 400, "PGRST123", "Use of aggregate functions is not allowed",
 					   NULL, NULL);
+	for (const struct plan_column *c = node->columns; c != NULL; c = c->next) {
+		const struct plan_node *up = node;
+		while (up != NULL && up->spread == SPREAD_ONE) up = up->parent;
+		if (c->item->aggregate != AGG_NONE && up != NULL && up->spread == SPREAD_MANY)
+			return problem_set(p->problem, 400, "PGRST127", "Feature not implemented",
+					   "Aggregates are not implemented for one-to-many or many-to-many spreads.",
+					   NULL);
+	}
 	for (const struct plan_node *n = node->children; n != NULL; n = n->next)
 		if (!aggregates_are_allowed(p, n)) return false;
 	return true;

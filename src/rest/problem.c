@@ -145,9 +145,13 @@ bool problem_from_err(struct problem *p, struct arena *a, const struct err *err)
 {
 	const char *details = arena_strdup(a, err->msg);
 	if (err->code == ERR_TIMEOUT)
-		return problem_set(p, 504, "PGRST003", "Timed out acquiring connection from connection pool.", NULL,
-				   NULL);
-	return problem_set(p, 503, "PGRST001", "Database client error. Retrying the connection.", details, NULL);
+		(void)problem_set(p, 504, "PGRST003", "Timed out acquiring connection from connection pool.", NULL,
+				  NULL);
+	else
+		(void)problem_set(p, 503, "PGRST001", "Database client error. Retrying the connection.", details, NULL);
+	p->headers[p->header_count][0] = "Retry-After";
+	p->headers[p->header_count++][1] = "1";
+	return false;
 }
 
 static size_t utf8_length(struct str s, size_t at)

@@ -29,9 +29,64 @@ static struct str label(const struct select_item *item)
 	return item->field.name;
 }
 
+static const char *const aggregates[] = {"", "sum(", "avg(", "count(", "max(", "min("};
+static const char *const aggregate_names[] = {"", "sum", "avg", "count", "max", "min"};
+
+/* An aggregate of a spread relation is made by the first relation above that is not spread itself; until there its
+ * plain value travels under this name. count() alone has no value. */
+static void travel_name(struct sql *s, const struct plan_node *n, const struct select_item *item)
+{
+	int number = 0;
+	for (const struct plan_column *c = n->columns; c != NULL && c->item != item; c = c->next) number++;
+	buf_printf(&s->text, "\"freehold %d ", number);
+	for (size_t i = 0; i < n->embed_alias.len; i++) {
+		if (n->embed_alias.ptr[i] == '"') buf_putc(&s->text, '"');
+		buf_putc(&s->text, n->embed_alias.ptr[i]);
+	}
+	buf_putc(&s->text, '"');
+}
+
+static bool is_counted(const struct select_item *item)
+{
+	return item->aggregate == AGG_COUNT && (item->field.name.len == 0 || str_eq(item->field.name, STR("*")));
+}
+
+static void travelling_item(struct sql *s, const struct plan_node *n, const struct select_item *item)
+{
+	if (item->cast.ptr != NULL) buf_puts(&s->text, "cast(");
+	if (is_counted(item))
+		buf_puts(&s->text, "1");
+	else
+		sql_field(s, sql_node_name(n), n->table, &item->field);
+	if (item->cast.ptr != NULL) buf_printf(&s->text, " as %.*s)", STR_FMT(item->cast));
+	buf_puts(&s->text, " as ");
+	travel_name(s, n, item);
+}
+
+/* The aggregate itself over what travelled here in the rows called `alias`. */
+static void arrived_item(struct sql *s, const struct plan_node *n, const struct select_item *item, struct str alias)
+{
+	if (item->aggregate_cast.ptr != NULL) buf_puts(&s->text, "cast(");
+	buf_puts(&s->text, aggregates[item->aggregate]);
+	if (is_counted(item)) {
+		buf_putc(&s->text, '*');
+	} else {
+		sql_ident(s, alias);
+		buf_putc(&s->text, '.');
+		travel_name(s, n, item);
+	}
+	buf_putc(&s->text, ')');
+	if (item->aggregate_cast.ptr != NULL) buf_printf(&s->text, " as %.*s)", STR_FMT(item->aggregate_cast));
+	buf_puts(&s->text, " as ");
+	sql_ident(s, item->alias.ptr != NULL ? item->alias : str_from(aggregate_names[item->aggregate]));
+}
+
 static void field_item(struct sql *s, const struct plan_node *n, const struct select_item *item)
 {
-	static const char *const aggregates[] = {"", "sum(", "avg(", "count(", "max(", "min("};
+	if (n->spread == SPREAD_ONE && item->aggregate != AGG_NONE) {
+		travelling_item(s, n, item);
+		return;
+	}
 	const struct catalogue_column *c =
 	    n->table != NULL && item->field.path_count == 0 ? catalogue_column(n->table, item->field.name) : NULL;
 	const struct catalogue_representation *writer = writer_of(s, c);
@@ -51,20 +106,35 @@ static void field_item(struct sql *s, const struct plan_node *n, const struct se
 	sql_ident(s, name);
 }
 
+/* Of its own or of what is spread into it. */
 static bool has_aggregates(const struct plan_node *n)
 {
 	for (const struct plan_column *c = n->columns; c != NULL; c = c->next)
 		if (c->item->aggregate != AGG_NONE) return true;
+	for (const struct plan_node *c = n->children; c != NULL; c = c->next)
+		if (c->spread == SPREAD_ONE && has_aggregates(c)) return true;
 	return false;
+}
+
+static bool is_spread_into_many(const struct plan_node *n)
+{
+	for (; n != NULL && n->spread != SPREAD_NONE; n = n->parent)
+		if (n->spread == SPREAD_MANY) return true;
+	return false;
+}
+
+/* A spread relation above an aggregate shows each column by its name, to be grouped by. */
+static bool is_spread_into_group(const struct plan_node *n)
+{
+	while (n != NULL && n->spread == SPREAD_ONE) n = n->parent;
+	return n != NULL && has_aggregates(n);
 }
 
 /* * is written out where each column must be known: it is shown by a function, grouped by, or spread. */
 static bool expands(struct sql *s, const struct plan_node *n)
 {
 	if (n->table == NULL) return false;
-	if (has_aggregates(n)) return true;
-	for (const struct plan_node *up = n; up != NULL && up->spread != SPREAD_NONE; up = up->parent)
-		if (up->spread == SPREAD_MANY) return true;
+	if (is_spread_into_group(n) || is_spread_into_many(n)) return true;
 	for (int i = 0; s->plan->catalogue->representation_count > 0 && i < n->table->column_count; i++)
 		if (writer_of(s, &n->table->columns[i]) != NULL) return true;
 	return false;
@@ -104,31 +174,55 @@ static bool is_empty(const struct plan_node *n)
 	return true;
 }
 
-/* The columns of a spread relation, as its parent shows them. */
-static void spread_names(struct sql *s, const struct plan_node *n, struct str alias, bool *is_first)
+enum spread_part { SPREAD_SHOWN, SPREAD_GROUPED };
+
+static void next_item(struct sql *s, bool *is_first)
+{
+	if (!*is_first) buf_puts(&s->text, ", ");
+	*is_first = false;
+}
+
+static void spread_aggregate(struct sql *s, const struct plan_node *n, const struct plan_node *into,
+			     const struct select_item *item, struct str alias, bool *is_first)
+{
+	next_item(s, is_first);
+	if (into->spread != SPREAD_ONE) {
+		arrived_item(s, n, item, alias);
+		return;
+	}
+	sql_ident(s, alias);
+	buf_putc(&s->text, '.');
+	travel_name(s, n, item);
+}
+
+/* The columns of a spread relation, as the relation `into` shows them; or only those that it groups by. */
+static void spread_names(struct sql *s, const struct plan_node *n, const struct plan_node *into, struct str alias,
+			 enum spread_part part, bool *is_first)
 {
 	for (const struct plan_column *c = n->columns; c != NULL; c = c->next) {
 		struct str name = label(c->item);
-		bool expands_here =
-		    str_eq(c->item->field.name, STR("*")) && n->spread == SPREAD_MANY && n->table != NULL;
+		if (c->item->aggregate != AGG_NONE && n->spread == SPREAD_ONE) {
+			if (part == SPREAD_SHOWN) spread_aggregate(s, n, into, c->item, alias, is_first);
+			continue;
+		}
+		bool is_star = str_eq(c->item->field.name, STR("*"));
+		bool expands_here = is_star && n->table != NULL && (is_spread_into_many(n) || is_spread_into_group(n));
 		int count = expands_here ? n->table->column_count : 1;
 		for (int i = 0; i < count; i++) {
 			struct str column = expands_here       ? n->table->columns[i].name
 					    : name.ptr != NULL ? name
 							       : c->item->field.name;
-			if (!*is_first) buf_puts(&s->text, ", ");
-			*is_first = false;
+			next_item(s, is_first);
 			sql_column(s, (struct catalogue_name){STR(""), alias}, column);
 		}
 	}
 	for (const struct plan_node *c = n->children; c != NULL; c = c->next) {
 		if (c->spread != SPREAD_NONE) {
-			spread_names(s, c, alias, is_first);
+			spread_names(s, c, into, alias, part, is_first);
 			continue;
 		}
 		if (is_empty(c)) continue;
-		if (!*is_first) buf_puts(&s->text, ", ");
-		*is_first = false;
+		next_item(s, is_first);
 		sql_column(s, (struct catalogue_name){STR(""), alias}, shown_name(c));
 	}
 }
@@ -137,7 +231,7 @@ static void embedded_items(struct sql *s, const struct plan_node *n, bool *is_fi
 {
 	for (const struct plan_node *c = n->children; c != NULL; c = c->next) {
 		if (c->spread != SPREAD_NONE) {
-			spread_names(s, c, c->embed_alias, is_first);
+			spread_names(s, c, n, c->embed_alias, SPREAD_SHOWN, is_first);
 			continue;
 		}
 		if (is_empty(c)) continue;
@@ -190,7 +284,7 @@ static void many(struct sql *s, const struct plan_node *c)
 		struct sql names;
 		bool is_first = true;
 		sql_begin(&names, s->arena, s->plan);
-		spread_names(&names, c, c->embed_alias, &is_first);
+		spread_names(&names, c, c, c->embed_alias, SPREAD_SHOWN, &is_first);
 		struct str rest = buf_view(&names.text), part;
 		while (!is_first && rest.ptr != NULL) {
 			ptrdiff_t at = str_find(rest, STR("\", \""));
@@ -302,20 +396,26 @@ static void group_item(struct sql *s, const struct plan_node *n, const struct se
 		sql_field(s, sql_node_name(n), n->table, &item->field);
 }
 
+/* What is not aggregated: columns, spread columns, embeds. Aggregates of a spread relation are made further up. */
 static void put_group(struct sql *s, const struct plan_node *n)
 {
-	if (!has_aggregates(n)) return;
-	bool has_terms = n->children != NULL;
-	for (const struct plan_column *c = n->columns; c != NULL; c = c->next)
-		has_terms = has_terms || c->item->aggregate == AGG_NONE;
-	if (!has_terms) return;
-	buf_puts(&s->text, " group by\t");
+	static const char words[] = " group by\t";
+	if (n->spread == SPREAD_ONE || !has_aggregates(n)) return;
+	buf_puts(&s->text, words);
+	size_t start = s->text.len;
 	each_item(s, n, group_item);
 	for (const struct plan_node *c = n->children; c != NULL; c = c->next) {
-		if (c->spread != SPREAD_NONE || is_empty(c)) continue;
-		buf_puts(&s->text, s->text.ptr[s->text.len - 1] == '\t' ? " " : ", ");
-		sql_ident(s, shown_name(c));
+		bool is_first = s->text.ptr[s->text.len - 1] == '\t';
+		if (c->spread == SPREAD_ONE) {
+			spread_names(s, c, n, c->embed_alias, SPREAD_GROUPED, &is_first);
+		} else if (c->spread == SPREAD_NONE && !is_empty(c)) {
+			next_item(s, &is_first);
+			sql_ident(s, shown_name(c));
+		}
 	}
+	if (s->text.len > start) return;
+	s->text.len -= sizeof words - 1; /* everything is aggregated: one row */
+	s->text.ptr[s->text.len] = '\0';
 }
 
 static void put_order(struct sql *s, const struct plan_node *n)
@@ -343,12 +443,20 @@ static void put_number(struct sql *s, int64_t n)
 	sql_param(s, str_from(text));
 }
 
+/* A limit that PostgreSQL cannot see makes it plan at each execution, since it guesses a tenth of all rows otherwise.
+ * So the usual ones are written out, as numbers of our own making; the others are parameters, lest they fill the cache
+ * of prepared statements. */
+#define LIMIT_WRITTEN_MAX 1000
+
 static void put_range(struct sql *s, struct range range)
 {
 	if (range_is_all(range)) return;
-	if (range.has_upper) {
+	int64_t limit = range.upper - range.lower + 1;
+	if (range.has_upper && limit <= LIMIT_WRITTEN_MAX) {
+		buf_printf(&s->text, " limit %lld", (long long)limit);
+	} else if (range.has_upper) {
 		buf_puts(&s->text, " limit ");
-		put_number(s, range.upper - range.lower + 1);
+		put_number(s, limit);
 	}
 	if (range.lower != 0) {
 		buf_puts(&s->text, " offset ");
