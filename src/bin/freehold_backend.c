@@ -174,7 +174,7 @@ static int run_standalone(const char *path)
 	static struct pgrst settings;
 	struct err err;
 	raise_descriptors();
-	if (!pgrst_read(path, environ, &settings, &err)) {
+	if (!pgrst_read(path, (const char *const *)environ, &settings, &err)) {
 		log_error("freehold-backend: %s", err.msg);
 		return err_code_exit_status(err.code);
 	}

@@ -103,6 +103,11 @@ struct catalogue_handler {
 	struct str resolved; /* what it is sent as */
 };
 
+/* ALTER ROLE … SET, of a role that we may become. */
+struct catalogue_role_setting {
+	struct str role, name, value;
+};
+
 struct catalogue {
 	struct arena *arena;
 	int references;
@@ -116,6 +121,8 @@ struct catalogue {
 	int handler_count;
 	struct str *timezones; /* sorted */
 	int timezone_count;
+	struct catalogue_role_setting *role_settings; /* by role */
+	int role_setting_count;
 	struct str *schemas; /* the exposed ones */
 	int schema_count;
 };

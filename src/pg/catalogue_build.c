@@ -284,6 +284,15 @@ static void build_timezones(struct catalogue *c, const PGresult *r)
 	qsort(c->timezones, (size_t)c->timezone_count, sizeof *c->timezones, compare_texts);
 }
 
+static void build_role_settings(struct catalogue *c, const PGresult *r)
+{
+	c->role_setting_count = PQntuples(r);
+	c->role_settings = catalogue_alloc(c, (size_t)c->role_setting_count, sizeof *c->role_settings);
+	for (int i = 0; i < c->role_setting_count; i++)
+		c->role_settings[i] = (struct catalogue_role_setting){
+		    catalogue_text_at(c, r, i, 0), catalogue_text_at(c, r, i, 1), catalogue_text_at(c, r, i, 2)};
+}
+
 bool catalogue_build(const struct catalogue_rows *rows, const char *const *schemas, int schema_count,
 		     struct catalogue **ret, struct err *err)
 {
@@ -295,7 +304,7 @@ bool catalogue_build(const struct catalogue_rows *rows, const char *const *schem
 	c->schema_count = schema_count;
 	for (int i = 0; i < schema_count; i++) c->schemas[i] = str_from(arena_strdup(c->arena, schemas[i]));
 	struct catalogue_draft d = {.c = c};
-	if (rows->timezones == NULL) {
+	if (rows->roles == NULL) {
 		catalogue_put(c);
 		return err_set(err, ERR_INTERNAL, "the catalogue's queries gave no answer");
 	}
@@ -308,6 +317,7 @@ bool catalogue_build(const struct catalogue_rows *rows, const char *const *schem
 	build_representations(c, rows->representations);
 	build_handlers(c, rows->handlers);
 	build_timezones(c, rows->timezones);
+	build_role_settings(c, rows->roles);
 	*ret = c;
 	return true;
 }

@@ -8,14 +8,14 @@
 
 #include "pg/catalogue.h"
 
-#define CATALOGUE_QUERIES 11
+#define CATALOGUE_QUERIES 12
 #define CATALOGUE_MAX_BYTES (256u << 20)
 #define CATALOGUE_KEY_MAX 32 /* columns of a key (PostgreSQL's INDEX_MAX_KEYS) */
 
 /* In the order of the queries. */
 struct catalogue_rows {
 	PGresult *setup, *relations, *columns, *constraints, *views, *routines, *params, *computed, *representations,
-	    *handlers, *timezones;
+	    *handlers, *timezones, *roles;
 };
 
 /* A constraint as it stands in pg_constraint. */

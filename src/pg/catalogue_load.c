@@ -106,6 +106,14 @@ static const char SQL_HANDLERS[] =
 
 static const char SQL_TIMEZONES[] = "select name from pg_timezone_names";
 
+/* Only what every role may set for itself. */
+static const char SQL_ROLES[] =
+    "select k.rolname, k.name, k.value from (select r.rolname, split_part(c, '=', 1) as name,"
+    " substr(c, strpos(c, '=') + 1) as value from pg_auth_members m join pg_roles r on r.oid = m.roleid,"
+    " unnest(r.rolconfig) c where m.member = (select oid from pg_roles where rolname = session_user)) k"
+    " join pg_settings s on s.name = k.name where s.context = 'user' and k.name not in ('role', 'search_path')"
+    " order by 1, 2";
+
 struct loading {
 	struct pg_pool *pool;
 	struct pg_call call;
@@ -150,8 +158,8 @@ static void on_rows(void *arg, struct pg_call *call)
 void catalogue_load(struct pg_pool *pool, const char *const *schemas, int schema_count, catalogue_fn done, void *arg)
 {
 	static const char *const queries[CATALOGUE_QUERIES] = {
-	    SQL_SETUP,  SQL_RELATIONS, SQL_COLUMNS,         SQL_CONSTRAINTS, SQL_VIEWS,    SQL_ROUTINES,
-	    SQL_PARAMS, SQL_COMPUTED,  SQL_REPRESENTATIONS, SQL_HANDLERS,    SQL_TIMEZONES};
+	    SQL_SETUP,  SQL_RELATIONS, SQL_COLUMNS,         SQL_CONSTRAINTS, SQL_VIEWS,     SQL_ROUTINES,
+	    SQL_PARAMS, SQL_COMPUTED,  SQL_REPRESENTATIONS, SQL_HANDLERS,    SQL_TIMEZONES, SQL_ROLES};
 	struct err err;
 	struct loading *l = calloc(1, sizeof *l);
 	if (l == NULL) abort();

@@ -174,6 +174,40 @@ static void function_settings(struct sql *s, const struct rest_settings *setting
 	}
 }
 
+#define ISOLATION STR("default_transaction_isolation")
+
+/* What ALTER ROLE says about the role that asks; else it would count for sessions of its own only. */
+static void role_settings(struct sql *s, const struct rest_request *r)
+{
+	const struct catalogue *c = s->plan->catalogue;
+	for (int i = 0; i < c->role_setting_count; i++) {
+		const struct catalogue_role_setting *one = &c->role_settings[i];
+		if (str_eq(one->role, r->role) && !str_eq(one->name, ISOLATION))
+			set_config_named(s, one->name, one->value);
+	}
+}
+
+/* The statement that sets the function's or else the role's isolation; NULL: the usual one. It must come before all
+ * others. */
+static const char *isolation_statement(const struct rest_request *r, const struct plan *plan)
+{
+	static const char *const statements[][2] = {
+	    {"serializable", "set transaction isolation level serializable"},
+	    {"repeatable read", "set transaction isolation level repeatable read"},
+	};
+	const struct catalogue *c = plan->catalogue;
+	struct str wanted = {0}, line, name, value;
+	for (int i = 0; i < c->role_setting_count; i++)
+		if (str_eq(c->role_settings[i].role, r->role) && str_eq(c->role_settings[i].name, ISOLATION))
+			wanted = c->role_settings[i].value;
+	struct str rest = plan->routine != NULL ? plan->routine->settings : (struct str){0};
+	while (str_next(&rest, '\n', &line))
+		if (str_cut(line, '=', &name, &value) && str_eq(name, ISOLATION)) wanted = value;
+	for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+		if (str_eq_nocase(wanted, str_from(statements[i][0]))) return statements[i][1];
+	return NULL;
+}
+
 /* The first statement: who asks, and what. Its own, since permissions are checked before a statement runs. */
 static bool make_setup(struct arena *a, const struct rest_settings *settings, const struct rest_request *r,
 		       const struct plan *plan, struct pg_statement *ret)
@@ -191,6 +225,7 @@ static bool make_setup(struct arena *a, const struct rest_settings *settings, co
 	buf_puts(&s.text, "select ");
 	set_config(&s, "search_path", buf_view(&path.text));
 	set_config(&s, "role", r->role);
+	if (plan->catalogue->role_setting_count > 0) role_settings(&s, r);
 	set_config(&s, "request.jwt.claims", r->claims);
 	set_config(&s, "request.method", r->method);
 	set_config(&s, "request.path", r->full_path.len > 0 ? r->full_path : r->path);
@@ -432,6 +467,8 @@ bool sql_make(struct arena *a, const struct rest_settings *settings, const struc
 	struct sql_batch b = {.main = -1, .explain = -1, .guard = -1};
 	bool explains = plan->ask->action == ASK_READ &&
 			(plan->ask->prefer.count == COUNT_PLANNED || plan->ask->prefer.count == COUNT_ESTIMATED);
+	const char *isolation = isolation_statement(request, plan);
+	if (isolation != NULL) add_plain(&b, isolation);
 	bool ok = make_setup(a, settings, request, plan, &b.statements[b.count++]);
 	if (settings->pre_request != NULL) ok = ok && make_pre_request(a, settings, &b.statements[b.count++]);
 	b.main = b.count;

@@ -162,7 +162,7 @@ static bool read_file(const char *path, json_t *values, struct err *err)
 }
 
 /* PGRST_DB_ANON_ROLE is db-anon-role; PGRST_APP_SETTINGS_name is app.settings.name, whose case stays. */
-static void read_environment(char *const *environment, json_t *values)
+static void read_environment(const char *const *environment, json_t *values)
 {
 	static const char app[] = "APP_SETTINGS_";
 	for (; environment != NULL && *environment != NULL; environment++) {
@@ -410,7 +410,7 @@ static bool read_values(struct pgrst *p, struct err *err)
 	return read_keys(p, err) && read_words(p, err) && read_places(p, err);
 }
 
-bool pgrst_read(const char *path, char *const *environment, struct pgrst *ret, struct err *err)
+bool pgrst_read(const char *path, const char *const *environment, struct pgrst *ret, struct err *err)
 {
 	*ret = (struct pgrst){.values = json_object()};
 	bool ok = path == NULL || read_file(path, ret->values, err);

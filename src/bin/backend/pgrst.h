@@ -44,7 +44,7 @@ struct pgrst {
 };
 
 /* path NULL: no file. Waits for the database where db-config is on. Errors name the setting. */
-bool pgrst_read(const char *path, char *const *environment, struct pgrst *ret, struct err *err);
+bool pgrst_read(const char *path, const char *const *environment, struct pgrst *ret, struct err *err);
 void pgrst_done(struct pgrst *p);
 
 /* One line of a configuration file: false when it cannot be read. An empty line or a comment leaves .ptr NULL. The
