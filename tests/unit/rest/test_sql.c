@@ -101,7 +101,18 @@ static void test_values_are_parameters(void **state)
 	bool is_there = false;
 	for (int i = 0; i < s->param_count; i++) is_there = is_there || strcmp(s->params[i], "x'\"$1--") == 0;
 	assert_true(is_there);
-	assert_int_equal(s->param_count, 6);
+	assert_int_equal(s->param_count, 5);
+}
+
+/* A usual limit is written out, so that the plan need not be made anew; an unusual one would fill the cache. */
+static void test_usual_limits_are_written_out(void **state)
+{
+	(void)state;
+	assert_true(make("GET", "/book", "limit=20", ""));
+	assert_non_null(strstr(text(), " limit 20)"));
+	assert_int_equal(batch.statements[batch.main].param_count, 0);
+	assert_true(make("GET", "/book", "limit=1001", ""));
+	assert_non_null(strstr(text(), " limit $1)"));
 }
 
 static void test_the_role_is_set_by_a_statement_of_its_own(void **state)
@@ -168,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_values_are_parameters),
+	    cmocka_unit_test(test_usual_limits_are_written_out),
 	    cmocka_unit_test(test_the_role_is_set_by_a_statement_of_its_own),
 	    cmocka_unit_test(test_embeds),
 	    cmocka_unit_test(test_names_that_are_not_there),
