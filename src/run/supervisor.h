@@ -7,10 +7,11 @@
  *     stopped ──start──▶ starting ──socket answers──▶ running
  *        ▲                  │                            │ ended
  *        │                  ▼ ended                      ▼
- *     stopping ◀──stop── waiting ◀──────────────────────┘     waiting: the pause before the next try, 0 to 30 s,
- * doubling; └──▶ starting                     failing: waiting, and it ended 5 times without having lasted 10 s;
- *                                                      or it ended before it was ready once, and gives_up: no more
- * tries
+ *     stopping ◀──stop── waiting ◀──────────────────────┘
+ *                           └──▶ starting
+ *
+ * waiting: the pause before the next try, 0 to 30 s, doubling. failing: waiting, and it ended 5 times without having
+ * lasted 10 s; or it ended before it was ready once, and gives_up: no more tries.
  *
  * A unit with a state_path (freehold-serve) tells of itself there: it is ready when it says so, why it ended is taken
  * from there, and it is signalled to retire (SIGUSR1) and to thaw (SIGUSR2). One with has_limits runs in a cgroup of

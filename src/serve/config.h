@@ -30,6 +30,7 @@
 #define CONFIG_ARGV_MAX 64
 #define CONFIG_ENV_MAX 512
 #define CONFIG_FORWARDS_MAX 8
+#define CONFIG_OPEN_PORTS 1024 /* from here on anybody may listen (ip_unprivileged_port_start in ip(7)) */
 #define CONFIG_INSTANCES_MAX 16
 
 struct config_forward {

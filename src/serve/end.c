@@ -87,8 +87,14 @@ static void tell_memory(const struct end_facts *f, char ret_text[END_TEXT_SIZE])
 
 static void tell_exit(const struct end_facts *f, char ret_text[END_TEXT_SIZE])
 {
+	static const char *const taken[] = {"EADDRINUSE", "ddress already in use", NULL};
 	const char *when = f->has_listened ? "" : " before it listened";
-	if (f->exit_status == 127 && !f->has_listened)
+	if (f->exit_status != 0 && !f->has_listened && has_words(f, taken))
+		(void)snprintf(ret_text, END_TEXT_SIZE,
+			       "the server ended with status %d because the port that it wants is taken inside its "
+			       "sandbox (EADDRINUSE); it must listen on the port that PORT names",
+			       f->exit_status);
+	else if (f->exit_status == 127 && !f->has_listened)
 		(void)snprintf(ret_text, END_TEXT_SIZE, "the server could not be started: %s was not found",
 			       f->command);
 	else if (f->exit_status == 0 && !f->has_listened)

@@ -238,6 +238,17 @@ static void on_linked(struct inside *in, int outside)
 	}
 }
 
+static void take_door(struct inside *in, int index, int fd)
+{
+	struct err err;
+	bool is_wanted = fd >= 0 && index >= 0 && index < in->config.forward_count && in->doors[index].watch.fd < 0;
+	if (is_wanted) {
+		in->doors[index].watch.fd = fd;
+		if (!loop_watch(&in->loop, &in->doors[index].watch, &err)) log_error("%s", err.msg);
+	} else if (fd >= 0)
+		(void)close(fd);
+}
+
 static bool open_door(struct inside *in, int index, struct err *err)
 {
 	struct door *d = &in->doors[index];
@@ -245,7 +256,8 @@ static bool open_door(struct inside *in, int index, struct err *err)
 				 .sin_port = htons(in->config.forwards[index].port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int one = 1;
-	*d = (struct door){.in = in, .index = index};
+	*d = (struct door){.in = in, .watch = {-1, on_door, d}, .index = index};
+	if (in->config.forwards[index].port < CONFIG_OPEN_PORTS) return true; /* DOOR brings it */
 	d->watch = (struct loop_watch){socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on_door, d};
 	if (d->watch.fd < 0 || setsockopt(d->watch.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
 	    bind(d->watch.fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(d->watch.fd, BACKLOG) != 0)
@@ -529,6 +541,7 @@ static void take(struct inside *in, const struct message *m, int fd)
 	case MESSAGE_END: drain(in, true); break;
 	case MESSAGE_THAW: thaw(in); break;
 	case MESSAGE_LINKED: on_linked(in, fd); return;
+	case MESSAGE_DOOR: take_door(in, m->index, fd); return;
 	default: break;
 	}
 	if (fd >= 0) (void)close(fd);

@@ -4,15 +4,22 @@
  * most one descriptor with each. Pid 1 shares its namespaces and its user with the app, so the outer half believes it
  * nothing that it could not bear to be false: numbers are shown and compared, never used as sizes or indices unchecked.
  *
- *     outer ─▶ inside   MESSAGE_GO                    the network is there: start the app
- *                       MESSAGE_LISTEN + socket       accept visitors here
- *                       MESSAGE_RETIRE, MESSAGE_END   accept what is left, close the socket, wait for the open ones;
- * then freeze, or SIGTERM, later SIGKILL, and exit MESSAGE_THAW                  go on; a LISTEN follows MESSAGE_LINKED
- * [+ socket]     the oldest LINK; without a socket it could not be reached inside ─▶ outer   MESSAGE_HELLO the sandbox
- * is there MESSAGE_READY                 it listens: ports MESSAGE_LINK                  connect me with forward
- * `index` MESSAGE_FROZEN                drained and stopped MESSAGE_USAGE                 what it uses now
- *                       MESSAGE_ENDED                 one instance: exit_status or signal; is_last: there is none left
- */
+ * outer to inside:
+ *     GO               the network is there: start the app
+ *     DOOR + socket    forward `index` listens here: a port below 1024, which pid 1 may not open
+ *     LISTEN + socket  accept visitors here
+ *     RETIRE, END      accept what is left, close the socket, wait for the open ones; then freeze, or
+ *                      SIGTERM, later SIGKILL, and exit
+ *     THAW             go on; a LISTEN follows
+ *     LINKED + socket  answers the oldest LINK; without a socket it could not be reached
+ *
+ * inside to outer:
+ *     HELLO            the sandbox is there
+ *     READY            it listens: port, ports
+ *     LINK             connect me with forward `index`
+ *     FROZEN           drained and stopped
+ *     USAGE            what it uses now
+ *     ENDED            one instance: exit_status or signal; is_last: there is none left */
 #ifndef FREEHOLD_SERVE_MESSAGE_H
 #define FREEHOLD_SERVE_MESSAGE_H
 
@@ -27,6 +34,7 @@ enum message_kind {
 	MESSAGE_RETIRE,
 	MESSAGE_END,
 	MESSAGE_THAW,
+	MESSAGE_DOOR,
 	MESSAGE_LINKED,
 	MESSAGE_HELLO,
 	MESSAGE_READY,

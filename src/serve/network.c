@@ -3,10 +3,13 @@
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,11 +17,13 @@
 #include "os/file.h"
 #include "os/proc.h"
 #include "os/sandbox.h"
+#include "serve/message.h"
 
 #define TUN "/dev/net/tun"
 #define PROGRAM "slirp4netns"
 #define ARG_SIZE 64
 #define READY_MS 5000
+#define BACKLOG 511
 #define AGAIN_MS 5000
 
 static bool find_program(char ret_path[FILE_PATH_SIZE])
@@ -60,6 +65,38 @@ static bool open_namespaces(pid_t pid, int *ret_net, int *ret_user, struct err *
 		return false;
 	}
 	*ret_net = net, *ret_user = user;
+	return true;
+}
+
+/* In a child, since nobody comes back from a user namespace. */
+static void listen_there(int net, int user, uint16_t port, int answer)
+{
+	struct sockaddr_in at = {
+	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct err ignored;
+	int one = 1, fd;
+	if (setns(user, CLONE_NEWUSER) != 0 || setns(net, CLONE_NEWNET) != 0) _exit(1);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+	    bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, BACKLOG) != 0)
+		_exit(2);
+	_exit(message_send(answer, &(struct message){.kind = MESSAGE_DOOR}, fd, &ignored) ? 0 : 3);
+}
+
+bool network_listen(pid_t pid, uint16_t port, int *ret_fd, struct err *err)
+{
+	int net, user, pair[2] = {-1, -1}, fd = -1;
+	struct message message;
+	if (!open_namespaces(pid, &net, &user, err)) return false;
+	pid_t child = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0 ? fork() : -1;
+	if (child == 0) listen_there(net, user, port, pair[1]);
+	(void)close(net), (void)close(user);
+	if (child < 0) return err_set_errno(err, "listen inside on port %u", port);
+	(void)waitpid(child, NULL, 0);
+	bool ok = message_receive(pair[0], &message, &fd) == 1 && fd >= 0;
+	(void)close(pair[0]), (void)close(pair[1]);
+	if (!ok) return err_set(err, ERR_UNAVAILABLE, "port %u cannot be opened inside the sandbox", port);
+	*ret_fd = fd;
 	return true;
 }
 

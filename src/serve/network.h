@@ -7,6 +7,7 @@
 #define FREEHOLD_SERVE_NETWORK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -17,6 +18,10 @@
 
 /* Can there be one? If not, err says what is missing and what to do. */
 bool network_probe(struct err *err);
+
+/* A socket that listens on 127.0.0.1:port in the network namespace of this process, also on a port below 1024: the
+ * namespace belongs to us, whatever its processes may do in it. */
+bool network_listen(pid_t pid, uint16_t port, int *ret_fd, struct err *err);
 
 /* Lies still from begin to end. */
 struct network {

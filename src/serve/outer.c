@@ -240,12 +240,29 @@ static void on_network(void *arg)
 		go(o);
 }
 
+static void open_doors(struct outer *o)
+{
+	struct err err;
+	for (int i = 0; i < o->config.forward_count; i++) {
+		int fd;
+		if (o->config.forwards[i].port >= CONFIG_OPEN_PORTS) continue;
+		if (!network_listen((pid_t)o->box.bwrap.child_pid, o->config.forwards[i].port, &fd, &err)) {
+			log_error("serve: %s", err.msg);
+			continue;
+		}
+		if (!message_send(o->control.fd, &(struct message){.kind = MESSAGE_DOOR, .index = i}, fd, &err))
+			log_error("serve: %s", err.msg);
+		(void)close(fd);
+	}
+}
+
 static void on_hello(struct outer *o)
 {
 	if (o->has_hello) return;
 	o->has_hello = true;
 	bwrap_read_status(&o->box.bwrap);
 	if (o->box.bwrap.child_pid > 1) o->first_pidfd = (int)syscall(SYS_pidfd_open, (pid_t)o->box.bwrap.child_pid, 0);
+	open_doors(o);
 	if (o->network_why[0] != '\0')
 		go(o);
 	else

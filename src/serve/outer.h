@@ -5,9 +5,11 @@
  * the app's code user (or as the owner, without root), one for each server, supervised by run/; when it ends, nothing
  * of the server is left.
  *
- *     booting ──it listens──▶ serving ──SIGUSR1──▶ draining ──▶ frozen       SIGUSR1 retire: no timer of an old release
- * runs │                     │  ▲ ▲───SIGUSR2──────┴───────────┘           SIGUSR2 thaw: it serves again, once
- * "serving" └──────SIGTERM────────┴──────▶ draining ──▶ ended                   SIGTERM: end
+ *     booting ──it listens──▶ serving ──SIGUSR1──▶ draining ──▶ frozen
+ *        │                     │  ▲ ▲───SIGUSR2──────┴───────────┘
+ *        └──────SIGTERM────────┴──────▶ draining ──▶ ended
+ *
+ * SIGUSR1 retires it: no timer of an old release runs. SIGUSR2 thaws it: it serves again, once it says "serving".
  *
  * A drain goes on accepting for linger_ms, so that requests that were on their way when the edge switched are answered;
  * then the socket's name is removed, what the backlog holds is accepted, and what is open has drain_ms. */

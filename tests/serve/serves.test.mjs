@@ -113,7 +113,7 @@ serving('reaches outside through its forwards only', 'app.mjs', { until: null, c
 test('a forward leads to a socket outside, also to one that comes back', { timeout: 60000 }, async () => {
   const s = Served.prepare('app.mjs', {});
   const outside = `${s.dir}/run/outside.sock`;
-  s.config.forwards = [{ port: 5432, socket: outside }];
+  s.config.forwards = [{ port: 5432, socket: outside }, { port: 443, socket: outside }];
   (await import('node:fs')).writeFileSync(s.file, JSON.stringify(s.config));
   const open = async (answer) => {
     const server = net.createServer({ allowHalfOpen: true }, (c) => c.on('data', (data) => c.write(`${answer} ${data}`)).on('end', () => c.end()));
@@ -127,6 +127,7 @@ test('a forward leads to a socket outside, also to one that comes back', { timeo
     assert.match((await s.get('/link?port=5432')).text, /^$|^error/);
     const first = await open('first');
     assert.equal((await s.get('/link?port=5432')).text, 'first ping');
+    assert.equal((await s.get('/link?port=443')).text, 'first ping', s.log);
     const many = await Promise.all(Array.from({ length: 200 }, () => s.get('/link?port=5432')));
     assert.ok(many.every((reply) => reply.text === 'first ping'));
     await new Promise((resolve) => first.close(resolve));

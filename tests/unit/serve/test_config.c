@@ -102,6 +102,10 @@ static void test_ends_are_told_apart(void **state)
 	char text[END_TEXT_SIZE];
 	struct end_facts f = {.has_status = true, .exit_status = 1, .is_group = true};
 	assert_int_equal(judged(f, text), END_EXITED);
+	f.last = STR("Error: listen EADDRINUSE: address already in use :::8080");
+	assert_int_equal(judged(f, text), END_EXITED);
+	assert_non_null(strstr(text, "PORT"));
+	f.last = STR("");
 	f.exit_status = 0;
 	assert_int_equal(judged(f, text), END_EXITED_0);
 	f.exit_status = -1, f.signal = 9;
