@@ -146,6 +146,7 @@ export class Served {
     }
     assert.doesNotMatch(this.log, /Sanitizer|runtime error/);
     for (const dir of this.groups ?? []) await until(`${dir} is empty`, () => { try { rmdirSync(dir); return true; } catch { return false; } });
-    rmSync(this.dir, { recursive: true, force: true, maxRetries: 40, retryDelay: 25 });
+    await until('nothing of it is left', () => this.left().length === 0);
+    rmSync(this.dir, { recursive: true, force: true });
   }
 }
