@@ -2,7 +2,7 @@
 // An app with a server of its own: deployed, switched, put back, broken.
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
-import { Freehold, folder } from './freehold.mjs';
+import { Freehold, folder, until } from './freehold.mjs';
 
 let f;
 before(async () => { f = await Freehold.start(); });
@@ -29,3 +29,65 @@ test('a server goes live', async () => {
   assert.equal(process.state, 'running');
   assert.equal(process.release, 1);
 });
+
+const switched = async (release) => { assert.equal(await f.served('echo'), release); return (await f.get('echo', '/')).text; };
+const servers = async () => (await f.api('GET', '/v1/apps/echo')).body.processes.filter((p) => p.name === 'server');
+
+test('the next release boots beside it, and the old one is kept warm', async () => {
+  assert.equal(await f.deploy(await server(2), 'echo'), 2);
+  assert.match(await switched(2), /^version 2 /);
+  const old = await until('the old one is frozen', async () => (await servers()).find((p) => p.release === 1 && p.server?.state === 'frozen'));
+  assert.equal(old.state, 'running');
+});
+
+test('back to a warm one', async () => {
+  const { body } = await f.api('POST', '/v1/apps/echo/rollback', {});
+  assert.equal(body.to, 1);
+  assert.match(await switched(1), /^version 1 /);
+  await until('the other one is frozen', async () => (await servers()).find((p) => p.release === 2 && p.server?.state === 'frozen'));
+});
+
+test('forward to one that has to boot', async () => {
+  assert.equal((await f.api('PUT', '/v1/apps/echo/settings', { warm: '0' })).body.warm_ms, 0);
+  await f.api('POST', '/v1/apps/echo/parts/web.2/stop');
+  assert.deepEqual((await servers()).map((p) => p.release), [1]);
+  assert.equal((await f.api('POST', '/v1/apps/echo/rollback', { release: 2 })).body.to, 2);
+  assert.match(await switched(2), /^version 2 /);
+  await until('the other one is gone', async () => (await servers()).length === 1);
+});
+
+test('a killed server is back, and the daemon may come and go', async () => {
+  const [before] = await servers();
+  process.kill(before.pid, 'SIGKILL');
+  await until('it answers again', async () => (await f.get('echo', '/')).status === 200);
+  const [again] = await servers();
+  assert.notEqual(again.pid, before.pid);
+  await f.killDaemon();
+  assert.equal((await f.get('echo', '/')).status, 200);
+  await f.startDaemon();
+  assert.equal((await servers())[0].pid, again.pid);
+});
+
+test('stopped and started', async () => {
+  assert.equal((await f.cli('stop', 'echo')).code, 0);
+  assert.equal((await f.get('echo', '/')).status, 503);
+  assert.equal((await f.cli('start', 'echo')).code, 0);
+  assert.match(await switched(2), /^version 2 /);
+});
+
+// What cannot run, each told apart; the live release stays.
+const broken = {
+  'ends at once': [`process.exit(3);`, /ended|status 3/],
+  'ends with 0': [`process.exit(0);`, /0/],
+  'throws': [`throw new Error('no database here');`, /no database here/],
+  'answers 500': [`require('node:http').createServer((q, r) => { console.log('broken inside'); r.statusCode = 500; r.end(); }).listen(process.env.PORT); return;`, /answered 500.*broken inside/s],
+  'listens and hangs': [`require('node:http').createServer(() => {}).listen(process.env.PORT); return;`, /does not answer/],
+};
+for (const [name, [code, said]] of Object.entries(broken))
+  test(`a server that ${name}`, async () => {
+    const result = await f.cli('deploy', await server(9, code), '--app', 'echo');
+    assert.notEqual(result.code, 0);
+    assert.match(result.all, said);
+    assert.match(await switched(2), /^version 2 /);
+    assert.deepEqual((await servers()).map((p) => p.release), [2]);
+  });
