@@ -30,7 +30,8 @@ static const struct option_spec rollback_options[] = {
 static const struct option_spec logs_options[] = {
     {'f', "follow", NULL, "go on with what is written from now on; Ctrl-C ends it"},
     {'n', "lines", "N", "begin with the last N lines (200)"},
-    {0, "source", "NAME", "only the edge, the backend or postgres"},
+    {0, "source", "NAME", "only the edge, the backend, postgres or the server"},
+    {0, "release", "N", "the server of that release instead of the live one"},
     {0, "build", "N", "what deployment N printed"},
     {0},
 };
@@ -83,9 +84,10 @@ const struct command commands[] = {
      "A deployment is an attempt to put something live; one that succeeds makes a release of the same number.",
      "freehold deployments shop\nfreehold deployments shop 7", NULL, 1, 2, "ad", run_deployments},
     {"logs", LOOK, "APP", "what an app wrote, or what a build printed",
-     "Shows what the app's edge, backend and database (postgres) wrote.",
-     "freehold logs shop -f\nfreehold logs shop -n 1000 --source backend\nfreehold logs shop --build 7", logs_options,
-     1, 1, "a", run_logs},
+     "Shows what the app's edge, backend, database (postgres) and server wrote.",
+     "freehold logs shop -f\nfreehold logs shop -n 1000 --source backend\nfreehold logs shop --source server --release "
+     "6\nfreehold logs shop --build 7",
+     logs_options, 1, 1, "a", run_logs},
     {"open", LOOK, "APP", "print the address and open it in a browser",
      "Prints the app's address; where there is a screen, a browser opens it.", "freehold open shop", NULL, 1, 1, "a",
      run_open},
@@ -102,13 +104,22 @@ const struct command commands[] = {
      "VITE_STRIPE_KEY\nfreehold env "
      "shop list --show",
      env_options, 1, CLI_WORDS_MAX, "ae", run_env},
-    {"start", CHANGE, "APP", "start a stopped app", "Starts the app's database and backend.", "freehold start shop",
-     NULL, 1, 1, "a", run_start},
-    {"stop", CHANGE, "APP", "stop an app; its data stays", "Stops the app's database and backend. Nothing is removed.",
-     "freehold stop shop", NULL, 1, 1, "a", run_stop},
-    {"restart", CHANGE, "APP", "stop and start an app's backend",
-     "Stops and starts the app's backend. Its database goes on running.", "freehold restart shop", NULL, 1, 1, "a",
-     run_restart},
+    {"set", CHANGE, "APP [NAME=VALUE...]", "how the app's server is run",
+     "Without values it shows what is set. warm: how long an earlier release's server is kept so that going back need "
+     "not boot (10m; 0: not at all). drain: how long its requests and streams may go on (30s). memory: what the server "
+     "may use (512M). instances: processes side by side (1). pin: on, and open tabs keep asking the release they were "
+     "loaded from while it is warm (off).",
+     "freehold set shop\nfreehold set shop memory=1G instances=2\nfreehold set shop warm=30m pin=on", NULL, 1, 6, "a",
+     run_set},
+    {"start", CHANGE, "APP", "start a stopped app", "Starts the app's database, backend and server.",
+     "freehold start shop", NULL, 1, 1, "a", run_start},
+    {"stop", CHANGE, "APP", "stop an app; its data stays",
+     "Stops the app's server, backend and database. Nothing is removed.", "freehold stop shop", NULL, 1, 1, "a",
+     run_stop},
+    {"restart", CHANGE, "APP", "stop and start an app's backend and server",
+     "Stops and starts the app's backend and its server, which then have the variables and settings as they are now. "
+     "Its database goes on running.",
+     "freehold restart shop", NULL, 1, 1, "a", run_restart},
     {"destroy", CHANGE, "APP", "remove an app for good (asks first)",
      "Removes the app with its releases, database, users, files and backups. A last dump of the database is kept. Asks "
      "for the app's name; "

@@ -29,6 +29,7 @@ bool run_open(struct cli *cli, int *ret_status, struct err *err);
 bool run_releases(struct cli *cli, int *ret_status, struct err *err);
 bool run_restart(struct cli *cli, int *ret_status, struct err *err);
 bool run_rollback(struct cli *cli, int *ret_status, struct err *err);
+bool run_set(struct cli *cli, int *ret_status, struct err *err);
 bool run_start(struct cli *cli, int *ret_status, struct err *err);
 bool run_status(struct cli *cli, int *ret_status, struct err *err);
 bool run_stop(struct cli *cli, int *ret_status, struct err *err);

@@ -81,6 +81,10 @@ static bool log_path(const struct cli *cli, struct buf *path, struct err *err)
 		buf_puts(path, "&source=");
 		daemon_escape(path, cli_value(cli, "source"));
 	}
+	if (cli_has(cli, "release")) {
+		buf_puts(path, "&release=");
+		daemon_escape(path, cli_value(cli, "release"));
+	}
 	if (cli_has(cli, "follow")) buf_puts(path, "&follow=1");
 	return true;
 }
