@@ -94,8 +94,8 @@ static void set_default(json_t *o, struct str type, struct str sql)
 	json_t *value = NULL;
 	struct err ignored;
 	const char *name = type_of(type);
-	if (sql.len == 0) return;
 	buf_init(&b, 8192);
+	if (sql.len == 0) return;
 	if (name != NULL && strcmp(name, "string") == 0) {
 		bool is_cast = str_has_suffix(sql, type) && sql.len > type.len + 2 &&
 			       str_has_suffix(str_sub(sql, 0, sql.len - type.len), STR("::"));
