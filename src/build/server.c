@@ -252,6 +252,19 @@ static bool put_keep(const char *release_dir, const char *path, struct err *err)
 	return symlink(target, at) == 0 || err_set_errno(err, "link %s", at);
 }
 
+static bool is_kept_already(const json_t *list, const char *path)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(list, i, one)
+	{
+		const char *known = json_str(one, "path", "");
+		size_t len = strlen(known);
+		if (strncmp(path, known, len) == 0 && (path[len] == '\0' || path[len] == '/')) return true;
+	}
+	return false;
+}
+
 static bool put_keeps(const struct build_job *job, const char *release_dir, json_t *server, struct err *err)
 {
 	const json_t *keeps = json_object_get(job->inspection, "keeps");
@@ -260,6 +273,8 @@ static bool put_keeps(const struct build_job *job, const char *release_dir, json
 	bool ok = true;
 	json_array_foreach(keeps, i, keep)
 	{
+		/* Through the link of another the way would lead out of the release. */
+		if (is_kept_already(list, json_str(keep, "path", ""))) continue;
 		if (ok) ok = put_keep(release_dir, json_str(keep, "path", NULL), err);
 		json_array_append(list, keep);
 	}

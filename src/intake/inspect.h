@@ -30,6 +30,7 @@
  * paste|null}]; name is stable ("no-row-security:public.votes"); a "stop" that can_accept stops a first deployment
  * until it is accepted by name, one that cannot stops every deployment; paste is a message for the builder's chat
  *     schema_push      {tool, config} or null: the database's schema is in the code (intake/schema_tool.h)
+ *     keeps            [{path, kind, file, line}]: what the server writes, relative to root (intake/keeps.h)
  *     counts           {files, bytes}
  *
  * Paths are relative to the source. Lists are bounded (INSPECT_MAX_LIST). */

@@ -10,6 +10,7 @@
 #include "intake/code.h"
 #include "intake/finding.h"
 #include "intake/inspect.h"
+#include "intake/keeps.h"
 #include "intake/migrations.h"
 #include "intake/scan.h"
 #include "intake/schema_tool.h"
@@ -25,6 +26,7 @@ struct making {
 	json_t *out; /* the inspection */
 	json_t *findings;
 	json_t *tables; /* of types.ts */
+	json_t *keeps;
 	json_t *config; /* supabase/config.toml, or NULL */
 	struct code_facts code;
 	struct secret_facts secrets;
@@ -52,6 +54,15 @@ static bool reaches_browser(const struct making *m, const char *path)
 	if (m->root[0] != '\0' && p == path) return false;
 	if (code_where(path, m->root) != CODE_BROWSER || p[0] == '.') return false;
 	return m->is_static || is_in(p, "public/") || is_in(p, "src/") || code_is_source(p);
+}
+
+/* Not a function, nor what only a build or a person starts. */
+static bool runs_in_server(const struct making *m, const char *path)
+{
+	const char *p = below_root(m, path);
+	bool is_ours = m->root[0] == '\0' || p != path;
+	return is_ours && code_where(path, m->root) != CODE_FUNCTION && !is_in(p, "script/") && !is_in(p, "scripts/") &&
+	       strstr(p, ".config.") == NULL;
 }
 
 static bool is_lockfile(const char *path)
@@ -83,7 +94,9 @@ static void read_text(struct making *m, const struct source_file *file, struct b
 	if (is_code || str_has_suffix(str_from(path), STR(".sql"))) code_scan_addresses(&m->code, path, text);
 	if (str_has_suffix(str_from(path), STR("types.ts")) && json_array_size(m->tables) == 0)
 		types_tables(text, m->tables);
-	if (is_code) code_scan(&m->code, path, code_where(path, m->root), bytes->ptr, bytes->len);
+	if (!is_code) return;
+	code_scan(&m->code, path, code_where(path, m->root), bytes->ptr, bytes->len);
+	if (runs_in_server(m, path)) keeps_scan(m->keeps, path, buf_view(bytes));
 }
 
 static bool read_texts(struct making *m)
@@ -236,6 +249,7 @@ static void put_all(struct making *m)
 	json_object_set_new(m->out, "migration_tables", created_tables(&m->sql));
 	json_object_set_new(m->out, "schema_push", schema_tool_find(&m->source, m->root));
 	json_object_set_new(m->out, "migrations", migration_plan_to_json(&m->plan));
+	json_object_set(m->out, "keeps", m->keeps);
 	json_object_set(m->out, "findings", m->findings);
 	json_object_set_new(
 	    m->out, "counts",
@@ -257,7 +271,8 @@ static bool make(struct making *m)
 bool inspection_make(const char *dir, json_t **ret_inspection, struct err *err)
 {
 	struct arena *arena = arena_new(INSPECTION_MEMORY_BYTES);
-	struct making m = {.out = json_object(), .findings = json_array(), .tables = json_array(), .err = err};
+	struct making m = {
+	    .out = json_object(), .findings = json_array(), .tables = json_array(), .keeps = json_array(), .err = err};
 	m.secrets = (struct secret_facts){arena, m.findings, json_array(), json_object()};
 	json_object_set_new(m.out, "schema", json_integer(INSPECT_SCHEMA));
 	code_facts_init(&m.code);
@@ -267,7 +282,7 @@ bool inspection_make(const char *dir, json_t **ret_inspection, struct err *err)
 	sql_state_done(&m.sql);
 	code_facts_done(&m.code);
 	json_decref(m.secrets.keys), json_decref(m.secrets.env_set), json_decref(m.config);
-	json_decref(m.tables), json_decref(m.findings), json_decref(m.out);
+	json_decref(m.tables), json_decref(m.keeps), json_decref(m.findings), json_decref(m.out);
 	arena_free(arena);
 	return ok;
 }
