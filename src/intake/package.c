@@ -74,6 +74,9 @@ static json_t *node_wish(const struct source *source, const char *root, const js
 	}
 	if (volta != NULL)
 		return json_pack("{s:o,s:s}", "wish", scan_json(str_from(volta)), "from", "package.json (volta)");
+	/* What Lovable's builder itself runs; its libraries leave Node 20 behind. */
+	if (engines == NULL && package_dependency(package, "@tanstack/react-start") != NULL)
+		return json_pack("{s:s,s:s}", "wish", ">=22", "from", "package.json (@tanstack/react-start)");
 	if (engines == NULL) return json_null();
 	return json_pack("{s:o,s:s}", "wish", scan_json(str_from(engines)), "from", "package.json (engines)");
 }

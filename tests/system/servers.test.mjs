@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
 import { Freehold, folder, until } from './freehold.mjs';
+import { Mixed, release } from './mixed.mjs';
 
 let f;
 before(async () => { f = await Freehold.start(); });
@@ -91,3 +92,19 @@ for (const [name, [code, said]] of Object.entries(broken))
     assert.match(await switched(2), /^version 2 /);
     assert.deepEqual((await servers()).map((p) => p.release), [2]);
   });
+
+test('switched under every kind of load: nothing lost, nothing done twice', async () => {
+  for (let n = 1; n <= 2; n++) await f.deploy(await release(n), 'mixed');
+  const load = new Mixed(f, 'mixed');
+  load.start();
+  for (let i = 0; i < 6; i++) {
+    const { body } = await f.api('POST', '/v1/apps/mixed/rollback', { release: 1 + (i % 2) });
+    assert.equal(body.to, 1 + (i % 2));
+    const asked = load.counts.post + load.counts.get;
+    await until('some more was asked', async () => load.counts.post + load.counts.get > asked + 40);
+  }
+  await load.end();
+  assert.deepEqual(load.complaints, []);
+  assert.equal(load.doubled, 0);
+  assert.equal(load.lost, 0);
+});
