@@ -37,10 +37,11 @@ static void finish(struct backend *b)
 {
 	if (b->is_finished) return;
 	b->is_finished = true;
-	rest_free(b->gateway.rest);
-	auth_free(b->gateway.auth);
+	/* First, since it answers what still runs, the reading of the schema among it. */
 	pg_pool_stop(b->gateway.rest_pool, NULL, NULL);
 	pg_pool_stop(b->gateway.auth_pool, NULL, NULL);
+	rest_free(b->gateway.rest);
+	auth_free(b->gateway.auth);
 	callers_free(b->gateway.callers);
 	uv_close((uv_handle_t *)&b->terminate, NULL);
 	uv_close((uv_handle_t *)&b->interrupt, NULL);

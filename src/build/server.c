@@ -144,7 +144,8 @@ bool server_find(const struct build_job *job, struct server_plan *ret_plan, stru
 	*ret_plan = (struct server_plan){0};
 	if (!build_app_path(job, app_dir, err)) return false;
 	bool is_site = strcmp(shape, "vite-spa") == 0 || strcmp(shape, "static") == 0;
-	for (size_t i = 0; !is_site && i < sizeof kinds / sizeof *kinds; i++) {
+	/* The first that is there: a later one may be left from another build. */
+	for (size_t i = 0; !is_site && ret_plan->server == NULL && i < sizeof kinds / sizeof *kinds; i++) {
 		const struct kind *k = &kinds[i];
 		if (!has(app_dir, k->mark)) continue;
 		ret_plan->tree = k->tree;

@@ -13,7 +13,7 @@ export const steps = ['receive', 'unpack', 'inspect', 'install', 'check', 'build
   'migrate', 'start', 'verify', 'promote', 'watch'];
 
 // Where a crash is interesting beyond the begin and the end of a step.
-const inside = ['package:dressed', 'rehearse:file', 'migrate:file', 'migrate:committed', 'promote:renamed', 'promote:noted', 'watch:pruned'];
+const inside = ['package:dressed', 'start:backend', 'start:server', 'rehearse:file', 'migrate:file', 'migrate:committed', 'promote:renamed', 'promote:noted', 'watch:pruned'];
 // On the way back. broken: what makes the deployment fail before, so that there is a way back.
 const undoing = ['start:undo', 'start:undone', 'rehearse:undo', 'package:undo', 'receive:undo', 'finish:undone'];
 
@@ -35,7 +35,8 @@ const version = () => String(20260101000000 + ++serial);
 
 // A page, an asset, and migrations that commit in two groups: a table with a row, then an index that no transaction may
 // hold. earlier: those that came before, since an export always has all of them.
-export async function source({ earlier = {}, isBroken = false, sql = '' } = {}) {
+// hasServer: the page comes from a server of the app's own.
+export async function source({ earlier = {}, isBroken = false, sql = '', hasServer = false } = {}) {
   const [table, index, more] = [version(), version(), version()];
   const migrations = {
     ...earlier,
@@ -45,7 +46,11 @@ export async function source({ earlier = {}, isBroken = false, sql = '' } = {}) 
     [`supabase/migrations/${index}_index.sql`]: `create index concurrently t_${index} on t_${table} (id);`,
     [`supabase/migrations/${more}_more.sql`]: `create table t_${more} (id int); alter table t_${more} enable row level security;`,
   };
-  const dir = await folder({
+  const dir = await folder(hasServer ? {
+    ...migrations,
+    'package.json': JSON.stringify({ name: 'served', private: true, scripts: { start: 'node server.js' } }),
+    'server.js': `require('node:http').createServer((q, r) => { ${isBroken ? 'r.statusCode = 500;' : ''} r.end('${table}'); }).listen(process.env.PORT);`,
+  } : {
     ...migrations,
     'index.html': isBroken ? '' : `<!doctype html><title>${table}</title><script src="/app.${table}.js"></script>`,
     [`app.${table}.js`]: `console.log(${table})`,
@@ -89,8 +94,12 @@ export async function assertNothingLeft(f, app) {
   const { body } = await f.api('GET', `/v1/apps/${app}/releases`);
   assert.deepEqual((await list(f.app(app, 'releases'))).map(Number).sort(), body.releases.map((r) => r.number).sort(), 'releases/ and the list');
   const expected = /freeholdd$|nginx|postgres -D \S*\/apps\/[a-z0-9-]+\/postgres\/data |^postgres: |freehold-backend --config/;
+  // Of a server: what serves the live release, and one that is not live any more and drains or is kept warm.
+  const served = /freehold-serve --config \S*\/web\/(\d+)\/|^bwrap |freehold-serve --inside|^node server\.js/;
+  const releases = new Set(body.releases.map((r) => r.number));
+  const isServed = (p) => { const found = served.exec(p.command); return found !== null && (found[1] === undefined || releases.has(Number(found[1]))); };
   const stray = await until('no stray process', async () => {
-    const found = (await f.processes()).filter((p) => !expected.test(p.command) || /clones/.test(p.command));
+    const found = (await f.processes()).filter((p) => (!expected.test(p.command) || /clones/.test(p.command)) && !isServed(p));
     return found.length === 0 ? { found } : null;
   }, 3000).catch(async () => ({ found: await f.processes() }));
   assert.deepEqual(stray.found, [], 'stray processes');
@@ -173,8 +182,8 @@ export async function deployUntil(f, dir, app, at) {
 }
 
 // before: {live, versions, migrations} of what serves, null in a first deployment. Gives the same of afterwards.
-export async function round(f, app, { at, breaks, again }, before) {
-  const next = await source({ earlier: before?.migrations, isBroken: breaks === 'verify' });
+export async function round(f, app, { at, breaks, again }, before, { hasServer = false } = {}) {
+  const next = await source({ earlier: before?.migrations, isBroken: breaks === 'verify', hasServer });
   const inTheWay = path.join(f.home, 'edge/hosts', `${app}.localhost`);
   if (breaks === 'promote') await mkdir(path.join(inTheWay, 'x'), { recursive: true });
   await restart(f, at);
@@ -199,7 +208,8 @@ export async function round(f, app, { at, breaks, again }, before) {
   assert.equal(live === newest.number, isBehindTheSwitch, 'the switch decides');
 
   // Again, the same source mended: it goes live, with all of its migrations, each applied once.
-  if (breaks === 'verify') await writeFile(path.join(next.dir, 'index.html'), '<!doctype html>mended');
+  if (breaks === 'verify' && !hasServer) await writeFile(path.join(next.dir, 'index.html'), '<!doctype html>mended');
+  if (breaks === 'verify' && hasServer) await writeFile(path.join(next.dir, 'server.js'), "require('node:http').createServer((q, r) => r.end('mended')).listen(process.env.PORT);");
   const number = await f.deploy(next.dir, app);
   const after = await assertAgreement(f, app);
   assert.equal(after.live, number);

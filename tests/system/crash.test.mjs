@@ -47,3 +47,15 @@ test('a first deployment', async (t) => {
       }
     });
 });
+
+// The points where a server of the app's own runs, is about to, or has just been left.
+const withServer = ['package:ran', 'start:backend', 'start:server', 'start:ran', 'verify:ran', 'promote:renamed', 'promote:done', 'watch:began', 'start:undo', 'start:undone'];
+
+test('over a live server', async (t) => {
+  const first = await source({ hasServer: true });
+  let state = { live: await f.deploy(first.dir, 'served'), migrations: first.migrations, versions: first.versions };
+  const visitor = new Visitor(f, 'served');
+  for (const point of points.filter((p) => withServer.includes(p.at) && p.again === undefined && (process.env.CRASH_AT === undefined || isChosen(p, false))))
+    await t.test(point.at, async () => { state = await round(f, 'served', point, state, { hasServer: true }); });
+  await visitor.end();
+});

@@ -295,8 +295,9 @@ static bool start_servers(struct standalone *s, struct err *err)
 
 static void close_rest(struct standalone *s)
 {
-	rest_free(s->rest);
+	/* First, since it answers what still runs, the reading of the schema among it. */
 	pg_pool_stop(s->pool, NULL, NULL);
+	rest_free(s->rest);
 	uv_close((uv_handle_t *)&s->terminate, NULL);
 	uv_close((uv_handle_t *)&s->interrupt, NULL);
 	uv_close((uv_handle_t *)&s->reload, NULL);
