@@ -11,6 +11,7 @@
 #include "api/worker.h"
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/kept.h"
 #include "flow/live.h"
 #include "flow/parts.h"
 #include "release/release.h"
@@ -61,20 +62,36 @@ static json_t *processes_json(struct daemon *d, const char *app)
 	return list;
 }
 
+/* What its server wrote; counted so far as nobody has to wait for it. */
+#define DATA_ENTRIES_MAX 5000
+static void put_data_bytes(json_t *answer, const char *app_dir)
+{
+	char path[FILE_PATH_SIZE];
+	struct err ignored;
+	bool is_whole = false;
+	if (!file_path(path, &ignored, "%s/data", app_dir)) return;
+	json_object_set_new(answer, "data_bytes",
+			    json_integer((json_int_t)file_tree_size_up_to(path, DATA_ENTRIES_MAX, &is_whole)));
+	json_object_set_new(answer, "data_counted", json_boolean(is_whole));
+}
+
 json_t *app_json(struct daemon *d, const struct app *app)
 {
 	struct err ignored;
-	char dir[FILE_PATH_SIZE], url[EDGE_HOST_SIZE];
+	char dir[FILE_PATH_SIZE] = "", url[EDGE_HOST_SIZE];
 	int64_t live = 0, newest = 0;
 	json_t *deployment = NULL;
 	edge_app_url(&d->flow.edge, app->name, url);
 	if (layout_app(&d->flow.layout, app->name, "", dir, &ignored)) (void)release_live(dir, &live, &ignored);
 	if (deployment_newest(d->flow.db, app->name, &newest, &ignored) && newest > 0)
 		(void)deployment_json(d->flow.db, app->name, newest, false, &deployment, &ignored);
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", app->name, "url", url, "state",
-			 app->state, "shape", app->shape, "live", live != 0 ? json_integer(live) : json_null(),
-			 "created_at", time_json(app->created_at_ms), "processes", processes_json(d, app->name),
-			 "deployment", deployment != NULL ? deployment : json_null(), "keys", keys_json(d, app->name));
+	json_t *answer =
+	    json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", app->name, "url", url, "state",
+		      app->state, "shape", app->shape, "live", live != 0 ? json_integer(live) : json_null(),
+		      "created_at", time_json(app->created_at_ms), "processes", processes_json(d, app->name),
+		      "deployment", deployment != NULL ? deployment : json_null(), "keys", keys_json(d, app->name));
+	put_data_bytes(answer, dir);
+	return answer;
 }
 
 struct app_list {
@@ -119,6 +136,29 @@ static void warn_of_moved(struct daemon *d, const json_t *app, json_t *warnings)
 	json_array_append_new(warnings, json_string(text));
 }
 
+/* What the live server failed to write, since a release never changes. */
+static void warn_of_lost_writes(struct daemon *d, const json_t *app, json_t *warnings)
+{
+	struct err ignored;
+	char text[600];
+	const char *name = json_str(app, "name", "");
+	json_t *found JSON_CLEANUP = json_array(), *one;
+	int64_t live = json_int(app, "live", 0);
+	size_t i;
+	if (live == 0 || !kept_find_in_log(&d->flow, name, live, found, &ignored)) return;
+	json_array_foreach(found, i, one)
+	{
+		bool can_keep = json_bool(one, "can_keep", false);
+		(void)snprintf(
+		    text, sizeof text, "The server of %s could not write to %.200s: a release never changes. %s", name,
+		    json_str(one, "path", ""),
+		    can_keep ? "Deploy it again: then that is kept in its data folder."
+			     : "It belongs to the build, so it cannot be kept; the app must write elsewhere, for "
+			       "example to /data or to its database.");
+		json_array_append_new(warnings, json_string(text));
+	}
+}
+
 void route_status(struct route_call *c)
 {
 	struct err err;
@@ -131,7 +171,11 @@ void route_status(struct route_call *c)
 	(void)snprintf(address, sizeof address, "http://%s:%u", c->d->flow.edge.address, c->d->flow.edge.port);
 	json_t *warnings = json_array(), *app;
 	size_t i;
-	json_array_foreach(apps, i, app) warn_of_moved(c->d, app, warnings);
+	json_array_foreach(apps, i, app)
+	{
+		warn_of_moved(c->d, app, warnings);
+		warn_of_lost_writes(c->d, app, warnings);
+	}
 	if (json_array_size(apps) > 0)
 		json_array_append_new(
 		    warnings,

@@ -52,15 +52,15 @@ static int destroy(const char *bin_dir, const char *app)
 {
 	struct err err;
 	struct flow f;
-	char dump[FILE_PATH_SIZE];
+	struct destroyed kept = {.dump = ""};
 	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
-	bool ok = destroy_app(&f, app, dump, &err);
+	bool ok = destroy_app(&f, app, &kept, &err);
 	flow_close(&f);
 	if (!ok) {
 		(void)fputs(err.msg, stdout);
 		return fail(&err);
 	}
-	json_t *answer = json_pack("{s:s}", "dump", dump);
+	json_t *answer = json_pack("{s:s, s:s}", "dump", kept.dump, "files", kept.files);
 	(void)json_dumpf(answer, stdout, JSON_COMPACT);
 	json_decref(answer);
 	return 0;

@@ -180,7 +180,8 @@ static bool is_confirmed(const struct cli *cli, struct err *err)
 		(void)snprintf(question, sizeof question,
 			       "This removes %s for good: its releases, its database with all users, its files and its "
 			       "backups here.\nA last dump of "
-			       "the database is kept, and you will be told where.\nType the app's name to go on: ",
+			       "the database and of its files is kept, and you will be told where.\nType the app's "
+			       "name to go on: ",
 			       app);
 		confirm = screen_ask(question, false, answer, sizeof answer) ? answer : "";
 	}
@@ -203,11 +204,15 @@ bool run_destroy(struct cli *cli, int *ret_status, struct err *err)
 		cli_put_json(cli, answer);
 		return true;
 	}
-	const char *dump = json_str(answer, "dump", NULL);
+	const char *dump = json_str(answer, "dump", ""), *files = json_str(answer, "files", "");
 	buf_printf(&out, "%s is gone.", cli->words[0]);
-	if (dump != NULL) {
+	if (dump[0] != '\0') {
 		buf_puts(&out, " The last dump of its database: ");
 		text_clean(&out, str_from(dump), TEXT_LINE);
+	}
+	if (files[0] != '\0') {
+		buf_puts(&out, dump[0] != '\0' ? "\nWhat its server wrote: " : " What its server wrote: ");
+		text_clean(&out, str_from(files), TEXT_LINE);
 	}
 	buf_putc(&out, '\n');
 	screen_write(buf_view(&out));

@@ -154,6 +154,11 @@ void view_app(const struct view *v, const json_t *app)
 		text_size(size, (uint64_t)json_int(app, "database_bytes", 0));
 		buf_printf(v->out, ", database %s", size);
 	}
+	if (json_int(app, "data_bytes", 0) > 0) {
+		char size[TEXT_SHORT_SIZE];
+		text_size(size, (uint64_t)json_int(app, "data_bytes", 0));
+		buf_printf(v->out, ", files %s%s", size, json_bool(app, "data_counted", true) ? "" : " at least");
+	}
 	buf_putc(v->out, '\n');
 	if (json_str(app, "url", "")[0] != '\0') {
 		buf_puts(v->out, "  ");

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/destroy.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "flow/daemon.h"
 #include "flow/live.h"
 #include "flow/parts.h"
 #include "flow/web.h"
+#include "os/proc.h"
 #include "owndb/dump.h"
 
 #define READY_DEADLINE_MS 60000
+#define TAR_DEADLINE_MS (60 * 60 * 1000)
 
-/* <home>/dumps/shop-2026-11-22-210320.dump */
-static bool name_dump(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err)
+/* <home>/dumps/shop-2026-11-22-210320.dump, and .files.tar */
+static bool name_dump(const struct flow *f, const char *app, const char *ending, char ret_path[FILE_PATH_SIZE],
+		      struct err *err)
 {
 	char folder[FILE_PATH_SIZE], day[32];
 	time_t now = time(NULL);
@@ -21,7 +27,7 @@ static bool name_dump(const struct flow *f, const char *app, char ret_path[FILE_
 	gmtime_r(&now, &t);
 	(void)strftime(day, sizeof day, "%Y-%m-%d-%H%M%S", &t);
 	return layout_home(&f->layout, "dumps", folder, err) && file_mkdirs(folder, 0700, err) &&
-	       file_path(ret_path, err, "%s/%s-%s.dump", folder, app, day);
+	       file_path(ret_path, err, "%s/%s-%s%s", folder, app, day, ending);
 }
 
 static bool dump(const struct flow *f, const struct parts *p, char ret_dump[FILE_PATH_SIZE], struct err *err)
@@ -29,18 +35,47 @@ static bool dump(const struct flow *f, const struct parts *p, char ret_dump[FILE
 	ret_dump[0] = '\0';
 	if (!file_exists(p->data_dir)) return true;
 	return daemon_start_part(f, p->app.name, "postgres", err) &&
-	       owndb_wait_ready(&p->owndb, 0, READY_DEADLINE_MS, err) && name_dump(f, p->app.name, ret_dump, err) &&
-	       owndb_dump(&p->owndb, ret_dump, NULL, err);
+	       owndb_wait_ready(&p->owndb, 0, READY_DEADLINE_MS, err) &&
+	       name_dump(f, p->app.name, ".dump", ret_dump, err) && owndb_dump(&p->owndb, ret_dump, NULL, err);
 }
 
-bool destroy_app(const struct flow *f, const char *app, char ret_dump[FILE_PATH_SIZE], struct err *err)
+static bool is_empty(const char *folder)
+{
+	bool is_any = false;
+	DIR *d = opendir(folder);
+	for (struct dirent *e; d != NULL && !is_any && (e = readdir(d)) != NULL;)
+		is_any = strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	if (d != NULL) (void)closedir(d);
+	return !is_any;
+}
+
+/* The app's user decides what is in there: tar follows no links, and leaves sockets and the like out. */
+static bool keep_files(const struct flow *f, const struct parts *p, char ret_files[FILE_PATH_SIZE], struct err *err)
+{
+	char path[FILE_PATH_SIZE], part[FILE_PATH_SIZE];
+	ret_files[0] = '\0';
+	if (is_empty(p->files_dir)) return true;
+	if (!name_dump(f, p->app.name, ".files.tar", path, err) || !file_path(part, err, "%s.part", path)) return false;
+	const char *const argv[] = {"tar", "--create", "--file", part, "--directory", p->files_dir, ".", NULL};
+	struct proc_spec spec = {.argv = argv, .cwd = "/", .deadline_ms = TAR_DEADLINE_MS};
+	struct err ignored;
+	if (!proc_run_ok(&spec, NULL, err) || chmod(part, 0600) != 0 || rename(part, path) != 0) {
+		(void)file_remove_tree(part, &ignored);
+		return err_wrap(err, "keep what the app's server wrote (%s)", p->files_dir);
+	}
+	(void)snprintf(ret_files, FILE_PATH_SIZE, "%s", path);
+	*strrchr(path, '/') = '\0';
+	return file_sync_dir(path, err);
+}
+
+bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_kept, struct err *err)
 {
 	struct parts p;
 	if (!parts_ensure(f, app, &p, err)) return false;
 	/* A daemon that starts in the middle of this is not to start any of it again. */
-	bool ok = dump(f, &p, ret_dump, err) && app_set_state(f->db, app, "stopped", err) &&
+	bool ok = dump(f, &p, ret_kept->dump, err) && app_set_state(f->db, app, "stopped", err) &&
 		  live_withdraw(f, app, err) && web_stop_all(f, app, err) && daemon_stop_part(f, app, "backend", err) &&
-		  daemon_stop_part(f, app, "postgres", err) && parts_remove(f, &p.app, err) &&
-		  app_delete(f->db, app, err);
+		  daemon_stop_part(f, app, "postgres", err) && keep_files(f, &p, ret_kept->files, err) &&
+		  parts_remove(f, &p.app, err) && app_delete(f->db, app, err);
 	return ok || err_wrap(err, "destroy %s", app);
 }

@@ -287,6 +287,25 @@ bool file_tree_size(const char *path, uint64_t *ret_bytes, struct err *err)
 	return true;
 }
 
+struct bounded {
+	uint64_t bytes;
+	uint32_t left;
+};
+
+static bool add_size_bounded(FTSENT *entry, void *arg, struct err *err)
+{
+	struct bounded *b = arg;
+	return b->left-- > 0 ? add_size(entry, &b->bytes, err) : err_set(err, ERR_LIMIT, "enough");
+}
+
+uint64_t file_tree_size_up_to(const char *path, uint32_t max_entries, bool *ret_is_whole)
+{
+	struct bounded b = {.left = max_entries};
+	struct err err;
+	*ret_is_whole = walk(path, add_size_bounded, &b, &err) || err.code != ERR_LIMIT;
+	return b.bytes;
+}
+
 bool file_disk_free(const char *path, uint64_t *ret_bytes, struct err *err)
 {
 	struct statvfs vfs;

@@ -51,6 +51,9 @@ bool file_chown_tree(const char *path, uid_t uid, gid_t gid, struct err *err);
 /* Apparent bytes of all regular files below. */
 bool file_tree_size(const char *path, uint64_t *ret_bytes, struct err *err);
 
+/* The same where nobody may wait long: it stops after max_entries and says so. 0 for a missing folder. */
+uint64_t file_tree_size_up_to(const char *path, uint32_t max_entries, bool *ret_is_whole);
+
 /* Bytes that an unprivileged user can still write on the file system of path. */
 bool file_disk_free(const char *path, uint64_t *ret_bytes, struct err *err);
 

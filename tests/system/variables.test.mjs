@@ -3,7 +3,8 @@
 // Variables: set before there is an app, kept apart for builds and for running, gone with the app.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Freehold, example } from './freehold.mjs';
 
@@ -37,6 +38,25 @@ test('a file leaves out what Freehold gives, and nothing happens when one of it 
     [['A', '2', 'both', false], ['VITE_B', '2', 'both', true]]);
   assert.equal((await f.api('PUT', '/v1/apps/other/env', body)).status, 400);
   assert.deepEqual((await apps()).map((a) => a.name), ['site']);
+});
+
+test('what a server wrote is kept when the app is destroyed', async () => {
+  await f.deploy(example('static-site'), 'files');
+  await mkdir(f.app('files', 'data/uploads'), { recursive: true });
+  await writeFile(f.app('files', 'data/uploads/a.txt'), 'theirs');
+  await symlink('/etc', f.app('files', 'data/out'));
+  await writeFile(f.app('files', 'logs/web-1.log'), "Error: EROFS: read-only file system, open '/app/uploads/b.png'\n");
+  const status = await f.cli('status');
+  assert.match(status.stdout, /files 6 bytes/, status.all);
+  assert.match(status.stdout, /server of files could not write to uploads/);
+  const again = await f.cli('deploy', example('static-site'), '--app', 'files');
+  assert.match(again.all, /release 1 could not write to uploads.*from this deployment on/s);
+  assert.doesNotMatch((await f.cli('deploy', example('static-site'), '--app', 'files')).all, /from this deployment on/);
+  const gone = await f.cli('destroy', 'files', '--confirm', 'files');
+  assert.equal(gone.code, 0, gone.all);
+  const tar = gone.stdout.match(/\S+\.files\.tar/)[0];
+  assert.deepEqual(execFileSync('tar', ['tf', tar], { encoding: 'utf8' }).trim().split('\n').sort(),
+    ['./', './out', './uploads/', './uploads/a.txt']);
 });
 
 test('what was set before the first deployment is there after it', async () => {

@@ -79,6 +79,13 @@ static void test_trees(void **state)
 	assert_true(file_copy_tree(tree, copy, &err));
 	uint64_t size = 0;
 	assert_true(file_tree_size(copy, &size, &err));
+	bool is_whole = false;
+	assert_int_equal(file_tree_size_up_to(copy, 1000, &is_whole), size);
+	assert_true(is_whole);
+	(void)file_tree_size_up_to(copy, 1, &is_whole);
+	assert_false(is_whole);
+	assert_int_equal(file_tree_size_up_to("/nowhere/at/all", 1, &is_whole), 0);
+	assert_true(is_whole);
 	assert_int_equal(size, 5);
 	assert_true(file_remove_tree(tree, &err));
 	assert_false(file_exists(tree));
