@@ -127,8 +127,8 @@ void http_reply_begin(struct http_request *req, unsigned status, const struct ht
 	if (!is_answered) return;
 	struct MHD_Response *response =
 	    must(MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, on_read, req, NULL));
-	/* libmicrohttpd 0.9.75 ends a chunked answer to HEAD with a last chunk, where no body may be: not chunked then, and
-	 * the connection closed. */
+	/* libmicrohttpd 0.9.75 ends a chunked answer to HEAD with a last chunk, where no body may be: not chunked then,
+	 * and the connection closed. */
 	if (str_eq(http_method(req), STR("HEAD")))
 		(void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	add_fields(req, response, fields, count);
