@@ -11,6 +11,7 @@
 #define ENV_MAX 256
 #define INSIDE_FORWARD "/freehold/forward"
 #define INSIDE_SOCKETS "/freehold/database"
+#define INSIDE_SOCKET INSIDE_SOCKETS "/.s.PGSQL.5432"
 #define REASON_MAX_BYTES 800
 
 struct call {
@@ -97,9 +98,8 @@ static bool run(struct call *c, struct buf *ret_tail, struct err *err)
 		return false;
 	job.limits = build_limits(&job);
 	job.limits.deadline_ms = BUILD_PUSH_DEADLINE_MS;
-	const char *argv[] = {
-	    INSIDE_FORWARD,  "5432", INSIDE_SOCKETS "/.s.PGSQL.5432", "--", tool, "push", "--force", "--config",
-	    c->push->config, NULL};
+	const char *argv[] = {INSIDE_FORWARD, "5432",     INSIDE_SOCKET,   "--", tool, "push",
+			      "--force",      "--config", c->push->config, NULL};
 	struct box_call call = {.job = &job,
 				.host = &c->found.host,
 				.argv = argv,

@@ -24,6 +24,7 @@ struct addition {
 };
 
 struct reading {
+	bool is_scripts; /* they lie in scripts/, among other things */
 	const struct source *source;
 	struct arena *arena;
 	struct migration_plan plan;
@@ -323,6 +324,8 @@ static bool read_dir(struct reading *r, const char *prefix)
 		struct str name = str_from(file->path + len), version, rest;
 		bool ok = true;
 		if (str_find_char(name, '/') >= 0) continue;
+		/* What else lies among scripts is not for the database. */
+		if (r->is_scripts && !(migration_name_cut(name, &version, &rest) && version.len < 64)) continue;
 		if (migration_name_cut(name, &version, &rest) && version.len < 64)
 			ok = read_file(r, file, name);
 		else
@@ -333,17 +336,34 @@ static bool read_dir(struct reading *r, const char *prefix)
 	return true;
 }
 
+/* v0 leaves its SQL as scripts/001_create_tables.sql and tells its user to run it once. */
+static bool has_numbered_sql(const struct source *source, const char *dir)
+{
+	size_t len = strlen(dir);
+	for (size_t i = source_lower_bound(source, dir); i < source->count; i++) {
+		struct str version, rest, name;
+		if (strncmp(source->files[i].path, dir, len) != 0) return false;
+		if (source->files[i].path[len] != '/') continue;
+		name = str_from(source->files[i].path + len + 1);
+		if (str_find_char(name, '/') < 0 && migration_name_cut(name, &version, &rest)) return true;
+	}
+	return false;
+}
+
 bool migrations_read(const struct source *source, const char *root, struct migration_plan *ret_plan,
 		     struct sql_state *state, json_t *findings, struct err *err)
 {
 	struct reading r = {.source = source, .arena = source->arena, .state = state, .findings = findings, .err = err};
 	r.plan.dir = "";
 	const char *in_root = arena_printf(r.arena, "%s%ssupabase/migrations", root, root[0] != '\0' ? "/" : "");
-	if (in_root == NULL) return no_room(&r);
+	const char *in_scripts = arena_printf(r.arena, "%s%sscripts", root, root[0] != '\0' ? "/" : "");
+	if (in_root == NULL || in_scripts == NULL) return no_room(&r);
 	if (source_has_dir(source, "", in_root))
 		r.plan.dir = in_root;
 	else if (source_has_dir(source, "", "supabase/migrations"))
 		r.plan.dir = "supabase/migrations";
+	else if (has_numbered_sql(source, in_scripts))
+		r.plan.dir = in_scripts, r.is_scripts = true;
 	if (r.plan.dir[0] != '\0') {
 		const char *prefix = arena_printf(r.arena, "%s/", r.plan.dir);
 		if (prefix == NULL) return no_room(&r);

@@ -12,9 +12,9 @@
 #include "intake/source.h"
 #include "intake/sql_state.h"
 
-/* root: the app's folder; its own supabase/migrations, or else that of the source. What is dangerous is appended to
- * findings. A file past the limits fails the whole, by name. The plan lives in the source's arena; state was made by
- * sql_state_init. */
+/* root: the app's folder; its own supabase/migrations, or else that of the source, or else scripts/NNN_name.sql, which
+ * are run once and recorded in the same way. What is dangerous is appended to findings. A file past the limits fails
+ * the whole, by name. The plan lives in the source's arena; state was made by sql_state_init. */
 bool migrations_read(const struct source *source, const char *root, struct migration_plan *ret_plan,
 		     struct sql_state *state, json_t *findings, struct err *err);
 

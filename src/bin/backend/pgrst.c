@@ -17,7 +17,7 @@
 #define VALUE_MAX_BYTES (64u << 10)
 #define CONNECT_MS 30000
 
-static const char env_prefix[] = "PGRST_";
+#define ENV_PREFIX "PGRST_"
 
 /* The first name is the present one; older names are still understood. */
 static const char *const aliases[][2] = {
@@ -171,7 +171,7 @@ static void read_environment(const char *const *environment, json_t *values)
 		size_t n = 0;
 		if (!str_cut(str_from(*environment), '=', &name, &value) || !str_has_prefix(name, STR("PGRST_")))
 			continue;
-		name = str_sub(name, sizeof env_prefix - 1, name.len);
+		name = str_sub(name, sizeof ENV_PREFIX - 1, name.len);
 		if (name.len + 16 >= sizeof key) continue;
 		if (str_has_prefix(name, STR("APP_SETTINGS_"))) {
 			name = str_sub(name, sizeof app - 1, name.len);

@@ -77,6 +77,23 @@ static void test_plan(void **state)
 	arena_free(arena);
 }
 
+static void test_scripts(void **state)
+{
+	TREE({"scripts/002_more.sql", "select 2"}, {"scripts/001_tables.sql", "create table t (a int)"},
+	     {"scripts/build.mjs", "x"}, {"scripts/seed.sql", "drop table everything"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	struct arena *arena = arena_new(1 << 20);
+	struct migration_plan plan;
+	struct err err;
+	assert_true(migration_plan_from_json(json_object_get(i, "migrations"), arena, &plan, &err));
+	assert_string_equal(plan.dir, "scripts");
+	assert_int_equal(plan.migration_count, 2);
+	assert_string_equal(plan.migrations[0].version, "001");
+	assert_string_equal(plan.migrations[0].file, "001_tables.sql");
+	assert_int_equal(plan.skipped_count, 0);
+	arena_free(arena);
+}
+
 static void test_boundaries(void **state)
 {
 	static const struct {
@@ -237,6 +254,7 @@ int main(void)
 	    cmocka_unit_test(test_split),
 	    cmocka_unit_test(test_split_of_newer_sql),
 	    cmocka_unit_test(test_plan),
+	    cmocka_unit_test(test_scripts),
 	    cmocka_unit_test(test_boundaries),
 	    cmocka_unit_test(test_enum_values),
 	    cmocka_unit_test(test_duplicate_versions),
