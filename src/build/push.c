@@ -11,7 +11,7 @@
 #define ENV_MAX 256
 #define INSIDE_FORWARD "/freehold/forward"
 #define INSIDE_SOCKETS "/freehold/database"
-#define INSIDE_SOCKET INSIDE_SOCKETS "/.s.PGSQL.5432"
+#define INSIDE_SOCKET "/freehold/database/.s.PGSQL.5432" /* in INSIDE_SOCKETS */
 #define REASON_MAX_BYTES 800
 
 struct call {
