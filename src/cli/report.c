@@ -86,9 +86,9 @@ static void put_texts(struct buf *out, const struct look *look, const char *head
 
 static void put_names(struct buf *out, const struct look *look, const char *sentence, const json_t *list)
 {
-	struct buf text BUF_CLEANUP;
 	size_t count = json_array_size(list);
 	if (count == 0) return;
+	struct buf text BUF_CLEANUP;
 	buf_init(&text, REPORT_BYTES_MAX);
 	buf_printf(&text, "%zu %s: ", count, sentence);
 	for (size_t i = 0; i < count && i < LIST_MAX; i++) {

@@ -97,8 +97,8 @@ static bool on_send_tick(void *arg, uint64_t sent_bytes)
 static void say_sent(struct deploying *d, const struct source *source)
 {
 	char left_out[128];
-	struct buf out BUF_CLEANUP;
 	if (d->cli->is_json) return;
+	struct buf out BUF_CLEANUP;
 	buf_init(&out, OUT_MAX);
 	source_left_out(source, left_out);
 	progress_sent(&d->cli->look, d->sent_bytes, source_file_count(source), clock_now_ms() - d->began_ms, left_out,
@@ -253,9 +253,9 @@ static int say_failure(struct deploying *d)
 static int say_end(struct deploying *d)
 {
 	const char *state = json_str(d->progress.end, "state", "");
-	struct buf out BUF_CLEANUP;
 	if (strcmp(state, "live") != 0 && strcmp(state, "superseded") != 0) return say_failure(d);
 	if (d->cli->is_json) return 0;
+	struct buf out BUF_CLEANUP;
 	buf_init(&out, OUT_MAX);
 	report_success(&d->cli->look, d->progress.end, &out);
 	screen_write(buf_view(&out));

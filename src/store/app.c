@@ -88,9 +88,9 @@ static bool put_secret(struct db *db, const struct seal *s, const char *const ke
 		       struct err *err)
 {
 	char label[512];
-	struct buf sealed BUF_CLEANUP;
 	if (value.len > SEAL_VALUE_MAX_BYTES)
 		return err_set(err, ERR_LIMIT, "the value of %s is larger than %u bytes", key[2], SEAL_VALUE_MAX_BYTES);
+	struct buf sealed BUF_CLEANUP;
 	buf_init(&sealed, SEAL_VALUE_MAX_BYTES + 1024);
 	seal_close_value(s, str_from(label_of(label, key[0], key[1], key[2])), value, &sealed);
 	return db_run(db, NULL, err, sql, "sssbi", key[0], key[1], key[2], buf_view(&sealed), clock_wall_ms());

@@ -146,12 +146,12 @@ static pid_t pid_of(struct bench *b)
 static bool has_group(void)
 {
 	struct limits_means m;
-	struct buf found BUF_CLEANUP;
 	char command[FILE_PATH_SIZE + 64];
 	limits_find(&m);
 	if (m.memory == LIMITS_RLIMITS) return false;
 	(void)snprintf(command, sizeof command, "ls -d %s/freehold-unit-*-shop.web.7 2>/dev/null | wc -l",
 		       m.memory_dir);
+	struct buf found BUF_CLEANUP;
 	buf_init(&found, 64);
 	FILE *f = popen(command, "re"); /* NOLINT(cert-env33-c): a test's own text */
 	assert_non_null(f);
