@@ -227,8 +227,10 @@ bool parts_postgres_unit(const struct flow *f, const struct parts *p, struct are
 				 .cwd = "/",
 				 .log_path = p->pg_log,
 				 .work_dir = p->data_dir,
-				 .ready_socket = arena_printf(arena, "%s/.s.PGSQL.5432", p->pg_socket_dir),
-				 .pid_file = arena_printf(arena, "%s/postmaster.pid", p->data_dir),
+				 .ready_socket = p->pg_app_socket, /* the last that it makes */
+				 .notes = {arena_printf(arena, "%s/postmaster.pid", p->data_dir),
+					   arena_printf(arena, "%s/.s.PGSQL.5432.lock", p->pg_socket_dir),
+					   arena_printf(arena, "%s.lock", p->pg_app_socket)},
 				 .stop_signal = SIGINT,
 				 .stop_deadline_ms = POSTGRES_STOP_MS};
 	for (int i = 0; i + 1 < UNIT_ARGV_MAX && argv[i] != NULL; i++) spec.argv[i] = argv[i];

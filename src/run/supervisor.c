@@ -245,14 +245,10 @@ static void unit_unwatch(struct unit *u)
 	u->pidfd = -1;
 }
 
-/* PostgreSQL notes its number twice: in its folder and beside its socket. */
 static void remove_notes(const struct unit_spec *spec)
 {
-	char lock[FILE_PATH_SIZE];
-	struct err ignored;
-	if (spec->pid_file == NULL) return;
-	(void)unlink(spec->pid_file);
-	if (file_path(lock, &ignored, "%s.lock", spec->ready_socket)) (void)unlink(lock);
+	for (int i = 0; i < UNIT_NOTES_MAX; i++)
+		if (spec->notes[i] != NULL) (void)unlink(spec->notes[i]);
 }
 
 static void on_ended(uv_poll_t *poll, int status, int events)

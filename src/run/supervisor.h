@@ -35,6 +35,7 @@
 #define UNIT_NAME_SIZE 64
 #define UNIT_ARGV_MAX 32
 #define UNIT_ENV_MAX 16
+#define UNIT_NOTES_MAX 4
 
 /* What to run. Texts are copied. */
 struct unit_spec {
@@ -46,8 +47,8 @@ struct unit_spec {
 	gid_t gid;
 	const char *cwd;
 	const char *log_path;
-	const char *pid_file; /* its own note of its number, or NULL: taken away once we know it to be dead and init has
-			       * not reaped it, since it would be taken for one that runs */
+	const char *notes[UNIT_NOTES_MAX]; /* files where it notes its number: taken away once we know it to be dead and
+					    * init has not reaped it, since it would be taken for one that runs */
 	const char *access_log_path; /* a second file it appends to, kept within the same bounds; or NULL */
 	const char *state_path; /* where it tells of itself: it is ready when it says "serving" or "frozen"; or NULL: */
 	const char *ready_socket; /* a unix socket that accepts when it is ready, or */

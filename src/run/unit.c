@@ -23,7 +23,7 @@ void unit_spec_copy(struct unit_spec *to, const struct unit_spec *from)
 	to->cwd = copy(from->cwd);
 	to->log_path = copy(from->log_path);
 	to->access_log_path = copy(from->access_log_path);
-	to->pid_file = copy(from->pid_file);
+	for (int i = 0; i < UNIT_NOTES_MAX; i++) to->notes[i] = copy(from->notes[i]);
 	to->work_dir = copy(from->work_dir);
 	to->socket_file = copy(from->socket_file);
 	to->ready_socket = copy(from->ready_socket);
@@ -42,7 +42,7 @@ void unit_spec_done(struct unit_spec *spec)
 	free_text(spec->cwd);
 	free_text(spec->log_path);
 	free_text(spec->access_log_path);
-	free_text(spec->pid_file);
+	for (int i = 0; i < UNIT_NOTES_MAX; i++) free_text(spec->notes[i]);
 	free_text(spec->work_dir);
 	free_text(spec->socket_file);
 	free_text(spec->ready_socket);
