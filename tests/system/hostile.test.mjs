@@ -313,7 +313,7 @@ test('the user of a build, should it get out of its box', { skip: !isRoot && 'wi
 
 test('a build and variables whose values are more than one line', async () => {
   const value = 'one\nTWO=two $(id)';
-  assert.equal((await f.cli('env', 'spy', 'set', `EVIL=${value}`)).code, 0);
+  assert.equal((await f.cli('env', 'spy', 'set', `EVIL=${value}`, '--build')).code, 0);
   const out = await f.cli('deploy', await built("console.log('VALUE ' + JSON.stringify(process.env.EVIL) + ' ' + process.env.TWO)"), '--app', 'spy');
   assert.equal(out.code, 0, out.all);
   assert.ok(out.all.includes(`VALUE ${JSON.stringify(value)} undefined`), out.all);
