@@ -48,6 +48,12 @@ struct sql {
 	bool is_over;
 };
 
+/* sql_setup.c: the statements before the main one. Each its own, since permissions are checked before one runs. */
+bool sql_setup(struct arena *a, const struct rest_settings *settings, const struct rest_request *r,
+	       const struct plan *plan, struct pg_statement *ret);
+bool sql_pre_request(struct arena *a, const struct rest_settings *settings, struct pg_statement *ret);
+const char *sql_isolation(const struct rest_request *r, const struct plan *plan); /* NULL: the usual one */
+
 void sql_begin(struct sql *s, struct arena *a, const struct plan *plan);
 bool sql_end(struct sql *s, struct pg_statement *ret_statement);
 void sql_ident(struct sql *s, struct str name);
