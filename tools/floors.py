@@ -15,7 +15,7 @@ FLOORS = [
     ["base"],
     ["codec", "os"],
     ["pg", "http"],
-    ["store"],
+    ["store", "mail"],
     ["intake", "build", "release", "run", "serve", "edge", "owndb", "rest", "auth"],
     ["flow"],
     ["api", "cli"],
