@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "codec/json.h"
 #include "intake/scan.h"
+#include "intake/sql_tree.h"
 
-#define NAME_SIZE 512
 #define TREE_MAX_BYTES (64u << 20)
 
 void sql_state_init(struct sql_state *s)
@@ -31,34 +31,6 @@ void sql_state_done(struct sql_state *s)
 	json_decref(s->extensions), json_decref(s->cron), json_decref(s->enums);
 }
 
-/* The tree. */
-
-static const json_t *get(const json_t *node, const char *a, const char *b)
-{
-	node = json_object_get(node, a);
-	return b != NULL ? json_object_get(node, b) : node;
-}
-
-static const char *string_node(const json_t *node)
-{
-	return json_str(json_object_get(node, "String"), "sval", "");
-}
-
-/* "schema.name" of a RangeVar. */
-static void relation_name(const json_t *relation, char ret_name[NAME_SIZE])
-{
-	(void)snprintf(ret_name, NAME_SIZE, "%.200s.%.200s", json_str(relation, "schemaname", "public"),
-		       json_str(relation, "relname", ""));
-}
-
-/* "schema.name" of a list of String nodes; of the first `count` of them. */
-static void list_name(const json_t *list, size_t count, char ret_name[NAME_SIZE])
-{
-	const char *last = count > 0 ? string_node(json_array_get(list, count - 1)) : "";
-	const char *schema = count > 1 ? string_node(json_array_get(list, count - 2)) : "public";
-	(void)snprintf(ret_name, NAME_SIZE, "%.200s.%.200s", schema, last);
-}
-
 static json_t *placed(struct sql_place place)
 {
 	json_t *o = json_object();
@@ -67,112 +39,12 @@ static json_t *placed(struct sql_place place)
 	return o;
 }
 
-static const json_t *constant(const json_t *node)
-{
-	const json_t *cast = get(node, "TypeCast", "arg");
-	return json_object_get(cast != NULL ? cast : node, "A_Const");
-}
-
-static const char *constant_text(const json_t *node)
-{
-	return json_str(get(constant(node), "sval", NULL), "sval", NULL);
-}
-
-/* -1 unknown, 0 false, 1 true */
-static int constant_bool(const json_t *node)
-{
-	const json_t *c = constant(node);
-	const json_t *b = json_object_get(c, "boolval");
-	if (b != NULL) return json_bool(b, "boolval", false);
-	const char *text = constant_text(node);
-	if (text != NULL && (strcmp(text, "t") == 0 || strcmp(text, "true") == 0)) return 1;
-	return text != NULL ? 0 : -1;
-}
-
-static bool is_true(const json_t *node);
-
-static bool is_equal_constants(const json_t *e)
-{
-	const json_t *left = constant(json_object_get(e, "lexpr")), *right = constant(json_object_get(e, "rexpr"));
-	const char *op = string_node(json_array_get(json_object_get(e, "name"), 0));
-	const json_t *l = json_object_get(left, "ival"), *r = json_object_get(right, "ival");
-	if (l == NULL || r == NULL || strcmp(op, "=") != 0) return false;
-	return json_int(l, "ival", 0) == json_int(r, "ival", 0);
-}
-
-static bool is_true_logic(const json_t *e)
-{
-	bool is_or = strcmp(json_str(e, "boolop", ""), "OR_EXPR") == 0;
-	bool is_and = strcmp(json_str(e, "boolop", ""), "AND_EXPR") == 0;
-	size_t i;
-	json_t *arg;
-	json_array_foreach(json_object_get(e, "args"), i, arg)
-	{
-		if (is_or && is_true(arg)) return true;
-		if (is_and && !is_true(arg)) return false;
-	}
-	return is_and;
-}
-
-/* The condition is simply true: true, 1 = 1, true OR …, (select true). */
-static bool is_true(const json_t *node)
-{
-	if (constant_bool(node) == 1) return true;
-	const json_t *e = json_object_get(node, "BoolExpr");
-	if (e != NULL) return is_true_logic(e);
-	e = json_object_get(node, "A_Expr");
-	if (e != NULL) return is_equal_constants(e);
-	const json_t *select = get(get(node, "SubLink", "subselect"), "SelectStmt", NULL);
-	if (select == NULL || json_object_get(select, "whereClause") != NULL) return false;
-	const json_t *target = json_array_get(json_object_get(select, "targetList"), 0);
-	return target != NULL && is_true(get(target, "ResTarget", "val"));
-}
-
-/* bucket_id = 'x' and nothing else. */
-static bool is_bucket_only(const json_t *node)
-{
-	const json_t *e = json_object_get(node, "A_Expr");
-	const json_t *fields = get(json_object_get(e, "lexpr"), "ColumnRef", "fields");
-	const char *column = string_node(json_array_get(fields, json_array_size(fields) - 1));
-	return e != NULL && strcmp(column, "bucket_id") == 0 && constant_text(json_object_get(e, "rexpr")) != NULL;
-}
-
-static const char *condition(const json_t *node)
-{
-	if (node == NULL) return "none";
-	if (is_true(node)) return "true";
-	return is_bucket_only(node) ? "bucket" : "other";
-}
-
-static json_t *role_names(const json_t *roles)
-{
-	json_t *names = json_array();
-	size_t i;
-	json_t *role;
-	json_array_foreach(roles, i, role)
-	{
-		const json_t *spec = json_object_get(role, "RoleSpec");
-		bool is_public = strcmp(json_str(spec, "roletype", ""), "ROLESPEC_PUBLIC") == 0;
-		json_array_append_new(names, json_string(is_public ? "public" : json_str(spec, "rolename", "?")));
-	}
-	return names;
-}
-
-static bool names_role(const json_t *roles, const char *name)
-{
-	json_t *names JSON_CLEANUP = role_names(roles);
-	size_t i;
-	json_t *role;
-	json_array_foreach(names, i, role) if (strcmp(json_string_value(role), name) == 0) return true;
-	return false;
-}
-
 /* Tables. */
 
 static void add_table(struct sql_state *s, const json_t *relation, struct sql_place place)
 {
-	char name[NAME_SIZE];
-	relation_name(relation, name);
+	char name[SQL_NAME_SIZE];
+	sql_tree_relation(relation, name);
 	if (strcmp(json_str(relation, "relpersistence", "p"), "t") == 0) return;
 	if (json_object_get(s->tables, name) != NULL) return; /* IF NOT EXISTS, or an error PostgreSQL will report */
 	json_t *table = placed(place);
@@ -188,14 +60,15 @@ static void on_create_table(struct sql_state *s, const json_t *n, struct sql_pla
 
 static void on_create_as(struct sql_state *s, const json_t *n, struct sql_place place)
 {
-	if (strcmp(json_str(n, "objtype", ""), "OBJECT_TABLE") == 0) add_table(s, get(n, "into", "rel"), place);
+	if (strcmp(json_str(n, "objtype", ""), "OBJECT_TABLE") == 0)
+		add_table(s, sql_tree_get(n, "into", "rel"), place);
 }
 
 static void on_alter_table(struct sql_state *s, const json_t *n, struct sql_place place)
 {
 	(void)place;
-	char name[NAME_SIZE];
-	relation_name(json_object_get(n, "relation"), name);
+	char name[SQL_NAME_SIZE];
+	sql_tree_relation(json_object_get(n, "relation"), name);
 	json_t *table = json_object_get(s->tables, name);
 	size_t i;
 	json_t *cmd;
@@ -223,10 +96,10 @@ static void move_key(json_t *object, const char *from, const char *to)
 static void on_rename(struct sql_state *s, const json_t *n, struct sql_place place)
 {
 	(void)place;
-	char name[NAME_SIZE], renamed[NAME_SIZE];
+	char name[SQL_NAME_SIZE], renamed[SQL_NAME_SIZE];
 	const json_t *relation = json_object_get(n, "relation");
 	const char *type = json_str(n, "renameType", "");
-	relation_name(relation, name);
+	sql_tree_relation(relation, name);
 	(void)snprintf(renamed, sizeof renamed, "%.200s.%.200s", json_str(relation, "schemaname", "public"),
 		       json_str(n, "newname", ""));
 	if (strcmp(type, "OBJECT_TABLE") == 0) move_key(s->tables, name, renamed);
@@ -238,10 +111,10 @@ static void on_rename(struct sql_state *s, const json_t *n, struct sql_place pla
 static void on_set_schema(struct sql_state *s, const json_t *n, struct sql_place place)
 {
 	(void)place;
-	char name[NAME_SIZE], moved[NAME_SIZE];
+	char name[SQL_NAME_SIZE], moved[SQL_NAME_SIZE];
 	const json_t *relation = json_object_get(n, "relation");
 	if (strcmp(json_str(n, "objectType", ""), "OBJECT_TABLE") != 0) return;
-	relation_name(relation, name);
+	sql_tree_relation(relation, name);
 	(void)snprintf(moved, sizeof moved, "%.200s.%.200s", json_str(n, "newschema", ""),
 		       json_str(relation, "relname", ""));
 	move_key(s->tables, name, moved);
@@ -250,7 +123,7 @@ static void on_set_schema(struct sql_state *s, const json_t *n, struct sql_place
 static void drop_schema(struct sql_state *s, const char *schema)
 {
 	json_t *maps[] = {s->tables, s->functions};
-	char prefix[NAME_SIZE];
+	char prefix[SQL_NAME_SIZE];
 	(void)snprintf(prefix, sizeof prefix, "%.200s.", schema);
 	for (size_t m = 0; m < 2; m++) {
 		void *next;
@@ -265,9 +138,9 @@ static void drop_schema(struct sql_state *s, const char *schema)
 
 static void drop_functions(struct sql_state *s, const json_t *object)
 {
-	char name[NAME_SIZE];
-	const json_t *names = get(object, "ObjectWithArgs", "objname");
-	list_name(names, json_array_size(names), name);
+	char name[SQL_NAME_SIZE];
+	const json_t *names = sql_tree_get(object, "ObjectWithArgs", "objname");
+	sql_tree_list_name(names, json_array_size(names), name);
 	void *next;
 	const char *key;
 	json_t *value;
@@ -285,23 +158,23 @@ static void on_drop(struct sql_state *s, const json_t *n, struct sql_place place
 	json_t *object;
 	json_array_foreach(json_object_get(n, "objects"), i, object)
 	{
-		char name[NAME_SIZE];
-		const json_t *items = get(object, "List", "items");
+		char name[SQL_NAME_SIZE];
+		const json_t *items = sql_tree_get(object, "List", "items");
 		size_t count = json_array_size(items);
 		if (strcmp(type, "OBJECT_TABLE") == 0) {
-			list_name(items, count, name);
+			sql_tree_list_name(items, count, name);
 			json_object_del(s->tables, name);
 		} else if (strcmp(type, "OBJECT_POLICY") == 0 && count > 1) {
-			list_name(items, count - 1, name);
+			sql_tree_list_name(items, count - 1, name);
 			json_object_del(json_object_get(json_object_get(s->tables, name), "policies"),
-					string_node(json_array_get(items, count - 1)));
+					sql_tree_text(json_array_get(items, count - 1)));
 		} else if (strcmp(type, "OBJECT_SCHEMA") == 0) {
-			drop_schema(s, string_node(object));
+			drop_schema(s, sql_tree_text(object));
 		} else if (strcmp(type, "OBJECT_FUNCTION") == 0 || strcmp(type, "OBJECT_ROUTINE") == 0) {
 			drop_functions(s, object);
 		} else if (strcmp(type, "OBJECT_TYPE") == 0) {
-			items = get(object, "TypeName", "names");
-			list_name(items, json_array_size(items), name);
+			items = sql_tree_get(object, "TypeName", "names");
+			sql_tree_list_name(items, json_array_size(items), name);
 			json_object_del(s->enums, name);
 		}
 	}
@@ -312,8 +185,8 @@ static void on_drop(struct sql_state *s, const json_t *n, struct sql_place place
 /* Policies are kept on tables that no migration creates too (storage.objects, tables made by hand). */
 static json_t *policies_of(struct sql_state *s, const json_t *relation)
 {
-	char name[NAME_SIZE];
-	relation_name(relation, name);
+	char name[SQL_NAME_SIZE];
+	sql_tree_relation(relation, name);
 	json_t *table = json_object_get(s->tables, name);
 	if (table == NULL) {
 		table = json_pack("{s:b,s:b,s:{}}", "is_foreign", 1, "rls", 1, "policies");
@@ -327,9 +200,9 @@ static void on_create_policy(struct sql_state *s, const json_t *n, struct sql_pl
 	json_t *policy = placed(place);
 	json_object_set_new(policy, "cmd", json_string(json_str(n, "cmd_name", "all")));
 	json_object_set_new(policy, "permissive", json_boolean(json_bool(n, "permissive", false)));
-	json_object_set_new(policy, "roles", role_names(json_object_get(n, "roles")));
-	json_object_set_new(policy, "using", json_string(condition(json_object_get(n, "qual"))));
-	json_object_set_new(policy, "check", json_string(condition(json_object_get(n, "with_check"))));
+	json_object_set_new(policy, "roles", sql_tree_roles(json_object_get(n, "roles")));
+	json_object_set_new(policy, "using", json_string(sql_tree_condition(json_object_get(n, "qual"))));
+	json_object_set_new(policy, "check", json_string(sql_tree_condition(json_object_get(n, "with_check"))));
 	json_object_set_new(policies_of(s, json_object_get(n, "table")), json_str(n, "policy_name", ""), policy);
 }
 
@@ -341,28 +214,28 @@ static void on_alter_policy(struct sql_state *s, const json_t *n, struct sql_pla
 	if (policy == NULL) return;
 	const json_t *roles = json_object_get(n, "roles"), *using = json_object_get(n, "qual"),
 		     *check = json_object_get(n, "with_check");
-	if (roles != NULL) json_object_set_new(policy, "roles", role_names(roles));
-	if (using != NULL) json_object_set_new(policy, "using", json_string(condition(using)));
-	if (check != NULL) json_object_set_new(policy, "check", json_string(condition(check)));
+	if (roles != NULL) json_object_set_new(policy, "roles", sql_tree_roles(roles));
+	if (using != NULL) json_object_set_new(policy, "using", json_string(sql_tree_condition(using)));
+	if (check != NULL) json_object_set_new(policy, "check", json_string(sql_tree_condition(check)));
 }
 
 /* Functions. */
 
-static void function_key(const json_t *n, const char *name, char ret_key[NAME_SIZE])
+static void function_key(const json_t *n, const char *name, char ret_key[SQL_NAME_SIZE])
 {
-	size_t len = (size_t)snprintf(ret_key, NAME_SIZE, "%.300s(", name), i;
+	size_t len = (size_t)snprintf(ret_key, SQL_NAME_SIZE, "%.300s(", name), i;
 	json_t *p;
 	json_array_foreach(json_object_get(n, "parameters"), i, p)
 	{
 		const json_t *parameter = json_object_get(p, "FunctionParameter");
 		const char *mode = json_str(parameter, "mode", "");
 		if (strcmp(mode, "FUNC_PARAM_OUT") == 0 || strcmp(mode, "FUNC_PARAM_TABLE") == 0) continue;
-		const json_t *names = get(parameter, "argType", "names");
-		const char *type = string_node(json_array_get(names, json_array_size(names) - 1));
-		if (len + strlen(type) + 3 >= NAME_SIZE) break;
-		len += (size_t)snprintf(ret_key + len, NAME_SIZE - len, "%s%s", i > 0 ? "," : "", type);
+		const json_t *names = sql_tree_get(parameter, "argType", "names");
+		const char *type = sql_tree_text(json_array_get(names, json_array_size(names) - 1));
+		if (len + strlen(type) + 3 >= SQL_NAME_SIZE) break;
+		len += (size_t)snprintf(ret_key + len, SQL_NAME_SIZE - len, "%s%s", i > 0 ? "," : "", type);
 	}
-	(void)snprintf(ret_key + len, NAME_SIZE - len, ")");
+	(void)snprintf(ret_key + len, SQL_NAME_SIZE - len, ")");
 }
 
 /* What the options say of SECURITY DEFINER: -1 nothing, 0 invoker, 1 definer. */
@@ -374,18 +247,18 @@ static int definer_option(const json_t *options)
 	{
 		const json_t *o = json_object_get(option, "DefElem");
 		if (strcmp(json_str(o, "defname", ""), "security") == 0)
-			return json_bool(get(json_object_get(o, "arg"), "Boolean", NULL), "boolval", false);
+			return json_bool(sql_tree_get(json_object_get(o, "arg"), "Boolean", NULL), "boolval", false);
 	}
 	return -1;
 }
 
 static void on_create_function(struct sql_state *s, const json_t *n, struct sql_place place)
 {
-	char name[NAME_SIZE], key[NAME_SIZE];
-	const json_t *names = json_object_get(n, "funcname"), *returns = get(n, "returnType", "names");
-	list_name(names, json_array_size(names), name);
+	char name[SQL_NAME_SIZE], key[SQL_NAME_SIZE];
+	const json_t *names = json_object_get(n, "funcname"), *returns = sql_tree_get(n, "returnType", "names");
+	sql_tree_list_name(names, json_array_size(names), name);
 	function_key(n, name, key);
-	const char *type = string_node(json_array_get(returns, json_array_size(returns) - 1));
+	const char *type = sql_tree_text(json_array_get(returns, json_array_size(returns) - 1));
 	const json_t *old = json_object_get(s->functions, key); /* CREATE OR REPLACE keeps the grants */
 	json_t *f = placed(place);
 	json_object_set_new(f, "name", json_string(name));
@@ -400,10 +273,10 @@ static void on_create_function(struct sql_state *s, const json_t *n, struct sql_
 static void on_alter_function(struct sql_state *s, const json_t *n, struct sql_place place)
 {
 	(void)place;
-	char name[NAME_SIZE];
-	const json_t *names = get(n, "func", "objname");
+	char name[SQL_NAME_SIZE];
+	const json_t *names = sql_tree_get(n, "func", "objname");
 	int definer = definer_option(json_object_get(n, "actions"));
-	list_name(names, json_array_size(names), name);
+	sql_tree_list_name(names, json_array_size(names), name);
 	const char *key;
 	json_t *f;
 	json_object_foreach(s->functions, key, f)
@@ -426,9 +299,10 @@ static void grant_on_functions(struct sql_state *s, const json_t *n, const char 
 		const char *own = json_str(f, "name", "");
 		bool is_meant = is_schema ? strncmp(own, name, strlen(name)) == 0 && own[strlen(name)] == '.'
 					  : strcmp(own, name) == 0;
-		if (is_meant && names_role(grantees, "public"))
+		if (is_meant && sql_tree_names_role(grantees, "public"))
 			json_object_set_new(f, "public", json_boolean(is_grant));
-		if (is_meant && names_role(grantees, "anon")) json_object_set_new(f, "anon", json_boolean(is_grant));
+		if (is_meant && sql_tree_names_role(grantees, "anon"))
+			json_object_set_new(f, "anon", json_boolean(is_grant));
 	}
 }
 
@@ -439,8 +313,8 @@ static void grant_on_table(struct sql_state *s, const json_t *n, const char *nam
 	bool is_grant = json_bool(n, "is_grant", false);
 	bool is_all = json_array_size(json_object_get(n, "privileges")) == 0;
 	if (table == NULL || (!is_grant && !is_all)) return; /* a part taken away leaves the table open */
-	if (names_role(grantees, "anon")) json_object_set_new(table, "anon_revoked", json_boolean(!is_grant));
-	if (names_role(grantees, "authenticated"))
+	if (sql_tree_names_role(grantees, "anon")) json_object_set_new(table, "anon_revoked", json_boolean(!is_grant));
+	if (sql_tree_names_role(grantees, "authenticated"))
 		json_object_set_new(table, "signed_in_revoked", json_boolean(!is_grant));
 }
 
@@ -455,24 +329,24 @@ static void on_grant(struct sql_state *s, const json_t *n, struct sql_place plac
 	json_t *object;
 	json_array_foreach(json_object_get(n, "objects"), i, object)
 	{
-		char name[NAME_SIZE];
-		const json_t *names = get(object, "ObjectWithArgs", "objname");
-		if (is_function && is_schema) grant_on_functions(s, n, string_node(object), true);
+		char name[SQL_NAME_SIZE];
+		const json_t *names = sql_tree_get(object, "ObjectWithArgs", "objname");
+		if (is_function && is_schema) grant_on_functions(s, n, sql_tree_text(object), true);
 		if (is_function && !is_schema) {
-			list_name(names, json_array_size(names), name);
+			sql_tree_list_name(names, json_array_size(names), name);
 			grant_on_functions(s, n, name, false);
 		}
 		if (is_table && !is_schema) {
-			relation_name(json_object_get(object, "RangeVar"), name);
+			sql_tree_relation(json_object_get(object, "RangeVar"), name);
 			grant_on_table(s, n, name);
 		}
 		if (is_table && is_schema) {
 			const char *key;
 			json_t *table;
-			size_t len = strlen(string_node(object));
+			size_t len = strlen(sql_tree_text(object));
 			json_object_foreach(s->tables, key, table)
 			{
-				if (strncmp(key, string_node(object), len) == 0 && key[len] == '.')
+				if (strncmp(key, sql_tree_text(object), len) == 0 && key[len] == '.')
 					grant_on_table(s, n, key);
 			}
 		}
@@ -485,8 +359,8 @@ static void on_default_privileges(struct sql_state *s, const json_t *n, struct s
 	const json_t *action = json_object_get(n, "action"), *grantees = json_object_get(action, "grantees");
 	if (strcmp(json_str(action, "objtype", ""), "OBJECT_FUNCTION") != 0) return;
 	bool is_grant = json_bool(action, "is_grant", false);
-	if (names_role(grantees, "public")) s->default_public = is_grant;
-	if (names_role(grantees, "anon")) s->default_anon = is_grant;
+	if (sql_tree_names_role(grantees, "public")) s->default_public = is_grant;
+	if (sql_tree_names_role(grantees, "anon")) s->default_anon = is_grant;
 }
 
 /* Buckets, extensions, types. */
@@ -499,9 +373,9 @@ static void add_bucket_row(struct sql_state *s, const json_t *cols, const json_t
 	json_t *value;
 	json_array_foreach(values, i, value)
 	{
-		const char *column = json_str(get(json_array_get(cols, i), "ResTarget", NULL), "name", "");
-		if (strcmp(column, "id") == 0) id = constant_text(value);
-		if (strcmp(column, "public") == 0) is_public = constant_bool(value);
+		const char *column = json_str(sql_tree_get(json_array_get(cols, i), "ResTarget", NULL), "name", "");
+		if (strcmp(column, "id") == 0) id = sql_tree_constant_text(value);
+		if (strcmp(column, "public") == 0) is_public = sql_tree_constant_bool(value);
 	}
 	if (id == NULL) return;
 	json_t *bucket = placed(place);
@@ -511,15 +385,15 @@ static void add_bucket_row(struct sql_state *s, const json_t *cols, const json_t
 
 static void on_insert(struct sql_state *s, const json_t *n, struct sql_place place)
 {
-	char name[NAME_SIZE];
-	relation_name(json_object_get(n, "relation"), name);
+	char name[SQL_NAME_SIZE];
+	sql_tree_relation(json_object_get(n, "relation"), name);
 	if (strcmp(name, "storage.buckets") != 0) return;
-	const json_t *select = get(json_object_get(n, "selectStmt"), "SelectStmt", NULL);
+	const json_t *select = sql_tree_get(json_object_get(n, "selectStmt"), "SelectStmt", NULL);
 	const json_t *cols = json_object_get(n, "cols");
 	size_t i;
 	json_t *row;
 	json_array_foreach(json_object_get(select, "valuesLists"), i, row)
-	    add_bucket_row(s, cols, get(row, "List", "items"), place);
+	    add_bucket_row(s, cols, sql_tree_get(row, "List", "items"), place);
 	/* INSERT … SELECT 'x', 'x', true WHERE NOT EXISTS …: a row of one's own */
 	const json_t *targets = json_object_get(select, "targetList");
 	if (targets == NULL) return;
@@ -535,10 +409,10 @@ static void on_insert(struct sql_state *s, const json_t *n, struct sql_place pla
 static void on_update(struct sql_state *s, const json_t *n, struct sql_place place)
 {
 	(void)place;
-	char name[NAME_SIZE];
-	relation_name(json_object_get(n, "relation"), name);
-	const json_t *where = get(json_object_get(n, "whereClause"), "A_Expr", NULL);
-	const char *id = constant_text(json_object_get(where, "rexpr"));
+	char name[SQL_NAME_SIZE];
+	sql_tree_relation(json_object_get(n, "relation"), name);
+	const json_t *where = sql_tree_get(json_object_get(n, "whereClause"), "A_Expr", NULL);
+	const char *id = sql_tree_constant_text(json_object_get(where, "rexpr"));
 	if (strcmp(name, "storage.buckets") != 0 || id == NULL) return;
 	json_t *bucket = json_object_get(s->buckets, id);
 	size_t i;
@@ -546,7 +420,7 @@ static void on_update(struct sql_state *s, const json_t *n, struct sql_place pla
 	json_array_foreach(json_object_get(n, "targetList"), i, target)
 	{
 		const json_t *t = json_object_get(target, "ResTarget");
-		int is_public = constant_bool(json_object_get(t, "val"));
+		int is_public = sql_tree_constant_bool(json_object_get(t, "val"));
 		if (bucket != NULL && strcmp(json_str(t, "name", ""), "public") == 0 && is_public >= 0)
 			json_object_set_new(bucket, "public", json_boolean(is_public));
 	}
@@ -559,9 +433,9 @@ static void on_extension(struct sql_state *s, const json_t *n, struct sql_place 
 
 static void on_create_enum(struct sql_state *s, const json_t *n, struct sql_place place)
 {
-	char name[NAME_SIZE];
+	char name[SQL_NAME_SIZE];
 	const json_t *names = json_object_get(n, "typeName");
-	list_name(names, json_array_size(names), name);
+	sql_tree_list_name(names, json_array_size(names), name);
 	json_object_set_new(s->enums, name, json_integer((json_int_t)place.migration));
 }
 
