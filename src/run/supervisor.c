@@ -2,15 +2,12 @@
 #include "run/supervisor.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +15,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "os/proc.h"
+#include "run/private.h"
 #include "run/record.h"
 #include "run/told.h"
 #include "run/unit.h"
@@ -29,48 +27,7 @@
 #define LONGEST_PAUSE_MS 30000
 #define FAILING_AFTER 5
 #define LOG_MAX_BYTES (20u << 20)
-#define REASON_SIZE 512
-#define WHY_SIZE 32
-#define AWAIT_TRY_MS 5
 #define LEFT_DEADLINE_MS 1000
-
-enum unit_state { UNIT_STOPPED, UNIT_STARTING, UNIT_RUNNING, UNIT_WAITING, UNIT_STOPPING, UNIT_GAVE_UP };
-
-struct waiter {
-	supervisor_done done;
-	void *arg;
-};
-
-struct unit {
-	struct unit *next;
-	struct supervisor *s;
-	struct unit_spec spec;
-	char spec_hash[RECORD_HASH_SIZE];
-	enum unit_state state;
-	struct proc_id id;
-	int pidfd;
-	bool is_child; /* ours to reap; an adopted one is not */
-	bool is_wanted; /* false: forget it once it has ended */
-	bool was_ready; /* once, since it was asked for */
-	int failures;
-	int restarts;
-	int64_t since_wall_ms;
-	int64_t started_ms;
-	char reason[REASON_SIZE];
-	char why[WHY_SIZE];
-	struct limits_group group;
-	struct waiter started, stopped;
-	uv_poll_t *poll; /* on pidfd; heap, since closing it takes a turn of the loop */
-	uv_timer_t timer; /* the next readiness try, the end of a pause, or the deadline of a stop, by state */
-};
-
-struct supervisor {
-	uv_loop_t *loop;
-	struct db *db;
-	struct unit *units;
-	uv_timer_t log_timer;
-	char home_mark[UNIT_MARK_SIZE]; /* tells our cgroups from another home's */
-};
 
 static void unit_start(struct unit *u);
 static void unit_watch_start(struct unit *u);
@@ -82,7 +39,7 @@ static void complete(struct waiter *w, const struct err *err)
 	if (was.done != NULL) was.done(was.arg, err);
 }
 
-static struct unit *find(struct supervisor *s, const char *name)
+struct unit *supervisor_find(struct supervisor *s, const char *name)
 {
 	for (struct unit *u = s->units; u != NULL; u = u->next)
 		if (strcmp(u->spec.name, name) == 0) return u;
@@ -113,35 +70,13 @@ static void unit_forget(struct unit *u)
 	uv_close((uv_handle_t *)&u->timer, on_timer_closed);
 }
 
-/* Readiness: does its socket accept? */
-
-static bool accepts(const struct unit_spec *spec)
-{
-	struct sockaddr_un local = {.sun_family = AF_UNIX};
-	struct sockaddr_in net = {
-	    .sin_family = AF_INET, .sin_port = htons(spec->ready_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	bool is_local = spec->ready_socket != NULL;
-	if (is_local) (void)snprintf(local.sun_path, sizeof local.sun_path, "%s", spec->ready_socket);
-	int fd = socket(is_local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0) return false;
-	int failed = is_local ? connect(fd, (struct sockaddr *)&local, sizeof local)
-			      : connect(fd, (struct sockaddr *)&net, sizeof net);
-	(void)close(fd);
-	return failed == 0;
-}
-
-static bool is_ready(const struct unit *u)
-{
-	if (u->spec.state_path == NULL) return accepts(&u->spec);
-	json_t *told JSON_CLEANUP = told_read(u->spec.state_path, u->id.pid);
-	return told_is(told, "serving") || told_is(told, "frozen");
-}
+/* Readiness. */
 
 static void on_ready_timer(uv_timer_t *timer)
 {
 	struct unit *u = timer->data;
 	int64_t deadline_ms = u->spec.ready_deadline_ms > 0 ? u->spec.ready_deadline_ms : READY_DEADLINE_MS;
-	if (is_ready(u)) {
+	if (supervisor_is_ready(u)) {
 		u->was_ready = true;
 		enter(u, UNIT_RUNNING);
 		log_info("%s: running (pid %d)", u->spec.name, (int)u->id.pid);
@@ -403,7 +338,7 @@ static struct unit *unit_new(struct supervisor *s, const struct unit_spec *spec)
 
 void supervisor_start(struct supervisor *s, const struct unit_spec *spec, supervisor_done done, void *arg)
 {
-	struct unit *u = find(s, spec->name);
+	struct unit *u = supervisor_find(s, spec->name);
 	bool is_new = u == NULL;
 	if (is_new) u = unit_new(s, spec);
 	u->is_wanted = true;
@@ -438,7 +373,7 @@ void supervisor_start(struct supervisor *s, const struct unit_spec *spec, superv
 
 bool supervisor_adopt(struct supervisor *s, const struct unit_spec *spec)
 {
-	struct unit *u = find(s, spec->name);
+	struct unit *u = supervisor_find(s, spec->name);
 	if (u != NULL) return true;
 	u = unit_new(s, spec);
 	if (unit_adopt(u)) return true;
@@ -448,7 +383,7 @@ bool supervisor_adopt(struct supervisor *s, const struct unit_spec *spec)
 
 void supervisor_stop(struct supervisor *s, const char *name, supervisor_done done, void *arg)
 {
-	struct unit *u = find(s, name);
+	struct unit *u = supervisor_find(s, name);
 	if (u == NULL) {
 		if (done != NULL) done(arg, NULL);
 		return;
@@ -491,7 +426,7 @@ void supervisor_stop_all(struct supervisor *s, supervisor_done done, void *arg)
 
 void supervisor_restart(struct supervisor *s, const char *name, supervisor_done done, void *arg)
 {
-	struct unit *u = find(s, name);
+	struct unit *u = supervisor_find(s, name);
 	struct err err;
 	(void)err_set(&err, ERR_NOT_FOUND, "%s does not run", name);
 	if (u == NULL) {
@@ -505,64 +440,8 @@ void supervisor_restart(struct supervisor *s, const char *name, supervisor_done 
 
 void supervisor_signal(struct supervisor *s, const char *name, int signal_number)
 {
-	struct unit *u = find(s, name);
+	struct unit *u = supervisor_find(s, name);
 	if (u != NULL && u->poll != NULL) (void)kill(u->id.pid, signal_number);
-}
-
-/* The kernel tells nobody when a file is replaced but through inotify(7), which is one more thing that can be full; a
- * look is 10 µs. */
-
-struct watcher {
-	struct supervisor *s;
-	char unit[UNIT_NAME_SIZE], word[16];
-	int64_t until_ms;
-	supervisor_done done;
-	void *arg;
-	uv_timer_t timer;
-};
-
-static void on_watcher_closed(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
-static bool watch_told(struct watcher *w, bool *ret_is_over, struct err *err)
-{
-	const struct unit *u = find(w->s, w->unit);
-	*ret_is_over = true;
-	if (u == NULL || u->poll == NULL || u->spec.state_path == NULL)
-		return err_set(err, ERR_UNAVAILABLE, "%s does not run%s%s", w->unit,
-			       u != NULL && u->reason[0] != '\0' ? ": " : "", u != NULL ? u->reason : "");
-	json_t *told JSON_CLEANUP = told_read(u->spec.state_path, u->id.pid);
-	if (told_is(told, w->word)) return true;
-	if (clock_now_ms() >= w->until_ms)
-		return err_set(err, ERR_TIMEOUT, "%s is not \"%s\" in time", w->unit, w->word);
-	*ret_is_over = false;
-	return true;
-}
-
-static void on_watcher_timer(uv_timer_t *timer)
-{
-	struct watcher *w = timer->data;
-	struct err err;
-	bool is_over, ok = watch_told(w, &is_over, &err);
-	if (!is_over) return;
-	(void)uv_timer_stop(timer);
-	w->done(w->arg, ok ? NULL : &err);
-	uv_close((uv_handle_t *)timer, on_watcher_closed);
-}
-
-void supervisor_await(struct supervisor *s, const char *name, const char *word, int64_t deadline_ms,
-		      supervisor_done done, void *arg)
-{
-	struct watcher *w = calloc(1, sizeof *w);
-	if (w == NULL) abort();
-	*w = (struct watcher){.s = s, .until_ms = clock_now_ms() + deadline_ms, .done = done, .arg = arg};
-	(void)snprintf(w->unit, sizeof w->unit, "%s", name);
-	(void)snprintf(w->word, sizeof w->word, "%s", word);
-	(void)uv_timer_init(s->loop, &w->timer);
-	w->timer.data = w;
-	(void)uv_timer_start(&w->timer, on_watcher_timer, 0, AWAIT_TRY_MS);
 }
 
 static const char *state_word(const struct unit *u)
@@ -579,7 +458,7 @@ static const char *state_word(const struct unit *u)
 
 json_t *supervisor_json(struct supervisor *s, const char *unit, const char *name)
 {
-	const struct unit *u = find(s, unit);
+	const struct unit *u = supervisor_find(s, unit);
 	json_t *o = json_object();
 	json_object_set_new(o, "name", json_string(name));
 	json_object_set_new(o, "state", json_string(u != NULL ? state_word(u) : "stopped"));
@@ -600,7 +479,7 @@ json_t *supervisor_json(struct supervisor *s, const char *unit, const char *name
 static void sweep_one(void *arg, const struct record *record)
 {
 	struct supervisor *s = arg;
-	if (find(s, record->unit) != NULL) return;
+	if (supervisor_find(s, record->unit) != NULL) return;
 	if (proc_is_alive(&record->id)) {
 		log_warn("%s: nobody needs it any more; ended (pid %d)", record->unit, (int)record->id.pid);
 		(void)kill(record->id.pid, SIGTERM);
