@@ -154,6 +154,8 @@ static void finish_env(struct making *m)
 		const char *set_in = json_string_value(json_object_get(m->secrets.env_set, name));
 		bool is_browser = strcmp(json_str(e, "where", ""), "browser") == 0;
 		if (set_in != NULL) json_object_set_new(e, "set_in", json_string(set_in));
+		if (is_browser && secret_name_is_exposed(str_from(name)))
+			secret_add_exposed_name(&m->secrets, str_from(name), file, (uint32_t)json_int(e, "line", 0));
 		if (is_browser && secret_name_is_service(str_from(name)))
 			secret_add_service_name(&m->secrets, str_from(name), file, (uint32_t)json_int(e, "line", 0));
 		else if (is_browser && set_in == NULL && !json_bool(e, "supplied", false) &&

@@ -245,6 +245,22 @@ bool secret_name_is_service(struct str name)
 	return is_public_name(name) && (contains(name, "SERVICE_ROLE") || contains(name, "SERVICE_KEY"));
 }
 
+/* Keys that cost money or open an account, under a name that a bundler writes into the page. Maps, Firebase and
+ * publishable keys are made to be seen. */
+bool secret_name_is_exposed(struct str name)
+{
+	static const char *const keys[] = {"OPENAI",  "ANTHROPIC", "GEMINI",     "GROQ",        "MISTRAL", "DEEPSEEK",
+					   "RESEND",  "SENDGRID",  "ELEVENLABS", "REPLICATE",   "TWILIO",  "OPENROUTER",
+					   "MAILGUN", "AIRTABLE",  "NOTION",     "HUGGINGFACE", "PINECONE"};
+	static const char *const parts[] = {"SECRET", "PRIVATE_KEY", "PASSWORD", "DATABASE_URL", "JWT_KEY"};
+	if (!is_public_name(name) || secret_name_is_service(name)) return false;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (contains(name, parts[i])) return true;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (contains(name, keys[i]) && (contains(name, "KEY") || contains(name, "TOKEN"))) return true;
+	return false;
+}
+
 static bool is_secret_name(struct str name)
 {
 	static const char *const parts[] = {"SECRET", "PRIVATE", "PASSWORD", "PASSWD", "SERVICE_ROLE", "SERVICE_KEY"};
@@ -298,6 +314,31 @@ void secret_add_service_name(struct secret_facts *f, struct str name, const char
 				      .file = path,
 				      .line = line,
 				      .paste = paste});
+}
+
+void secret_add_exposed_name(struct secret_facts *f, struct str name, const char *path, uint32_t line)
+{
+	char text[200], title[TEXT_SIZE], paste[TEXT_SIZE];
+	(void)snprintf(text, sizeof text, "%.*s", (int)(name.len < 150 ? name.len : 150), name.ptr);
+	if (!str_is_utf8(str_from(text))) return;
+	(void)snprintf(title, sizeof title, "The value of %s is sent to every visitor", text);
+	(void)snprintf(
+	    paste, sizeof paste,
+	    "%.300s, line %u, uses %s in the browser, so everybody who opens the site can read its value and use it at "
+	    "our cost. Move the call into a server function that reads the key from its secrets, and remove this "
+	    "variable.",
+	    path, line, text);
+	finding_add(f->findings,
+		    &(struct finding){
+			.kind = "secret-name-in-browser",
+			.subject = text,
+			.severity = FINDING_STOP,
+			.title = title,
+			.detail = "A bundler writes variables of this prefix into the page; the name says that it is a "
+				  "secret.",
+			.file = path,
+			.line = line,
+			.paste = paste});
 }
 
 static void judge_env_value(struct secret_facts *f, const char *path, struct str name, struct str value, uint32_t line)

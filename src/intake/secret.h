@@ -31,4 +31,8 @@ void secret_scan_env(struct secret_facts *f, const char *path, struct str text);
 bool secret_name_is_service(struct str name);
 void secret_add_service_name(struct secret_facts *f, struct str name, const char *path, uint32_t line);
 
+/* A name like VITE_OPENAI_API_KEY that browser code reads: another secret that visitors get. */
+bool secret_name_is_exposed(struct str name);
+void secret_add_exposed_name(struct secret_facts *f, struct str name, const char *path, uint32_t line);
+
 #endif

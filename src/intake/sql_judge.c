@@ -150,6 +150,45 @@ static void judge_bucket_policy(const char *name, const json_t *policy, json_t *
 						.paste = paste});
 }
 
+/* Reading by anyone is what a shop's products want and its customers do not. */
+static void judge_reading(const char *table, const json_t *of, const char *name, const json_t *policy, json_t *findings)
+{
+	const char *cmd = json_str(policy, "cmd", "all");
+	const json_t *personal = json_object_get(of, "personal");
+	bool reads = strcmp(cmd, "select") == 0 || strcmp(cmd, "all") == 0;
+	bool is_anyone = has_role(policy, "public") || has_role(policy, "anon");
+	if (!reads || !is_anyone || !is_state(policy, "using", "true") || json_array_size(personal) == 0) return;
+	char subject[TEXT_SIZE], short_name[100], title[TEXT_SIZE], detail[TEXT_SIZE], paste[TEXT_SIZE], columns[300];
+	size_t i, len = 0;
+	json_t *column;
+	columns[0] = '\0';
+	json_array_foreach(personal, i, column)
+	{
+		if (len + strlen(json_string_value(column)) + 3 > sizeof columns) break;
+		len += (size_t)snprintf(columns + len, sizeof columns - len, "%s%s", i > 0 ? ", " : "",
+					json_string_value(column));
+	}
+	slug(name, short_name, sizeof short_name);
+	(void)snprintf(subject, sizeof subject, "%.200s:%s", table, short_name);
+	(void)snprintf(title, sizeof title, "Anyone can read every row of the table %.200s, with %s", table, columns);
+	(void)snprintf(detail, sizeof detail,
+		       "The policy \"%.200s\" is simply true, for visitors who are not signed in too.", name);
+	(void)snprintf(
+	    paste, sizeof paste,
+	    "The policy \"%.200s\" on %.200s lets anyone who opens the site read %s of everybody. Replace it in a new "
+	    "migration by one that checks the owner (for example auth.uid() = user_id), or move what may be public "
+	    "into a view of its own.",
+	    name, table, columns);
+	finding_add(findings, &(struct finding){.kind = "open-to-read",
+						.subject = subject,
+						.severity = FINDING_WARN,
+						.title = title,
+						.detail = detail,
+						.file = json_str(policy, "file", NULL),
+						.line = line_of(policy),
+						.paste = paste});
+}
+
 /* A restrictive policy for everybody stands in front of the permissive ones. */
 static bool is_narrowed(const json_t *table)
 {
@@ -176,6 +215,7 @@ static void judge_policies(const char *table, const json_t *of, json_t *findings
 	{
 		const char *deed = open_for(policy, "true");
 		if (is_storage) judge_bucket_policy(name, policy, findings);
+		if (json_bool(policy, "permissive", true)) judge_reading(table, of, name, policy, findings);
 		if (deed == NULL || !json_bool(policy, "permissive", true)) continue;
 		if (has_role(policy, "public") || has_role(policy, "anon"))
 			add_opening(&anyone, table, name, policy, deed, findings);

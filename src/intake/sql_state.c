@@ -12,6 +12,7 @@
 #include "intake/sql_tree.h"
 
 #define TREE_MAX_BYTES (64u << 20)
+#define PERSONAL_MAX 20 /* names of one table */
 
 void sql_state_init(struct sql_state *s)
 {
@@ -39,9 +40,29 @@ static json_t *placed(struct sql_place place)
 	return o;
 }
 
+/* Columns whose names say that they hold what a person would not want everybody to read. */
+
+static bool is_personal(const char *column)
+{
+	static const char *const parts[] = {"email",    "phone",  "mobile",   "address", "birth",  "dob",   "iban",
+					    "passport", "salary", "password", "secret",  "token",  "ssn",   "medical",
+					    "diagnos",  "gender", "religion", "api_key", "income", "tax_id"};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strcasestr(column, parts[i]) != NULL) return true;
+	return false;
+}
+
+static void note_column(json_t *table, const json_t *element)
+{
+	const char *column = json_str(json_object_get(element, "ColumnDef"), "colname", "");
+	json_t *personal = json_object_get(table, "personal");
+	if (is_personal(column) && json_array_size(personal) < PERSONAL_MAX)
+		json_array_append_new(personal, json_string(column));
+}
+
 /* Tables. */
 
-static void add_table(struct sql_state *s, const json_t *relation, struct sql_place place)
+static void add_table(struct sql_state *s, const json_t *relation, const json_t *elements, struct sql_place place)
 {
 	char name[SQL_NAME_SIZE];
 	sql_tree_relation(relation, name);
@@ -50,18 +71,22 @@ static void add_table(struct sql_state *s, const json_t *relation, struct sql_pl
 	json_t *table = placed(place);
 	json_object_set_new(table, "rls", json_false());
 	json_object_set_new(table, "policies", json_object());
+	json_object_set_new(table, "personal", json_array());
+	size_t i;
+	json_t *element;
+	json_array_foreach(elements, i, element) note_column(table, element);
 	json_object_set_new(s->tables, name, table);
 }
 
 static void on_create_table(struct sql_state *s, const json_t *n, struct sql_place place)
 {
-	add_table(s, json_object_get(n, "relation"), place);
+	add_table(s, json_object_get(n, "relation"), json_object_get(n, "tableElts"), place);
 }
 
 static void on_create_as(struct sql_state *s, const json_t *n, struct sql_place place)
 {
 	if (strcmp(json_str(n, "objtype", ""), "OBJECT_TABLE") == 0)
-		add_table(s, sql_tree_get(n, "into", "rel"), place);
+		add_table(s, sql_tree_get(n, "into", "rel"), NULL, place);
 }
 
 static void on_alter_table(struct sql_state *s, const json_t *n, struct sql_place place)
@@ -75,6 +100,8 @@ static void on_alter_table(struct sql_state *s, const json_t *n, struct sql_plac
 	json_array_foreach(json_object_get(n, "cmds"), i, cmd)
 	{
 		const char *type = json_str(json_object_get(cmd, "AlterTableCmd"), "subtype", "");
+		if (table != NULL && strcmp(type, "AT_AddColumn") == 0)
+			note_column(table, sql_tree_get(cmd, "AlterTableCmd", "def"));
 		if (table != NULL && strcmp(type, "AT_EnableRowSecurity") == 0)
 			json_object_set_new(table, "rls", json_true());
 		if (table != NULL && strcmp(type, "AT_DisableRowSecurity") == 0) {

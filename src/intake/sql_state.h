@@ -13,9 +13,9 @@
 #include "base/str.h"
 
 struct sql_state {
-	/* "public.votes": {rls, file, line, anon_revoked, signed_in_revoked,
-	 *                  policies: {name: {cmd, roles [..], using, check: "true"|"other"|"none"|"bucket", permissive,
-	 *                                    file, line}}} */
+	/* "public.votes": {rls, file, line, anon_revoked, signed_in_revoked, personal: [columns named like a person's
+	 * data], policies: {name: {cmd, roles [..], using, check: "true"|"other"|"none"|"bucket", permissive, file,
+	 * line}}} */
 	json_t *tables;
 	json_t *functions; /* "public.f(int4)": {name, definer, trigger, public, anon, file, line} */
 	json_t *buckets; /* name: {public, file, line} */

@@ -168,6 +168,10 @@ static void test_env_files(void **state)
 		      "service-key-in-browser:.env", false);
 	expect_secret(dir, "src/a.ts", "import.meta.env.VITE_SUPABASE_SERVICE_ROLE_KEY",
 		      "service-key-in-browser:VITE_SUPABASE_SERVICE_ROLE_KEY", false);
+	expect_secret(dir, "src/a.ts", "import.meta.env.VITE_OPENAI_API_KEY",
+		      "secret-name-in-browser:VITE_OPENAI_API_KEY", true);
+	expect_secret(dir, "src/a.ts",
+		      "import.meta.env.VITE_STRIPE_PUBLISHABLE_KEY + import.meta.env.VITE_FIREBASE_API_KEY", "", true);
 	expect_secret(dir, ".env", with("VITE_SUPABASE_ANON_KEY=\"", token("anon", "supabase"), "\"\n"), "", true);
 	expect_secret(dir, ".env", "VITE_GOOGLE_API_KEY=" RANDOM "\nSESSION_SECRET=\nAPI_KEY=your-key-here\n", "",
 		      true);

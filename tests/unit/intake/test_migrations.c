@@ -169,6 +169,15 @@ static void test_row_security(void **state)
 	    {"create table t(a int); do $$ begin if true then alter table t enable row level security; end if; end $$",
 	     ""},
 	    {RLS "create policy p on t for select using (true)", ""},
+	    {"create table t(a int, email text); alter table t enable row level security; create policy p on t for "
+	     "select using "
+	     "(true)",
+	     "open-to-read:public.t:p"},
+	    {RLS "alter table t add column home_phone text; create policy p on t for select to anon using (true)",
+	     "open-to-read:public.t:p"},
+	    {RLS "alter table t add column phone text; create policy p on t for select to authenticated using (true)",
+	     ""},
+	    {RLS "alter table t add column phone text; create policy p on t for select using (auth.uid() = a)", ""},
 	    {RLS "create policy p on t for insert with check (true)", "open-policy:public.t:p"},
 	    {RLS "create policy \"Any one!\" on t for insert to anon with check ((1 = 1))",
 	     "open-policy:public.t:any-one"},
