@@ -2,6 +2,7 @@
 #include "codec/jwk.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
@@ -11,6 +12,7 @@
 #include "codec/json.h"
 
 #define NUMBER_MAX_BYTES 2048
+#define RSA_PRIVATE_MAX_BITS 4096 /* a signature of 512 bytes, jwt.c */
 
 struct jwk_set {
 	struct jwt_key keys[JWK_KEYS_MAX];
@@ -38,37 +40,72 @@ static bool number(const json_t *jwk, const char *name, struct buf *ret_bytes)
 	return base64url_decode(str_from(json_str(jwk, name, "")), ret_bytes) && ret_bytes->len > 0;
 }
 
-static EVP_PKEY *from_params(const char *kind, OSSL_PARAM_BLD *builder)
+static EVP_PKEY *from_params(const char *kind, OSSL_PARAM_BLD *builder, bool has_private)
 {
 	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
 	EVP_PKEY *key = NULL;
+	int selection = has_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
 	if (params != NULL && context != NULL && EVP_PKEY_fromdata_init(context) == 1)
-		(void)EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params);
+		(void)EVP_PKEY_fromdata(context, &key, selection, params);
 	EVP_PKEY_CTX_free(context);
 	OSSL_PARAM_free(params);
 	return key;
 }
 
+/* Whether both halves are of the same key: what is signed with one must verify with the other. */
+static EVP_PKEY *paired(EVP_PKEY *key)
+{
+	EVP_PKEY_CTX *context = key != NULL ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+	bool ok = context != NULL && EVP_PKEY_pairwise_check(context) == 1;
+	EVP_PKEY_CTX_free(context);
+	if (ok) return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
+struct number {
+	const char *member, *param;
+};
+
+/* Pushes the numbers of a JWK; they are wiped. */
+static bool push_numbers(OSSL_PARAM_BLD *builder, const json_t *jwk, const struct number *numbers, int count,
+			 BIGNUM **ret_numbers)
+{
+	for (int i = 0; i < count; i++) {
+		BUF_CLEANUP struct buf bytes;
+		buf_init(&bytes, NUMBER_MAX_BYTES);
+		if (!number(jwk, numbers[i].member, &bytes)) return false;
+		ret_numbers[i] = BN_bin2bn((unsigned char *)bytes.ptr, (int)bytes.len, NULL);
+		OPENSSL_cleanse(bytes.ptr, bytes.len);
+		if (ret_numbers[i] == NULL) abort();
+		if (OSSL_PARAM_BLD_push_BN(builder, numbers[i].param, ret_numbers[i]) != 1) return false;
+	}
+	return true;
+}
+
+#define RSA_NUMBERS 8
+
+/* RFC 7518, 6.3. The private half with all its numbers, or none of it. */
 static EVP_PKEY *read_rsa(const json_t *jwk)
 {
-	BUF_CLEANUP struct buf n;
-	BUF_CLEANUP struct buf e;
-	EVP_PKEY *key = NULL;
-	buf_init(&n, NUMBER_MAX_BYTES);
-	buf_init(&e, NUMBER_MAX_BYTES);
-	if (!number(jwk, "n", &n) || !number(jwk, "e", &e)) return NULL;
+	static const struct number numbers[RSA_NUMBERS] = {
+	    {"n", OSSL_PKEY_PARAM_RSA_N},          {"e", OSSL_PKEY_PARAM_RSA_E},
+	    {"d", OSSL_PKEY_PARAM_RSA_D},          {"p", OSSL_PKEY_PARAM_RSA_FACTOR1},
+	    {"q", OSSL_PKEY_PARAM_RSA_FACTOR2},    {"dp", OSSL_PKEY_PARAM_RSA_EXPONENT1},
+	    {"dq", OSSL_PKEY_PARAM_RSA_EXPONENT2}, {"qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
+	};
+	BIGNUM *held[RSA_NUMBERS] = {NULL};
+	bool is_private = json_object_get(jwk, "d") != NULL;
 	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-	BIGNUM *modulus = BN_bin2bn((unsigned char *)n.ptr, (int)n.len, NULL);
-	BIGNUM *exponent = BN_bin2bn((unsigned char *)e.ptr, (int)e.len, NULL);
-	if (builder == NULL || modulus == NULL || exponent == NULL) abort();
-	if (OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
-	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
-		key = from_params("RSA", builder);
+	EVP_PKEY *key = NULL;
+	if (builder == NULL) abort();
+	if (push_numbers(builder, jwk, numbers, is_private ? RSA_NUMBERS : 2, held) &&
+	    (!is_private || BN_num_bits(held[0]) <= RSA_PRIVATE_MAX_BITS))
+		key = from_params("RSA", builder, is_private);
 	OSSL_PARAM_BLD_free(builder);
-	BN_free(modulus);
-	BN_free(exponent);
-	return key;
+	for (int i = 0; i < RSA_NUMBERS; i++) BN_clear_free(held[i]);
+	return is_private ? paired(key) : key;
 }
 
 static const struct {
@@ -76,6 +113,23 @@ static const struct {
 	size_t bytes; /* of a coordinate */
 	enum jwt_algorithm algorithm;
 } curves[] = {{"P-256", "P-256", 32, JWT_ES256}, {"P-384", "P-384", 48, JWT_ES384}, {"P-521", "P-521", 66, JWT_ES512}};
+
+static EVP_PKEY *from_point(const json_t *jwk, const char *group, struct str point)
+{
+	static const struct number secret = {"d", OSSL_PKEY_PARAM_PRIV_KEY};
+	BIGNUM *held = NULL;
+	bool is_private = json_object_get(jwk, "d") != NULL;
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+	EVP_PKEY *key = NULL;
+	if (builder == NULL) abort();
+	if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
+	    OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point.ptr, point.len) == 1 &&
+	    (!is_private || push_numbers(builder, jwk, &secret, 1, &held)))
+		key = from_params("EC", builder, is_private);
+	OSSL_PARAM_BLD_free(builder);
+	BN_clear_free(held);
+	return is_private ? paired(key) : key;
+}
 
 static EVP_PKEY *read_ec(const json_t *jwk, int *ret_algorithm)
 {
@@ -87,12 +141,7 @@ static EVP_PKEY *read_ec(const json_t *jwk, int *ret_algorithm)
 		buf_putc(&point, 4); /* not compressed: x and y follow */
 		if (!number(jwk, "x", &point) || !number(jwk, "y", &point) || point.len != 1 + 2 * curves[i].bytes)
 			return NULL;
-		OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-		if (builder == NULL) abort();
-		if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curves[i].group, 0) == 1 &&
-		    OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point.ptr, point.len) == 1)
-			key = from_params("EC", builder);
-		OSSL_PARAM_BLD_free(builder);
+		key = from_point(jwk, curves[i].group, buf_view(&point));
 		*ret_algorithm = curves[i].algorithm;
 	}
 	return key;
@@ -124,7 +173,7 @@ static bool add(struct jwk_set *set, const json_t *jwk, int first, int last, EVP
 		*to = (struct jwt_key){.algorithm = (enum jwt_algorithm)i,
 				       .kid = str_from(texts[0]),
 				       .secret = {texts[1], secret.len},
-				       .public_key = key};
+				       .key = key};
 	}
 	return true;
 }
@@ -191,7 +240,7 @@ void jwk_free(struct jwk_set *set)
 	for (size_t i = 0; i < set->count; i++) {
 		free(set->texts[i][0]);
 		free(set->texts[i][1]);
-		EVP_PKEY_free(set->keys[i].public_key);
+		EVP_PKEY_free(set->keys[i].key);
 	}
 	free(set);
 }

@@ -79,7 +79,8 @@ static const EVP_MD *digest_of(enum jwt_algorithm algorithm)
 	return name != NULL ? EVP_get_digestbyname(name) : NULL;
 }
 
-static void sign(const struct jwt_key *key, struct str text, unsigned char ret_mac[EVP_MAX_MD_SIZE], unsigned *ret_len)
+static void mac_of(const struct jwt_key *key, struct str text, unsigned char ret_mac[EVP_MAX_MD_SIZE],
+		   unsigned *ret_len)
 {
 	assert(key->algorithm <= JWT_HS512 && key->secret.len <= INT_MAX);
 	if (HMAC(digest_of(key->algorithm), key->secret.ptr, (int)key->secret.len, (const unsigned char *)text.ptr,
@@ -108,17 +109,50 @@ static bool is_verified(const struct jwt_key *key, struct str text, struct str s
 	int expected = algorithms[key->algorithm].signature_bytes;
 	const unsigned char *bytes = (const unsigned char *)signature.ptr;
 	size_t len = signature.len;
-	bool ok = context != NULL && key->public_key != NULL;
+	bool ok = context != NULL && key->key != NULL;
 	if (ok && expected > 0) {
 		len = (size_t)ecdsa_to_der(signature, expected, &der);
 		bytes = der;
 		ok = len > 0;
 	}
-	ok = ok && EVP_DigestVerifyInit(context, NULL, digest_of(key->algorithm), NULL, key->public_key) == 1 &&
+	ok = ok && EVP_DigestVerifyInit(context, NULL, digest_of(key->algorithm), NULL, key->key) == 1 &&
 	     EVP_DigestVerify(context, bytes, len, (const unsigned char *)text.ptr, text.len) == 1;
 	OPENSSL_free(der);
 	EVP_MD_CTX_free(context);
 	return ok;
+}
+
+/* The other way: r and s, each as long as the curve's numbers. */
+static void der_to_ecdsa(const unsigned char *der, size_t len, int half, unsigned char *ret_bytes)
+{
+	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
+	if (sig == NULL || BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret_bytes, half) != half ||
+	    BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret_bytes + half, half) != half)
+		abort();
+	ECDSA_SIG_free(sig);
+}
+
+static void sign(const struct jwt_key *key, struct str text, unsigned char ret_bytes[SIGNATURE_MAX_BYTES],
+		 size_t *ret_len)
+{
+	unsigned char der[SIGNATURE_MAX_BYTES];
+	int expected = algorithms[key->algorithm].signature_bytes;
+	unsigned mac_len = 0;
+	size_t len = SIGNATURE_MAX_BYTES;
+	if (key->algorithm <= JWT_HS512) {
+		mac_of(key, text, ret_bytes, &mac_len);
+		*ret_len = mac_len;
+		return;
+	}
+	assert(key->key != NULL);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	if (context == NULL || EVP_DigestSignInit(context, NULL, digest_of(key->algorithm), NULL, key->key) != 1 ||
+	    EVP_DigestSign(context, expected > 0 ? der : ret_bytes, &len, (const unsigned char *)text.ptr, text.len) !=
+		1)
+		abort();
+	EVP_MD_CTX_free(context);
+	if (expected > 0) der_to_ecdsa(der, len, expected / 2, ret_bytes);
+	*ret_len = expected > 0 ? (size_t)expected : len;
 }
 
 static bool is_signed_by(const struct jwt_key *key, struct str text, struct str signature)
@@ -126,7 +160,7 @@ static bool is_signed_by(const struct jwt_key *key, struct str text, struct str 
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 	if (key->algorithm > JWT_HS512) return is_verified(key, text, signature);
-	sign(key, text, mac, &len);
+	mac_of(key, text, mac, &len);
 	return signature.len == len && CRYPTO_memcmp(signature.ptr, mac, len) == 0;
 }
 
@@ -222,9 +256,8 @@ bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_
 
 void jwt_sign_text(const struct jwt_key *key, struct str claims, struct buf *ret_token)
 {
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-	size_t start = ret_token->len;
+	unsigned char signature[SIGNATURE_MAX_BYTES];
+	size_t start = ret_token->len, len = 0;
 	json_t *header JSON_CLEANUP = json_pack("{s:s, s:s}", "alg", algorithms[key->algorithm].name, "typ", "JWT");
 	if (key->kid.len > 0) (void)json_object_set_new(header, "kid", json_stringn(key->kid.ptr, key->kid.len));
 	char *text = json_text(header);
@@ -233,9 +266,9 @@ void jwt_sign_text(const struct jwt_key *key, struct str claims, struct buf *ret
 	buf_putc(ret_token, '.');
 	base64url_encode(claims, ret_token);
 	if (!buf_is_ok(ret_token)) return;
-	sign(key, str_sub(buf_view(ret_token), start, ret_token->len), mac, &len);
+	sign(key, str_sub(buf_view(ret_token), start, ret_token->len), signature, &len);
 	buf_putc(ret_token, '.');
-	base64url_encode((struct str){(const char *)mac, len}, ret_token);
+	base64url_encode((struct str){(const char *)signature, len}, ret_token);
 }
 
 void jwt_sign(const struct jwt_key *key, const json_t *claims, struct buf *ret_token)

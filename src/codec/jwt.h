@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON Web Tokens (RFC 7515, 7519): signed by HMAC, and verified by HMAC, RSA, ECDSA (RFC 7518) and Ed25519 (RFC 8037).
- * An algorithm belongs to a key, never to the token, so that a token cannot choose how it is checked. Public keys are
- * read by codec/jwk.h. */
+ * JSON Web Tokens (RFC 7515, 7519): signed and verified by HMAC, RSA, ECDSA (RFC 7518) and Ed25519 (RFC 8037).
+ * An algorithm belongs to a key, never to the token, so that a token cannot choose how it is checked. Keys are read
+ * by codec/jwk.h. */
 #ifndef FREEHOLD_CODEC_JWT_H
 #define FREEHOLD_CODEC_JWT_H
 
@@ -38,7 +38,7 @@ struct jwt_key {
 	enum jwt_algorithm algorithm;
 	struct str kid; /* empty: matches a token with any kid or none */
 	struct str secret; /* HS… */
-	struct evp_pkey_st *public_key; /* of the others: borrowed, OpenSSL's EVP_PKEY */
+	struct evp_pkey_st *key; /* of the others: borrowed, OpenSSL's EVP_PKEY; to sign, with its private half */
 };
 
 struct jwt_keys {
@@ -77,7 +77,7 @@ bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_
 /* The name in a token's header; -1 when it is none of ours. */
 int jwt_algorithm_find(const char *name);
 
-/* Appends the signed token; HS256 only. */
+/* Appends the signed token: HMAC, or a key with its private half. */
 void jwt_sign(const struct jwt_key *key, const json_t *claims, struct buf *ret_token);
 
 /* The same of claims that are JSON text already. */
