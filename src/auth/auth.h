@@ -3,8 +3,9 @@
  * /auth/v1: what GoTrue v2 answers, by its paths, bodies, error codes and tables. This module knows no HTTP library: a
  * request is a struct, the reply another.
  *
- *     request ─▶ command (command.h) ─▶ who asks (token.h) ─▶ statements (sql.h) ─▶ one pipelined round trip ─▶ reply
- *        pure                              pure                   pure                 pg/pool.h              pure
+ *     request ─▶ route (route.h) ─▶ who asks (caller.h) ─▶ the flow (call.h): reads its body, writes its statements ─▶
+ * reply
+ *
  *
  * Passwords are hashed and verified off the loop (password.h). As long as no mail leaves, a sign-up is confirmed at
  * once, and what cannot be done without mail answers 501 in words. */

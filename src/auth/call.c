@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/call.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+
+void *call_flow(struct auth_call *call, size_t size_bytes)
+{
+	call->flow = arena_alloc(call->arena, size_bytes);
+	if (call->flow == NULL) call_full(call);
+	return call->flow;
+}
+
+int64_t call_now_s(const struct auth_call *call)
+{
+	(void)call;
+	return clock_wall_ms() / 1000;
+}
+
+/* The ends. */
+void auth_reply_add(struct auth_reply *reply, const char *name, const char *value)
+{
+	assert(reply->header_count < AUTH_REPLY_HEADERS_MAX);
+	reply->headers[reply->header_count++] = (struct auth_header){name, value};
+}
+
+static void finish(struct auth_call *call, const struct auth_reply *reply)
+{
+	call->auth->calls--;
+	call->done(call->arg, reply);
+}
+
+void call_problem(struct auth_call *call, const struct auth_problem *problem, const char *cause)
+{
+	bool is_2024 = auth_is_version_2024(call->request.api_version);
+	char *body = auth_problem_body(call->arena, problem, is_2024);
+	struct auth_reply reply = {.status = problem->status, .cause = cause};
+	reply.body = body != NULL ? str_from(body) : STR("{}");
+	auth_reply_add(&reply, "Content-Type", "application/json");
+	auth_reply_add(&reply, "X-Sb-Error-Code", problem->code);
+	if (is_2024) auth_reply_add(&reply, "X-Supabase-Api-Version", "2024-01-01");
+	finish(call, &reply);
+}
+
+void call_fail(struct auth_call *call, int status, const char *code, const char *words)
+{
+	struct auth_problem problem;
+	(void)auth_problem_set(&problem, status, code, "%s", words);
+	call_problem(call, &problem, NULL);
+}
+
+void call_full(struct auth_call *call)
+{
+	call_fail(call, 413, "request_entity_too_large", "The request needs more memory than is set aside");
+}
+
+void call_fail_inside(struct auth_call *call, const char *words, const struct err *cause)
+{
+	struct auth_problem problem;
+	bool is_busy = cause->code == ERR_UNAVAILABLE || cause->code == ERR_TIMEOUT;
+	(void)auth_problem_set(&problem, is_busy ? 503 : 500, is_busy ? "request_timeout" : "unexpected_failure", "%s",
+			       words);
+	call_problem(call, &problem, arena_strdup(call->arena, cause->msg));
+}
+
+void call_reply_with(struct auth_call *call, struct auth_reply *reply, const char *body)
+{
+	if (body == NULL) {
+		call_full(call);
+		return;
+	}
+	reply->body = str_from(body);
+	if (body[0] != '\0') auth_reply_add(reply, "Content-Type", "application/json");
+	finish(call, reply);
+}
+
+void call_reply(struct auth_call *call, int status, const char *body)
+{
+	struct auth_reply reply = {.status = status};
+	call_reply_with(call, &reply, body);
+}
+
+void call_redirect(struct auth_call *call, const char *url)
+{
+	struct auth_reply reply = {.status = 303};
+	if (url != NULL) auth_reply_add(&reply, "Location", url);
+	call_reply_with(call, &reply, url != NULL ? "" : NULL);
+}
+
+/* Statements. */
+struct auth_sql *call_sql(struct auth_call *call)
+{
+	call->sql.count = 0;
+	return &call->sql;
+}
+
+static void on_refused(struct auth_call *call)
+{
+	bool (*ask)(struct auth_call *, const struct pg_error *) = call->on_refused;
+	struct pg_error error = {0};
+	struct err err;
+	pg_error_from_result(&error, call->pg.results[call->pg.failed], NULL);
+	(void)pg_error_set(&err, &error);
+	call->on_refused = NULL;
+	if (ask == NULL || !ask(call, &error)) call_fail_inside(call, call->failure, &err);
+}
+
+static void clear_result(void *arg)
+{
+	PQclear(arg);
+}
+
+/* The rows belong to the request from here on. */
+static void keep_results(struct auth_call *call, struct pg_call *pg)
+{
+	for (int i = 0; i < pg->count + 1; i++)
+		if (pg->results[i] != NULL) arena_defer(call->arena, clear_result, pg->results[i]);
+}
+
+static void on_pg_done(void *arg, struct pg_call *pg)
+{
+	struct auth_call *call = arg;
+	keep_results(call, pg);
+	if (pg->failed >= 0 && pg->failed < pg->count) {
+		on_refused(call);
+	} else if (pg->err.code != ERR_NONE) {
+		call_fail_inside(call, call->failure, &pg->err);
+	} else {
+		call->on_refused = NULL;
+		call->on_rows(call, pg->results[pg->count - 1]);
+	}
+}
+
+void call_run(struct auth_call *call, const char *failure, void (*on_rows)(struct auth_call *, const PGresult *))
+{
+	struct err err;
+	call->pg = (struct pg_call){
+	    .statements = call->sql.statements, .count = call->sql.count, .done = on_pg_done, .arg = call};
+	call->on_rows = on_rows;
+	call->failure = failure;
+	if (!pg_pool_run(call->auth->pool, &call->pg, &err)) call_fail_inside(call, failure, &err);
+}
+
+const PGresult *call_rows(const struct auth_call *call, int statement)
+{
+	return call->pg.results[statement];
+}
+
+/* Passwords. */
+static void on_hash(void *arg, const char *hash)
+{
+	struct auth_call *call = arg;
+	if (hash == NULL) {
+		call_fail(call, 500, "unexpected_failure", "The password could not be hashed");
+		return;
+	}
+	const char *copy = arena_strdup(call->arena, hash);
+	if (copy == NULL)
+		call_full(call);
+	else
+		call->on_hash(call, copy);
+}
+
+void call_hash(struct auth_call *call, const char *password, void (*done)(struct auth_call *, const char *hash))
+{
+	struct err err;
+	call->on_hash = done;
+	if (!auth_password_hash(call->auth->passwords, str_from(password), on_hash, call, &err))
+		call_fail_inside(call, err.msg, &err);
+}
+
+static void on_compared(void *arg, bool is_right)
+{
+	struct auth_call *call = arg;
+	call->on_compared(call, is_right);
+}
+
+void call_compare(struct auth_call *call, const char *password, const char *hash,
+		  void (*done)(struct auth_call *, bool is_right))
+{
+	struct err err;
+	call->on_compared = done;
+	if (!auth_password_verify(call->auth->passwords, str_from(password), hash, on_compared, call, &err))
+		call_fail_inside(call, err.msg, &err);
+}
+
+/* Limits. */
+static bool is_local(const struct auth_call *call)
+{
+	struct str address = call->request.address;
+	return address.len == 0 || str_has_prefix(address, STR("127.")) || str_eq(address, STR("::1"));
+}
+
+bool call_take(struct auth_call *call, struct auth_limit *limit, struct auth_limit *local)
+{
+	if (auth_limit_take(is_local(call) ? local : limit, call->request.address, clock_now_ms())) return true;
+	call_fail(call, 429, "over_request_rate_limit", "Request rate limit reached");
+	return false;
+}

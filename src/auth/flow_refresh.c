@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * grant_type=refresh_token: a token is swapped for its child. */
+#include "auth/body.h"
+#include "auth/flows.h"
+#include "auth/session.h"
+#include "auth/token.h"
+#include "auth/user_columns.h"
+
+/* Behind the user's columns. */
+enum { VERDICT = AUTH_USER_COLUMN_COUNT, TOKEN, SESSION, AAL, AMR };
+
+static const struct {
+	const char *verdict, *code, *words;
+} refusals[] = {
+    {"unknown", "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found"},
+    {"banned", "user_banned", "Invalid Refresh Token: User Banned"},
+    {"no session", "session_not_found", "Invalid Refresh Token: No Valid Session Found"},
+    {"expired", "session_expired", "Invalid Refresh Token: Session Expired"},
+    {"replay", "refresh_token_already_used", "Invalid Refresh Token: Already Used"},
+};
+
+static void on_refreshed(struct auth_call *call, const PGresult *rows)
+{
+	const char *verdict = PQgetvalue(rows, 0, VERDICT);
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		if (strcmp(verdict, refusals[i].verdict) != 0) continue;
+		call_fail(call, 400, refusals[i].code, refusals[i].words);
+		return;
+	}
+	auth_user_read(rows, 0, &call->user);
+	struct session_facts facts = {.user = &call->user,
+				      .id = PQgetvalue(rows, 0, SESSION),
+				      .refresh_token = PQgetvalue(rows, 0, TOKEN),
+				      .aal = PQgetvalue(rows, 0, AAL),
+				      .amr = PQgetvalue(rows, 0, AMR)};
+	session_continue(call, &facts, session_reply);
+}
+
+/* Two requests with one token meet at the session's lock; the statement behind it then sees what the other did. A token
+ * that was swapped may be used again for ten seconds, or when its child is the one in force (the answer got lost);
+ * otherwise somebody has a copy, and the whole family ends: at a time in the past, so that no other member of it is
+ * forgiven for having been swapped just now. */
+static void add_swap(struct auth_call *call, const char *token, const char *new_token)
+{
+	SQL_ADD(call_sql(call),
+		"select 1 from auth.sessions s join auth.refresh_tokens t on t.session_id = s.id where t.token = $1 "
+		"for update of s",
+		token);
+	SQL_ADD(
+	    &call->sql,
+	    "with t as materialized (select * from auth.refresh_tokens where token = $1), "
+	    "s as materialized (select s.* from auth.sessions s join t on t.session_id = s.id), "
+	    "u as materialized (select u.* from auth.users u join t on u.id::text = t.user_id), "
+	    "active as materialized (select r.token, r.parent from auth.refresh_tokens r join t on r.session_id = "
+	    "t.session_id where r.revoked is not true order by r.id desc limit 1), "
+	    "v as materialized (select case "
+	    "when not exists (select from t) or not exists (select from u) then 'unknown' "
+	    "when exists (select from u where banned_until > now()) then 'banned' "
+	    "when not exists (select from s) then 'no session' "
+	    "when exists (select from s where not_after < now()) then 'expired' "
+	    "when exists (select from t where revoked is not true) then 'swap' "
+	    "when exists (select from active, t where active.parent = t.token) then 'active' "
+	    "when exists (select from t where updated_at >= now() - interval '10 seconds') then 'swap' "
+	    "else 'replay' end as verdict), "
+	    "revoked as (update auth.refresh_tokens r set revoked = true, "
+	    "updated_at = case v.verdict when 'replay' then now() - interval '1 minute' else now() end from t, v "
+	    "where r.revoked is not true and ((v.verdict = 'swap' and r.id = t.id) or "
+	    "(v.verdict = 'replay' and r.session_id = t.session_id))), "
+	    "fresh as (insert into auth.refresh_tokens (instance_id, token, user_id, revoked, created_at, updated_at, "
+	    "parent, session_id) select " SQL_NOBODY ", $2, t.user_id, false, now(), now(), t.token, t.session_id "
+	    "from t, v where v.verdict = 'swap' returning token), "
+	    "touched as (update auth.sessions x set refreshed_at = now() at time zone 'utc', updated_at = now(), "
+	    "user_agent = $3, ip = $4::inet from t, v where x.id = t.session_id and v.verdict in ('swap', 'active')) "
+	    "select " AUTH_USER_COLUMNS ", v.verdict, coalesce((select token from fresh), (select token from active)), "
+	    "s.id, coalesce(s.aal::text, 'aal1'), (select coalesce(json_agg(json_build_object('method', "
+	    "a.authentication_method, 'timestamp', extract(epoch from a.updated_at)::bigint) order by a.created_at "
+	    "desc), '[]') from auth.mfa_amr_claims a where a.session_id = s.id) "
+	    "from v left join u on true left join s on true",
+	    token, new_token, call->user_agent, call->address);
+}
+
+void flow_grant_refresh(struct auth_call *call)
+{
+	const char *token = "", *new_token = auth_new_refresh_token(call->arena);
+	struct auth_problem problem;
+	if (!body_text(call->arena, call->body, "refresh_token", &token, &problem)) {
+		call_problem(call, &problem, NULL);
+	} else if (new_token == NULL) {
+		call_full(call);
+	} else if (token[0] == '\0') {
+		call_fail(call, 400, "validation_failed", "refresh_token required");
+	} else if (call_take(call, call->auth->refreshes, call->auth->local_refreshes)) {
+		add_swap(call, token, new_token);
+		call_run(call, "Database error refreshing the session", on_refreshed);
+	}
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The first step of each flow, as route.c's table names it. */
+#ifndef FREEHOLD_AUTH_FLOWS_H
+#define FREEHOLD_AUTH_FLOWS_H
+
+struct auth_call;
+
+/* flow_facts.c */
+void flow_health(struct auth_call *call);
+void flow_settings(struct auth_call *call);
+void flow_jwks(struct auth_call *call);
+
+/* flow_signup.c, flow_token.c (which leads to one of the grants below) */
+void flow_signup(struct auth_call *call);
+void flow_token(struct auth_call *call);
+void flow_grant_password(struct auth_call *call); /* flow_password.c */
+void flow_grant_refresh(struct auth_call *call); /* flow_refresh.c */
+
+/* flow_user.c, flow_logout.c */
+void flow_user_get(struct auth_call *call);
+void flow_user_update(struct auth_call *call);
+void flow_logout(struct auth_call *call);
+
+/* flow_admin_users.c */
+void flow_admin_list(struct auth_call *call);
+void flow_admin_create(struct auth_call *call);
+void flow_admin_get(struct auth_call *call);
+void flow_admin_update(struct auth_call *call);
+void flow_admin_delete(struct auth_call *call);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/route.h"
+
+#include "auth/body.h"
+#include "auth/flows.h"
+
+static const struct auth_route routes[] = {
+    {"GET", "/health", AUTH_ANYONE, AUTH_NO_BODY, flow_health},
+    {"GET", "/settings", AUTH_ANYONE, AUTH_NO_BODY, flow_settings},
+    {"GET", "/.well-known/jwks.json", AUTH_ANYONE, AUTH_NO_BODY, flow_jwks},
+    {"POST", "/signup", AUTH_ANYONE, AUTH_JSON_BODY, flow_signup},
+    {"POST", "/token", AUTH_ANYONE, AUTH_JSON_BODY, flow_token},
+    {"GET", "/user", AUTH_USER, AUTH_NO_BODY, flow_user_get},
+    {"PUT", "/user", AUTH_USER, AUTH_JSON_BODY, flow_user_update},
+    {"POST", "/logout", AUTH_USER, AUTH_NO_BODY, flow_logout},
+    {"GET", "/admin/users", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_list},
+    {"POST", "/admin/users", AUTH_ADMIN, AUTH_JSON_BODY, flow_admin_create},
+    {"GET", "/admin/users/:id", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_get},
+    {"PUT", "/admin/users/:id", AUTH_ADMIN, AUTH_JSON_BODY, flow_admin_update},
+    {"DELETE", "/admin/users/:id", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_delete},
+};
+
+/* Upstream's other paths, and what a person would call them. */
+static const struct {
+	const char *prefix, *what;
+} not_served[] = {
+    {"/recover", "resetting a password by mail"},
+    {"/otp", "signing in with a one-time code"},
+    {"/verify", "confirming by a mailed link or code"},
+    {"/magiclink", "signing in with a mailed link"},
+    {"/resend", "sending a mail again"},
+    {"/reauthenticate", "confirming a change by mail"},
+    {"/invite", "inviting users by mail"},
+    {"/admin/generate_link", "links for mails"},
+    {"/admin/", "this administrative call"},
+    {"/authorize", "signing in with Google or another provider"},
+    {"/callback", "signing in with Google or another provider"},
+    {"/user/identities", "linking identities"},
+    {"/user/oauth", "signing in elsewhere with this app"},
+    {"/factors", "a second factor"},
+    {"/sso", "single sign-on"},
+    {"/saml", "single sign-on"},
+    {"/passkeys", "passkeys"},
+    {"/oauth", "signing in elsewhere with this app"},
+};
+
+/* Part by part; what stands for ":id" goes to ret_ids. */
+static bool is_match(const char *pattern, struct str path, struct str ret_ids[AUTH_ROUTE_IDS_MAX])
+{
+	struct str rest = str_from(pattern), want, have;
+	int ids = 0;
+	for (int i = 0; i < AUTH_ROUTE_IDS_MAX; i++) ret_ids[i] = (struct str){NULL, 0};
+	for (;;) {
+		bool more = str_next(&rest, '/', &want), has = str_next(&path, '/', &have);
+		if (!more || !has) return more == has;
+		if (!str_eq(want, STR(":id"))) {
+			if (!str_eq(want, have)) return false;
+		} else if (have.len == 0) {
+			return false;
+		} else {
+			ret_ids[ids++] = have;
+		}
+	}
+}
+
+static bool unknown(struct str path, bool is_known_path, struct auth_problem *problem)
+{
+	if (is_known_path) return auth_problem_set(problem, 405, "bad_json", "This method is not allowed here");
+	for (size_t i = 0; i < sizeof not_served / sizeof *not_served; i++)
+		if (str_has_prefix(path, str_from(not_served[i].prefix)))
+			return auth_problem_set(problem, 501, "not_implemented", "Freehold does not serve this yet: %s",
+						not_served[i].what);
+	return auth_problem_set(problem, 404, "not_found", "There is no such path below /auth/v1");
+}
+
+static const struct auth_route *find(struct str method, struct str path, struct str ret_ids[AUTH_ROUTE_IDS_MAX],
+				     struct auth_problem *problem)
+{
+	bool is_known_path = false;
+	if (path.len > 1 && path.ptr[path.len - 1] == '/') path.len--;
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+		if (!is_match(routes[i].path, path, ret_ids)) continue;
+		is_known_path = true;
+		if (str_eq(method, str_from(routes[i].method))) return &routes[i];
+	}
+	(void)unknown(path, is_known_path, problem);
+	return NULL;
+}
+
+const struct auth_route *auth_route_find(const struct auth_request *request, const char *ret_ids[AUTH_ROUTE_IDS_MAX],
+					 struct auth_problem *ret_problem)
+{
+	struct str ids[AUTH_ROUTE_IDS_MAX] = {{NULL, 0}};
+	const struct auth_route *route = find(request->method, request->path, ids, ret_problem);
+	if (route == NULL) return NULL;
+	for (int i = 0; i < AUTH_ROUTE_IDS_MAX && ids[i].ptr != NULL; i++) {
+		ret_ids[i] = arena_cstr(request->arena, ids[i]);
+		if (ret_ids[i] == NULL) return (void)auth_full(ret_problem), NULL;
+		if (auth_is_uuid(ret_ids[i])) continue;
+		(void)auth_problem_set(ret_problem, 404, "validation_failed", "%s must be an UUID",
+				       i == 0 ? "user_id" : "factor_id");
+		return NULL;
+	}
+	return route;
+}
