@@ -12,41 +12,36 @@
 #include "auth/user_columns.h"
 #include "codec/json.h"
 
-#define TOKEN_LIFETIME_S 3600
-#define ATTEMPTS_MAX 30
-#define REFRESHES_MAX 150
-#define LOOPBACK_TIMES 20 /* an app's own server signs all its visitors in from one address */
 #define HASH_QUEUE_MAX 64
 #define USER_AGENT_MAX_BYTES 512
 
-struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_settings *settings)
+struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_spec *spec)
 {
 	struct auth *auth = calloc(1, sizeof *auth);
 	if (auth == NULL) abort();
 	auth->loop = loop;
 	auth->pool = pool;
-	auth->settings = *settings;
-	if (auth->settings.token_lifetime_s == 0) auth->settings.token_lifetime_s = TOKEN_LIFETIME_S;
-	unsigned attempts = settings->attempts_max > 0 ? settings->attempts_max : ATTEMPTS_MAX;
-	unsigned refreshes = settings->refreshes_max > 0 ? settings->refreshes_max : REFRESHES_MAX;
-	auth->attempts = auth_limit_new(attempts);
-	auth->refreshes = auth_limit_new(refreshes);
-	auth->local_attempts = auth_limit_new(attempts * LOOPBACK_TIMES);
-	auth->local_refreshes = auth_limit_new(refreshes * LOOPBACK_TIMES);
-	auth->passwords =
-	    auth_passwords_new(loop, settings->hash_queue_max > 0 ? settings->hash_queue_max : HASH_QUEUE_MAX);
+	auth->settings = auth_settings_hold(spec->settings);
+	auth->jwt_secret = spec->jwt_secret;
+	auth->limit = auth_limit_new();
+	auth->passwords = auth_passwords_new(loop, spec->hash_queue_max > 0 ? spec->hash_queue_max : HASH_QUEUE_MAX);
 	return auth;
+}
+
+void auth_configure(struct auth *auth, struct auth_settings *settings)
+{
+	(void)auth_settings_hold(settings);
+	auth_settings_free(auth->settings);
+	auth->settings = settings;
 }
 
 void auth_free(struct auth *auth)
 {
 	if (auth == NULL) return;
 	assert(auth->calls == 0);
-	auth_limit_free(auth->attempts);
-	auth_limit_free(auth->refreshes);
-	auth_limit_free(auth->local_attempts);
-	auth_limit_free(auth->local_refreshes);
+	auth_limit_free(auth->limit);
 	auth_passwords_free(auth->passwords);
+	auth_settings_free(auth->settings);
 	free(auth);
 }
 
@@ -67,6 +62,11 @@ static bool note_client(struct auth_call *call)
 static void free_body(void *arg)
 {
 	json_decref(arg);
+}
+
+static void free_settings(void *arg)
+{
+	auth_settings_free(arg);
 }
 
 static bool read_body(struct auth_call *call, struct auth_problem *problem)
@@ -108,8 +108,8 @@ static void begin(struct auth_call *call)
 	struct auth_problem problem;
 	call->route = auth_route_find(r, call->ids, &problem);
 	if (call->route == NULL ||
-	    !auth_caller_check(call->arena, r->bearer, call->route->access, call->auth->settings.jwt_secret,
-			       call_now_s(call), &call->caller, &problem) ||
+	    !auth_caller_check(call->arena, r->bearer, call->route->access, call->auth->jwt_secret, call_now_s(call),
+			       &call->caller, &problem) ||
 	    !read_body(call, &problem))
 		call_problem(call, &problem, NULL);
 	else if (call->route->access == AUTH_USER)
@@ -125,8 +125,13 @@ void auth_handle(struct auth *auth, const struct auth_request *request, auth_rep
 		done(arg, &(struct auth_reply){.status = 413, .body = STR("{}")});
 		return;
 	}
-	*call =
-	    (struct auth_call){.auth = auth, .request = *request, .arena = request->arena, .done = done, .arg = arg};
+	*call = (struct auth_call){.auth = auth,
+				   .settings = auth_settings_hold(auth->settings),
+				   .request = *request,
+				   .arena = request->arena,
+				   .done = done,
+				   .arg = arg};
+	arena_defer(request->arena, free_settings, auth->settings);
 	auth->calls++;
 	if (note_client(call))
 		begin(call);

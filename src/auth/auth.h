@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "auth/settings.h"
 #include "base/arena.h"
 #include "base/str.h"
 #include "pg/pool.h"
@@ -25,14 +26,9 @@
 
 struct auth;
 
-/* Borrowed for the life of the auth. */
-struct auth_settings {
-	const char *issuer; /* "https://shop.example/auth/v1" */
-	struct str jwt_secret; /* HS256 */
-	int64_t token_lifetime_s; /* 0: 3600 */
-	/* In five minutes, per address; twenty times that for this machine's own. */
-	unsigned attempts_max; /* passwords and sign-ups; 0: 30 */
-	unsigned refreshes_max; /* 0: 150 */
+struct auth_spec {
+	struct auth_settings *settings; /* the auth holds them, too */
+	struct str jwt_secret; /* HS256; borrowed for the life of the auth */
 	unsigned hash_queue_max; /* passwords waiting for a hash; beyond it 503. 0: 64 */
 };
 
@@ -65,7 +61,10 @@ struct auth_reply {
 typedef void (*auth_reply_fn)(void *arg, const struct auth_reply *reply);
 
 /* The pool is one of the role supabase_auth_admin and must outlive the auth. */
-struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_settings *settings);
+struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_spec *spec);
+
+/* New settings, for the calls that begin from now on; the auth holds them. */
+void auth_configure(struct auth *auth, struct auth_settings *settings);
 
 /* No request may be under way. */
 void auth_free(struct auth *auth);

@@ -186,15 +186,36 @@ void call_compare(struct auth_call *call, const char *password, const char *hash
 }
 
 /* Limits. */
+#define FIVE_MINUTES_MS (5 * 60 * 1000)
+#define HOUR_MS (60 * 60 * 1000)
+#define LOCAL_TIMES 20
+
 static bool is_local(const struct auth_call *call)
 {
 	struct str address = call->request.address;
 	return address.len == 0 || str_has_prefix(address, STR("127.")) || str_eq(address, STR("::1"));
 }
 
-bool call_take(struct auth_call *call, struct auth_limit *limit, struct auth_limit *local)
+static struct auth_limit_rule rule_of(const struct auth_settings *s, enum call_limit what)
 {
-	if (auth_limit_take(is_local(call) ? local : limit, call->request.address, clock_now_ms())) return true;
+	switch (what) {
+	case LIMIT_ANONYMOUS: return (struct auth_limit_rule){(double)s->rate_limit.anonymous_users, HOUR_MS};
+	case LIMIT_REFRESH: return (struct auth_limit_rule){(double)s->rate_limit.token_refresh, FIVE_MINUTES_MS};
+	case LIMIT_VERIFY: return (struct auth_limit_rule){(double)s->rate_limit.token_verifications, FIVE_MINUTES_MS};
+	case LIMIT_FACTOR:
+		return (struct auth_limit_rule){(double)s->rate_limit.mfa_challenge_and_verify, FIVE_MINUTES_MS};
+	default: return (struct auth_limit_rule){(double)s->rate_limit.sign_in_sign_ups, FIVE_MINUTES_MS};
+	}
+}
+
+bool call_limit(struct auth_call *call, enum call_limit what)
+{
+	char text[64];
+	struct auth_limit_rule rule = rule_of(call->settings, what);
+	struct str name =
+	    what == LIMIT_FACTOR ? str_from(call->user.id) : auth_limit_address(call->request.address, text);
+	if (what != LIMIT_FACTOR && is_local(call)) rule.events *= LOCAL_TIMES;
+	if (auth_limit_take(call->auth->limit, what, name, rule, clock_now_ms())) return true;
 	call_fail(call, 429, "over_request_rate_limit", "Request rate limit reached");
 	return false;
 }

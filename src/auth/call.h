@@ -26,6 +26,7 @@
 #include "auth/password.h"
 #include "auth/problem.h"
 #include "auth/route.h"
+#include "auth/settings.h"
 #include "auth/sql.h"
 #include "auth/user.h"
 #include "base/err.h"
@@ -34,15 +35,16 @@
 struct auth {
 	uv_loop_t *loop;
 	struct pg_pool *pool;
-	struct auth_settings settings;
+	struct auth_settings *settings;
+	struct str jwt_secret;
 	struct auth_passwords *passwords;
-	struct auth_limit *attempts, *refreshes; /* per address */
-	struct auth_limit *local_attempts, *local_refreshes; /* of this machine */
+	struct auth_limit *limit;
 	size_t calls; /* under way */
 };
 
 struct auth_call {
 	struct auth *auth;
+	const struct auth_settings *settings; /* as they were when the call began */
 	struct auth_request request;
 	struct arena *arena; /* the request's */
 	const struct auth_route *route;
@@ -86,8 +88,20 @@ void call_hash(struct auth_call *call, const char *password, void (*on_hash)(str
 void call_compare(struct auth_call *call, const char *password, const char *hash,
 		  void (*on_compared)(struct auth_call *, bool is_right));
 
-/* A token of the limit for this address, more of them for this machine's own; false: answered. */
-bool call_take(struct auth_call *call, struct auth_limit *limit, struct auth_limit *local);
+/* Whether the caller may do this now; false: answered. The first of them count by address, and this machine's own may
+ * do twenty times as much: an app's own server signs all its visitors in from one. */
+enum call_limit {
+	LIMIT_SIGN_IN, /* passwords and sign-ups */
+	LIMIT_ANONYMOUS,
+	LIMIT_REFRESH, /* and codes of PKCE, which come with each sign-in by a link */
+	LIMIT_OTP,
+	LIMIT_RECOVER,
+	LIMIT_RESEND,
+	LIMIT_USER,
+	LIMIT_VERIFY,
+	LIMIT_FACTOR, /* by user */
+};
+bool call_limit(struct auth_call *call, enum call_limit what);
 
 /* The ends. A body of NULL (the arena was full) becomes a 413. */
 void call_reply(struct auth_call *call, int status, const char *body);

@@ -54,7 +54,7 @@ void flow_grant_password(struct auth_call *call)
 		call_problem(call, &problem, NULL);
 		return;
 	}
-	if (!call_take(call, call->auth->attempts, call->auth->local_attempts)) return;
+	if (!call_limit(call, LIMIT_SIGN_IN)) return;
 	user_sql_by_email(call_sql(call), l->email);
 	call_run(call, "Database error querying schema", on_found);
 }

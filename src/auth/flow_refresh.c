@@ -90,7 +90,7 @@ void flow_grant_refresh(struct auth_call *call)
 		call_full(call);
 	} else if (token[0] == '\0') {
 		call_fail(call, 400, "validation_failed", "refresh_token required");
-	} else if (call_take(call, call->auth->refreshes, call->auth->local_refreshes)) {
+	} else if (call_limit(call, LIMIT_REFRESH)) {
 		add_swap(call, token, new_token);
 		call_run(call, "Database error refreshing the session", on_refreshed);
 	}

@@ -72,7 +72,7 @@ void flow_signup(struct auth_call *call)
 		call_problem(call, &problem, NULL);
 		return;
 	}
-	if (!call_take(call, call->auth->attempts, call->auth->local_attempts)) return;
+	if (!call_limit(call, LIMIT_SIGN_IN)) return;
 	user_sql_by_email(call_sql(call), s->email);
 	call_run(call, "Database error finding user", on_found);
 }

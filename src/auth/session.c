@@ -16,7 +16,7 @@ struct begun {
 void session_continue(struct auth_call *call, const struct session_facts *facts,
 		      void (*done)(struct auth_call *call, const struct session *session))
 {
-	const struct auth_settings *settings = &call->auth->settings;
+	const struct auth_settings *settings = call->settings;
 	int64_t now_s = call_now_s(call);
 	struct session *session = arena_alloc(call->arena, sizeof *session);
 	if (session == NULL) {
@@ -24,12 +24,12 @@ void session_continue(struct auth_call *call, const struct session_facts *facts,
 		return;
 	}
 	*session = (struct session){.refresh_token = facts->refresh_token,
-				    .expires_in_s = settings->token_lifetime_s,
-				    .expires_at_s = now_s + settings->token_lifetime_s,
+				    .expires_in_s = settings->jwt_expiry_s,
+				    .expires_at_s = now_s + settings->jwt_expiry_s,
 				    .user = *facts->user};
 	session->access_token =
-	    auth_access_token(call->arena, &(struct token_facts){.issuer = settings->issuer,
-								 .secret = settings->jwt_secret,
+	    auth_access_token(call->arena, &(struct token_facts){.issuer = settings->jwt_issuer,
+								 .secret = call->auth->jwt_secret,
 								 .now_s = now_s,
 								 .expires_at_s = session->expires_at_s,
 								 .user = facts->user,

@@ -18,7 +18,6 @@
 
 #define DRAIN_MS 30000
 #define FINISH_MS 5000 /* after the drain: for what the database still runs */
-#define URL_MAX_BYTES 1024
 
 struct backend {
 	struct backend_config config;
@@ -28,7 +27,6 @@ struct backend {
 	struct gateway gateway;
 	struct http_server *server;
 	bool is_stopping, is_finished;
-	char issuer[URL_MAX_BYTES];
 };
 
 static const char *const search_path[] = {"public", "extensions"};
@@ -110,24 +108,22 @@ static struct pg_pool *pool_of(struct backend *b, const char *conninfo, int size
 	return pg_pool_new(&b->loop, &(struct pg_pool_settings){.conninfo = conninfo, .size = size > 0 ? size : 1});
 }
 
-static void start_parts(struct backend *b, struct rest_settings *rest_settings, struct auth_settings *auth_settings)
+static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 {
 	const struct backend_config *c = &b->config;
 	struct gateway *g = &b->gateway;
-	(void)snprintf(b->issuer, sizeof b->issuer, "%s/auth/v1", c->site_url);
 	*rest_settings = (struct rest_settings){.schemas = c->schemas,
 						.schema_count = c->schema_count,
 						.extra_search_path = search_path,
 						.extra_search_path_count = 2,
 						.max_rows = c->max_rows};
-	*auth_settings = (struct auth_settings){
-	    .issuer = b->issuer, .jwt_secret = str_from(c->jwt_secret), .attempts_max = c->attempts_max};
 	g->loop = &b->loop;
 	g->callers = callers_new(c);
 	g->rest_pool = pool_of(b, c->rest_database, c->pool_size);
 	g->auth_pool = pool_of(b, c->auth_database, c->pool_size / 2);
 	g->rest = rest_new(&b->loop, g->rest_pool, rest_settings, c->rest_database);
-	g->auth = auth_new(&b->loop, g->auth_pool, auth_settings);
+	g->auth = auth_new(&b->loop, g->auth_pool,
+			   &(struct auth_spec){.settings = c->auth, .jwt_secret = str_from(c->jwt_secret)});
 }
 
 static bool start_server(struct backend *b, struct err *err)
@@ -153,12 +149,11 @@ static void raise_descriptors(void)
 static int serve(struct backend *b)
 {
 	struct rest_settings rest_settings;
-	struct auth_settings auth_settings;
 	struct err err;
 	if (uv_loop_init(&b->loop) != 0) abort();
 	raise_descriptors();
 	start_signals(b);
-	start_parts(b, &rest_settings, &auth_settings);
+	start_parts(b, &rest_settings);
 	bool ok = start_server(b, &err);
 	if (ok)
 		log_info("backend: listening on %s", json_string_value(json_object_get(b->config.file, "listen")));

@@ -141,9 +141,13 @@ static int setup(void **state)
 	(void)snprintf(conninfo, sizeof conninfo, "host=%s dbname=postgres user=supabase_auth_admin", box.socket_dir);
 	assert_int_equal(uv_loop_init(&loop), 0);
 	pool = pg_pool_new(&loop, &(struct pg_pool_settings){.conninfo = conninfo, .size = 4});
-	auth = auth_new(&loop, pool,
-			&(struct auth_settings){
-			    .issuer = "http://shop.localhost/auth/v1", .jwt_secret = STR(SECRET), .attempts_max = 100});
+	struct auth_settings *settings;
+	json_t *wish =
+	    json_pack("{s:s, s:{s:i}}", "site_url", "http://shop.localhost", "rate_limit", "sign_in_sign_ups", 100);
+	if (!auth_settings_read(wish, &settings, &err)) fail_msg("%s", err.msg);
+	auth = auth_new(&loop, pool, &(struct auth_spec){.settings = settings, .jwt_secret = STR(SECRET)});
+	auth_settings_free(settings);
+	json_decref(wish);
 	return 0;
 }
 

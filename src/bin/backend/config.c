@@ -75,14 +75,22 @@ static bool read_level(const json_t *file, struct backend_config *c, struct err 
 
 static bool read_numbers(const json_t *file, struct backend_config *c, struct err *err)
 {
-	int64_t pool_size = json_int(file, "pool_size", POOL_SIZE), attempts = json_int(file, "attempts_max", 0);
+	int64_t pool_size = json_int(file, "pool_size", POOL_SIZE);
 	if (pool_size < 1 || pool_size > POOL_SIZE_MAX)
 		return err_set(err, ERR_INVALID, "pool_size must be 1 to %d", POOL_SIZE_MAX);
-	if (attempts < 0 || attempts > 1000000) return err_set(err, ERR_INVALID, "attempts_max must be 0 to 1000000");
 	c->pool_size = (int)pool_size;
-	c->attempts_max = (unsigned)attempts;
 	c->max_rows = json_int(file, "max_rows", 0);
 	return true;
+}
+
+/* The app's address is where its users are sent, unless the settings name another. */
+static bool read_auth(const json_t *file, struct backend_config *c, struct err *err)
+{
+	json_t *auth JSON_CLEANUP = json_object(), *given = json_object_get(file, "auth");
+	if (given != NULL && !json_is_object(given)) return err_set(err, ERR_INVALID, "auth must be an object");
+	(void)json_object_set_new(auth, "site_url", json_string(c->site_url));
+	if (given != NULL) (void)json_object_update(auth, given);
+	return auth_settings_read(auth, &c->auth, err) || err_wrap(err, "auth");
 }
 
 static bool read_members(const json_t *file, struct backend_config *c, struct err *err)
@@ -101,7 +109,7 @@ static bool read_members(const json_t *file, struct backend_config *c, struct er
 	if (c->publishable_key[0] == '\0' || c->secret_key[0] == '\0')
 		return err_set(err, ERR_INVALID, "publishable_key and secret_key must not be empty");
 	return read_listen(file, c, err) && read_schemas(file, c, err) && read_level(file, c, err) &&
-	       read_numbers(file, c, err);
+	       read_numbers(file, c, err) && read_auth(file, c, err);
 }
 
 bool backend_config_read(const char *path, struct backend_config *ret_config, struct err *err)
@@ -119,5 +127,6 @@ bool backend_config_read(const char *path, struct backend_config *ret_config, st
 void backend_config_done(struct backend_config *config)
 {
 	json_decref(config->file);
+	auth_settings_free(config->auth);
 	*config = (struct backend_config){0};
 }

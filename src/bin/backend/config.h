@@ -13,7 +13,7 @@
  *     schemas              which are served below /rest/v1; ["public"] unless given
  *     pool_size            connections of rest; 10 unless given. Auth has half as many
  *     max_rows             of one answer; 0 (no limit) unless given
- *     attempts_max         passwords and sign-ups per address in five minutes; 30 unless given
+ *     auth                 the app's sign-in: an object with the names of auth/settings.h
  *     log_level            debug, info, warn or error; "info" unless given */
 #ifndef FREEHOLD_BIN_BACKEND_CONFIG_H
 #define FREEHOLD_BIN_BACKEND_CONFIG_H
@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "auth/settings.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -41,7 +42,7 @@ struct backend_config {
 	int schema_count;
 	int pool_size;
 	int64_t max_rows;
-	unsigned attempts_max;
+	struct auth_settings *auth;
 	enum log_level log_level;
 };
 

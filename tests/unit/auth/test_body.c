@@ -117,20 +117,37 @@ static void test_versions(void **state)
 static void test_limit_fills_again(void **state)
 {
 	(void)state;
-	struct auth_limit *limit = auth_limit_new(3);
-	for (int i = 0; i < 3; i++) assert_true(auth_limit_take(limit, STR("a"), 1000));
-	assert_false(auth_limit_take(limit, STR("a"), 1000));
-	assert_true(auth_limit_take(limit, STR("b"), 1000));
-	assert_false(auth_limit_take(limit, STR("a"), 1000 + 99 * 1000));
-	assert_true(auth_limit_take(limit, STR("a"), 1000 + 101 * 1000));
-	assert_false(auth_limit_take(limit, STR("a"), 1000 + 101 * 1000));
+	const struct auth_limit_rule rule = {3, 300 * 1000};
+	struct auth_limit *limit = auth_limit_new();
+	for (int i = 0; i < 3; i++) assert_true(auth_limit_take(limit, 1, STR("a"), rule, 1000));
+	assert_false(auth_limit_take(limit, 1, STR("a"), rule, 1000));
+	assert_true(auth_limit_take(limit, 2, STR("a"), rule, 1000));
+	assert_true(auth_limit_take(limit, 1, STR("b"), rule, 1000));
+	assert_false(auth_limit_take(limit, 1, STR("a"), rule, 1000 + 99 * 1000));
+	assert_true(auth_limit_take(limit, 1, STR("a"), rule, 1000 + 101 * 1000));
+	assert_false(auth_limit_take(limit, 1, STR("a"), rule, 1000 + 101 * 1000));
+	assert_false(auth_limit_take(limit, 3, STR("a"), (struct auth_limit_rule){0, 1000}, 5000));
 	/* A flood of addresses is forgotten, not kept. */
 	char address[32];
-	for (int i = 0; i < 3 * AUTH_LIMIT_ADDRESSES; i++) {
+	for (int i = 0; i < 3 * AUTH_LIMIT_NAMES; i++) {
 		(void)snprintf(address, sizeof address, "10.0.%d.%d", i / 256, i % 256);
-		assert_true(auth_limit_take(limit, str_from(address), 2000 + 101 * 1000));
+		assert_true(auth_limit_take(limit, 1, str_from(address), rule, 2000 + 101 * 1000));
 	}
 	auth_limit_free(limit);
+}
+
+static void test_a_network_counts_as_one(void **state)
+{
+	(void)state;
+	char one[64], two[64], other[64];
+	assert_true(str_eq(auth_limit_address(STR("192.0.2.1"), one), STR("192.0.2.1")));
+	struct str a = auth_limit_address(STR("2001:db8:1:2::3"), one);
+	struct str b = auth_limit_address(STR("2001:db8:1:2:ffff::"), two);
+	struct str c = auth_limit_address(STR("2001:db8:1:3::3"), other);
+	assert_true(str_eq(a, b));
+	assert_false(str_eq(a, c));
+	assert_true(str_eq(auth_limit_address(STR("::ffff:192.0.2.1"), one), STR("::ffff:192.0.2.1")));
+	assert_true(str_eq(auth_limit_address(STR("x:y"), one), STR("x:y")));
 }
 
 static void test_made_names(void **state)
@@ -154,7 +171,9 @@ static void test_made_names(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(test_routes),   T(test_addresses),         T(test_passwords_have_bounds),
-					   T(test_versions), T(test_limit_fills_again), T(test_made_names)};
+	const struct CMUnitTest tests[] = {
+	    T(test_routes),    T(test_addresses),         T(test_passwords_have_bounds),
+	    T(test_versions),  T(test_limit_fills_again), T(test_a_network_counts_as_one),
+	    T(test_made_names)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
