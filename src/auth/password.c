@@ -8,25 +8,35 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "auth/hash.h"
 
 /* Of a password that nobody has: what is compared when there is no user, so that the answer takes as long. */
 #define NOBODY "$2a$10$7EqJtq98hPqEX7fNZaFWoOd9L.bgP8whUD549S0YkDlkRJTsI6Cky"
+#define SETTING_SIZE 64
+
+struct job {
+	uv_work_t work;
+	struct job *next; /* that waits for memory */
+	struct auth_passwords *passwords;
+	size_t memory_bytes;
+	size_t password_len;
+	char password[AUTH_PASSWORD_LONGEST_BYTES + 1];
+	char hash[AUTH_STORED_HASH_SIZE]; /* to compare with; or salt and cost, and then what came out, "" if nothing
+					     did */
+	bool is_nobody, is_same;
+	void (*on_hash)(void *arg, const char *hash);
+	void (*on_verified)(void *arg, bool is_right);
+	void *arg;
+};
 
 struct auth_passwords {
 	uv_loop_t *loop;
 	unsigned waiting, waiting_max;
-};
-
-struct job {
-	uv_work_t work;
-	struct auth_passwords *passwords;
-	char password[AUTH_PASSWORD_MAX_BYTES + 1];
-	char setting[AUTH_HASH_SIZE]; /* salt and cost, or the hash to compare with */
-	char hash[AUTH_HASH_SIZE]; /* what came out; "" when it failed */
-	bool is_nobody;
-	void (*on_hash)(void *arg, const char *hash);
-	void (*on_verified)(void *arg, bool is_right);
-	void *arg;
+	size_t memory_bytes; /* that jobs on threads may use together */
+	struct job *held, **held_end; /* in the order they came */
 };
 
 struct auth_passwords *auth_passwords_new(uv_loop_t *loop, unsigned queue_max)
@@ -35,6 +45,7 @@ struct auth_passwords *auth_passwords_new(uv_loop_t *loop, unsigned queue_max)
 	if (passwords == NULL) abort();
 	passwords->loop = loop;
 	passwords->waiting_max = queue_max;
+	passwords->held_end = &passwords->held;
 	return passwords;
 }
 
@@ -44,31 +55,90 @@ void auth_passwords_free(struct auth_passwords *passwords)
 	free(passwords);
 }
 
-/* On a thread of the pool: touches the job only. */
-static void run(uv_work_t *work)
+/* On Linux the niceness is a thread's own, and 0 means the calling one (setpriority(2)). */
+static void be_nice(void)
 {
-	struct job *job = work->data;
+	static _Thread_local bool is_nice;
+	if (is_nice) return;
+	is_nice = true;
+	if (getpriority(PRIO_PROCESS, 0) < AUTH_PASSWORD_NICE) (void)setpriority(PRIO_PROCESS, 0, AUTH_PASSWORD_NICE);
+}
+
+static void make_hash(struct job *job)
+{
 	struct crypt_data *data = calloc(1, sizeof *data);
 	if (data == NULL) abort();
-	const char *hash = crypt_r(job->password, job->setting, data);
-	if (hash != NULL && hash[0] != '*') (void)snprintf(job->hash, sizeof job->hash, "%s", hash);
+	const char *hash = crypt_r(job->password, job->hash, data);
+	(void)snprintf(job->hash, sizeof job->hash, "%s", hash != NULL && hash[0] != '*' ? hash : "");
 	OPENSSL_cleanse(data, sizeof *data);
 	free(data);
 }
 
+/* On a thread of the pool: touches the job only. */
+static void run(uv_work_t *work)
+{
+	struct job *job = work->data;
+	be_nice();
+	if (job->on_hash != NULL)
+		make_hash(job);
+	else
+		job->is_same = auth_hash_matches(str_from(job->hash), (struct str){job->password, job->password_len});
+}
+
+static void end(struct job *job, bool is_done)
+{
+	job->passwords->waiting--;
+	if (job->on_verified != NULL)
+		job->on_verified(job->arg, is_done && job->is_same && !job->is_nobody);
+	else
+		job->on_hash(job->arg, is_done && job->hash[0] != '\0' ? job->hash : NULL);
+	OPENSSL_cleanse(job, sizeof *job);
+	free(job);
+}
+
+static void start_held(struct auth_passwords *passwords);
+
 static void after(uv_work_t *work, int status)
 {
 	struct job *job = work->data;
-	job->passwords->waiting--;
-	bool is_same = strlen(job->hash) == strlen(job->setting) &&
-		       CRYPTO_memcmp(job->hash, job->setting, strlen(job->setting)) == 0;
-	bool is_right = status == 0 && !job->is_nobody && job->hash[0] != '\0' && is_same;
-	if (job->on_verified != NULL)
-		job->on_verified(job->arg, is_right);
-	else
-		job->on_hash(job->arg, status == 0 && job->hash[0] != '\0' ? job->hash : NULL);
-	OPENSSL_cleanse(job, sizeof *job);
-	free(job);
+	struct auth_passwords *passwords = job->passwords;
+	passwords->memory_bytes -= job->memory_bytes;
+	start_held(passwords);
+	end(job, status == 0);
+}
+
+static void start(struct job *job)
+{
+	job->passwords->memory_bytes += job->memory_bytes;
+	if (uv_queue_work(job->passwords->loop, &job->work, run, after) != 0) abort();
+}
+
+static bool fits(const struct job *job)
+{
+	return job->passwords->memory_bytes + job->memory_bytes <= AUTH_HASH_MEMORY_MAX_BYTES;
+}
+
+static void start_held(struct auth_passwords *passwords)
+{
+	while (passwords->held != NULL && fits(passwords->held)) {
+		struct job *job = passwords->held;
+		passwords->held = job->next;
+		if (passwords->held == NULL) passwords->held_end = &passwords->held;
+		start(job);
+	}
+}
+
+/* What needs little never waits behind what needs much. */
+static void queue(struct job *job)
+{
+	struct auth_passwords *passwords = job->passwords;
+	passwords->waiting++;
+	if (job->memory_bytes == 0 || (passwords->held == NULL && fits(job))) {
+		start(job);
+		return;
+	}
+	*passwords->held_end = job;
+	passwords->held_end = &job->next;
 }
 
 static struct job *job_new(struct auth_passwords *passwords, struct str password, struct err *err)
@@ -82,16 +152,11 @@ static struct job *job_new(struct auth_passwords *passwords, struct str password
 	if (job == NULL) abort();
 	job->passwords = passwords;
 	job->work.data = job;
-	/* What is longer cannot be anybody's: bcrypt would compare its first 72 bytes. */
-	job->is_nobody = password.len > AUTH_PASSWORD_MAX_BYTES;
-	if (!job->is_nobody && password.len > 0) memcpy(job->password, password.ptr, password.len);
+	job->is_nobody = password.len > AUTH_PASSWORD_LONGEST_BYTES;
+	if (job->is_nobody || password.len == 0) return job;
+	memcpy(job->password, password.ptr, password.len);
+	job->password_len = password.len;
 	return job;
-}
-
-static void queue(struct job *job)
-{
-	job->passwords->waiting++;
-	if (uv_queue_work(job->passwords->loop, &job->work, run, after) != 0) abort();
 }
 
 bool auth_password_hash(struct auth_passwords *passwords, struct str password,
@@ -102,27 +167,23 @@ bool auth_password_hash(struct auth_passwords *passwords, struct str password,
 	struct job *job = job_new(passwords, password, err);
 	if (job == NULL) return false;
 	if (getrandom(salt, sizeof salt, 0) != sizeof salt) abort();
-	if (crypt_gensalt_rn("$2a$", AUTH_PASSWORD_COST, salt, sizeof salt, job->setting, sizeof job->setting) == NULL)
-		abort();
+	if (crypt_gensalt_rn("$2a$", AUTH_PASSWORD_COST, salt, sizeof salt, job->hash, SETTING_SIZE) == NULL) abort();
 	job->on_hash = done;
 	job->arg = arg;
 	queue(job);
 	return true;
 }
 
-static bool is_bcrypt(const char *hash)
-{
-	return hash != NULL && strlen(hash) == 60 &&
-	       (strncmp(hash, "$2a$", 4) == 0 || strncmp(hash, "$2b$", 4) == 0 || strncmp(hash, "$2y$", 4) == 0);
-}
-
 bool auth_password_verify(struct auth_passwords *passwords, struct str password, const char *hash,
 			  void (*done)(void *arg, bool is_right), void *arg, struct err *err)
 {
+	struct err ignored;
+	size_t memory = 0;
 	struct job *job = job_new(passwords, password, err);
 	if (job == NULL) return false;
-	if (!is_bcrypt(hash)) job->is_nobody = true;
-	(void)snprintf(job->setting, sizeof job->setting, "%s", job->is_nobody ? NOBODY : hash);
+	if (hash == NULL || !auth_hash_check(str_from(hash), &memory, &ignored)) job->is_nobody = true;
+	(void)snprintf(job->hash, sizeof job->hash, "%s", job->is_nobody ? NOBODY : hash);
+	job->memory_bytes = job->is_nobody || memory <= sizeof(struct crypt_data) ? 0 : memory;
 	job->on_verified = done;
 	job->arg = arg;
 	queue(job);

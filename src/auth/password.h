@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bcrypt by libcrypt, on libuv's thread pool: 50 ms of computing must not stop the loop. What waits is bounded; beyond
- * that the caller hears it at once. */
+ * Passwords are hashed and compared on libuv's thread pool, at a lower priority than everything that answers: 50 ms of
+ * computing must stop neither the loop nor the requests beside it. What waits is bounded; beyond that the caller hears
+ * it at once. Hashes that need much memory (hash.h) wait for each other, so that together they stay within the bound of
+ * one. */
 #ifndef FREEHOLD_AUTH_PASSWORD_H
 #define FREEHOLD_AUTH_PASSWORD_H
 
@@ -14,7 +16,7 @@
 #define AUTH_PASSWORD_MIN_BYTES 6 /* upstream's default */
 #define AUTH_PASSWORD_MAX_BYTES 72 /* bcrypt looks at no more */
 #define AUTH_PASSWORD_COST 10
-#define AUTH_HASH_SIZE 64
+#define AUTH_PASSWORD_NICE 10 /* of the threads: a tenth of what the loop gets when both want a core */
 
 struct auth_passwords;
 
@@ -25,7 +27,8 @@ void auth_passwords_free(struct auth_passwords *passwords); /* nothing may be un
 bool auth_password_hash(struct auth_passwords *passwords, struct str password,
 			void (*done)(void *arg, const char *hash), void *arg, struct err *err);
 
-/* Compares. Without a hash, or with one that is not bcrypt's, it takes as long and says no. */
+/* Compares with a hash of hash.h. Without one (NULL), or with one that is refused there, it takes as long as bcrypt and
+ * says no. */
 bool auth_password_verify(struct auth_passwords *passwords, struct str password, const char *hash,
 			  void (*done)(void *arg, bool is_right), void *arg, struct err *err);
 
