@@ -121,3 +121,8 @@ void pg_link_want_write(struct pg_link *link, bool want)
 {
 	watch(link, want ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
+
+void pg_link_pause(struct pg_link *link)
+{
+	watch(link, 0);
+}

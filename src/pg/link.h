@@ -44,4 +44,7 @@ void pg_link_close(struct pg_link *link);
 /* Be told when the socket is writable too (libpq has unsent bytes). */
 void pg_link_want_write(struct pg_link *link, bool want);
 
+/* Be told nothing, until pg_link_want_write. */
+void pg_link_pause(struct pg_link *link);
+
 #endif

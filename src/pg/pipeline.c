@@ -43,11 +43,19 @@ static bool send_statement(struct pipeline *p, int index, uint64_t mark)
 				   s->is_binary) == 1;
 }
 
+/* Must be said when the statement is the next to be answered, and before anything of its answer was read. */
+static bool begin_step(struct pipeline *p)
+{
+	if (p->step >= p->step_count || p->steps[p->step].kind != STEP_EXECUTE) return true;
+	if (!p->call->statements[p->steps[p->step].statement].is_streamed) return true;
+	return PQsetSingleRowMode(p->link->raw) == 1 || p->call->failed >= 0; /* after a failure there is no answer */
+}
+
 bool pipeline_send(struct pipeline *p, struct pg_call *call, bool is_fresh)
 {
 	p->call = call;
 	p->step_count = p->step = 0;
-	p->is_written = false;
+	p->is_written = p->is_paused = p->drops_rows = false;
 	call->failed = -1;
 	call->err.code = ERR_NONE;
 	if (is_fresh) {
@@ -57,7 +65,7 @@ bool pipeline_send(struct pipeline *p, struct pg_call *call, bool is_fresh)
 	uint64_t mark = pg_statements_mark(p->statements);
 	for (int i = 0; i < call->count; i++)
 		if (!send_statement(p, i, mark)) return false;
-	return PQpipelineSync(p->link->raw) == 1;
+	return begin_step(p) && PQpipelineSync(p->link->raw) == 1;
 }
 
 static void note_prepared(struct pipeline *p, const struct pipeline_step *step)
@@ -88,7 +96,12 @@ static void take(struct pipeline *p, PGresult *result)
 {
 	const struct pipeline_step *step = p->step < p->step_count ? &p->steps[p->step] : NULL;
 	ExecStatusType status = PQresultStatus(result);
-	if (status == PGRES_PIPELINE_ABORTED) {
+	if (status == PGRES_SINGLE_TUPLE) {
+		p->call->is_retried = true; /* what was shown cannot be taken back */
+		bool is_enough = !p->drops_rows && !p->call->on_row(p->call->arg, p->call, result);
+		p->is_paused = is_enough && !p->drops_rows; /* it may have cancelled */
+		PQclear(result);
+	} else if (status == PGRES_PIPELINE_ABORTED) {
 		PQclear(result);
 	} else if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
 		note_failure(p, step != NULL ? step->statement : -1, result);
@@ -120,13 +133,15 @@ bool pipeline_flush(struct pipeline *p)
 enum pipeline_state pipeline_receive(struct pipeline *p)
 {
 	PGconn *raw = p->link->raw;
+	if (p->is_paused) return PIPELINE_RUNNING;
 	if (!pipeline_flush(p)) return PIPELINE_BROKEN;
 	if (!PQconsumeInput(raw)) return PIPELINE_BROKEN;
-	while (!PQisBusy(raw)) {
+	while (!p->is_paused && !PQisBusy(raw)) {
 		PGresult *result = PQgetResult(raw);
 		if (result == NULL) {
 			if (PQstatus(raw) != CONNECTION_OK) return PIPELINE_BROKEN;
 			p->step++;
+			if (!begin_step(p)) return PIPELINE_BROKEN;
 			continue;
 		}
 		if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
@@ -135,7 +150,15 @@ enum pipeline_state pipeline_receive(struct pipeline *p)
 		}
 		take(p, result);
 	}
+	if (p->is_paused) pg_link_pause(p->link);
 	return PQstatus(raw) == CONNECTION_OK ? PIPELINE_RUNNING : PIPELINE_BROKEN;
+}
+
+void pipeline_resume(struct pipeline *p)
+{
+	if (!p->is_paused) return;
+	p->is_paused = p->is_written = false;
+	pg_link_want_write(p->link, true); /* which it is at once: so the loop comes by */
 }
 
 bool pipeline_is_outdated(const struct pg_call *call)

@@ -28,6 +28,8 @@ struct pipeline {
 	struct pipeline_step steps[PIPELINE_STEPS_MAX];
 	int step_count, step; /* the one whose answer comes next */
 	bool is_written; /* nothing left in libpq's buffer */
+	bool is_paused; /* nobody wants more rows; nothing is read */
+	bool drops_rows; /* nobody wants any */
 };
 
 enum pipeline_state { PIPELINE_RUNNING, PIPELINE_DONE, PIPELINE_BROKEN };
@@ -39,8 +41,11 @@ bool pipeline_send(struct pipeline *p, struct pg_call *call, bool is_fresh);
 /* Writes what the socket takes. False: the connection broke. */
 bool pipeline_flush(struct pipeline *p);
 
-/* Reads and writes what it can without waiting. */
+/* Reads and writes what it can without waiting. Nothing while it is paused. */
 enum pipeline_state pipeline_receive(struct pipeline *p);
+
+/* Goes on reading; what is there already comes with the next pipeline_receive. */
+void pipeline_resume(struct pipeline *p);
 
 /* The call failed only because a prepared statement was gone (26000) or outdated by a schema change (0A000); nothing
  * was written, since it all was one transaction. */

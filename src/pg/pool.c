@@ -213,6 +213,8 @@ static void cancel_running(struct pool_conn *conn)
 {
 	if (conn->state != CONN_BUSY) return;
 	conn->state = CONN_CANCELLING;
+	conn->pipeline.drops_rows = true;
+	pipeline_resume(&conn->pipeline); /* PostgreSQL heeds a cancel only once it need not wait for us */
 	(void)uv_timer_start(&conn->timer, on_conn_timer, CANCEL_GRACE_MS, 0);
 	struct cancel_work *w = calloc(1, sizeof *w);
 	if (w == NULL) abort();
@@ -222,6 +224,12 @@ static void cancel_running(struct pool_conn *conn)
 		PQfreeCancel(w->handle);
 		free(w);
 	}
+}
+
+static void start_run_timer(struct pool_conn *conn)
+{
+	int64_t run_ms = conn->call->run_ms > 0 ? conn->call->run_ms : conn->pool->settings.run_ms;
+	(void)uv_timer_start(&conn->timer, on_conn_timer, (uint64_t)run_ms, 0);
 }
 
 static void become_idle(struct pool_conn *conn)
@@ -234,12 +242,11 @@ static void become_idle(struct pool_conn *conn)
 
 static void send_call(struct pool_conn *conn, struct pg_call *call, bool is_fresh)
 {
-	int64_t run_ms = call->run_ms > 0 ? call->run_ms : conn->pool->settings.run_ms;
 	conn->call = call;
 	conn->state = CONN_BUSY;
 	conn->affinity = call->affinity;
 	call->conn = conn;
-	(void)uv_timer_start(&conn->timer, on_conn_timer, (uint64_t)run_ms, 0);
+	start_run_timer(conn);
 	conn->pipeline.link = &conn->link;
 	conn->pipeline.statements = conn->statements;
 	conn->is_broken = !pipeline_send(&conn->pipeline, call, is_fresh) || !pipeline_flush(&conn->pipeline);
@@ -250,7 +257,11 @@ static void step_busy(struct pool_conn *conn)
 {
 	struct pg_pool *pool = conn->pool;
 	enum pipeline_state state = pipeline_receive(&conn->pipeline);
-	if (state == PIPELINE_RUNNING) return;
+	if (state == PIPELINE_RUNNING) {
+		if (conn->pipeline.is_paused)
+			(void)uv_timer_start(&conn->timer, on_conn_timer, (uint64_t)pool->settings.stall_ms, 0);
+		return;
+	}
 	struct pg_call *call = conn->call;
 	if (state == PIPELINE_BROKEN) {
 		lose_call(conn, ERR_UNAVAILABLE, LOST);
@@ -396,6 +407,7 @@ struct pg_pool *pg_pool_new(uv_loop_t *loop, const struct pg_pool_settings *sett
 	if (pool->settings.queue_max <= 0) pool->settings.queue_max = 1024;
 	if (pool->settings.wait_ms <= 0) pool->settings.wait_ms = 10000;
 	if (pool->settings.run_ms <= 0) pool->settings.run_ms = 60000;
+	if (pool->settings.stall_ms <= 0) pool->settings.stall_ms = 30000;
 	if (pool->settings.statements_max <= 0) pool->settings.statements_max = 128;
 	if (uv_timer_init(loop, &pool->wait_timer) != 0 || uv_timer_init(loop, &pool->backoff_timer) != 0) abort();
 	pool->wait_timer.data = pool->backoff_timer.data = pool;
@@ -430,6 +442,14 @@ void pg_call_cancel(struct pg_pool *pool, struct pg_call *call)
 	call->queued_until_ms = 0;
 	queue_put(pool, call, true);
 	arm_wait(pool);
+}
+
+void pg_call_resume(struct pg_call *call)
+{
+	struct pool_conn *conn = call->conn;
+	if (conn == NULL || conn->state != CONN_BUSY || !conn->pipeline.is_paused) return;
+	pipeline_resume(&conn->pipeline);
+	start_run_timer(conn);
 }
 
 static void on_timer_closed(uv_handle_t *handle)

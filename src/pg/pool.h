@@ -14,6 +14,9 @@
  * States of a call:  queued ─▶ running ─▶ done      and of a connection:  connecting ─▶ idle ⇄ busy ─▶ closed
  * Exactly one done for each accepted call, always from the loop, never from inside pg_pool_run.
  *
+ * A statement may be streamed: its rows are shown to on_row one by one and never gathered, so that an answer of any size
+ * needs the memory of a row. While on_row wants no more the connection is not read, and PostgreSQL waits in its turn.
+ *
  * A connection that broke, or that comes back inside a transaction, is closed and never lent again. When PostgreSQL is
  * away, calls wait in the queue up to their deadline while connecting is tried with growing pauses. */
 #ifndef FREEHOLD_PG_POOL_H
@@ -39,6 +42,7 @@ struct pg_pool_settings {
 	int queue_max; /* calls waiting at most; 0: 1024 */
 	int64_t wait_ms; /* a call waits for a connection at most; 0: 10000 */
 	int64_t run_ms; /* a pipeline may run, unless the call says otherwise; 0: 60000. Past it it is cancelled */
+	int64_t stall_ms; /* nobody may want more rows for so long; 0: 30000. Past it it is cancelled */
 	int statements_max; /* prepared statements a connection keeps; 0: 128 */
 };
 
@@ -50,6 +54,7 @@ struct pg_statement {
 	const int *lengths; /* for binary parameters only; may be NULL */
 	const int *formats; /* 1: binary; may be NULL */
 	bool is_prepared; /* keep it prepared on the connection: for texts that come again */
+	bool is_streamed; /* its rows go to on_row; its result has none */
 	bool is_binary; /* the result's columns come in PostgreSQL's binary form: texts as they are, bytea too */
 };
 
@@ -61,6 +66,9 @@ struct pg_call {
 	bool is_repeatable; /* reads only: sent once more when the connection turns out to be dead */
 	int64_t run_ms; /* 0: the pool's */
 	void (*done)(void *arg, struct pg_call *call);
+	/* For streamed statements. The row is gone when it returns; false: no more until pg_call_resume. Not called any
+	 * more once the call was cancelled. */
+	bool (*on_row)(void *arg, struct pg_call *call, const PGresult *row);
 	void *arg;
 
 	/* read by done */
@@ -91,6 +99,9 @@ bool pg_pool_run(struct pg_pool *pool, struct pg_call *call, struct err *err);
 /* The caller has lost interest (its client left): a waiting call is taken out, a running one is cancelled in
  * PostgreSQL. done is still called, soon. */
 void pg_call_cancel(struct pg_pool *pool, struct pg_call *call);
+
+/* on_row, which wanted no more, wants more. It is called from the loop, not from here. */
+void pg_call_resume(struct pg_call *call);
 
 /* Frees the results; those set to NULL by the caller, who then owns them, stay. */
 void pg_call_clear(struct pg_call *call);

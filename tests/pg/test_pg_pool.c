@@ -97,6 +97,132 @@ static void test_one_transaction_and_nothing_stays(void **state)
 	stop_pool(pool);
 }
 
+/* Takes rows until `enough` bytes, then wants no more until it is told to. */
+struct streamed {
+	struct asked asked;
+	int64_t rows, bytes, enough;
+	bool is_paused;
+};
+
+static bool on_row(void *arg, struct pg_call *call, const PGresult *row)
+{
+	struct streamed *s = (struct streamed *)arg;
+	assert_ptr_equal(call, &s->asked.call);
+	assert_int_equal(PQntuples(row), 1);
+	s->rows++;
+	s->bytes += PQgetlength(row, 0, 0);
+	s->is_paused = s->enough > 0 && s->bytes >= s->enough;
+	return !s->is_paused;
+}
+
+static void begin_stream(struct pg_pool *pool, struct streamed *s, const struct pg_statement *statements, int count,
+			 int64_t enough)
+{
+	struct err err;
+	*s = (struct streamed){.enough = enough,
+			       .asked.call = {.statements = statements, .count = count, .done = on_done, .on_row = on_row}};
+	s->asked.call.arg = s;
+	assert_true(pg_pool_run(pool, &s->asked.call, &err));
+}
+
+static long resident_kib(void)
+{
+	char line[200];
+	long kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+	while (fgets(line, sizeof line, f) != NULL)
+		if (sscanf(line, "VmRSS: %ld", &kib) == 1) break;
+	(void)fclose(f);
+	return kib;
+}
+
+#define LARGE "select repeat('x', 1000) from generate_series(1, 200000)" /* 200 MB */
+
+static void test_rows_are_streamed_and_the_reader_sets_the_pace(void **state)
+{
+	(void)state;
+	struct pg_pool *pool = new_pool(1, 0, 0, 0);
+	struct streamed s;
+	struct pg_statement large[] = {{.sql = "select 1"}, {.sql = LARGE, .is_streamed = true}, {.sql = "select 7"}};
+	begin_stream(pool, &s, large, 3, 1 << 20);
+	int pauses = 0;
+	long before = resident_kib();
+	while (!s.asked.is_done) {
+		(void)uv_run(&loop, UV_RUN_ONCE);
+		if (!s.is_paused) continue;
+		int64_t rows = s.rows;
+		for (int i = 0; i < 20; i++) (void)uv_run(&loop, UV_RUN_NOWAIT);
+		assert_int_equal(s.rows, rows);
+		s.bytes = 0;
+		s.is_paused = false;
+		pauses++;
+		pg_call_resume(&s.asked.call);
+	}
+	assert_int_equal(s.rows, 200000);
+	assert_in_range(pauses, 150, 200);
+	assert_string_equal(s.asked.text, "7");
+	assert_in_range(resident_kib() - before, 0, 16384);
+	struct pg_statement again[] = {{.sql = "select 1 where false", .is_streamed = true, .is_prepared = true}};
+	for (int i = 0; i < 2; i++) {
+		begin_stream(pool, &s, again, 1, 0);
+		while (!s.asked.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
+		assert_int_equal(s.rows, 0);
+		assert_int_equal(s.asked.call.err.code, ERR_NONE);
+	}
+	stop_pool(pool);
+}
+
+static void test_an_error_before_and_among_streamed_rows(void **state)
+{
+	(void)state;
+	struct pg_pool *pool = new_pool(1, 0, 0, 0);
+	struct streamed s;
+	struct pg_statement before[] = {{.sql = "select 1/0"}, {.sql = LARGE, .is_streamed = true}};
+	begin_stream(pool, &s, before, 2, 0);
+	while (!s.asked.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
+	assert_string_equal(s.asked.text, "22012");
+	assert_int_equal(s.rows, 0);
+	struct pg_statement among[] = {
+	    {.sql = "select 1/(50000 - i) from generate_series(1, 60000) i", .is_streamed = true}};
+	begin_stream(pool, &s, among, 1, 0);
+	while (!s.asked.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
+	assert_string_equal(s.asked.text, "22012");
+	assert_int_equal(s.rows, 49999);
+	struct asked a;
+	struct pg_statement one[] = {{.sql = "select 1"}};
+	ask(pool, &a, one, 1);
+	assert_string_equal(a.text, "1");
+	stop_pool(pool);
+}
+
+/* While nothing is read PostgreSQL waits in the middle of a row; a cancel must reach it all the same. */
+static void test_a_paused_stream_is_cancelled_and_gives_up_by_itself(void **state)
+{
+	(void)state;
+	struct pg_pool_settings settings = {.conninfo = cluster.conninfo, .size = 1, .stall_ms = 200};
+	struct pg_pool *pool = pg_pool_new(&loop, &settings);
+	struct streamed s;
+	struct asked a;
+	struct pg_statement large[] = {{.sql = LARGE, .is_streamed = true}}, one[] = {{.sql = "select 1"}};
+	begin_stream(pool, &s, large, 1, 1000);
+	while (!s.is_paused) (void)uv_run(&loop, UV_RUN_ONCE);
+	pg_call_cancel(pool, &s.asked.call);
+	while (!s.asked.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(s.rows, 1);
+	assert_string_equal(s.asked.text, "57014");
+	ask(pool, &a, one, 1);
+	assert_string_equal(a.text, "1");
+
+	begin_stream(pool, &s, large, 1, 1000);
+	int64_t from_ms = clock_now_ms();
+	while (!s.asked.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
+	assert_string_equal(s.asked.text, "57014");
+	assert_true(clock_now_ms() - from_ms >= 200);
+	ask(pool, &a, one, 1);
+	assert_string_equal(a.text, "1");
+	stop_pool(pool);
+}
+
 static void test_an_error_at_commit_is_an_error(void **state)
 {
 	(void)state;
@@ -267,6 +393,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_one_transaction_and_nothing_stays),
+	    cmocka_unit_test(test_rows_are_streamed_and_the_reader_sets_the_pace),
+	    cmocka_unit_test(test_an_error_before_and_among_streamed_rows),
+	    cmocka_unit_test(test_a_paused_stream_is_cancelled_and_gives_up_by_itself),
 	    cmocka_unit_test(test_an_error_at_commit_is_an_error),
 	    cmocka_unit_test(test_a_bare_rollback_undoes),
 	    cmocka_unit_test(test_prepared_statements_survive_a_schema_change),
