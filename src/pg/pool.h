@@ -14,8 +14,9 @@
  * States of a call:  queued ─▶ running ─▶ done      and of a connection:  connecting ─▶ idle ⇄ busy ─▶ closed
  * Exactly one done for each accepted call, always from the loop, never from inside pg_pool_run.
  *
- * A statement may be streamed: its rows are shown to on_row one by one and never gathered, so that an answer of any size
- * needs the memory of a row. While on_row wants no more the connection is not read, and PostgreSQL waits in its turn.
+ * A statement may be streamed: its rows are shown to on_row one by one and never gathered, so that an answer of any
+ * size needs the memory of a row. While on_row wants no more the connection is not read, and PostgreSQL waits in its
+ * turn.
  *
  * A connection that broke, or that comes back inside a transaction, is closed and never lent again. When PostgreSQL is
  * away, calls wait in the queue up to their deadline while connecting is tried with growing pauses. */

@@ -60,6 +60,12 @@ enum plan_handler {
 	HANDLER_CUSTOM,
 };
 
+enum plan_form { /* rest/rows.h */
+		 FORM_VALUE, /* the body is one value */
+		 FORM_BOUNDED, /* the same, and null when it is too large */
+		 FORM_ROWS, /* a first row of everything else, then its pieces */
+};
+
 struct plan {
 	const struct ask *ask;
 	const struct catalogue *catalogue;
@@ -68,6 +74,7 @@ struct plan {
 	const struct catalogue_handler *custom;
 	struct media media;
 	bool is_read_only;
+	enum plan_form form;
 
 	/* writing */
 	const struct catalogue_table *table;

@@ -13,6 +13,7 @@
 #include "codec/json.h"
 #include "pg/listen.h"
 #include "rest/reply.h"
+#include "rest/rows.h"
 
 #define WAITING_MAX 1024
 
@@ -22,6 +23,7 @@ struct rest {
 	struct pg_listener *listener;
 	struct catalogue *catalogue; /* NULL until the first is loaded */
 	bool is_loading, is_stale; /* stale: asked to reload while loading */
+	struct rows_memory large;
 	struct rest_call *waiting; /* for the first catalogue */
 	int waiting_count;
 };
@@ -39,6 +41,10 @@ struct rest_call {
 	struct pg_call query;
 	struct reply reply;
 	bool is_sent;
+	struct rows rows; /* of an answer that comes row by row, and where it is: */
+	uint64_t shape;
+	enum { ROWS_HEAD, ROWS_GATHERED, ROWS_LED_ON, ROWS_DRAINED, ROWS_DROPPED } rows_state;
+	struct problem rows_problem; /* of what is dropped; code NULL: the reply says it */
 	int64_t start_us, parsed_us, planned_us, sent_us, answered_us; /* for Server-Timing; 0: not reached */
 };
 
@@ -100,20 +106,118 @@ static bool problem_of(struct rest_call *c, struct problem *problem)
 	return problem_from_pg(problem, a, query->results[query->failed], c->request.is_authenticated);
 }
 
+static int64_t estimate_in(const struct rest_call *c)
+{
+	return c->batch.explain >= 0 ? estimate_of(c->query.results[c->batch.explain]) : -1;
+}
+
+/* The first row: all but the body. Where that is an error already, the rows behind it are of no use. */
+static void take_head(struct rest_call *c, const PGresult *row)
+{
+	struct str head = {PQgetvalue(row, 0, SQL_BODY), (size_t)PQgetlength(row, 0, SQL_BODY)};
+	c->answered_us = clock_now_us();
+	c->rows_problem.code = NULL;
+	bool ok =
+	    reply_make(c->request.arena, c->rest->settings, &c->plan, row, estimate_in(c), &c->reply, &c->rows_problem);
+	c->rows_state = c->rows_problem.code == NULL ? ROWS_GATHERED : ROWS_DROPPED;
+	if (ok) c->rows_problem.code = NULL; /* out of bounds: the reply says it */
+	rows_begin(&c->rows, c->plan.handler, head);
+}
+
+static bool on_row(void *arg, struct pg_call *query, const PGresult *row)
+{
+	struct rest_call *c = arg;
+	(void)query;
+	if (c->rows_state == ROWS_HEAD) {
+		take_head(c, row);
+		return true;
+	}
+	if (c->rows_state == ROWS_DROPPED) return true;
+	rows_add(&c->rows, (struct str){PQgetvalue(row, 0, SQL_BODY), (size_t)PQgetlength(row, 0, SQL_BODY)});
+	if (c->rows_state == ROWS_GATHERED) {
+		if (c->rows.total <= ROWS_BOUND_BYTES) return true;
+		c->rows_state = ROWS_LED_ON;
+		c->reply.http.is_streamed = true;
+		c->reply.http.body = STR("");
+		answer(c);
+	}
+	return rows_push(&c->rows, c->request.sink, c->arg, false);
+}
+
+static void end_stream(struct rest_call *c, bool is_whole)
+{
+	rows_done(&c->rows);
+	c->request.sink->end(c->arg, is_whole);
+}
+
+static void free_rows(void *rows)
+{
+	rows_done(rows);
+}
+
+/* All rows were here, and PostgreSQL has committed. */
+static void finish_rows(struct rest_call *c)
+{
+	if (c->rows_state == ROWS_DROPPED) {
+		rows_done(&c->rows);
+		if (c->rows_problem.code != NULL)
+			answer_problem(c, &c->rows_problem);
+		else
+			answer(c);
+		return;
+	}
+	rows_end(&c->rows);
+	if (c->plan.is_read_only) rows_remember(&c->rest->large, c->shape, c->rows.total > ROWS_BOUND_BYTES / 2);
+	if (c->rows_state == ROWS_GATHERED) {
+		arena_defer(c->request.arena, free_rows, &c->rows);
+		c->reply.http.body = buf_view(&c->rows.bytes);
+		answer(c);
+		return;
+	}
+	c->rows_state = ROWS_DRAINED;
+	if (rows_push(&c->rows, c->request.sink, c->arg, true)) end_stream(c, true);
+}
+
+static void fail(struct rest_call *c)
+{
+	struct problem problem;
+	if (c->rows_state == ROWS_LED_ON) {
+		log_warn("rest: an answer was cut off after %zu bytes: %s", c->rows.total, c->query.err.msg);
+		pg_call_clear(&c->query);
+		end_stream(c, false);
+		return;
+	}
+	if (c->rows_state != ROWS_HEAD) rows_done(&c->rows);
+	(void)problem_of(c, &problem);
+	pg_call_clear(&c->query);
+	answer_problem(c, &problem);
+}
+
+static bool send_query(struct rest_call *c, struct problem *problem);
+
 static void on_answer(void *arg, struct pg_call *query)
 {
 	struct rest_call *c = arg;
 	struct problem problem;
 	c->is_sent = false;
-	c->answered_us = clock_now_us();
 	if (query->err.code != ERR_NONE) {
-		(void)problem_of(c, &problem);
-		pg_call_clear(query);
-		answer_problem(c, &problem);
+		fail(c);
 		return;
 	}
+	if (c->plan.form == FORM_ROWS) {
+		pg_call_clear(query);
+		finish_rows(c);
+		return;
+	}
+	c->answered_us = clock_now_us();
 	PGresult *row = query->results[c->batch.main];
-	int64_t estimate = c->batch.explain >= 0 ? estimate_of(query->results[c->batch.explain]) : -1;
+	if (c->plan.form == FORM_BOUNDED && PQgetisnull(row, 0, SQL_BODY)) {
+		pg_call_clear(query);
+		rows_remember(&c->rest->large, c->shape, true);
+		if (!send_query(c, &problem)) answer_problem(c, &problem);
+		return;
+	}
+	int64_t estimate = estimate_in(c);
 	query->results[c->batch.main] = NULL; /* the reply's body lies in it */
 	arena_defer(c->request.arena, clear_result, row);
 	pg_call_clear(query);
@@ -126,18 +230,32 @@ static void on_answer(void *arg, struct pg_call *query)
 		answer_problem(c, &problem);
 }
 
+static bool write_query(struct rest_call *c, uint64_t affinity, struct problem *problem)
+{
+	struct arena *a = c->request.arena;
+	const struct rest_settings *settings = c->rest->settings;
+	if (c->ask.action == ASK_ROOT) return sql_make_root(a, settings, &c->request, &c->plan, &c->batch, problem);
+	c->plan.form = c->request.sink != NULL ? rows_form(&c->plan) : FORM_VALUE;
+	if (!sql_make(a, settings, &c->request, &c->plan, &c->batch, problem)) return false;
+	if (c->plan.form != FORM_BOUNDED) return true;
+	c->shape = rows_shape(c->batch.statements[c->batch.main].sql, affinity);
+	if (!rows_was_large(&c->rest->large, c->shape)) return true;
+	c->plan.form = FORM_ROWS;
+	return sql_make(a, settings, &c->request, &c->plan, &c->batch, problem);
+}
+
 static bool send_query(struct rest_call *c, struct problem *problem)
 {
 	struct err err;
 	struct arena *a = c->request.arena;
-	bool is_root = c->ask.action == ASK_ROOT;
-	if (!(is_root ? sql_make_root : sql_make)(a, c->rest->settings, &c->request, &c->plan, &c->batch, problem))
-		return false;
+	uint64_t affinity = pg_affinity(c->request.role.ptr, c->request.role.len);
+	if (!write_query(c, affinity, problem)) return false;
 	c->query = (struct pg_call){.statements = c->batch.statements,
 				    .count = c->batch.count,
-				    .affinity = pg_affinity(c->request.role.ptr, c->request.role.len),
+				    .affinity = affinity,
 				    .is_repeatable = c->plan.is_read_only,
 				    .done = on_answer,
+				    .on_row = on_row,
 				    .arg = c};
 	if (!pg_pool_run(c->rest->pool, &c->query, &err)) return problem_from_err(problem, a, &err);
 	c->is_sent = true;
@@ -287,5 +405,18 @@ struct rest_call *rest_handle(struct rest *rest, const struct rest_request *requ
 
 void rest_cancel(struct rest_call *call)
 {
-	if (call->is_sent) pg_call_cancel(call->rest->pool, &call->query);
+	if (call->is_sent)
+		pg_call_cancel(call->rest->pool, &call->query);
+	else if (call->rows_state == ROWS_DRAINED)
+		end_stream(call, false);
+}
+
+void rest_resume(struct rest_call *call)
+{
+	bool is_drained = call->rows_state == ROWS_DRAINED;
+	if (!rows_push(&call->rows, call->request.sink, call->arg, is_drained)) return;
+	if (is_drained)
+		end_stream(call, true);
+	else
+		pg_call_resume(&call->query);
 }

@@ -64,7 +64,13 @@ struct rest_header {
 	struct str value;
 };
 
-/* Everything is borrowed until the reply was given. */
+/* Where the body of a large answer goes, piece by piece; arg is rest_handle's. */
+struct rest_sink {
+	bool (*write)(void *arg, struct str bytes); /* false: nothing was taken; again after rest_resume */
+	void (*end)(void *arg, bool is_whole); /* once; the call is gone. Not whole: the client must see that */
+};
+
+/* Everything is borrowed until the reply was given, and a streamed one ended. */
 struct rest_request {
 	struct str method; /* "GET" … */
 	struct str path; /* behind the prefix, as sent: "/todos", "/rpc/add_them" */
@@ -77,6 +83,7 @@ struct rest_request {
 	bool is_authenticated; /* by a token: what is forbidden answers 403 then, else 401 */
 	struct str claims; /* of the token as a JSON object, role included */
 	int64_t auth_us; /* what checking the token took, for Server-Timing */
+	const struct rest_sink *sink; /* NULL: every answer is held as a whole, however large */
 	struct arena *arena; /* what the reply points into lives here; the caller frees it after sending */
 };
 
@@ -85,6 +92,7 @@ struct rest_reply {
 	const char *reason; /* a phrase of the app's own (RAISE … PTxyz), or NULL */
 	const struct rest_header *headers; /* Content-Type and the like; never Content-Length, Date, Connection */
 	int header_count;
+	bool is_streamed; /* the body follows by the sink */
 	struct str body; /* to be left out for HEAD by the caller; lives in the request's arena */
 };
 
@@ -101,12 +109,15 @@ struct rest *rest_new(uv_loop_t *loop, struct pg_pool *pool, const struct rest_s
 /* No request may be under way. */
 void rest_free(struct rest *rest);
 
-/* done is called exactly once, from inside or later. The call may be given to rest_cancel until then. NULL when done
- * was called already. */
+/* done is called exactly once, from inside or later. The call may be given to rest_cancel until then; where the reply
+ * is streamed, until the sink's end. NULL when done was called already. */
 struct rest_call *rest_handle(struct rest *rest, const struct rest_request *request, rest_reply_fn done, void *arg);
 
-/* The client has left: its query is cancelled. done is still called. */
+/* The client has left: its query is cancelled. done or the sink's end is still called, possibly from inside. */
 void rest_cancel(struct rest_call *call);
+
+/* The sink has room again. */
+void rest_resume(struct rest_call *call);
 
 void rest_reload(struct rest *rest); /* the catalogue, as NOTIFY pgrst does */
 bool rest_is_ready(const struct rest *rest);

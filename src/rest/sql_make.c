@@ -5,12 +5,28 @@
 #include <stdlib.h>
 
 #include "rest/openapi.h"
+#include "rest/rows.h"
 #include "rest/sql.h"
 
 #define CURRENT_HEADERS "nullif(current_setting('response.headers',true),'')"
 #define CURRENT_STATUS "nullif(current_setting('response.status',true),'')"
 
-static void handler(struct sql *s)
+#define CSV_HEAD                                                                                                       \
+	"(select coalesce(string_agg(a.k, ','), '') from (select json_object_keys(r)::text as k from "                 \
+	"(select row_to_json(hh) as r from pgrst_source as hh limit 1) s) a)"
+#define CSV_ROW "substring(_postgrest_t::text, 2, length(_postgrest_t::text) - 2)"
+#define CSV_ROWS "string_agg(" CSV_ROW ", E'\\n')"
+
+/* The aggregate is PostgreSQL's to compute once, however often it is written. */
+static void unless_large(struct sql *s, const char *aggregate)
+{
+	if (s->plan->form == FORM_BOUNDED)
+		buf_printf(&s->text, "case when octet_length(%s::text) > %u then null else ", aggregate,
+			   ROWS_BOUND_BYTES);
+}
+
+/* The body, or what the first row has of it. */
+static void put_body(struct sql *s)
 {
 	const struct plan *p = s->plan;
 	const struct catalogue_routine *f = p->routine;
@@ -21,11 +37,10 @@ static void handler(struct sql *s)
 	switch (p->handler) {
 	case HANDLER_NONE: buf_puts(&s->text, "''::text"); return;
 	case HANDLER_CSV:
-		buf_puts(&s->text,
-			 "(select coalesce(string_agg(a.k, ','), '') from (select json_object_keys(r)::text as k from "
-			 "(select row_to_json(hh) as r from pgrst_source as hh limit 1) s) a) || E'\\n' || "
-			 "coalesce(string_agg(substring(_postgrest_t::text, 2, length(_postgrest_t::text) - 2), "
-			 "E'\\n'), '')");
+		unless_large(s, CSV_ROWS);
+		buf_puts(&s->text, CSV_HEAD);
+		if (p->form != FORM_ROWS) buf_puts(&s->text, " || E'\\n' || coalesce(" CSV_ROWS ", '')");
+		if (p->form == FORM_BOUNDED) buf_puts(&s->text, " end");
 		return;
 	case HANDLER_GEOJSON:
 		buf_puts(&s->text, "json_build_object('type', 'FeatureCollection', 'features', "
@@ -45,8 +60,30 @@ static void handler(struct sql *s)
 		return;
 	default: break;
 	}
+	if (p->form == FORM_ROWS) {
+		buf_puts(&s->text, "null");
+		return;
+	}
+	unless_large(s, "json_agg(_postgrest_t)");
 	buf_printf(&s->text, "coalesce(%sjson_agg(_postgrest_t%s)%s%s, '%s')", strips ? "json_strip_nulls(" : "",
 		   is_value ? ".pgrst_scalar" : "", is_one ? "->0" : "", strips ? ")" : "", is_one ? "null" : "[]");
+	if (p->form == FORM_BOUNDED) buf_puts(&s->text, " end");
+}
+
+/* Behind the first row: a row for each of the answer's. */
+static void put_rows(struct sql *s, const char *from)
+{
+	if (s->plan->form != FORM_ROWS) return;
+	buf_puts(&s->text, " union all select null,null,");
+	buf_puts(&s->text, s->plan->handler == HANDLER_CSV ? CSV_ROW
+			   : s->plan->handler == HANDLER_JSON_STRIPPED
+			       ? "json_strip_nulls(row_to_json(_postgrest_t))::text"
+			       : "row_to_json(_postgrest_t)::text");
+	buf_puts(&s->text, s->plan->ask->action == ASK_READ || s->plan->ask->action == ASK_CALL
+			       ? ",null,null from "
+			       : ",null,null,null,null from ");
+	buf_puts(&s->text, from);
+	buf_puts(&s->text, " _postgrest_t");
 }
 
 static bool counts(const struct plan *p)
@@ -67,7 +104,7 @@ static void put_count(struct sql *s, const struct rest_settings *settings)
 }
 
 /* The count of rows, kept where the guard can see it. */
-#define ROWS "pg_catalog.count(_postgrest_t)"
+#define ROWS "pg_catalog.count(*)"
 #define ROWS_KEPT "set_config('freehold.rows'," ROWS "::text,true)"
 
 static bool is_guarded(const struct plan *p)
@@ -84,13 +121,13 @@ static void put_result(struct sql *s)
 	bool is_single_call = p->routine != NULL && !p->routine->returns_set;
 	buf_puts(&s->text, counts(p) ? "(select pg_catalog.count(*)::text from pgrst_source_count)," : "null,");
 	buf_puts(&s->text, is_single_call ? "'1'," : is_guarded(p) ? ROWS_KEPT "," : ROWS "::text,");
-	handler(s);
+	put_body(s);
 	buf_puts(&s->text, "," CURRENT_HEADERS "," CURRENT_STATUS);
 }
 
 static bool make_read(struct sql *s, const struct rest_settings *settings)
 {
-	bool needs_source = s->plan->handler == HANDLER_CSV || counts(s->plan);
+	bool needs_source = s->plan->handler == HANDLER_CSV || s->plan->form == FORM_ROWS || counts(s->plan);
 	if (needs_source) {
 		buf_puts(&s->text, "with pgrst_source as (");
 		sql_read(s, s->plan->root);
@@ -106,6 +143,7 @@ static bool make_read(struct sql *s, const struct rest_settings *settings)
 	else
 		sql_read(s, s->plan->root);
 	buf_puts(&s->text, ") _postgrest_t");
+	put_rows(s, "pgrst_source");
 	return true;
 }
 
@@ -128,6 +166,23 @@ static void put_location(struct sql *s)
 	buf_puts(&s->text, ")) end");
 }
 
+/* What is counted first and shown after must be the same rows. */
+static void put_rows_source(struct sql *s)
+{
+	if (s->plan->form != FORM_ROWS) return;
+	buf_puts(&s->text, ", pgrst_rows as (");
+	sql_read(s, s->plan->root);
+	buf_putc(&s->text, ')');
+}
+
+static void put_answer(struct sql *s)
+{
+	if (s->plan->form == FORM_ROWS)
+		buf_puts(&s->text, "select * from pgrst_rows");
+	else
+		sql_read(s, s->plan->root);
+}
+
 static bool make_write(struct sql *s)
 {
 	const struct ask *ask = s->plan->ask;
@@ -135,7 +190,9 @@ static bool make_write(struct sql *s)
 	    ask->action == ASK_UPSERT || (ask->action == ASK_INSERT && ask->prefer.resolution == RESOLUTION_MERGE);
 	buf_puts(&s->text, "with pgrst_source as (");
 	sql_write(s);
-	buf_puts(&s->text, ") select ");
+	buf_puts(&s->text, ")");
+	put_rows_source(s);
+	buf_puts(&s->text, " select ");
 	put_result(s);
 	put_location(s);
 	buf_puts(&s->text, is_upsert ? ",nullif(current_setting('pgrst.inserted',true),'')" : ",null");
@@ -143,8 +200,9 @@ static bool make_write(struct sql *s)
 	if (s->plan->handler == HANDLER_NONE)
 		buf_puts(&s->text, "select * from pgrst_source");
 	else
-		sql_read(s, s->plan->root);
+		put_answer(s);
 	buf_puts(&s->text, ") _postgrest_t");
+	put_rows(s, "pgrst_rows");
 	return true;
 }
 
@@ -154,11 +212,13 @@ static bool make_call(struct sql *s, const struct rest_settings *settings)
 	sql_call(s);
 	buf_putc(&s->text, ')');
 	put_count(s, settings);
+	put_rows_source(s);
 	buf_puts(&s->text, " select ");
 	put_result(s);
 	buf_puts(&s->text, " from (");
-	sql_read(s, s->plan->root);
+	put_answer(s);
 	buf_puts(&s->text, ") _postgrest_t");
+	put_rows(s, "pgrst_rows");
 	return true;
 }
 
@@ -172,6 +232,7 @@ static bool make_main(struct arena *a, const struct rest_settings *settings, con
 						  : make_write(&s);
 	ok = sql_end(&s, ret) && ok;
 	ret->is_binary = plan->handler == HANDLER_CUSTOM;
+	ret->is_streamed = plan->form == FORM_ROWS;
 	return ok;
 }
 
@@ -225,12 +286,12 @@ bool sql_make(struct arena *a, const struct rest_settings *settings, const struc
 	if (isolation != NULL) add_plain(&b, isolation);
 	bool ok = sql_setup(a, settings, request, plan, &b.statements[b.count++]);
 	if (settings->pre_request != NULL) ok = ok && sql_pre_request(a, settings, &b.statements[b.count++]);
-	b.main = b.count;
-	ok = ok && make_main(a, settings, plan, &b.statements[b.count++]);
-	if (explains) {
+	if (explains) { /* first, since the headers need it before the first row */
 		b.explain = b.count;
 		ok = ok && make_explain(a, plan, &b.statements[b.count++]);
 	}
+	b.main = b.count;
+	ok = ok && make_main(a, settings, plan, &b.statements[b.count++]);
 	if (is_guarded(plan)) {
 		b.guard = b.count;
 		ok = ok && make_guard(a, plan, &b.statements[b.count++]);

@@ -119,8 +119,9 @@ static void begin_stream(struct pg_pool *pool, struct streamed *s, const struct 
 			 int64_t enough)
 {
 	struct err err;
-	*s = (struct streamed){.enough = enough,
-			       .asked.call = {.statements = statements, .count = count, .done = on_done, .on_row = on_row}};
+	*s = (struct streamed){
+	    .enough = enough,
+	    .asked.call = {.statements = statements, .count = count, .done = on_done, .on_row = on_row}};
 	s->asked.call.arg = s;
 	assert_true(pg_pool_run(pool, &s->asked.call, &err));
 }

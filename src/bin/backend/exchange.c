@@ -53,7 +53,7 @@ static void keep(void *body)
 	(void)body;
 }
 
-void exchange_end(struct exchange *x, unsigned status, struct str body, const char *cause)
+static void add_browser_fields(struct exchange *x)
 {
 	if (!exchange_has_field(x, "Access-Control-Allow-Origin"))
 		exchange_field(x, "Access-Control-Allow-Origin", "*");
@@ -62,6 +62,18 @@ void exchange_end(struct exchange *x, unsigned status, struct str body, const ch
 		    x, "Access-Control-Expose-Headers",
 		    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, "
 		    "Transfer-Encoding, Range-Unit, X-Total-Count, Link, X-Supabase-Api-Version");
+}
+
+void exchange_begin(struct exchange *x, unsigned status, const struct http_stream_spec *spec)
+{
+	add_browser_fields(x);
+	if (status >= 400) log_failure(x, status, NULL, STR(""));
+	http_reply_begin(x->req, status, x->fields, x->field_count, spec);
+}
+
+void exchange_end(struct exchange *x, unsigned status, struct str body, const char *cause)
+{
+	add_browser_fields(x);
 	if (status >= 400) log_failure(x, status, cause, body);
 	if (str_eq(http_method(x->req), STR("HEAD"))) body = STR("");
 	http_reply_owned(x->req, status, x->fields, x->field_count, body, keep, NULL);

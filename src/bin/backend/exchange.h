@@ -29,6 +29,9 @@ bool exchange_has_field(const struct exchange *x, const char *name);
  * arena or be constant; it is not copied. */
 void exchange_end(struct exchange *x, unsigned status, struct str body, const char *cause);
 
+/* A body that follows piece by piece, by http_stream_write and http_stream_end on x->req. */
+void exchange_begin(struct exchange *x, unsigned status, const struct http_stream_spec *spec);
+
 /* {"code","details","hint","message"} as PostgREST words it; code NULL: {"message"}. */
 void exchange_end_json(struct exchange *x, unsigned status, const char *code, const char *message, const char *details,
 		       const char *hint);

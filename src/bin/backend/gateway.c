@@ -50,14 +50,41 @@ static bool is_preflight(const struct http_request *req)
 }
 
 /* rest */
-static void on_rest_reply(void *arg, const struct rest_reply *reply)
+static void on_rest_room(void *arg)
+{
+	struct exchange *x = arg;
+	if (x->rest_call != NULL) rest_resume(x->rest_call);
+}
+
+static bool on_rest_piece(void *arg, struct str bytes)
+{
+	return http_stream_write(((struct exchange *)arg)->req, bytes);
+}
+
+static void on_rest_end(void *arg, bool is_whole)
 {
 	struct exchange *x = arg;
 	struct gateway *gateway = x->gateway;
 	x->rest_call = NULL;
+	http_stream_end(x->req, is_whole);
+	exchange_release(gateway);
+}
+
+static const struct rest_sink rest_sink = {on_rest_piece, on_rest_end};
+
+static void on_rest_reply(void *arg, const struct rest_reply *reply)
+{
+	struct exchange *x = arg;
+	struct gateway *gateway = x->gateway;
+	if (!reply->is_streamed) x->rest_call = NULL;
 	for (int i = 0; i < reply->header_count; i++) {
 		const char *name = arena_cstr(x->arena, reply->headers[i].name);
 		exchange_field(x, name, arena_cstr(x->arena, reply->headers[i].value));
+	}
+	if (reply->is_streamed) {
+		exchange_begin(x, (unsigned)reply->status,
+			       &(struct http_stream_spec){.on_room = on_rest_room, .arg = x});
+		return;
 	}
 	exchange_end(x, (unsigned)reply->status, reply->body, NULL);
 	exchange_release(gateway);
@@ -119,6 +146,7 @@ static void to_rest(struct exchange *x, struct str path)
 				   .role = caller.role,
 				   .is_authenticated = !str_eq(caller.role, STR("anon")),
 				   .claims = caller.claims,
+				   .sink = &rest_sink,
 				   .arena = x->arena};
 	exchange_hold(x);
 	http_on_gone(x->req, on_rest_gone, x);

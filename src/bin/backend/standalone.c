@@ -81,6 +81,26 @@ static size_t trace_field(const struct standalone *s, struct http_request *http,
 	return 1;
 }
 
+static void on_room(void *arg)
+{
+	struct visit *v = arg;
+	if (v->call != NULL) rest_resume(v->call);
+}
+
+static bool on_piece(void *arg, struct str bytes)
+{
+	return http_stream_write(((struct visit *)arg)->http, bytes);
+}
+
+static void on_end(void *arg, bool is_whole)
+{
+	struct visit *v = arg;
+	v->call = NULL;
+	http_stream_end(v->http, is_whole);
+}
+
+static const struct rest_sink sink = {on_piece, on_end};
+
 static void on_reply(void *arg, const struct rest_reply *reply)
 {
 	struct visit *v = arg;
@@ -88,7 +108,7 @@ static void on_reply(void *arg, const struct rest_reply *reply)
 	struct http_reply_field fields[FIELDS_MAX];
 	size_t n = cors_fields(v->s, v->http, fields);
 	bool has_origin = n > 0;
-	v->call = NULL;
+	if (!reply->is_streamed) v->call = NULL;
 	n += trace_field(v->s, v->http, fields + n);
 	for (int i = 0; i < reply->header_count && n < FIELDS_MAX; i++) {
 		const char *name = arena_cstr(a, reply->headers[i].name),
@@ -96,6 +116,11 @@ static void on_reply(void *arg, const struct rest_reply *reply)
 		if (name == NULL || value == NULL) continue;
 		if (has_origin && strcasecmp(name, "Access-Control-Allow-Origin") == 0) continue;
 		fields[n++] = (struct http_reply_field){name, value};
+	}
+	if (reply->is_streamed) {
+		http_reply_begin(v->http, (unsigned)reply->status, fields, n,
+				 &(struct http_stream_spec){.on_room = on_room, .arg = v});
+		return;
 	}
 	if (!str_eq(http_method(v->http), STR("HEAD"))) {
 		http_reply(v->http, (unsigned)reply->status, fields, n, reply->body);
@@ -214,6 +239,7 @@ static void on_request(void *arg, struct http_request *http)
 				   .query = http_query(http),
 				   .headers = v->headers,
 				   .body = http_body(http),
+				   .sink = &sink,
 				   .arena = http_arena(http)};
 	for (size_t i = 0; i < http_header_count(http) && r->header_count < REST_HEADER_MAX; i++)
 		v->headers[r->header_count++] =
