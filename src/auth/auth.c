@@ -22,17 +22,18 @@ struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_s
 	auth->loop = loop;
 	auth->pool = pool;
 	auth->settings = auth_settings_hold(spec->settings);
-	auth->jwt_secret = spec->jwt_secret;
+	auth->keys = spec->keys;
 	auth->limit = auth_limit_new();
 	auth->passwords = auth_passwords_new(loop, spec->hash_queue_max > 0 ? spec->hash_queue_max : HASH_QUEUE_MAX);
 	return auth;
 }
 
-void auth_configure(struct auth *auth, struct auth_settings *settings)
+void auth_configure(struct auth *auth, struct auth_settings *settings, const struct keyring *keys)
 {
 	(void)auth_settings_hold(settings);
 	auth_settings_free(auth->settings);
 	auth->settings = settings;
+	auth->keys = keys;
 }
 
 void auth_free(struct auth *auth)
@@ -108,8 +109,7 @@ static void begin(struct auth_call *call)
 	struct auth_problem problem;
 	call->route = auth_route_find(r, call->ids, &problem);
 	if (call->route == NULL ||
-	    !auth_caller_check(call->arena, r->bearer, call->route->access, call->auth->jwt_secret, call_now_s(call),
-			       &call->caller, &problem) ||
+	    !auth_caller_check(r, call->route->access, call->auth->keys, call_now_s(call), &call->caller, &problem) ||
 	    !read_body(call, &problem))
 		call_problem(call, &problem, NULL);
 	else if (call->route->access == AUTH_USER)

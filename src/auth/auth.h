@@ -19,6 +19,7 @@
 #include "auth/settings.h"
 #include "base/arena.h"
 #include "base/str.h"
+#include "codec/keyring.h"
 #include "pg/pool.h"
 
 #define AUTH_BODY_MAX_BYTES (1u << 20)
@@ -28,7 +29,7 @@ struct auth;
 
 struct auth_spec {
 	struct auth_settings *settings; /* the auth holds them, too */
-	struct str jwt_secret; /* HS256; borrowed for the life of the auth */
+	const struct keyring *keys; /* borrowed until auth_configure gives others */
 	unsigned hash_queue_max; /* passwords waiting for a hash; beyond it 503. 0: 64 */
 };
 
@@ -39,6 +40,7 @@ struct auth_request {
 	struct str query;
 	struct str body;
 	struct str bearer; /* of the Authorization header, without "Bearer" */
+	struct str key_role; /* of a bearer that is one of the app's own long-lived keys; else empty */
 	struct str api_version; /* X-Supabase-Api-Version */
 	struct str user_agent;
 	struct str address; /* of the client */
@@ -63,8 +65,9 @@ typedef void (*auth_reply_fn)(void *arg, const struct auth_reply *reply);
 /* The pool is one of the role supabase_auth_admin and must outlive the auth. */
 struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_spec *spec);
 
-/* New settings, for the calls that begin from now on; the auth holds them. */
-void auth_configure(struct auth *auth, struct auth_settings *settings);
+/* New settings, for the calls that begin from now on; the auth holds them. The keys are those of every call from now
+ * on, and borrowed as the first ones were. */
+void auth_configure(struct auth *auth, struct auth_settings *settings, const struct keyring *keys);
 
 /* No request may be under way. */
 void auth_free(struct auth *auth);

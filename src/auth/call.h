@@ -36,7 +36,7 @@ struct auth {
 	uv_loop_t *loop;
 	struct pg_pool *pool;
 	struct auth_settings *settings;
-	struct str jwt_secret;
+	const struct keyring *keys;
 	struct auth_passwords *passwords;
 	struct auth_limit *limit;
 	size_t calls; /* under way */

@@ -29,24 +29,33 @@ static bool check_user(struct arena *a, const json_t *claims, struct auth_caller
 	return (caller->user_id != NULL && (session[0] == '\0' || caller->session_id != NULL)) || auth_full(problem);
 }
 
-bool auth_caller_check(struct arena *a, struct str bearer, enum auth_access access, struct str secret, int64_t now_s,
-		       struct auth_caller *ret_caller, struct auth_problem *ret_problem)
+static bool read_claims(const struct auth_request *r, const struct keyring *keys, int64_t now_s, json_t **ret_claims,
+			struct auth_problem *problem)
 {
-	const struct jwt_key key = {.algorithm = JWT_HS256, .secret = secret};
-	const struct jwt_keys keys = {&key, 1};
+	const struct jwt_keys verifying = keyring_verifying(keys);
 	const struct jwt_expect expect = {.now_s = now_s};
-	json_t *claims JSON_CLEANUP = NULL;
 	enum jwt_fault fault;
 	struct err err;
-	if (access == AUTH_ANYONE) return true;
-	if (bearer.len == 0)
-		return auth_problem_set(ret_problem, 401, "no_authorization",
+	if (r->bearer.len == 0)
+		return auth_problem_set(problem, 401, "no_authorization",
 					"This endpoint requires a valid Bearer token");
-	if (!jwt_verify(bearer, &keys, &expect, &claims, &fault, &err))
-		return auth_problem_set(ret_problem, 403, "bad_jwt",
-					"invalid JWT: unable to parse or verify signature, %.150s", err.msg);
-	ret_caller->role = arena_strdup(a, json_str(claims, "role", ""));
+	if (r->key_role.len > 0) {
+		*ret_claims = json_pack("{s:s%}", "role", r->key_role.ptr, r->key_role.len);
+		return true;
+	}
+	return jwt_verify(r->bearer, &verifying, &expect, ret_claims, &fault, &err) ||
+	       auth_problem_set(problem, 403, "bad_jwt", "invalid JWT: unable to parse or verify signature, %.150s",
+				err.msg);
+}
+
+bool auth_caller_check(const struct auth_request *request, enum auth_access access, const struct keyring *keys,
+		       int64_t now_s, struct auth_caller *ret_caller, struct auth_problem *ret_problem)
+{
+	json_t *claims JSON_CLEANUP = NULL;
+	if (access == AUTH_ANYONE) return true;
+	if (!read_claims(request, keys, now_s, &claims, ret_problem)) return false;
+	ret_caller->role = arena_strdup(request->arena, json_str(claims, "role", ""));
 	if (ret_caller->role == NULL) return auth_full(ret_problem);
 	if (access == AUTH_ADMIN) return check_admin(ret_caller->role, ret_problem);
-	return check_user(a, claims, ret_caller, ret_problem);
+	return check_user(request->arena, claims, ret_caller, ret_problem);
 }

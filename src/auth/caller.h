@@ -15,8 +15,9 @@ struct auth_caller {
 	const char *role; /* "" where the token names none */
 };
 
-/* Checks the bearer for what the route needs. AUTH_ANYONE needs nothing. */
-bool auth_caller_check(struct arena *a, struct str bearer, enum auth_access access, struct str secret, int64_t now_s,
-		       struct auth_caller *ret_caller, struct auth_problem *ret_problem);
+/* Checks the bearer for what the route needs. AUTH_ANYONE needs nothing. One of the app's own keys is what it is, also
+ * when the key that signed it was revoked. */
+bool auth_caller_check(const struct auth_request *request, enum auth_access access, const struct keyring *keys,
+		       int64_t now_s, struct auth_caller *ret_caller, struct auth_problem *ret_problem);
 
 #endif

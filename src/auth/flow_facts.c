@@ -26,10 +26,10 @@ void flow_settings(struct auth_call *call)
 	call_reply(call, 200, SETTINGS);
 }
 
-/* A symmetric key is nobody's to see. */
+/* Those with two halves; a secret is nobody's to see. */
 void flow_jwks(struct auth_call *call)
 {
 	struct auth_reply reply = {.status = 200};
 	auth_reply_add(&reply, "Cache-Control", "public, max-age=600");
-	call_reply_with(call, &reply, "{\"keys\":[]}");
+	call_reply_with(call, &reply, arena_cstr(call->arena, keyring_jwks(call->auth->keys)));
 }

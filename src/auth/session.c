@@ -29,7 +29,7 @@ void session_continue(struct auth_call *call, const struct session_facts *facts,
 				    .user = *facts->user};
 	session->access_token =
 	    auth_access_token(call->arena, &(struct token_facts){.issuer = settings->jwt_issuer,
-								 .secret = call->auth->jwt_secret,
+								 .key = keyring_signing(call->auth->keys),
 								 .now_s = now_s,
 								 .expires_at_s = session->expires_at_s,
 								 .user = facts->user,

@@ -40,12 +40,11 @@ static void put_claims(struct buf *b, const struct token_facts *f)
 
 char *auth_access_token(struct arena *a, const struct token_facts *facts)
 {
-	const struct jwt_key key = {.algorithm = JWT_HS256, .secret = facts->secret};
 	struct buf claims BUF_CLEANUP, token BUF_CLEANUP;
 	buf_init(&claims, CLAIMS_MAX_BYTES);
 	buf_init(&token, 2 * CLAIMS_MAX_BYTES);
 	put_claims(&claims, facts);
-	jwt_sign_text(&key, buf_view(&claims), &token);
+	jwt_sign_text(facts->key, buf_view(&claims), &token);
 	return buf_is_ok(&claims) && buf_is_ok(&token) ? arena_cstr(a, buf_view(&token)) : NULL;
 }
 

@@ -8,10 +8,11 @@
 
 #include "auth/body.h"
 #include "auth/user.h"
+#include "codec/jwt.h"
 
 struct token_facts {
 	const char *issuer;
-	struct str secret;
+	const struct jwt_key *key;
 	int64_t now_s, expires_at_s;
 	const struct auth_user *user;
 	const char *session_id, *aal;

@@ -14,6 +14,7 @@
 
 #include "bin/backend/config.h"
 #include "bin/backend/gateway.h"
+#include "bin/backend/reload.h"
 #include "bin/backend/standalone.h"
 
 #define DRAIN_MS 30000
@@ -26,6 +27,7 @@ struct backend {
 	uv_timer_t finish_timer;
 	struct gateway gateway;
 	struct http_server *server;
+	struct reload reload;
 	bool is_stopping, is_finished;
 };
 
@@ -41,6 +43,7 @@ static void finish(struct backend *b)
 	rest_free(b->gateway.rest);
 	auth_free(b->gateway.auth);
 	callers_free(b->gateway.callers);
+	reload_stop(&b->reload);
 	uv_close((uv_handle_t *)&b->terminate, NULL);
 	uv_close((uv_handle_t *)&b->interrupt, NULL);
 	uv_close((uv_handle_t *)&b->finish_timer, NULL);
@@ -122,8 +125,7 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	g->rest_pool = pool_of(b, c->rest_database, c->pool_size);
 	g->auth_pool = pool_of(b, c->auth_database, c->pool_size / 2);
 	g->rest = rest_new(&b->loop, g->rest_pool, rest_settings, c->rest_database);
-	g->auth = auth_new(&b->loop, g->auth_pool,
-			   &(struct auth_spec){.settings = c->auth, .jwt_secret = str_from(c->jwt_secret)});
+	g->auth = auth_new(&b->loop, g->auth_pool, &(struct auth_spec){.settings = c->auth, .keys = c->keys});
 }
 
 static bool start_server(struct backend *b, struct err *err)
@@ -154,6 +156,7 @@ static int serve(struct backend *b)
 	raise_descriptors();
 	start_signals(b);
 	start_parts(b, &rest_settings);
+	reload_start(&b->reload, &b->loop);
 	bool ok = start_server(b, &err);
 	if (ok)
 		log_info("backend: listening on %s", json_string_value(json_object_get(b->config.file, "listen")));
@@ -196,6 +199,7 @@ int main(int argc, char **argv)
 		return err_code_exit_status(err.code);
 	}
 	log_set_level(backend.config.log_level);
+	backend.reload = (struct reload){.path = argv[2], .config = &backend.config, .gateway = &backend.gateway};
 	int status = serve(&backend);
 	backend_config_done(&backend.config);
 	return status;

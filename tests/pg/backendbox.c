@@ -14,7 +14,7 @@
 #include "os/file.h"
 #include "owndb/prelude.h"
 
-#define SECRET "a secret of the app that is at least 32 bytes long"
+#define SECRET BACKENDBOX_SECRET
 
 static void sign(struct buf *b, const char *claims)
 {
@@ -56,6 +56,17 @@ void backendbox_init(struct backendbox *box, const char *program, const char *li
 	sign(&box->anon_key, "{\"role\":\"anon\"}");
 	sign(&box->service_role_key, "{\"role\":\"service_role\"}");
 	write_config(box, site_url);
+}
+
+void backendbox_configure(const struct backendbox *box, const char *member, json_t *value)
+{
+	json_t *config JSON_CLEANUP = NULL;
+	struct err err;
+	if (!json_parse_file(box->config_path, 1 << 20, &config, &err)) ownbox_die("config", err.msg);
+	(void)json_object_set_new(config, member, value);
+	char *text = json_text(config);
+	if (!file_write(box->config_path, str_from(text), 0600, &err)) ownbox_die("config", err.msg);
+	free(text);
 }
 
 void backendbox_done(struct backendbox *box)

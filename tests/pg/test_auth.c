@@ -128,6 +128,8 @@ static json_t *claims_of(const json_t *session)
 	return claims;
 }
 
+static struct keyring *keys;
+
 static int setup(void **state)
 {
 	(void)state;
@@ -145,7 +147,8 @@ static int setup(void **state)
 	json_t *wish =
 	    json_pack("{s:s, s:{s:i}}", "site_url", "http://shop.localhost", "rate_limit", "sign_in_sign_ups", 100);
 	if (!auth_settings_read(wish, &settings, &err)) fail_msg("%s", err.msg);
-	auth = auth_new(&loop, pool, &(struct auth_spec){.settings = settings, .jwt_secret = STR(SECRET)});
+	keys = keyring_from_secret(STR(SECRET));
+	auth = auth_new(&loop, pool, &(struct auth_spec){.settings = settings, .keys = keys});
 	auth_settings_free(settings);
 	json_decref(wish);
 	return 0;
@@ -155,6 +158,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	auth_free(auth);
+	keyring_free(keys);
 	pg_pool_stop(pool, NULL, NULL);
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);

@@ -14,7 +14,9 @@
 
 #include "backendbox.h"
 #include "base/clock.h"
+#include "codec/base64.h"
 #include "codec/json.h"
+#include "codec/keyring.h"
 #include "http/client.h"
 
 static struct backendbox box;
@@ -148,6 +150,85 @@ static void test_successor_takes_over(void **state)
 	for (int i = 0; i < 20; i++) assert_int_equal(call("GET", "/auth/v1/settings", NULL, NULL, &b), 200);
 }
 
+static json_t *key(const char *state, json_t *jwk)
+{
+	return json_pack("{s:s, s:o}", "state", state, "jwk", jwk);
+}
+
+static json_t *secret_jwk(void)
+{
+	struct buf k BUF_CLEANUP;
+	buf_init(&k, 200);
+	base64url_encode(STR(BACKENDBOX_SECRET), &k);
+	return json_pack("{s:s, s:s}", "kty", "oct", "k", buf_cstr(&k));
+}
+
+/* A session's token, as a header. */
+static void sign_in(char header[4096], struct buf *b)
+{
+	json_t *session JSON_CLEANUP = NULL;
+	struct err err;
+	assert_int_equal(call("POST", "/auth/v1/token?grant_type=password", "apikey: sb_publishable_x",
+			      "{\"email\":\"a@example.com\",\"password\":\"secret1\"}", b),
+			 200);
+	assert_true(json_parse(buf_view(b), &session, &err));
+	(void)snprintf(header, 4096, "Authorization: Bearer %s", json_str(session, "access_token", ""));
+}
+
+static void await_answer(const char *path, const char *header, long status, const char *words)
+{
+	struct buf b BUF_CLEANUP;
+	buf_init(&b, 1 << 20);
+	for (int64_t end_ms = clock_now_ms() + 15000; clock_now_ms() < end_ms;)
+		if (call("GET", path, header, NULL, &b) == status && strstr(buf_cstr(&b), words) != NULL) return;
+	fail_msg("%s did not become %ld and \"%s\": %s", path, status, words, buf_cstr(&b));
+}
+
+#define JWKS "/auth/v1/.well-known/jwks.json"
+
+/* Without a restart: keys are rotated and revoked, settings change, and a file that is wrong changes nothing. */
+static void test_settings_are_read_again(void **state)
+{
+	(void)state;
+	char old[4096], new[4096];
+	struct buf b BUF_CLEANUP;
+	buf_init(&b, 1 << 20);
+	sign_in(old, &b);
+	json_t *jwk JSON_CLEANUP = keyring_make(JWT_ES256, "first"),
+		    *next JSON_CLEANUP = keyring_make(JWT_RS256, "next");
+	backendbox_configure(&box, "signing_keys",
+			     json_pack("[o, o, o]", key("in_use", json_incref(jwk)), key("standby", json_incref(next)),
+				       key("previously_used", secret_jwk())));
+	await_answer(JWKS, NULL, 200, "\"first\"");
+	await_answer(JWKS, NULL, 200, "\"next\"");
+	assert_int_equal(call("GET", JWKS, NULL, NULL, &b), 200);
+	assert_null(strstr(buf_cstr(&b), "\"d\""));
+	sign_in(new, &b);
+	assert_non_null(strstr(new, "Bearer eyJhbGciOiJFUzI1NiIs")); /* {"alg":"ES256", */
+	for (int i = 0; i < 2; i++) { /* twice: the second time the token is remembered */
+		assert_int_equal(call("GET", "/auth/v1/user", old, NULL, &b), 200);
+		assert_int_equal(call("GET", "/auth/v1/user", new, NULL, &b), 200);
+		assert_int_equal(call("GET", "/rest/v1/nothing", old, NULL, &b), 404);
+		assert_int_equal(call("GET", "/rest/v1/nothing", new, NULL, &b), 404);
+	}
+	backendbox_configure(&box, "signing_keys", json_array()); /* nothing could be signed */
+	backendbox_configure(&box, "auth", json_pack("{s:b}", "enable_sign_up", false)); /* no such name */
+	backendbox_configure(&box, "signing_keys",
+			     json_pack("[o, o]", key("in_use", json_incref(jwk)), key("revoked", secret_jwk())));
+	backendbox_configure(&box, "auth", json_pack("{s:b}", "enable_signup", false));
+	await_answer("/rest/v1/nothing", old, 401, "PGRST301");
+	assert_int_equal(call("GET", "/auth/v1/user", old, NULL, &b), 403);
+	assert_int_equal(call("GET", "/auth/v1/user", new, NULL, &b), 200);
+	assert_int_equal(call("POST", "/auth/v1/signup", "apikey: sb_publishable_x",
+			      "{\"email\":\"b@example.com\",\"password\":\"secret1\"}", &b),
+			 422);
+	/* The app's own keys stand in pages and on servers: they stay what they are. */
+	(void)snprintf(old, sizeof old, "apikey: %s", buf_cstr(&box.service_role_key));
+	assert_int_equal(call("GET", "/auth/v1/admin/users", old, NULL, &b), 200);
+	(void)snprintf(old, sizeof old, "apikey: %s", buf_cstr(&box.anon_key));
+	assert_int_equal(call("GET", "/rest/v1/nothing", old, NULL, &b), 404);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) return 2;
@@ -160,6 +241,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_too_large_a_body),
 	    cmocka_unit_test(test_database_that_is_away_is_said),
 	    cmocka_unit_test(test_successor_takes_over),
+	    cmocka_unit_test(test_settings_are_read_again),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -7,7 +7,7 @@
 
 #include "codec/json.h"
 
-#define FILE_MAX_BYTES (64u << 10)
+#define FILE_MAX_BYTES (AUTH_SETTINGS_MAX_BYTES + (256u << 10))
 #define SECRET_MIN_BYTES 32
 #define POOL_SIZE 10
 #define POOL_SIZE_MAX 100
@@ -93,6 +93,14 @@ static bool read_auth(const json_t *file, struct backend_config *c, struct err *
 	return auth_settings_read(auth, &c->auth, err) || err_wrap(err, "auth");
 }
 
+static bool read_keys(const json_t *file, struct backend_config *c, struct err *err)
+{
+	const json_t *list = json_object_get(file, "signing_keys");
+	if (list != NULL) return keyring_read(list, &c->keys, err) || err_wrap(err, "signing_keys");
+	c->keys = keyring_from_secret(str_from(c->jwt_secret));
+	return true;
+}
+
 static bool read_members(const json_t *file, struct backend_config *c, struct err *err)
 {
 	if (!json_need_str(file, "rest_database", &c->rest_database, err) ||
@@ -109,7 +117,7 @@ static bool read_members(const json_t *file, struct backend_config *c, struct er
 	if (c->publishable_key[0] == '\0' || c->secret_key[0] == '\0')
 		return err_set(err, ERR_INVALID, "publishable_key and secret_key must not be empty");
 	return read_listen(file, c, err) && read_schemas(file, c, err) && read_level(file, c, err) &&
-	       read_numbers(file, c, err) && read_auth(file, c, err);
+	       read_numbers(file, c, err) && read_keys(file, c, err) && read_auth(file, c, err);
 }
 
 bool backend_config_read(const char *path, struct backend_config *ret_config, struct err *err)
@@ -117,7 +125,7 @@ bool backend_config_read(const char *path, struct backend_config *ret_config, st
 	struct backend_config c = {0};
 	if (!check_mode(path, err) || !json_parse_file(path, FILE_MAX_BYTES, &c.file, err)) return false;
 	if (!read_members(c.file, &c, err)) {
-		json_decref(c.file);
+		backend_config_done(&c);
 		return err_wrap(err, "%s", path);
 	}
 	*ret_config = c;
@@ -128,5 +136,6 @@ void backend_config_done(struct backend_config *config)
 {
 	json_decref(config->file);
 	auth_settings_free(config->auth);
+	keyring_free(config->keys);
 	*config = (struct backend_config){0};
 }

@@ -6,7 +6,8 @@
  *     listen_mode          of that socket, octal text; "0600" unless given
  *     rest_database        libpq connection string, as authenticator
  *     auth_database        libpq connection string, as supabase_auth_admin
- *     jwt_secret           signs and verifies tokens (HS256); at least 32 bytes
+ *     jwt_secret           signs and verifies tokens (HS256) where there are no signing_keys; at least 32 bytes
+ *     signing_keys         a list, as codec/keyring.h has it
  *     anon_key, service_role_key          the app's two long-lived tokens, signed with it
  *     publishable_key, secret_key         their short names: "sb_publishable_…", "sb_secret_…"
  *     site_url             where the app is: "https://shop.example"
@@ -14,7 +15,10 @@
  *     pool_size            connections of rest; 10 unless given. Auth has half as many
  *     max_rows             of one answer; 0 (no limit) unless given
  *     auth                 the app's sign-in: an object with the names of auth/settings.h
- *     log_level            debug, info, warn or error; "info" unless given */
+ *     log_level            debug, info, warn or error; "info" unless given
+ *
+ * auth and signing_keys may change while it runs (bin/backend/reload.h); what else changes is read at the next start.
+ */
 #ifndef FREEHOLD_BIN_BACKEND_CONFIG_H
 #define FREEHOLD_BIN_BACKEND_CONFIG_H
 
@@ -26,6 +30,7 @@
 #include "auth/settings.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "codec/keyring.h"
 
 #define BACKEND_SCHEMAS_MAX 16
 
@@ -43,6 +48,7 @@ struct backend_config {
 	int pool_size;
 	int64_t max_rows;
 	struct auth_settings *auth;
+	struct keyring *keys;
 	enum log_level log_level;
 };
 

@@ -183,12 +183,15 @@ static struct str text_of(const struct http_request *req, struct str name)
 static void to_auth(struct exchange *x, struct str path)
 {
 	const struct http_request *req = x->req;
+	struct str key_role;
+	struct str bearer = callers_bearer(x->gateway->callers, http_header(req, STR("apikey")),
+					   http_header(req, STR("Authorization")), &key_role);
 	struct auth_request r = {.method = http_method(req),
 				 .path = path,
 				 .query = http_query(req),
 				 .body = http_body(req),
-				 .bearer = callers_bearer(x->gateway->callers, http_header(req, STR("apikey")),
-							  http_header(req, STR("Authorization"))),
+				 .bearer = bearer,
+				 .key_role = key_role,
 				 .api_version = text_of(req, STR("X-Supabase-Api-Version")),
 				 .user_agent = text_of(req, STR("User-Agent")),
 				 .address = address_of(req),

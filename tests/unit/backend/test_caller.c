@@ -44,6 +44,7 @@ static int setup(void **state)
 					 .service_role_key = buf_cstr(&service),
 					 .publishable_key = "sb_publishable_x",
 					 .secret_key = "sb_secret_y"};
+	config.keys = keyring_from_secret(STR(SECRET));
 	callers = callers_new(&config);
 	arena = arena_new(1 << 20);
 	return 0;
@@ -53,6 +54,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	callers_free(callers);
+	keyring_free(config.keys);
 	arena_free(arena);
 	buf_done(&anon), buf_done(&service), buf_done(&user);
 	return 0;
@@ -173,10 +175,33 @@ static void test_config_is_for_its_owner_only(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* What was verified by a key that is gone is not believed any more; the app's own keys are. */
+static void test_other_keys(void **state)
+{
+	(void)state;
+	struct keyring *old = config.keys;
+	expect_role(NULL, bearer(buf_cstr(&user)), "authenticated");
+	config.keys = keyring_from_secret(STR("another secret of at least 32 bytes, too"));
+	callers_rekey(callers);
+	keyring_free(old);
+	expect_refusal(NULL, bearer(buf_cstr(&user)), 401, "PGRST301");
+	expect_role(config.anon_key, NULL, "anon");
+	expect_role(NULL, bearer(config.service_role_key), "service_role");
+	struct str role;
+	assert_true(str_eq(callers_bearer(callers, STR("sb_secret_y"), (struct str){0}, &role),
+			   str_from(config.service_role_key)));
+	assert_true(str_eq(role, STR("service_role")));
+	(void)callers_bearer(callers, STR("sb_secret_y"), str_from(bearer(buf_cstr(&user))), &role);
+	assert_int_equal(role.len, 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    T(test_who_is_who), T(test_what_is_refused), T(test_a_remembered_token_still_expires),
-	    T(test_the_memory_of_tokens_is_bounded), cmocka_unit_test(test_config_is_for_its_owner_only)};
+	const struct CMUnitTest tests[] = {T(test_other_keys),
+					   T(test_who_is_who),
+					   T(test_what_is_refused),
+					   T(test_a_remembered_token_still_expires),
+					   T(test_the_memory_of_tokens_is_bounded),
+					   cmocka_unit_test(test_config_is_for_its_owner_only)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

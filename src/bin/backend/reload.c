@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bin/backend/reload.h"
+
+#include "base/log.h"
+
+#define SETTLE_MS 20
+#define RETRY_MS 1000
+
+static bool is_changed(const struct reload *r, const json_t *auth, const json_t *keys)
+{
+	bool is_same_auth = auth == r->auth || (auth != NULL && json_equal(auth, r->auth));
+	bool is_same_keys = keys == r->keys || (keys != NULL && json_equal(keys, r->keys));
+	return !is_same_auth || !is_same_keys;
+}
+
+static void remember(struct reload *r, const json_t *file)
+{
+	json_decref(r->auth);
+	json_decref(r->keys);
+	r->auth = json_incref(json_object_get(file, "auth"));
+	r->keys = json_incref(json_object_get(file, "signing_keys"));
+}
+
+static void apply(struct reload *r)
+{
+	struct backend_config next;
+	struct err err;
+	if (!backend_config_read(r->path, &next, &err)) {
+		log_error("backend: the settings stay as they were: %s", err.msg);
+		return;
+	}
+	if (!is_changed(r, json_object_get(next.file, "auth"), json_object_get(next.file, "signing_keys"))) {
+		backend_config_done(&next);
+		return;
+	}
+	remember(r, next.file);
+	struct backend_config *config = r->config;
+	struct auth_settings *old_auth = config->auth;
+	struct keyring *old_keys = config->keys;
+	config->auth = next.auth;
+	config->keys = next.keys;
+	auth_configure(r->gateway->auth, config->auth, config->keys);
+	callers_rekey(r->gateway->callers);
+	next.auth = old_auth;
+	next.keys = old_keys;
+	backend_config_done(&next);
+	log_info("backend: took the new settings of %s", r->path);
+}
+
+static void on_change(uv_fs_event_t *event, const char *name, int events, int status)
+{
+	struct reload *r = event->data;
+	(void)name, (void)events, (void)status;
+	(void)uv_timer_start(&r->timer, r->timer.timer_cb, SETTLE_MS, 0);
+}
+
+/* The watch is on the file, which is another one after each change (the folder may not be read by the backend's user):
+ * watched first, read then, so that no change is missed between the two. */
+static void watch(struct reload *r)
+{
+	(void)uv_fs_event_stop(&r->event);
+	int result = uv_fs_event_start(&r->event, on_change, r->path, 0);
+	if (result == 0) return;
+	log_error("backend: cannot watch %s: %s", r->path, uv_strerror(result));
+	(void)uv_timer_start(&r->timer, r->timer.timer_cb, RETRY_MS, 0);
+}
+
+static void on_settled(uv_timer_t *timer)
+{
+	struct reload *r = timer->data;
+	watch(r);
+	apply(r);
+}
+
+void reload_start(struct reload *r, uv_loop_t *loop)
+{
+	(void)uv_fs_event_init(loop, &r->event);
+	(void)uv_timer_init(loop, &r->timer);
+	r->event.data = r->timer.data = r;
+	remember(r, r->config->file);
+	(void)uv_timer_start(&r->timer, on_settled, 0, 0);
+}
+
+void reload_stop(struct reload *r)
+{
+	uv_close((uv_handle_t *)&r->event, NULL);
+	uv_close((uv_handle_t *)&r->timer, NULL);
+	json_decref(r->auth);
+	json_decref(r->keys);
+}
