@@ -228,7 +228,7 @@ static bool read_payload(struct asking *r)
 		return true;
 	default: break;
 	}
-	return bad_body(r, text(r, "Content-Type not acceptable: ", media_text(ask->content), ""));
+	return bad_body(r, text(r, "Content-Type not acceptable: ", ask->content.text, ""));
 }
 
 static bool is_timezone(void *arg, struct str name)
@@ -247,7 +247,7 @@ bool ask_read(struct arena *a, const struct rest_settings *settings, const struc
 	*ret_ask = (struct ask){0};
 	prefer_parse(request->headers, request->header_count, is_tx_allowed, is_timezone, (void *)(uintptr_t)c,
 		     &ret_ask->prefer);
-	ret_ask->content = content.ptr != NULL ? media_parse(content) : (struct media){MEDIA_JSON, {0}};
+	ret_ask->content = content.ptr != NULL ? media_parse(a, content) : media_of(MEDIA_JSON);
 	ret_ask->accept_count = media_accept(a, ask_header(request, STR("accept")), ret_ask->accept);
 	return read_resource(&r, &is_call, &is_root) && read_schema(&r) && read_action(&r, is_call, is_root) &&
 	       read_query(&r) && read_ranges(&r) && read_payload(&r);

@@ -24,21 +24,36 @@ enum media_kind {
 	MEDIA_OBJECT_STRIPPED, /* … without nulls */
 	MEDIA_ARRAY_STRIPPED,
 	MEDIA_ANY,
+	MEDIA_PLAN, /* application/vnd.pgrst.plan+json or +text: how PostgreSQL would run it */
 	MEDIA_OTHER,
+};
+
+/* Of a plan: what EXPLAIN is told. */
+enum media_plan_option {
+	PLAN_ANALYZE = 1,
+	PLAN_VERBOSE = 2,
+	PLAN_SETTINGS = 4,
+	PLAN_BUFFERS = 8,
+	PLAN_WAL = 16,
 };
 
 struct media {
 	enum media_kind kind;
-	struct str text; /* as it was written */
+	struct str text; /* as PostgREST writes it, without charset; of an unknown one as it came */
+	enum media_kind plan_for; /* the answer whose plan is wanted */
+	struct str plan_for_text;
+	bool plan_is_json;
+	unsigned plan_options;
 };
 
-struct media media_parse(struct str text);
-struct str media_text(struct media m); /* without charset */
+/* Its texts live in the arena or are literals, but for an unknown type's, which is borrowed. */
+struct media media_parse(struct arena *a, struct str text);
+struct media media_of(enum media_kind kind); /* of a kind that needs no parameters */
 
 /* For Content-Type: with "; charset=utf-8" where PostgREST puts it. NULL at the arena's limit. */
 const char *media_content_type(struct arena *a, struct media m);
 
-/* Sorted as the client wishes them; an absent header is "*" "/" "*". Returns how many. */
+/* Sorted as the client wishes them; an absent header (.ptr NULL) is "*" "/" "*". Returns how many. */
 int media_accept(struct arena *a, struct str header, struct media ret[MEDIA_ACCEPT_MAX]);
 
 #endif

@@ -146,11 +146,6 @@ static bool preferences_are_sound(struct planning *p)
 	return false;
 }
 
-static bool media_eq(struct media a, struct str b)
-{
-	return str_eq_nocase(media_text(a), b);
-}
-
 /* A handler of the app's own, for this relation or routine or for any. */
 static const struct catalogue_handler *custom_handler(const struct plan *plan, struct media m, bool is_default_select)
 {
@@ -161,18 +156,18 @@ static const struct catalogue_handler *custom_handler(const struct plan *plan, s
 		for (int i = 0; i < c->handler_count; i++) {
 			const struct catalogue_handler *h = &c->handlers[i];
 			bool is_any = str_eq(h->target.name, STR("anyelement"));
-			bool fits =
-			    pass == 2
-				? is_any && media_eq(m, h->media_type)
-				: is_default_select && !is_any && catalogue_name_eq(&h->target, &target) &&
-				      (pass == 0 ? str_eq(h->media_type, STR("*/*")) : media_eq(m, h->media_type));
+			bool fits = pass == 2
+					? is_any && str_eq_nocase(m.text, h->media_type)
+					: is_default_select && !is_any && catalogue_name_eq(&h->target, &target) &&
+					      (pass == 0 ? str_eq(h->media_type, STR("*/*"))
+							 : str_eq_nocase(m.text, h->media_type));
 			if (fits) return h;
 		}
 	}
 	return NULL;
 }
 
-static bool find_handler(struct plan *plan, struct media m, bool is_default_select)
+static bool find_handler(struct arena *a, struct plan *plan, struct media m, bool is_default_select)
 {
 	plan->media = m;
 	if (m.kind == MEDIA_OBJECT) return plan->handler = HANDLER_OBJECT, true;
@@ -181,13 +176,23 @@ static bool find_handler(struct plan *plan, struct media m, bool is_default_sele
 	plan->custom = custom_handler(plan, m, is_default_select);
 	if (plan->custom != NULL) {
 		plan->handler = HANDLER_CUSTOM;
-		plan->media = media_parse(plan->custom->resolved);
+		plan->media = media_parse(a, plan->custom->resolved);
 		return true;
 	}
-	if (m.kind == MEDIA_OPENAPI && plan->ask->is_root_spec) return plan->handler = HANDLER_JSON, true;
 	plan->handler = m.kind == MEDIA_CSV ? HANDLER_CSV : m.kind == MEDIA_GEOJSON ? HANDLER_GEOJSON : HANDLER_JSON;
-	if (m.kind == MEDIA_ANY) plan->media.kind = MEDIA_JSON;
+	if (m.kind == MEDIA_ANY) plan->media = media_of(MEDIA_JSON);
 	return m.kind == MEDIA_ANY || m.kind == MEDIA_JSON || m.kind == MEDIA_CSV || m.kind == MEDIA_GEOJSON;
+}
+
+/* How the answer that the plan is for would be made. */
+static bool find_plan_handler(struct planning *p, struct media m, bool is_default_select)
+{
+	struct media inner = {.kind = m.plan_for, .text = m.plan_for_text};
+	if (!p->settings->plan_enabled || inner.kind == MEDIA_PLAN) return false;
+	if (!find_handler(p->arena, p->plan, inner, is_default_select)) return false;
+	p->plan->media = m;
+	p->plan->explains = true;
+	return true;
 }
 
 static bool none_acceptable(struct planning *p)
@@ -196,8 +201,8 @@ static bool none_acceptable(struct planning *p)
 	struct buf b;
 	buf_init(&b, 8192);
 	for (int i = 0; i < ask->accept_count; i++)
-		buf_printf(&b, "%s%.*s", i > 0 ? ", " : "None of these media types are available: ",
-			   STR_FMT(media_text(ask->accept[i])));
+		buf_printf(&b, "%s%.*s",
+			   i > 0 ? ", " : "None of these media types are available: ", STR_FMT(ask->accept[i].text));
 	problem_set(p->problem, 406, "PGRST107", arena_strdup(p->arena, buf_cstr(&b)), NULL, NULL);
 	buf_done(&b);
 	return false;
@@ -212,7 +217,9 @@ static bool negotiate(struct planning *p)
 				 plan->root->children == NULL;
 	bool is_found = false;
 	for (int i = 0; i < ask->accept_count && !is_found; i++)
-		is_found = find_handler(plan, ask->accept[i], is_default_select);
+		is_found = ask->accept[i].kind == MEDIA_PLAN
+			       ? find_plan_handler(p, ask->accept[i], is_default_select)
+			       : find_handler(p->arena, plan, ask->accept[i], is_default_select);
 	if (is_found) {
 		bool is_write = ask->action >= ASK_INSERT && ask->action <= ASK_DELETE;
 		if (is_write && ask->prefer.representation != RETURN_FULL) plan->handler = HANDLER_NONE;
@@ -268,7 +275,7 @@ bool plan_root(struct arena *a, const struct rest_settings *settings, const stru
 	for (int i = 0; i < ask->accept_count; i++) {
 		enum media_kind kind = ask->accept[i].kind;
 		if (kind != MEDIA_ANY && kind != MEDIA_JSON && kind != MEDIA_OPENAPI) continue;
-		ret_plan->media.kind = kind == MEDIA_ANY ? MEDIA_OPENAPI : kind;
+		ret_plan->media = media_of(MEDIA_OPENAPI);
 		return true;
 	}
 	return none_acceptable(&p);

@@ -75,6 +75,7 @@ struct plan {
 	struct media media;
 	bool is_read_only;
 	enum plan_form form;
+	bool explains; /* the answer is PostgreSQL's plan, not what it would give */
 
 	/* writing */
 	const struct catalogue_table *table;

@@ -268,6 +268,22 @@ static void set_total(struct replying *r, int64_t estimate)
 	if (count == COUNT_ESTIMATED && r->settings->max_rows == 0 && estimate > r->total) r->total = estimate;
 }
 
+/* One line a row. */
+static bool reply_plan(struct replying *r)
+{
+	BUF_CLEANUP struct buf b;
+	buf_init(&b, 64u << 20);
+	for (int i = 0; i < PQntuples(r->row); i++) buf_printf(&b, "%s\n", PQgetvalue(r->row, i, 0));
+	r->reply->http.status = 200;
+	r->reply->http.body = arena_str(r->arena, buf_view(&b));
+	if (!buf_is_ok(&b) || r->reply->http.body.ptr == NULL)
+		return problem_set(r->problem, 500, "PGRSTX00", "The plan is larger than a request's memory", NULL,
+				   NULL);
+	content_type(r);
+	r->reply->http.headers = r->reply->headers;
+	return true;
+}
+
 bool reply_make(struct arena *a, const struct rest_settings *settings, const struct plan *plan, const PGresult *row,
 		int64_t estimate, struct reply *ret_reply, struct problem *ret_problem)
 {
@@ -279,6 +295,7 @@ bool reply_make(struct arena *a, const struct rest_settings *settings, const str
 			     .reply = ret_reply,
 			     .problem = ret_problem};
 	*ret_reply = (struct reply){0};
+	if (plan->explains) return reply_plan(&r);
 	r.rows = number_at(row, SQL_ROWS, 0);
 	set_total(&r, estimate);
 	ret_reply->http.body = value_at(row, SQL_BODY);

@@ -18,7 +18,7 @@ enum plan_form rows_form(const struct plan *plan)
 {
 	const struct ask *ask = plan->ask;
 	const struct catalogue_routine *f = plan->routine;
-	if (!is_list(plan->handler) || is_guarded(ask)) return FORM_VALUE;
+	if (plan->explains || !is_list(plan->handler) || is_guarded(ask)) return FORM_VALUE;
 	switch (ask->action) {
 	case ASK_READ: return FORM_BOUNDED;
 	case ASK_UPDATE:

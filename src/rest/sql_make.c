@@ -112,15 +112,24 @@ static bool is_guarded(const struct plan *p)
 	const struct ask *ask = p->ask;
 	bool is_one = p->media.kind == MEDIA_OBJECT || p->media.kind == MEDIA_OBJECT_STRIPPED;
 	bool has_maximum = ask->prefer.has_max_affected && ask->prefer.handling == HANDLING_STRICT;
-	return !p->is_read_only && (is_one || ask->action == ASK_UPSERT || has_maximum);
+	return !p->explains && !p->is_read_only && (is_one || ask->action == ASK_UPSERT || has_maximum);
 }
 
 static void put_result(struct sql *s)
 {
 	const struct plan *p = s->plan;
 	bool is_single_call = p->routine != NULL && !p->routine->returns_set;
-	buf_puts(&s->text, counts(p) ? "(select pg_catalog.count(*)::text from pgrst_source_count)," : "null,");
-	buf_puts(&s->text, is_single_call ? "'1'," : is_guarded(p) ? ROWS_KEPT "," : ROWS "::text,");
+	const char *as_text = p->handler == HANDLER_CUSTOM ? "::text" : ""; /* whose answer comes in binary form */
+	if (counts(p))
+		buf_printf(&s->text, "(select pg_catalog.count(*)%s from pgrst_source_count),", as_text);
+	else
+		buf_puts(&s->text, "null,");
+	if (is_single_call)
+		buf_puts(&s->text, "'1',");
+	else if (is_guarded(p))
+		buf_puts(&s->text, ROWS_KEPT ",");
+	else
+		buf_printf(&s->text, ROWS "%s,", as_text);
 	put_body(s);
 	buf_puts(&s->text, "," CURRENT_HEADERS "," CURRENT_STATUS);
 }
@@ -222,16 +231,28 @@ static bool make_call(struct sql *s, const struct rest_settings *settings)
 	return true;
 }
 
+static void put_explain(struct sql *s)
+{
+	static const char *const options[] = {"analyze", "verbose", "settings", "buffers", "wal"};
+	const struct media *m = &s->plan->media;
+	buf_printf(&s->text, "explain (format %s", m->plan_is_json ? "json" : "text");
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (m->plan_options & 1u << i) buf_printf(&s->text, ", %s", options[i]);
+	buf_puts(&s->text, ") ");
+}
+
 static bool make_main(struct arena *a, const struct rest_settings *settings, const struct plan *plan,
 		      struct pg_statement *ret)
 {
 	struct sql s;
 	sql_begin(&s, a, plan);
+	if (plan->explains) put_explain(&s);
 	bool ok = plan->ask->action == ASK_READ   ? make_read(&s, settings)
 		  : plan->ask->action == ASK_CALL ? make_call(&s, settings)
 						  : make_write(&s);
 	ok = sql_end(&s, ret) && ok;
-	ret->is_binary = plan->handler == HANDLER_CUSTOM;
+	ret->is_binary = plan->handler == HANDLER_CUSTOM && !plan->explains;
+	if (plan->explains) ret->is_prepared = false;
 	ret->is_streamed = plan->form == FORM_ROWS;
 	return ok;
 }
@@ -280,13 +301,13 @@ bool sql_make(struct arena *a, const struct rest_settings *settings, const struc
 	      const struct plan *plan, struct sql_batch *ret_batch, struct problem *ret_problem)
 {
 	struct sql_batch b = {.main = -1, .explain = -1, .guard = -1};
-	bool explains = plan->ask->action == ASK_READ &&
-			(plan->ask->prefer.count == COUNT_PLANNED || plan->ask->prefer.count == COUNT_ESTIMATED);
+	bool estimates = plan->ask->action == ASK_READ && !plan->explains &&
+			 (plan->ask->prefer.count == COUNT_PLANNED || plan->ask->prefer.count == COUNT_ESTIMATED);
 	const char *isolation = sql_isolation(request, plan);
 	if (isolation != NULL) add_plain(&b, isolation);
 	bool ok = sql_setup(a, settings, request, plan, &b.statements[b.count++]);
 	if (settings->pre_request != NULL) ok = ok && sql_pre_request(a, settings, &b.statements[b.count++]);
-	if (explains) { /* first, since the headers need it before the first row */
+	if (estimates) { /* first, since the headers need it before the first row */
 		b.explain = b.count;
 		ok = ok && make_explain(a, plan, &b.statements[b.count++]);
 	}

@@ -47,9 +47,9 @@ static void test_media_types(void **state)
 	assert_int_equal(m[0].kind, MEDIA_OBJECT_STRIPPED);
 	assert_int_equal(m[1].kind, MEDIA_CSV);
 	assert_int_equal(m[2].kind, MEDIA_ANY);
-	assert_int_equal(media_parse(STR("Application/JSON; charset=x")).kind, MEDIA_JSON);
-	assert_string_equal(media_content_type(a, media_parse(STR("text/csv"))), "text/csv; charset=utf-8");
-	assert_string_equal(media_content_type(a, media_parse(STR("image/png"))), "image/png");
+	assert_int_equal(media_parse(a, STR("Application/JSON; charset=x")).kind, MEDIA_JSON);
+	assert_string_equal(media_content_type(a, media_parse(a, STR("text/csv"))), "text/csv; charset=utf-8");
+	assert_string_equal(media_content_type(a, media_parse(a, STR("image/png"))), "image/png");
 	arena_free(a);
 }
 
