@@ -6,224 +6,244 @@
 
 #define ORDER_TERMS_MAX 64
 
-/* alias: — but not the :: of a cast. */
-static bool read_alias(struct parser *p, struct str *ret_alias)
+/* name: — but not the :: of a cast. */
+static void read_alias(struct reader *p, struct str *ret_alias)
 {
-	size_t from = p->at;
+	struct read_mark mark = read_begin(p);
 	struct str name;
-	if (parse_field_name(p, &name) && parse_peek(p, ":") && !parse_peek(p, "::")) {
-		p->at++;
-		*ret_alias = name;
-		return true;
-	}
-	p->at = from;
-	return false;
+	bool ok = parse_field_name(p, &name) && read_char(p, ':') && read_not_char(p, ':');
+	if (read_end_try(p, &mark, ok)) *ret_alias = name;
 }
 
-/* Up to two of !hint, !inner, !left. */
-static bool read_embed_params(struct parser *p, struct select_item *item)
+static bool read_hint(struct reader *p, struct str *ret_hint)
 {
-	for (int i = 0; i < 2 && parse_peek(p, "!"); i++) {
+	struct read_mark mark = read_begin(p);
+	return read_end_try(p, &mark, parse_field_name(p, ret_hint));
+}
+
+/* Up to two of !hint, !inner, !left; the first of a kind counts. */
+static bool read_embed_params(struct reader *p, struct select_item *item)
+{
+	for (int i = 0; i < 2; i++) {
 		struct str hint;
-		p->at++;
-		if (parse_peek(p, "left")) {
-			p->at += 4;
-			if (item->join == JOIN_DEFAULT) item->join = JOIN_LEFT;
-		} else if (parse_peek(p, "inner")) {
-			p->at += 5;
-			if (item->join == JOIN_DEFAULT) item->join = JOIN_INNER;
-		} else if (parse_field_name(p, &hint)) {
-			if (item->hint.ptr == NULL) item->hint = hint;
-		} else {
-			return false;
-		}
+		if (!read_char(p, '!')) continue;
+		enum join_type join = read_word(p, "left")    ? JOIN_LEFT
+				      : read_word(p, "inner") ? JOIN_INNER
+							      : JOIN_DEFAULT;
+		if (join == JOIN_DEFAULT && !read_hint(p, &hint)) return false;
+		if (join != JOIN_DEFAULT && item->join == JOIN_DEFAULT) item->join = join;
+		if (join == JOIN_DEFAULT && item->hint.ptr == NULL) item->hint = hint;
 	}
+	return true;
+}
+
+/* The bracket follows; it is not read. */
+static bool sees_bracket(struct reader *p)
+{
+	struct read_mark mark = read_begin(p), inner = read_begin(p);
+	bool ok = read_end_ahead(p, &inner, read_text(p, "("));
+	return read_end_try(p, &mark, ok);
+}
+
+static bool read_embed(struct reader *p, enum select_kind kind, struct select_item *item)
+{
+	*item = (struct select_item){.kind = kind};
+	read_blanks(p);
+	if (kind == SELECT_SPREAD && !read_text(p, "...")) return false;
+	if (kind == SELECT_RELATION) read_alias(p, &item->alias);
+	if (!parse_field_name(p, &item->field.name)) return false;
+	if (kind == SELECT_RELATION && str_eq(item->field.name, STR("count"))) return false;
+	if (!read_embed_params(p, item) || !sees_bracket(p)) return false;
+	read_blanks(p);
 	return true;
 }
 
 /* [alias:]name[!hint][!inner] or ...name[…], when a bracket follows. Else nothing is read. */
-static bool read_relation(struct parser *p, struct select_item *item)
+static bool read_relation(struct reader *p, enum select_kind kind, struct select_item *item)
+{
+	struct read_mark mark = read_begin(p);
+	return read_end_try(p, &mark, read_embed(p, kind, item));
+}
+
+static bool ends_item(struct reader *p)
+{
+	static const char *const ends[] = {")", ","};
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		struct read_mark mark = read_begin(p), inner = read_begin(p);
+		bool ok = read_end_ahead(p, &inner, read_text(p, ends[i]));
+		if (read_end_try(p, &mark, ok)) return true;
+	}
+	return read_end(p);
+}
+
+static bool read_cast(struct reader *p, struct str *ret_cast)
 {
 	size_t from = p->at;
-	parse_blanks(p);
-	item->kind = parse_word(p, "...") ? SELECT_SPREAD : SELECT_RELATION;
-	if (item->kind == SELECT_RELATION) (void)read_alias(p, &item->alias);
-	bool ok = parse_field_name(p, &item->field.name) &&
-		  (item->kind == SELECT_SPREAD || !str_eq(item->field.name, STR("count"))) &&
-		  read_embed_params(p, item) && parse_peek(p, "(");
-	if (ok) return true;
-	*item = (struct select_item){0};
-	p->at = from;
-	return false;
-}
-
-static bool read_star(struct parser *p, struct select_item *item)
-{
-	if (!parse_peek(p, "*")) return false;
-	p->at++;
-	item->field.name = STR("*");
-	return parse_end(p, "),");
-}
-
-static bool read_cast(struct parser *p, struct str *ret_cast)
-{
-	if (!parse_peek(p, "::")) {
-		parse_expect(p, p->at, "\"::\"");
-		return true;
-	}
-	p->at += 2;
+	if (!read_text(p, "::")) return read_may_choose(p, from);
 	return parse_identifier(p, ret_cast);
 }
 
-/* [alias:]count()[::cast] */
-static bool read_count(struct parser *p, struct select_item *item)
+static bool read_star(struct reader *p, struct select_item *item)
 {
-	size_t from = p->at;
-	(void)read_alias(p, &item->alias);
-	if (parse_peek(p, "count()")) {
-		p->at += 7;
-		item->field.name = STR("*");
-		item->aggregate = AGG_COUNT;
-		if (read_cast(p, &item->aggregate_cast) && parse_end(p, "),")) return true;
-	}
-	*item = (struct select_item){0};
-	p->at = from;
-	return false;
+	struct read_mark mark = read_begin(p);
+	*item = (struct select_item){.field.name = STR("*")};
+	return read_end_try(p, &mark, read_text(p, "*") && ends_item(p));
 }
 
-static void read_aggregate(struct parser *p, struct select_item *item)
+/* [alias:]count()[::cast] */
+static bool read_count(struct reader *p, struct select_item *item)
+{
+	struct read_mark mark = read_begin(p);
+	*item = (struct select_item){.field.name = STR("*"), .aggregate = AGG_COUNT};
+	read_alias(p, &item->alias);
+	bool ok = read_text(p, "count()") && read_cast(p, &item->aggregate_cast) && ends_item(p);
+	return read_end_try(p, &mark, ok);
+}
+
+/* The words as PostgREST tries them: a failure within one of the first three ends it. */
+static bool read_aggregate_name(struct reader *p, enum aggregate *ret)
 {
 	static const struct {
 		const char *text;
 		enum aggregate aggregate;
-	} all[] = {{".sum()", AGG_SUM},
-		   {".avg()", AGG_AVG},
-		   {".count()", AGG_COUNT},
-		   {".max()", AGG_MAX},
-		   {".min()", AGG_MIN}};
+	} all[] = {{"sum", AGG_SUM}, {"avg", AGG_AVG}, {"count", AGG_COUNT}, {"max", AGG_MAX}, {"min", AGG_MIN}};
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-		if (!parse_peek(p, all[i].text)) continue;
-		p->at += strlen(all[i].text);
-		item->aggregate = all[i].aggregate;
-		return;
+		size_t from = p->at;
+		bool is_try = i >= 3;
+		*ret = all[i].aggregate;
+		if (is_try ? read_word(p, all[i].text) : read_text(p, all[i].text)) return true;
+		if (!read_may_choose(p, from)) return false;
 	}
+	return false;
 }
 
-static bool read_field_item(struct parser *p, struct select_item *item)
+static void read_aggregate(struct reader *p, struct select_item *item)
 {
-	parse_blanks(p);
-	if (parse_peek(p, "*")) return read_star(p, item);
-	if (read_count(p, item)) return true;
-	(void)read_alias(p, &item->alias);
+	struct read_mark mark = read_begin(p);
+	enum aggregate aggregate = AGG_NONE;
+	bool ok = read_char(p, '.') && read_aggregate_name(p, &aggregate) && read_text(p, "()");
+	if (read_end_try(p, &mark, ok)) item->aggregate = aggregate;
+}
+
+static bool read_plain_field(struct reader *p, struct select_item *item)
+{
+	*item = (struct select_item){0};
+	read_alias(p, &item->alias);
 	if (!parse_field(p, &item->field) || !read_cast(p, &item->cast)) return false;
 	read_aggregate(p, item);
-	if (!read_cast(p, &item->aggregate_cast) || !parse_end(p, "),")) return false;
-	parse_blanks(p);
+	return read_cast(p, &item->aggregate_cast) && ends_item(p);
+}
+
+static bool read_field_item(struct reader *p, struct select_item *item)
+{
+	read_blanks(p);
+	size_t from = p->at;
+	bool ok = read_star(p, item) || read_count(p, item) || (read_may_choose(p, from) && read_plain_field(p, item));
+	if (ok) read_blanks(p);
+	return ok;
+}
+
+static bool read_forest(struct reader *p, struct select_item **ret_items);
+
+static bool read_item(struct reader *p, struct select_item *item)
+{
+	if (!read_relation(p, SELECT_SPREAD, item) && !read_relation(p, SELECT_RELATION, item))
+		return !p->is_over_limit && read_field_item(p, item);
+	if (!parse_enter(p) || !read_char(p, '(') || !read_forest(p, &item->children) || !read_char(p, ')'))
+		return false;
+	p->depth--;
 	return true;
 }
 
-static bool read_forest(struct parser *p, struct select_item **ret_items);
-
-static bool read_item(struct parser *p, struct select_item *item)
+static struct select_item *add_item(struct reader *p, struct select_item ***at)
 {
-	if (!read_relation(p, item)) return read_field_item(p, item);
-	if (!parse_enter(p) || !parse_char(p, '(') || !read_forest(p, &item->children) || !parse_char(p, ')'))
-		return false;
-	p->depth--;
-	parse_blanks(p);
-	return true;
+	struct select_item *item = arena_alloc(p->arena, sizeof *item);
+	if (item == NULL) p->is_over_limit = true;
+	if (item != NULL) **at = item, *at = &item->next;
+	return item;
 }
 
 /* Nothing at all is an empty list. */
-static bool read_forest(struct parser *p, struct select_item **ret_items)
+static bool read_forest(struct reader *p, struct select_item **ret_items)
 {
-	struct select_item **at = ret_items;
+	struct select_item **at = ret_items, read, *item;
+	size_t from = p->at;
 	*ret_items = NULL;
-	if (p->at >= p->text.len || parse_peek(p, ")")) return true;
+	if (!read_item(p, &read)) return read_may_choose(p, from);
 	for (;;) {
-		struct select_item *item = arena_alloc(p->arena, sizeof *item);
-		if (item == NULL) {
-			p->is_over_limit = true;
-			return false;
-		}
-		if (!read_item(p, item)) return false;
-		*at = item;
-		at = &item->next;
-		parse_blanks(p);
-		if (!parse_peek(p, ",")) return true;
-		p->at++;
-		parse_blanks(p);
+		if ((item = add_item(p, &at)) == NULL) return false;
+		*item = read;
+		from = p->at;
+		read_blanks(p);
+		if (!read_char(p, ',')) return read_may_choose(p, from);
+		read_blanks(p);
+		if (!read_item(p, &read)) return false;
+		read_next(p);
 	}
 }
 
-bool parse_select(struct parser *p, struct select_item **ret_items)
+bool parse_select(struct reader *p, struct select_item **ret_items)
 {
 	return read_forest(p, ret_items);
 }
 
-static bool read_nulls(struct parser *p, enum order_nulls *ret)
+/* .word, or nothing is read */
+static bool read_dotted(struct reader *p, const char *word)
 {
-	if (parse_peek(p, ".nullsfirst")) {
-		*ret = NULLS_FIRST;
-		p->at += 11;
-	} else if (parse_peek(p, ".nullslast")) {
-		*ret = NULLS_LAST;
-		p->at += 10;
-	} else if (parse_peek(p, ".")) {
-		parse_expect(p, p->at + 1, "\"nullsfirst\"");
-		parse_expect(p, p->at + 1, "\"nullslast\"");
-	} else {
-		parse_expect(p, p->at, PARSE_DELIMITER);
-	}
-	return parse_end(p, ",");
+	struct read_mark mark = read_begin(p);
+	return read_end_try(p, &mark, parse_delimiter(p) && read_text(p, word));
 }
 
-static bool read_direction(struct parser *p, struct order_term *term)
+static bool ends_term(struct reader *p)
 {
-	if (parse_peek(p, ".asc")) {
-		term->direction = ORDER_ASC;
-		p->at += 4;
-	} else if (parse_peek(p, ".desc")) {
-		term->direction = ORDER_DESC;
-		p->at += 5;
-	} else if (parse_peek(p, ".")) {
-		parse_expect(p, p->at + 1, "\"asc\"");
-		parse_expect(p, p->at + 1, "\"desc\"");
-	}
-	return read_nulls(p, &term->nulls);
+	struct read_mark mark = read_begin(p), inner = read_begin(p);
+	bool ok = read_end_ahead(p, &inner, read_char(p, ','));
+	return read_end_try(p, &mark, ok) || read_end(p);
 }
 
-/* relation(field), when a bracket follows the first name. */
-static bool read_related(struct parser *p, struct order_term *term)
+static bool read_direction(struct reader *p, struct order_term *term)
 {
-	size_t from = p->at;
-	struct str name;
-	if (parse_field_name(p, &name) && parse_peek(p, "(") && parse_char(p, '(') && parse_field(p, &term->field) &&
-	    parse_char(p, ')')) {
-		term->relation = name;
-		return true;
-	}
-	p->at = from;
-	return false;
+	term->direction = read_dotted(p, "asc") ? ORDER_ASC : read_dotted(p, "desc") ? ORDER_DESC : ORDER_DEFAULT;
+	term->nulls = read_dotted(p, "nullsfirst")  ? NULLS_FIRST
+		      : read_dotted(p, "nullslast") ? NULLS_LAST
+						    : NULLS_DEFAULT;
+	return ends_term(p);
 }
 
-bool parse_order(struct parser *p, struct order_term **ret_terms, int *ret_count)
+/* relation(field)… */
+static bool read_related(struct reader *p, struct order_term *term)
+{
+	struct read_mark mark = read_begin(p);
+	*term = (struct order_term){0};
+	bool ok = parse_field_name(p, &term->relation) && read_char(p, '(') && parse_field(p, &term->field) &&
+		  read_char(p, ')') && read_direction(p, term);
+	return read_end_try(p, &mark, ok);
+}
+
+static bool read_plain_term(struct reader *p, struct order_term *term)
+{
+	*term = (struct order_term){0};
+	return parse_field(p, &term->field) && read_direction(p, term);
+}
+
+static bool read_term(struct reader *p, struct order_term *term)
+{
+	read_blanks(p);
+	if (!read_related(p, term) && !read_plain_term(p, term)) return false;
+	read_blanks(p);
+	return true;
+}
+
+bool parse_order(struct reader *p, struct order_term **ret_terms, int *ret_count)
 {
 	struct order_term *terms = arena_array(p->arena, ORDER_TERMS_MAX, sizeof *terms);
 	int n = 0;
-	if (terms == NULL) return false;
-	for (;;) {
-		if (n == ORDER_TERMS_MAX) {
-			p->is_over_limit = true;
-			return false;
-		}
-		struct order_term *term = &terms[n++];
-		parse_blanks(p);
-		if (!read_related(p, term) && !parse_field(p, &term->field)) return false;
-		if (!read_direction(p, term)) return false;
-		parse_blanks(p);
-		if (!parse_peek(p, ",")) break;
-		p->at++;
+	p->is_over_limit = p->is_over_limit || terms == NULL;
+	if (terms == NULL || !read_term(p, &terms[n++])) return false;
+	while (read_char(p, ',')) {
+		if (n == ORDER_TERMS_MAX) return p->is_over_limit = true, false;
+		if (!read_term(p, &terms[n++])) return false;
+		read_next(p);
 	}
 	*ret_terms = terms;
 	*ret_count = n;

@@ -101,6 +101,8 @@ static bool add_parameters(struct planting *p)
 		node->order = t->orders[i].terms;
 		node->order_count = t->orders[i].term_count;
 	}
+	if (!is_write && t->range_error.message != NULL)
+		return problem_set(p->problem, 400, "PGRST100", t->range_error.message, t->range_error.details, NULL);
 	for (int i = t->range_count - 1; i >= 0 && !is_write; i--) {
 		if (!find(p, &t->ranges[i].path, &node)) return false;
 		node->range = t->ranges[i].range;

@@ -96,7 +96,6 @@ static bool split(struct reading *r, struct str query)
 		while (end < query.len && !is_separator(query.ptr[end])) end++;
 		struct str part = str_sub(query, at, end), key = part, value = {"", 0};
 		at = end + 1;
-		if (part.len == 0) continue;
 		struct pair *pair = &r->pairs[r->count];
 		pair->has_value = str_cut(part, '=', &key, &value);
 		pair->key = target_decode(r->arena, key, true);
@@ -116,36 +115,47 @@ static int compare_pairs(const void *a, const void *b)
 	return order != 0 ? order : x->number - y->number;
 }
 
+/* A byte beyond ASCII is taken for a character of Latin 1 and encoded once more, as PostgREST does. */
 static void encode(char *out, size_t *len, struct str text)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
+		unsigned char c = (unsigned char)text.ptr[i], bytes[2] = {c, 0};
 		bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 				c == '-' || c == '_' || c == '.' || c == '~';
+		int count = c >= 0x80 ? 2 : 1;
 		if (is_plain) {
 			out[(*len)++] = (char)c;
 			continue;
 		}
-		out[(*len)++] = '%';
-		out[(*len)++] = digits[c >> 4];
-		out[(*len)++] = digits[c & 15];
+		if (count == 2)
+			bytes[0] = (unsigned char)(0xC0 | c >> 6), bytes[1] = (unsigned char)(0x80 | (c & 0x3F));
+		for (int k = 0; k < count; k++) {
+			out[(*len)++] = '%';
+			out[(*len)++] = digits[bytes[k] >> 4];
+			out[(*len)++] = digits[bytes[k] & 15];
+		}
 	}
 }
 
+/* Sorted by name; values of one name stand together, with commas between. */
 static bool make_canonical(struct reading *r)
 {
 	size_t room = 1, len = 0;
-	for (int i = 0; i < r->count; i++) room += 3 * (r->pairs[i].key.len + r->pairs[i].value.len) + 2;
+	for (int i = 0; i < r->count; i++) room += 6 * (r->pairs[i].key.len + r->pairs[i].value.len) + 2;
 	struct pair *sorted = arena_array(r->arena, (size_t)r->count + 1, sizeof *sorted);
 	char *out = arena_alloc(r->arena, room);
 	if (sorted == NULL || out == NULL) return too_large(r);
 	if (r->count > 0) memcpy(sorted, r->pairs, (size_t)r->count * sizeof *sorted);
 	if (r->count > 1) qsort(sorted, (size_t)r->count, sizeof *sorted, compare_pairs);
 	for (int i = 0; i < r->count; i++) {
-		if (i > 0) out[len++] = '&';
-		encode(out, &len, sorted[i].key);
-		out[len++] = '=';
+		if (i > 0 && str_eq(sorted[i].key, sorted[i - 1].key)) {
+			out[len++] = ',';
+		} else {
+			if (i > 0) out[len++] = '&';
+			encode(out, &len, sorted[i].key);
+			out[len++] = '=';
+		}
 		encode(out, &len, sorted[i].value);
 	}
 	r->target->canonical = (struct str){out, len};
@@ -166,9 +176,9 @@ static const struct pair *find(const struct reading *r, struct str key)
 	return NULL;
 }
 
-static bool fail_parse(struct reading *r, const struct parser *p, const char *what, struct str shown)
+static bool fail_parse(struct reading *r, const struct reader *p, const char *what, struct str shown)
 {
-	parser_error(p, what, shown, r->error);
+	reader_error(p, what, shown, r->error);
 	return false;
 }
 
@@ -176,8 +186,8 @@ static bool read_select(struct reading *r)
 {
 	const struct pair *pair = find(r, STR("select"));
 	struct str text = pair != NULL ? pair->value : STR("*");
-	struct parser p;
-	parser_init(&p, r->arena, text);
+	struct reader p;
+	reader_init(&p, r->arena, text);
 	/* What cannot be read behind a complete list is passed over, as PostgREST does. */
 	if (parse_select(&p, &r->target->select) && !p.is_over_limit) return true;
 	return fail_parse(r, &p, "failed to parse select parameter", text);
@@ -187,9 +197,9 @@ static bool read_names(struct reading *r, struct str key, const char *what, stru
 		       bool *ret_has)
 {
 	const struct pair *pair = find(r, key);
-	struct parser p;
+	struct reader p;
 	if (pair == NULL) return true;
-	parser_init(&p, r->arena, pair->value);
+	reader_init(&p, r->arena, pair->value);
 	if (!parse_columns(&p, ret, ret_count)) return fail_parse(r, &p, what, pair->value);
 	*ret_has = true;
 	return true;
@@ -197,8 +207,8 @@ static bool read_names(struct reading *r, struct str key, const char *what, stru
 
 static bool read_path(struct reading *r, struct str key, struct embed_path *ret_path, struct field *ret_field)
 {
-	struct parser p;
-	parser_init(&p, r->arena, key);
+	struct reader p;
+	reader_init(&p, r->arena, key);
 	return parse_tree_path(&p, ret_path, ret_field) || fail_parse(r, &p, "failed to parse tree path", key);
 }
 
@@ -206,9 +216,9 @@ static bool read_order(struct reading *r, const struct pair *pair)
 {
 	struct target_order *order = &r->target->orders[r->target->order_count++];
 	struct field last;
-	struct parser p;
+	struct reader p;
 	if (!read_path(r, pair->key, &order->path, &last)) return false;
-	parser_init(&p, r->arena, pair->value);
+	reader_init(&p, r->arena, pair->value);
 	return parse_order(&p, &order->terms, &order->term_count) ||
 	       fail_parse(r, &p, "failed to parse order", pair->value);
 }
@@ -218,14 +228,14 @@ static bool read_logic(struct reading *r, const struct pair *pair)
 	struct target_logic *logic = &r->target->logics[r->target->logic_count++];
 	bool is_negated;
 	struct str op;
-	struct parser p;
-	parser_init(&p, r->arena, pair->key);
+	struct reader p;
+	reader_init(&p, r->arena, pair->key);
 	if (!parse_logic_path(&p, &logic->path, &is_negated, &op))
 		return fail_parse(r, &p, "failed to parse logic path", pair->key);
 	const char *text =
 	    arena_printf(r->arena, "%s%.*s%.*s", is_negated ? "not." : "", STR_FMT(op), STR_FMT(pair->value));
 	if (text == NULL) return too_large(r);
-	parser_init(&p, r->arena, str_from(text));
+	reader_init(&p, r->arena, str_from(text));
 	return parse_logic(&p, &logic->logic) || fail_parse(r, &p, "failed to parse logic tree", pair->value);
 }
 
@@ -233,9 +243,9 @@ static bool read_filter(struct reading *r, const struct pair *pair)
 {
 	struct target_filter f = {.key = pair->key};
 	struct field field;
-	struct parser p;
+	struct reader p;
 	if (!read_path(r, pair->key, &f.path, &field)) return false;
-	parser_init(&p, r->arena, pair->value);
+	reader_init(&p, r->arena, pair->value);
 	if (!parse_operation(&p, r->is_call, &f.filter))
 		return fail_parse(r, &p, "failed to parse filter", pair->value);
 	f.filter.field = field;
@@ -247,66 +257,96 @@ static bool read_filter(struct reading *r, const struct pair *pair)
 	return true;
 }
 
-/* The range of an embed, found or made. */
-static struct target_range *range_of(struct reading *r, const struct embed_path *path)
-{
-	struct target *t = r->target;
-	if (path->count == 0) return &t->top;
-	for (int i = 0; i < t->range_count; i++) {
-		bool same = t->ranges[i].path.count == path->count;
-		for (int k = 0; same && k < path->count; k++) same = str_eq(t->ranges[i].path.names[k], path->names[k]);
-		if (same) return &t->ranges[i];
-	}
-	t->ranges[t->range_count] = (struct target_range){.path = *path, .range = RANGE_ALL};
-	return &t->ranges[t->range_count++];
-}
-
 #define ROWS_MAX (INT64_MAX / 4)
 
-static bool read_limits(struct reading *r, struct str word, bool is_limit)
+static bool read_rows(const struct pair *pair, int64_t *ret)
 {
+	if (!str_to_int(str_trim(pair->value), ret)) return false;
+	if (*ret > ROWS_MAX) *ret = ROWS_MAX;
+	if (*ret < -ROWS_MAX) *ret = -ROWS_MAX;
+	return true;
+}
+
+/* The last limit or offset (word) of the embed whose name stands before it. */
+static const struct pair *last_of(const struct reading *r, struct str prefix, struct str word)
+{
+	for (int i = r->count - 1; i >= 0; i--) {
+		struct str key = r->pairs[i].key;
+		if (r->pairs[i].has_value && key.len == prefix.len + word.len && str_has_prefix(key, prefix) &&
+		    str_has_suffix(key, word))
+			return &r->pairs[i];
+	}
+	return NULL;
+}
+
+/* limit and offset of one embed. An upper end of -1 means no rows at all, and nothing else does. */
+static void set_range(const struct reading *r, struct str prefix, struct target_range *range)
+{
+	const struct pair *limit = last_of(r, prefix, STR("limit")), *offset = last_of(r, prefix, STR("offset"));
+	int64_t rows, from = 0;
+	if (offset != NULL && !read_rows(offset, &from)) from = 0;
+	range->range = (struct range){.lower = from};
+	if (limit != NULL && read_rows(limit, &rows)) {
+		range->range = (struct range){from, from + rows - 1, true};
+	} else if (limit != NULL && offset != NULL) {
+		/* PostgREST takes a limit that is no number for none at all, but not beside an offset. */
+		range->range = (struct range){from, from - 1, true};
+	}
+	range->is_zero = range->range.has_upper && range->range.upper == -1;
+}
+
+/* Each embed's range once; those of the outermost stand in top. Paths that cannot be read are told when they are
+ * needed: a statement that writes heeds no ranges. */
+static bool read_limits(struct reading *r)
+{
+	struct target *t = r->target;
+	set_range(r, STR(""), &t->top);
 	for (int i = 0; i < r->count; i++) {
 		const struct pair *pair = &r->pairs[i];
-		struct embed_path path;
+		struct str word = last_word(pair->key);
 		struct field last;
-		int64_t n;
-		if (!pair->has_value || !str_eq(last_word(pair->key), word)) continue;
-		if (!read_path(r, pair->key, &path, &last)) return false;
-		struct target_range *range = range_of(r, &path);
-		if (!str_to_int(pair->value, &n)) continue;
-		if (n > ROWS_MAX) n = ROWS_MAX;
-		if (n < -ROWS_MAX) n = -ROWS_MAX;
-		if (path.count == 0) r->target->has_limit = true;
-		if (is_limit) {
-			range->range = (struct range){0, n - 1, true};
-			range->is_zero = n == 0;
-		} else {
-			range->range.lower = n;
-			range->range.upper += n;
+		bool is_limit = str_eq(word, STR("limit")), is_offset = str_eq(word, STR("offset"));
+		if (!pair->has_value || (!is_limit && !is_offset)) continue;
+		if (word.len == pair->key.len) {
+			t->has_limit = true;
+			continue;
 		}
+		struct str prefix = str_sub(pair->key, 0, pair->key.len - word.len);
+		bool is_done =
+		    last_of(r, prefix, word) != pair || (is_offset && last_of(r, prefix, STR("limit")) != NULL);
+		if (is_done) continue;
+		struct parse_error error, *of_request = r->error;
+		struct target_range *range = &t->ranges[t->range_count];
+		r->error = &error;
+		bool ok = read_path(r, pair->key, &range->path, &last);
+		r->error = of_request;
+		if (!ok && t->range_error.message == NULL) t->range_error = error;
+		if (!ok) continue;
+		set_range(r, prefix, range);
+		t->range_count++;
 	}
 	return true;
 }
 
-static bool read_params(struct reading *r)
+/* What a parameter is, by the last word of its name. */
+enum param_kind { PARAM_ORDER, PARAM_LOGIC, PARAM_FILTER, PARAM_OTHER };
+
+static enum param_kind kind_of(const struct pair *pair)
 {
-	for (int i = 0; i < r->count; i++) {
-		const struct pair *pair = &r->pairs[i];
-		struct str word = last_word(pair->key);
-		bool ok = true;
-		if (!pair->has_value) continue;
-		if (str_eq(word, STR("order")))
-			ok = read_order(r, pair);
-		else if (str_eq(word, STR("and")) || str_eq(word, STR("or")))
-			ok = read_logic(r, pair);
-		else if (str_eq(word, STR("limit")) || str_eq(word, STR("offset")) ||
-			 str_eq(pair->key, STR("select")) || str_eq(pair->key, STR("columns")) ||
-			 str_eq(pair->key, STR("on_conflict")))
-			continue;
-		else
-			ok = read_filter(r, pair);
-		if (!ok) return false;
-	}
+	static const char *const others[] = {"select", "columns", "on_conflict"};
+	struct str word = last_word(pair->key);
+	if (!pair->has_value || str_eq(word, STR("limit")) || str_eq(word, STR("offset"))) return PARAM_OTHER;
+	if (str_eq(word, STR("order"))) return PARAM_ORDER;
+	if (str_eq(word, STR("and")) || str_eq(word, STR("or"))) return PARAM_LOGIC;
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (str_eq(pair->key, str_from(others[i]))) return PARAM_OTHER;
+	return PARAM_FILTER;
+}
+
+static bool read_each(struct reading *r, enum param_kind kind, bool (*read)(struct reading *r, const struct pair *pair))
+{
+	for (int i = 0; i < r->count; i++)
+		if (kind_of(&r->pairs[i]) == kind && !read(r, &r->pairs[i])) return false;
 	return true;
 }
 
@@ -330,13 +370,14 @@ bool target_parse(struct arena *a, struct str query, bool is_call, struct target
 	struct reading r = {.arena = a, .target = &target, .error = ret_error, .is_call = is_call};
 	if (!split(&r, query) || !make_canonical(&r)) return false;
 	if (!make_room(&r)) return too_large(&r);
-	bool ok = read_params(&r) &&
+	/* In PostgREST's order, since only the first failure is told. */
+	bool ok = read_each(&r, PARAM_ORDER, read_order) && read_each(&r, PARAM_LOGIC, read_logic) &&
 		  read_names(&r, STR("columns"), "failed to parse columns parameter", &target.columns,
 			     &target.column_count, &target.has_columns) &&
-		  read_select(&r) &&
+		  read_select(&r) && read_each(&r, PARAM_FILTER, read_filter) &&
 		  read_names(&r, STR("on_conflict"), "failed to parse on_conflict parameter", &target.on_conflict,
-			     &target.on_conflict_count, &target.has_on_conflict) &&
-		  read_limits(&r, STR("limit"), true) && read_limits(&r, STR("offset"), false);
+			     &target.on_conflict_count, &target.has_on_conflict);
+	ok = ok && read_limits(&r);
 	if (ok) *ret_target = target;
 	return ok;
 }

@@ -47,6 +47,7 @@ struct target {
 	int order_count;
 	struct target_range *ranges; /* of embeds */
 	int range_count;
+	struct parse_error range_error; /* a path among them cannot be read; .message NULL: none */
 	struct target_range top; /* limit and offset of the outermost */
 	bool has_limit; /* limit or offset stood there */
 	struct target_argument *arguments; /* rpc by GET */

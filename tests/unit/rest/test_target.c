@@ -99,18 +99,71 @@ static void test_order_and_ranges(void **state)
 	assert_int_equal(t.ranges[0].range.upper, 1);
 	assert_true(parse("limit=0"));
 	assert_true(t.top.is_zero);
+	assert_true(parse("limit=0&offset=5"));
+	assert_true(!t.top.is_zero && range_is_empty(t.top.range));
+	assert_true(parse("kids.offset=1&kids.offset=3&kids.limit=x"));
+	assert_int_equal(t.range_count, 1);
+	assert_true(t.ranges[0].range.lower == 3 && t.ranges[0].range.upper == 2);
+	assert_true(parse("-bad.limit=1"));
+	assert_non_null(t.range_error.message);
 	assert_false(parse("order=a.down"));
 }
 
+/* As PostgREST 14.17's own parser words them. */
 static void test_messages_name_the_furthest_place(void **state)
 {
+	static const struct {
+		bool is_call;
+		const char *query, *message, *details;
+	} rows[] = {
+	    {false, "id=0", "\"failed to parse filter (0)\" (line 1, column 1)",
+	     "unexpected \"0\" expecting \"not\" or operator (eq, gt, ...)"},
+	    {false, "select=data->>--34", "\"failed to parse select parameter (data->>--34)\" (line 1, column 9)",
+	     "unexpected \"-\" expecting digit"},
+	    {false, "price=cd", "\"failed to parse filter (cd)\" (line 1, column 3)",
+	     "unexpected end of input expecting operator (eq, gt, ...)"},
+	    {false, "price=in.(a", "\"failed to parse filter (in.(a)\" (line 1, column 6)",
+	     "unexpected end of input expecting \",\" or \")\""},
+	    {false, "price=is.nuxx", "\"failed to parse filter (is.nuxx)\" (line 1, column 6)",
+	     "unexpected \"x\" expecting isVal: (null, not_null, true, false, unknown)"},
+	    {false, "select=author:people(name",
+	     "\"failed to parse select parameter (author:people(name)\" (line 1, column 19)",
+	     "unexpected end of input expecting letter, digit, \"-\", \"->>\", \"->\", \"::\", \".\", \")\", \",\" or "
+	     "end of input"},
+	    {false, "order=price.asc.nulls", "\"failed to parse order (price.asc.nulls)\" (line 1, column 11)",
+	     "unexpected end of input expecting \"nullsfirst\" or \"nullslast\""},
+	    {false, "or=(a.eq.1,b.foo.2)", "\"failed to parse logic tree ((a.eq.1,b.foo.2))\" (line 1, column 13)",
+	     "unexpected \"f\" expecting \"not\" or operator (eq, gt, ...)"},
+	    {false, "or=(a.eq.1", "\"failed to parse logic tree ((a.eq.1)\" (line 1, column 10)",
+	     "unexpected end of input expecting \",\" or \")\""},
+	    {true, "price=not.foo", "\"failed to parse filter (not.foo)\" (line 1, column 5)",
+	     "unexpected \"f\" expecting operator (eq, gt, ...)"},
+	    {false, "\"half=eq.1", "\"failed to parse tree path (\"half)\" (line 1, column 6)",
+	     "unexpected end of input expecting \"\\\\\" or \"\\\"\""},
+	    {false, "on_conflict=a,", "\"failed to parse on_conflict parameter (a,)\" (line 1, column 3)",
+	     "unexpected end of input expecting field name (* or [a..z0..9_$])"},
+	    {false, "a.b->=eq.1", "\"failed to parse tree path (a.b->)\" (line 1, column 6)",
+	     "unexpected end of input expecting \"-\", digit or any non reserved character different from: .,>()"},
+	    {false, "price=é", "\"failed to parse filter (é)\" (line 1, column 1)",
+	     "unexpected \"\\233\" expecting \"not\" or operator (eq, gt, ...)"},
+	};
 	(void)state;
-	assert_false(parse("id=0"));
-	assert_string_equal(e.message, "\"failed to parse filter (0)\" (line 1, column 1)");
-	assert_string_equal(e.details, "unexpected \"0\" expecting \"not\" or operator (eq, gt, ...)");
-	assert_false(parse("select=data->>--34"));
-	assert_string_equal(e.message, "\"failed to parse select parameter (data->>--34)\" (line 1, column 9)");
-	assert_string_equal(e.details, "unexpected \"-\" expecting digit");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		arena_free(arena);
+		arena = arena_new(1 << 20);
+		assert_false(target_parse(arena, str_from(rows[i].query), rows[i].is_call, &t, &e));
+		assert_string_equal(e.message, rows[i].message);
+		assert_string_equal(e.details, rows[i].details);
+	}
+}
+
+static void test_what_follows_a_complete_value_is_passed_over(void **state)
+{
+	(void)state;
+	assert_true(parse("a=is.nullx&b=in.(1,2)x&and=(c.eq.1)x&columns=d,e.f&select=g)h"));
+	assert_int_equal(t.filters[0].filter.is, IS_NULL);
+	assert_int_equal(t.filters[1].filter.value_count, 2);
+	assert_int_equal(t.column_count, 2);
 }
 
 static void test_limits(void **state)
@@ -130,6 +183,8 @@ static void test_canonical_is_sorted_and_encoded(void **state)
 	(void)state;
 	assert_true(parse("b=eq.1&a=eq.x%20y+z&select"));
 	check_text(t.canonical, "a=eq.x%20y%20z&b=eq.1&select=");
+	assert_true(parse("a=gt.1&b=eq.\xC3\xA9&a=lt.5"));
+	check_text(t.canonical, "a=gt.1,lt.5&b=eq.%C3%83%C2%A9");
 }
 
 static int stop(void **state)
@@ -147,6 +202,7 @@ int main(void)
 	    cmocka_unit_test(test_trees),
 	    cmocka_unit_test(test_order_and_ranges),
 	    cmocka_unit_test(test_messages_name_the_furthest_place),
+	    cmocka_unit_test(test_what_follows_a_complete_value_is_passed_over),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_canonical_is_sorted_and_encoded),
 	};
