@@ -44,8 +44,17 @@
 #define FIRST_PAUSE_MS 100
 #define LONGEST_PAUSE_MS 30000
 #define LASTED_MS 10000
+#define LAST_WORDS_MS 1000
 
-enum phase { PHASE_WAITING, PHASE_BOOTING, PHASE_SERVING, PHASE_DRAINING, PHASE_FROZEN, PHASE_ENDING };
+enum phase {
+	PHASE_WAITING,
+	PHASE_BOOTING,
+	PHASE_SERVING,
+	PHASE_DRAINING,
+	PHASE_FROZEN,
+	PHASE_LAST_WORDS,
+	PHASE_ENDING
+};
 
 struct inside;
 
@@ -91,8 +100,8 @@ static void tell(struct inside *in, const struct message *m)
 /* A drain is over with its last visitor. */
 static void note_left(struct inside *in)
 {
-	if (in->phase == PHASE_DRAINING && in->visitor_count == 0 && in->visitors.fd < 0)
-		loop_timer_set(&in->loop, &in->drain, 0);
+	bool is_waiting = in->phase == PHASE_DRAINING || in->phase == PHASE_LAST_WORDS;
+	if (is_waiting && in->visitor_count == 0 && in->visitors.fd < 0) loop_timer_set(&in->loop, &in->drain, 0);
 }
 
 static void on_pump_done(void *arg, struct pump *p)
@@ -211,6 +220,14 @@ static void accept_links(struct door *d)
 		else
 			(void)close(fd);
 	}
+}
+
+/* Who has the address still is refused from here on, and asks elsewhere; none is left in the backlog. */
+static void stop_accepting(struct inside *in)
+{
+	if (in->visitors.fd >= 0) (void)shutdown(in->visitors.fd, SHUT_RD);
+	accept_visitors(in);
+	loop_unwatch(&in->loop, &in->visitors);
 }
 
 static void on_door(void *arg, uint32_t events)
@@ -336,8 +353,7 @@ static void on_look(void *arg)
 		note_listening(in, &in->instances[n], &l);
 		is_missing = is_missing || !in->instances[n].is_listening;
 	}
-	if (in->phase != PHASE_FROZEN && in->phase != PHASE_ENDING)
-		loop_timer_set(&in->loop, &in->look, is_missing ? LOOK_BOOT_MS : LOOK_MS);
+	if (in->phase < PHASE_FROZEN) loop_timer_set(&in->loop, &in->look, is_missing ? LOOK_BOOT_MS : LOOK_MS);
 }
 
 static void on_usage(void *arg)
@@ -396,6 +412,15 @@ static void plan_again(struct inside *in, struct instance *i)
 	on_again(in);
 }
 
+/* What a server said before it ended may still be on its way through us. */
+static void finish_last_words(struct inside *in)
+{
+	in->phase = PHASE_LAST_WORDS;
+	stop_accepting(in);
+	loop_timer_clear(&in->again);
+	loop_timer_set(&in->loop, &in->drain, in->visitor_count > 0 ? LAST_WORDS_MS : 0);
+}
+
 /* While others serve, one that ended is started again; the last takes everything with it. */
 static void on_instance_ended(struct inside *in, struct instance *i, int status)
 {
@@ -408,7 +433,7 @@ static void on_instance_ended(struct inside *in, struct instance *i, int status)
 				   .exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 				   .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0});
 	if (is_last)
-		in->loop.is_over = true;
+		finish_last_words(in);
 	else if (in->phase != PHASE_ENDING)
 		plan_again(in, i);
 }
@@ -451,6 +476,7 @@ static void cut_visitors(struct inside *in)
 static void on_drained(void *arg)
 {
 	struct inside *in = arg;
+	if (in->phase == PHASE_LAST_WORDS) in->loop.is_over = true;
 	if (in->phase != PHASE_DRAINING) return;
 	in->phase = PHASE_ENDING; /* so that cutting does not lead here again */
 	cut_visitors(in);
@@ -469,10 +495,7 @@ static void drain(struct inside *in, bool is_end)
 	}
 	if (in->phase != PHASE_SERVING && in->phase != PHASE_BOOTING && in->phase != PHASE_WAITING) return;
 	in->phase = PHASE_DRAINING;
-	/* Who has the address still is refused from here on, and asks elsewhere; none is left in the backlog. */
-	if (in->visitors.fd >= 0) (void)shutdown(in->visitors.fd, SHUT_RD);
-	accept_visitors(in);
-	loop_unwatch(&in->loop, &in->visitors);
+	stop_accepting(in);
 	loop_timer_set(&in->loop, &in->drain, in->visitor_count > 0 ? in->config.drain_ms : 0);
 }
 

@@ -3,7 +3,9 @@
 // Every way a server can be broken is told from every other, contained, and leaves nothing behind.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import net from 'node:net';
 import test from 'node:test';
 import { Served, hasGroups, isRoot, until } from './serve.mjs';
 
@@ -39,6 +41,25 @@ broken('gives up', bad('abort'), { why: 'signal', signal: 6 });
 broken('never listens', bad('mute', { config: { boot_ms: 700 } }), { why: 'never-listened', has_listened: false, text: /never listened/ });
 broken('traps in a loop before it listens', bad('spin', { config: { boot_ms: 700 } }), { why: 'never-listened' });
 broken('serves, and exits', late('exit-3'), { why: 'exited', exit_status: 3, has_listened: true, text: /status 3$/ }, { serves: true });
+
+test('what a server said before it ended arrives', { timeout: 60000 }, async () => {
+  const s = await Served.start('bad.mjs', { until: 'serving', env: { BAD: 'last-words' } });
+  try {
+    const socket = net.connect(s.socket);
+    let got = 0;
+    socket.on('error', () => {});
+    socket.write('x');
+    await until('it speaks', () => socket.readableLength > 0 || (socket.read(0), false));
+    const isServer = (pid) => { try { return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('bad.mjs'); } catch { return false; } };
+    await until('it has ended', () => !s.family().some(isServer));
+    socket.on('data', (chunk) => { got += chunk.length; });
+    await once(socket, 'close');
+    assert.equal(got, 400_000);
+    assert.equal((await s.ended()).why, 'exited');
+  } finally {
+    await s.stop();
+  }
+});
 
 for (const group of [false, true]) {
   const by = group ? 'held by cgroups' : 'held by rlimits';

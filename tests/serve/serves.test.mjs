@@ -237,6 +237,8 @@ serving('a retired release is frozen, and comes back', 'app.mjs', { env: { TICKS
     await until('its timers run again', () => ticks() > then);
     s.child.kill('SIGUSR2');
     assert.equal((await s.get('/')).status, 200);
+    // The answer came from inside. Signals that wait together are read in the order of their numbers, not as they were sent.
+    await until('it has read the signal', () => /^ShdPnd:\s+0+$/m.test(readFileSync(`/proc/${s.child.pid}/status`, 'utf8')));
   }
 });
 

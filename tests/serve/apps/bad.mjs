@@ -20,5 +20,7 @@ const ways = {
   spin: () => { for (;;); },
   hangs: () => net.createServer(() => {}).listen(Number(process.env.PORT), '127.0.0.1'),
 };
-if (process.env.SERVES) http.createServer((q, s) => { s.end('ok'); setImmediate(ways[process.env.BAD]); }).listen(Number(process.env.PORT), '127.0.0.1');
+// Says more than any buffer on the way takes at once, and ends as soon as the kernel has it.
+if (process.env.BAD === 'last-words') net.createServer((c) => c.once('data', () => c.end(Buffer.alloc(400_000, 'x'), () => process.exit(3)))).listen(Number(process.env.PORT), '127.0.0.1');
+else if (process.env.SERVES) http.createServer((q, s) => { s.end('ok'); setImmediate(ways[process.env.BAD]); }).listen(Number(process.env.PORT), '127.0.0.1');
 else ways[process.env.BAD]();
