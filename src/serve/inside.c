@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,23 +20,21 @@
 #include "base/log.h"
 #include "os/file.h"
 #include "serve/config.h"
-#include "serve/dial.h"
 #include "serve/instance.h"
+#include "serve/lead.h"
 #include "serve/listens.h"
 #include "serve/loop.h"
 #include "serve/message.h"
 #include "serve/pump.h"
+#include "serve/room.h"
 #include "serve/usage.h"
 
-#define LOOK_BOOT_MS 20 /* the kernel tells nobody that a socket listens, so we look */
 #define LOOK_MS 1000
 #define OTHER_PORT_GRACE_MS 1000 /* a listener on another port may only be a debugger's, before the real one */
 #define USAGE_MS 1000
 #define USAGE_RLIMITS_MS 250
-#define BACKLOG 511
 #define PUMPS_MAX 4096 /* fewer where fewer descriptors are allowed */
 #define OTHER_FILES 128
-#define LINKS_MAX 64 /* LINK messages without an answer */
 #define TABLE_MAX_BYTES (4u << 20)
 #define CONFIG_ARENA_BYTES (4u << 20)
 #define FIRST_PAUSE_MS 100
@@ -46,241 +42,7 @@
 #define LASTED_MS 10000
 #define LAST_WORDS_MS 1000
 
-enum phase {
-	PHASE_WAITING,
-	PHASE_BOOTING,
-	PHASE_SERVING,
-	PHASE_DRAINING,
-	PHASE_FROZEN,
-	PHASE_LAST_WORDS,
-	PHASE_ENDING
-};
-
-struct inside;
-
-struct door { /* a port of 127.0.0.1 that leads outside */
-	struct inside *in;
-	struct loop_watch watch;
-	int index;
-};
-
-struct inside {
-	struct loop loop;
-	struct config config;
-	bool holds_rlimits;
-	enum phase phase;
-	bool is_end; /* what the drain is for: to end, or else to freeze */
-	bool has_listened;
-	int pumps_max;
-	bool is_full; /* accepting waits until a pump is done */
-	struct loop_watch control, signals, visitors;
-	struct instance instances[CONFIG_INSTANCES_MAX];
-	struct door doors[CONFIG_FORWARDS_MAX];
-	int links[LINKS_MAX]; /* accepted, waiting for the outer half, oldest first */
-	int link_count;
-	struct pump *pumps;
-	int pump_count; /* all */
-	int visitor_count; /* those from web.sock */
-	int64_t other_since_ms;
-	struct loop_timer look, usage, drain, kill, again;
-};
-
 static void begin_end(struct inside *in);
-static void accept_visitors(struct inside *in);
-static void accept_links(struct door *d);
-
-static void tell(struct inside *in, const struct message *m)
-{
-	struct err ignored; /* what matters is sent again (USAGE), or the control socket's end ends us */
-	(void)message_send(in->control.fd, m, -1, &ignored);
-}
-
-/* Connections. */
-
-/* A drain is over with its last visitor. */
-static void note_left(struct inside *in)
-{
-	bool is_waiting = in->phase == PHASE_DRAINING || in->phase == PHASE_LAST_WORDS;
-	if (is_waiting && in->visitor_count == 0 && in->visitors.fd < 0) loop_timer_set(&in->loop, &in->drain, 0);
-}
-
-static void on_pump_done(void *arg, struct pump *p)
-{
-	struct inside *in = arg;
-	if (p->prev != NULL)
-		p->prev->next = p->next;
-	else
-		in->pumps = p->next;
-	if (p->next != NULL) p->next->prev = p->prev;
-	in->pump_count--;
-	if (p->tag >= 0) in->visitor_count--, in->instances[p->tag].connections--;
-	if (in->is_full) {
-		in->is_full = false;
-		accept_visitors(in);
-		for (int i = 0; i < in->config.forward_count; i++) accept_links(&in->doors[i]);
-	}
-	note_left(in);
-}
-
-/* tag: the instance it counts for, -1: none. Takes both descriptors. */
-static void carry(struct inside *in, int a, int b, int tag)
-{
-	struct pump *p = pump_new(&in->loop, a, b, on_pump_done, in);
-	if (p == NULL) return;
-	p->tag = tag;
-	p->next = in->pumps;
-	if (p->next != NULL) p->next->prev = p;
-	in->pumps = p;
-	in->pump_count++;
-	if (tag >= 0) in->visitor_count++, in->instances[tag].connections++;
-}
-
-static struct instance *least_busy(struct inside *in)
-{
-	struct instance *best = NULL;
-	for (int n = 0; n < in->config.instances; n++) {
-		struct instance *i = &in->instances[n];
-		if (i->is_listening && (best == NULL || i->connections < best->connections)) best = i;
-	}
-	return best;
-}
-
-static void lead_in(struct inside *in, int visitor);
-
-/* Of several, one that has just died looks the least busy until it is reaped. */
-static void on_dialled(void *arg, int visitor, int fd, int tag)
-{
-	struct inside *in = arg;
-	in->visitor_count--, in->pump_count--, in->instances[tag].connections--;
-	if (fd >= 0) {
-		if (in->phase == PHASE_SERVING || in->phase == PHASE_DRAINING)
-			carry(in, visitor, fd, tag);
-		else
-			(void)close(visitor), (void)close(fd);
-		note_left(in);
-		return;
-	}
-	in->instances[tag].is_listening = false;
-	loop_timer_set(&in->loop, &in->look, LOOK_BOOT_MS);
-	lead_in(in, visitor);
-	note_left(in);
-}
-
-/* One that cannot be led on is closed: nginx answers for us. */
-static void lead_in(struct inside *in, int visitor)
-{
-	struct instance *i = least_busy(in);
-	if (i != NULL && in->config.instances > 1) {
-		in->visitor_count++, in->pump_count++, i->connections++;
-		dial(&in->loop, &i->address, i->address_len, visitor, i->index, on_dialled, in);
-		return;
-	}
-	int fd = i != NULL ? dial_begin(&i->address, i->address_len) : -1;
-	if (fd < 0)
-		(void)close(visitor);
-	else
-		carry(in, visitor, fd, i->index);
-}
-
-static void accept_visitors(struct inside *in)
-{
-	while (in->visitors.fd >= 0) {
-		if (in->pump_count >= in->pumps_max && in->phase != PHASE_DRAINING) {
-			in->is_full = true;
-			return;
-		}
-		int fd = accept4(in->visitors.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0 && errno != ECONNABORTED && errno != EINTR) return;
-		if (fd >= 0) lead_in(in, fd);
-	}
-}
-
-static void on_visitors(void *arg, uint32_t events)
-{
-	(void)events;
-	accept_visitors(arg);
-}
-
-static void accept_links(struct door *d)
-{
-	struct inside *in = d->in;
-	struct err ignored;
-	struct message m = {.kind = MESSAGE_LINK, .index = d->index};
-	while (d->watch.fd >= 0) {
-		if (in->pump_count >= in->pumps_max || in->link_count >= LINKS_MAX) {
-			in->is_full = true;
-			return;
-		}
-		int one = 1, fd = accept4(d->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0 && errno != ECONNABORTED && errno != EINTR) return;
-		if (fd < 0) continue;
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		if (message_send(in->control.fd, &m, -1, &ignored))
-			in->links[in->link_count++] = fd;
-		else
-			(void)close(fd);
-	}
-}
-
-/* Who has the address still is refused from here on, and asks elsewhere; none is left in the backlog. */
-static void stop_accepting(struct inside *in)
-{
-	if (in->visitors.fd >= 0) (void)shutdown(in->visitors.fd, SHUT_RD);
-	accept_visitors(in);
-	loop_unwatch(&in->loop, &in->visitors);
-}
-
-static void on_door(void *arg, uint32_t events)
-{
-	(void)events;
-	accept_links(arg);
-}
-
-static void on_linked(struct inside *in, int outside)
-{
-	if (in->link_count == 0) {
-		if (outside >= 0) (void)close(outside);
-		return;
-	}
-	int fd = in->links[0];
-	memmove(in->links, in->links + 1, (size_t)--in->link_count * sizeof *in->links);
-	if (outside >= 0)
-		carry(in, fd, outside, -1);
-	else
-		(void)close(fd);
-	if (in->is_full) {
-		in->is_full = false;
-		accept_visitors(in);
-		for (int i = 0; i < in->config.forward_count; i++) accept_links(&in->doors[i]);
-	}
-}
-
-static void take_door(struct inside *in, int index, int fd)
-{
-	struct err err;
-	bool is_wanted = fd >= 0 && index >= 0 && index < in->config.forward_count && in->doors[index].watch.fd < 0;
-	if (is_wanted) {
-		in->doors[index].watch.fd = fd;
-		if (!loop_watch(&in->loop, &in->doors[index].watch, &err)) log_error("%s", err.msg);
-	} else if (fd >= 0)
-		(void)close(fd);
-}
-
-static bool open_door(struct inside *in, int index, struct err *err)
-{
-	struct door *d = &in->doors[index];
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_port = htons(in->config.forwards[index].port),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int one = 1;
-	*d = (struct door){.in = in, .watch = {-1, on_door, d}, .index = index};
-	if (in->config.forwards[index].port < CONFIG_OPEN_PORTS) return true; /* DOOR brings it */
-	d->watch = (struct loop_watch){socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on_door, d};
-	if (d->watch.fd < 0 || setsockopt(d->watch.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-	    bind(d->watch.fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(d->watch.fd, BACKLOG) != 0)
-		return err_set_errno(err, "listen inside on port %u", in->config.forwards[index].port);
-	return loop_watch(&in->loop, &d->watch, err);
-}
 
 /* Where it listens. */
 
@@ -313,7 +75,7 @@ static void tell_ready(struct inside *in, const struct listens *l)
 	for (int n = 0; n < in->config.instances; n++)
 		if (in->instances[n].is_listening && m.port == 0) m.port = in->instances[n].port_real;
 	for (int n = 0; n < count && n < MESSAGE_PORTS_MAX; n++) m.ports[n] = ports[n];
-	tell(in, &m);
+	room_tell(in, &m);
 }
 
 /* Another port than it was told is taken when its own does not come soon, and only for the first: of several processes
@@ -361,11 +123,11 @@ static void on_usage(void *arg)
 	struct inside *in = arg;
 	struct usage u;
 	usage_read(&u);
-	tell(in, &(struct message){.kind = MESSAGE_USAGE,
-				   .connections = (uint32_t)in->visitor_count,
-				   .processes = u.processes,
-				   .memory_bytes = u.memory_bytes,
-				   .written_bytes = u.written_bytes});
+	room_tell(in, &(struct message){.kind = MESSAGE_USAGE,
+					.connections = (uint32_t)in->visitor_count,
+					.processes = u.processes,
+					.memory_bytes = u.memory_bytes,
+					.written_bytes = u.written_bytes});
 	if (in->phase != PHASE_FROZEN)
 		loop_timer_set(&in->loop, &in->usage, in->holds_rlimits ? USAGE_RLIMITS_MS : USAGE_MS);
 }
@@ -416,7 +178,7 @@ static void plan_again(struct inside *in, struct instance *i)
 static void finish_last_words(struct inside *in)
 {
 	in->phase = PHASE_LAST_WORDS;
-	stop_accepting(in);
+	lead_stop_accepting(in);
 	loop_timer_clear(&in->again);
 	loop_timer_set(&in->loop, &in->drain, in->visitor_count > 0 ? LAST_WORDS_MS : 0);
 }
@@ -427,11 +189,11 @@ static void on_instance_ended(struct inside *in, struct instance *i, int status)
 	i->pid = 0;
 	i->is_listening = false;
 	bool is_last = running(in) == 0;
-	tell(in, &(struct message){.kind = MESSAGE_ENDED,
-				   .index = i->index,
-				   .is_last = is_last,
-				   .exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-				   .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0});
+	room_tell(in, &(struct message){.kind = MESSAGE_ENDED,
+					.index = i->index,
+					.is_last = is_last,
+					.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+					.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0});
 	if (is_last)
 		finish_last_words(in);
 	else if (in->phase != PHASE_ENDING)
@@ -461,7 +223,7 @@ static void freeze(struct inside *in)
 {
 	in->phase = PHASE_FROZEN;
 	(void)kill(-1, SIGSTOP); /* all but us */
-	tell(in, &(struct message){.kind = MESSAGE_FROZEN});
+	room_tell(in, &(struct message){.kind = MESSAGE_FROZEN});
 }
 
 static void cut_visitors(struct inside *in)
@@ -495,7 +257,7 @@ static void drain(struct inside *in, bool is_end)
 	}
 	if (in->phase != PHASE_SERVING && in->phase != PHASE_BOOTING && in->phase != PHASE_WAITING) return;
 	in->phase = PHASE_DRAINING;
-	stop_accepting(in);
+	lead_stop_accepting(in);
 	loop_timer_set(&in->loop, &in->drain, in->visitor_count > 0 ? in->config.drain_ms : 0);
 }
 
@@ -549,10 +311,10 @@ static void take_listener(struct inside *in, int fd)
 		return;
 	}
 	loop_unwatch(&in->loop, &in->visitors);
-	in->visitors = (struct loop_watch){fd, on_visitors, in};
+	in->visitors = (struct loop_watch){fd, lead_on_visitors, in};
 	in->phase = PHASE_SERVING;
 	if (!loop_watch(&in->loop, &in->visitors, &err)) log_error("%s", err.msg);
-	accept_visitors(in);
+	lead_accept_visitors(in);
 }
 
 static void take(struct inside *in, const struct message *m, int fd)
@@ -563,8 +325,8 @@ static void take(struct inside *in, const struct message *m, int fd)
 	case MESSAGE_RETIRE: drain(in, false); break;
 	case MESSAGE_END: drain(in, true); break;
 	case MESSAGE_THAW: thaw(in); break;
-	case MESSAGE_LINKED: on_linked(in, fd); return;
-	case MESSAGE_DOOR: take_door(in, m->index, fd); return;
+	case MESSAGE_LINKED: lead_on_linked(in, fd); return;
+	case MESSAGE_DOOR: lead_take_door(in, m->index, fd); return;
 	default: break;
 	}
 	if (fd >= 0) (void)close(fd);
@@ -634,7 +396,7 @@ static bool open_inside(struct inside *in, int control, int config_fd, struct ar
 	(void)fcntl(control, F_SETFD, FD_CLOEXEC);
 	set_timers(in);
 	for (int i = 0; i < in->config.forward_count; i++)
-		if (!open_door(in, i, err)) return false;
+		if (!lead_open_door(in, i, err)) return false;
 	if (!watch_signals(in, err) || !loop_watch(&in->loop, &in->control, err)) return false;
 	return message_send(control, &(struct message){.kind = MESSAGE_HELLO}, -1, err);
 }
