@@ -84,7 +84,6 @@ void arena_reset(struct arena *a)
 		keep = a->blocks;
 		a->blocks = keep->next;
 		keep->next = NULL;
-		memset(keep->bytes, 0, keep->used);
 		keep->used = 0;
 	}
 	free_blocks(a->blocks);
@@ -94,14 +93,14 @@ void arena_reset(struct arena *a)
 
 static struct block *add_block(struct arena *a, size_t size)
 {
-	struct block *b = must(calloc(1, sizeof *b + size));
-	b->size = size;
-	b->next = a->blocks;
+	struct block *b = must(malloc(sizeof *b + size));
+	*b = (struct block){.next = a->blocks, .size = size};
 	a->blocks = b;
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size_bytes)
+/* Not zeroed. */
+static void *take(struct arena *a, size_t size_bytes)
 {
 	if (size_bytes > a->limit || a->used > a->limit - size_bytes) return NULL;
 	a->used += size_bytes;
@@ -111,6 +110,13 @@ void *arena_alloc(struct arena *a, size_t size_bytes)
 	if (b == NULL || b->size - b->used < need) b = add_block(a, need > BLOCK_SIZE / 2 ? need : BLOCK_SIZE);
 	void *p = b->bytes + b->used;
 	b->used += need;
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size_bytes)
+{
+	void *p = take(a, size_bytes);
+	if (p != NULL) memset(p, 0, size_bytes);
 	return p;
 }
 
@@ -124,8 +130,10 @@ void *arena_array(struct arena *a, size_t count, size_t size_bytes)
 char *arena_strndup(struct arena *a, const char *text, size_t len)
 {
 	if (len == SIZE_MAX) return NULL;
-	char *copy = arena_alloc(a, len + 1);
-	if (copy != NULL && len > 0) memcpy(copy, text, len);
+	char *copy = take(a, len + 1);
+	if (copy == NULL) return NULL;
+	if (len > 0) memcpy(copy, text, len);
+	copy[len] = '\0';
 	return copy;
 }
 

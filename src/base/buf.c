@@ -64,6 +64,11 @@ void buf_puts(struct buf *b, const char *text)
 
 void buf_putc(struct buf *b, char c)
 {
+	if (b->len + 1 < b->capacity && !b->is_overflowed) {
+		b->ptr[b->len++] = c;
+		b->ptr[b->len] = '\0';
+		return;
+	}
 	buf_append(b, &c, 1);
 }
 

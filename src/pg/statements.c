@@ -27,17 +27,24 @@ void pg_statements_free(struct pg_statements *s)
 	free(s);
 }
 
-/* FNV-1a; a collision costs a comparison and nothing else. */
-static uint64_t hash_text(const char *text)
+uint64_t pg_text_hash(const char *text)
 {
-	uint64_t h = 14695981039346656037u;
-	for (; *text != '\0'; text++) h = (h ^ (unsigned char)*text) * 1099511628211u;
-	return h;
+	uint64_t h = 14695981039346656037u, word;
+	size_t left = strlen(text);
+	for (; left >= sizeof word; left -= sizeof word, text += sizeof word) {
+		memcpy(&word, text, sizeof word);
+		h = (h ^ word) * 0x9E3779B97F4A7C15u;
+		h ^= h >> 32;
+	}
+	word = 0;
+	memcpy(&word, text, left);
+	h = (h ^ word) * 0x9E3779B97F4A7C15u;
+	return h ^ h >> 29;
 }
 
 struct pg_prepared *pg_statements_find(struct pg_statements *s, const char *sql, uint64_t affinity)
 {
-	uint64_t hash = hash_text(sql);
+	uint64_t hash = pg_text_hash(sql);
 	for (int i = 0; i < s->count; i++) {
 		struct pg_prepared *p = &s->entries[i];
 		if (p->hash != hash || p->affinity != affinity || strcmp(p->sql, sql) != 0) continue;
@@ -73,7 +80,7 @@ struct pg_prepared *pg_statements_add(struct pg_statements *s, const char *sql, 
 		memcpy(ret_evicted, p->name, PG_STATEMENT_NAME_SIZE);
 		free(p->sql);
 	}
-	*p = (struct pg_prepared){.hash = hash_text(sql), .affinity = affinity, .last_use = ++s->clock};
+	*p = (struct pg_prepared){.hash = pg_text_hash(sql), .affinity = affinity, .last_use = ++s->clock};
 	p->sql = strdup(sql);
 	if (p->sql == NULL) abort();
 	(void)snprintf(p->name, sizeof p->name, "s%u", s->names++);

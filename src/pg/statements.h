@@ -25,6 +25,9 @@ struct pg_prepared {
 struct pg_statements *pg_statements_new(int max);
 void pg_statements_free(struct pg_statements *s); /* NULL is allowed */
 
+/* Of a statement's text. A collision costs a comparison and nothing else. */
+uint64_t pg_text_hash(const char *text);
+
 /* The entry of this text, or NULL. */
 struct pg_prepared *pg_statements_find(struct pg_statements *s, const char *sql, uint64_t affinity);
 

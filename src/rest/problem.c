@@ -161,10 +161,21 @@ static size_t utf8_length(struct str s, size_t at)
 	return 0;
 }
 
+static size_t plain_length(struct str s, size_t at)
+{
+	size_t end = at;
+	while (end < s.len && s.ptr[end] >= ' ' && s.ptr[end] <= '~' && s.ptr[end] != '"' && s.ptr[end] != '\\') end++;
+	return end - at;
+}
+
 void problem_json_string(struct buf *b, struct str text)
 {
 	buf_putc(b, '"');
 	for (size_t i = 0; i < text.len;) {
+		size_t plain = plain_length(text, i);
+		buf_append(b, text.ptr + i, plain);
+		i += plain;
+		if (i == text.len) break;
 		unsigned char c = (unsigned char)text.ptr[i];
 		size_t n = utf8_length(text, i);
 		if (n == 0)

@@ -25,8 +25,11 @@ bool sql_end(struct sql *s, struct pg_statement *ret_statement)
 
 void sql_ident(struct sql *s, struct str name)
 {
+	size_t plain = 0;
+	while (plain < name.len && name.ptr[plain] != '"' && name.ptr[plain] != '\0') plain++;
 	buf_putc(&s->text, '"');
-	for (size_t i = 0; i < name.len && name.ptr[i] != '\0'; i++) {
+	buf_append(&s->text, name.ptr, plain);
+	for (size_t i = plain; i < name.len && name.ptr[i] != '\0'; i++) {
 		if (name.ptr[i] == '"') buf_putc(&s->text, '"');
 		buf_putc(&s->text, name.ptr[i]);
 	}
@@ -72,11 +75,19 @@ void sql_param(struct sql *s, struct str value)
 	s->params[n] = arena_cstr(s->arena, value);
 	if (s->params[n] == NULL) s->is_over = true;
 	s->param_count = n + 1;
-	char number[16];
-	int at = sizeof number;
-	for (int left = n + 1; left > 0; left /= 10) number[--at] = (char)('0' + left % 10);
-	number[--at] = '$';
-	buf_append(&s->text, number + at, sizeof number - (size_t)at);
+	buf_putc(&s->text, '$');
+	sql_number(s, n + 1);
+}
+
+void sql_number(struct sql *s, int64_t n)
+{
+	char digits[24];
+	size_t at = sizeof digits;
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	buf_append(&s->text, digits + at, sizeof digits - at);
 }
 
 void sql_literal(struct sql *s, struct str text)

@@ -60,6 +60,7 @@ void sql_ident(struct sql *s, struct str name);
 void sql_name(struct sql *s, struct catalogue_name name); /* without a schema when that is empty */
 void sql_column(struct sql *s, struct catalogue_name table, struct str column);
 void sql_param(struct sql *s, struct str value);
+void sql_number(struct sql *s, int64_t n); /* of our own making, not below 0 */
 void sql_literal(struct sql *s, struct str text); /* of names from the catalogue only */
 
 struct catalogue_name sql_node_name(const struct plan_node *n); /* its alias, or its table */

@@ -20,9 +20,12 @@
 /* The aggregate is PostgreSQL's to compute once, however often it is written. */
 static void unless_large(struct sql *s, const char *aggregate)
 {
-	if (s->plan->form == FORM_BOUNDED)
-		buf_printf(&s->text, "case when octet_length(%s::text) > %u then null else ", aggregate,
-			   ROWS_BOUND_BYTES);
+	if (s->plan->form != FORM_BOUNDED) return;
+	buf_puts(&s->text, "case when octet_length(");
+	buf_puts(&s->text, aggregate);
+	buf_puts(&s->text, "::text) > ");
+	sql_number(s, ROWS_BOUND_BYTES);
+	buf_puts(&s->text, " then null else ");
 }
 
 /* The body, or what the first row has of it. */
@@ -65,8 +68,12 @@ static void put_body(struct sql *s)
 		return;
 	}
 	unless_large(s, "json_agg(_postgrest_t)");
-	buf_printf(&s->text, "coalesce(%sjson_agg(_postgrest_t%s)%s%s, '%s')", strips ? "json_strip_nulls(" : "",
-		   is_value ? ".pgrst_scalar" : "", is_one ? "->0" : "", strips ? ")" : "", is_one ? "null" : "[]");
+	buf_puts(&s->text,
+		 strips ? "coalesce(json_strip_nulls(json_agg(_postgrest_t" : "coalesce(json_agg(_postgrest_t");
+	if (is_value) buf_puts(&s->text, ".pgrst_scalar");
+	buf_puts(&s->text, is_one ? ")->0" : ")");
+	buf_puts(&s->text, strips ? ")" : "");
+	buf_puts(&s->text, is_one ? ", 'null')" : ", '[]')");
 	if (p->form == FORM_BOUNDED) buf_puts(&s->text, " end");
 }
 

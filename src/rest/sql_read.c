@@ -211,7 +211,8 @@ static void put_range(struct sql *s, struct range range)
 	if (range_is_all(range)) return;
 	int64_t limit = range.upper - range.lower + 1;
 	if (range.has_upper && limit <= LIMIT_WRITTEN_MAX) {
-		buf_printf(&s->text, " limit %lld", (long long)limit);
+		buf_puts(&s->text, " limit ");
+		sql_number(s, limit);
 	} else if (range.has_upper) {
 		buf_puts(&s->text, " limit ");
 		put_number(s, limit);

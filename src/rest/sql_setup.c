@@ -5,16 +5,20 @@
 
 #include "rest/sql.h"
 
+/* The settings stand in one condition, "set_config(…) is null or set_config(…) is null or …": PostgreSQL goes through
+ * it from left to right, to its end, since none is ever null; and there is no row to write, send and read. */
 static void set_config(struct sql *s, const char *name, struct str value)
 {
-	buf_printf(&s->text, "%sset_config('%s',", s->text.len > 7 ? "," : "", name);
+	buf_puts(&s->text, s->param_count > 0 ? " or set_config('" : "set_config('");
+	buf_puts(&s->text, name);
+	buf_puts(&s->text, "',");
 	sql_param(s, value);
 	buf_puts(&s->text, ",true) is null");
 }
 
 static void set_config_named(struct sql *s, struct str name, struct str value)
 {
-	buf_puts(&s->text, ",set_config(");
+	buf_puts(&s->text, " or set_config(");
 	sql_param(s, name);
 	buf_putc(&s->text, ',');
 	sql_param(s, value);
@@ -137,7 +141,7 @@ bool sql_setup(struct arena *a, const struct rest_settings *settings, const stru
 	sql_begin(&s, a, plan);
 	headers_json(&s, r, &headers);
 	cookies_json(r, &cookies);
-	buf_puts(&s.text, "select ");
+	buf_puts(&s.text, "select where ");
 	set_config(&s, "search_path", buf_view(&path.text));
 	set_config(&s, "role", r->role);
 	if (plan->catalogue->role_setting_count > 0) role_settings(&s, r);
