@@ -20,7 +20,10 @@ bool read_is_end(const struct reader *p)
 
 bool read_peek(const struct reader *p, const char *word)
 {
-	return str_has_prefix(str_sub(p->text, p->at, p->text.len), str_from(word));
+	size_t at = p->at;
+	for (; *word != '\0'; word++, at++)
+		if (at >= p->text.len || p->text.ptr[at] != *word) return false;
+	return true;
 }
 
 bool read_may_choose(const struct reader *p, size_t from)
@@ -59,6 +62,7 @@ static void merge(struct read_issue *into, const struct read_issue *more)
 /* A failure at p->at; what is shown stands at found_at. */
 static bool fail(struct reader *p, size_t found_at, const char *expected)
 {
+	if (!p->explains) return false;
 	struct read_issue issue = {.at = p->at, .has_found = true, .found_at = found_at};
 	if (expected != NULL) add_expect(&issue, expected);
 	merge(&p->issue, &issue);
@@ -72,10 +76,15 @@ static size_t char_size(const struct reader *p, size_t at)
 	return n;
 }
 
+static void forget(struct reader *p)
+{
+	if (p->explains) p->issue = (struct read_issue){0};
+}
+
 static bool take(struct reader *p)
 {
 	p->at += char_size(p, p->at);
-	p->issue = (struct read_issue){0};
+	forget(p);
 	return true;
 }
 
@@ -87,6 +96,7 @@ static bool is_any_of(const struct reader *p, const char *chars)
 
 static const char *quoted(struct reader *p, const char *word)
 {
+	if (!p->explains) return NULL;
 	static const char *const known[] = {"\"not\"", "\"(\"", "\")\"", "\",\"",    "\"\\\"\"", "\".\"",  "\":\"",
 					    "\"-\"",   "\"!\"", "\">\"", "\"\\\\\"", "\"->>\"",  "\"->\"", "\"::\""};
 	size_t len = strlen(word);
@@ -109,10 +119,10 @@ bool read_text(struct reader *p, const char *word)
 	while (same < len && p->at + same < p->text.len && p->text.ptr[p->at + same] == word[same]) same++;
 	if (same == len) {
 		p->at += len;
-		p->issue = (struct read_issue){0};
+		forget(p);
 		return true;
 	}
-	if (same > 0) p->issue = (struct read_issue){0};
+	if (same > 0) forget(p);
 	(void)fail(p, p->at + same, quoted(p, word));
 	p->at += same;
 	return false;
@@ -149,16 +159,23 @@ void read_blanks(struct reader *p)
 
 struct read_mark read_begin(struct reader *p)
 {
-	struct read_mark mark = {p->at, p->issue};
-	p->issue = (struct read_issue){0};
+	struct read_mark mark = {p->at, NULL};
+	if (!p->explains) return mark;
+	mark.issue = arena_alloc(p->arena, sizeof *mark.issue);
+	if (mark.issue == NULL)
+		p->is_over_limit = true;
+	else
+		*mark.issue = p->issue;
+	forget(p);
 	return mark;
 }
 
 /* Nothing was read: what was known here before still counts. */
 static void join(struct reader *p, const struct read_mark *mark)
 {
+	if (mark->issue == NULL) return;
 	struct read_issue own = p->issue;
-	p->issue = mark->issue;
+	p->issue = *mark->issue;
 	merge(&p->issue, &own);
 }
 
@@ -173,7 +190,7 @@ bool read_end_ahead(struct reader *p, const struct read_mark *mark, bool ok)
 {
 	if (ok) {
 		p->at = mark->at;
-		p->issue = mark->issue;
+		if (mark->issue != NULL) p->issue = *mark->issue;
 	} else if (p->at == mark->at) {
 		join(p, mark);
 	}
@@ -182,7 +199,7 @@ bool read_end_ahead(struct reader *p, const struct read_mark *mark, bool ok)
 
 bool read_end_named(struct reader *p, const struct read_mark *mark, bool ok, const char *name)
 {
-	if (p->at != mark->at) return ok;
+	if (p->at != mark->at || !p->explains) return ok;
 	if (!ok || !is_unknown(&p->issue)) {
 		if (is_unknown(&p->issue)) p->issue.at = p->at;
 		p->issue.expects[0] = name;
@@ -194,7 +211,7 @@ bool read_end_named(struct reader *p, const struct read_mark *mark, bool ok, con
 
 void read_next(struct reader *p)
 {
-	p->issue = (struct read_issue){0};
+	forget(p);
 }
 
 bool read_word(struct reader *p, const char *word)
@@ -228,6 +245,7 @@ static void show_char(const struct reader *p, size_t at, char quote, char *ret, 
 /* What stands at `at` was read, and should not have been. */
 static bool fail_unwanted(struct reader *p, size_t at, size_t issue_at)
 {
+	if (!p->explains) return false;
 	char shown[24];
 	show_char(p, at, '\'', shown, sizeof shown);
 	struct read_issue issue = {.at = issue_at, .unwanted = arena_strdup(p->arena, shown)};

@@ -10,6 +10,9 @@
  * was not there). Issues at one place are joined, of two places the further one stays. Reading something forgets it.
  *   - A reader may be given a name, which stands for what it expects at its beginning.
  *
+ * Keeping the issues costs more than the reading itself, and most texts are right: so a text is read without them
+ * first, and only where that failed once more with explains.
+ *
  * A group is made so:
  *
  *     struct read_mark mark = read_begin(p);
@@ -41,12 +44,13 @@ struct reader {
 	size_t at;
 	int depth; /* of brackets, at most REST_NESTING_MAX */
 	bool is_over_limit; /* nesting or memory: the message says so */
+	bool explains; /* why it fails: keeps issues, for reader_error */
 	struct read_issue issue;
 };
 
 struct read_mark {
 	size_t at;
-	struct read_issue issue;
+	struct read_issue *issue; /* NULL where nothing is explained */
 };
 
 /* "(line 1, column 7)" and "unexpected … expecting …". */

@@ -18,6 +18,7 @@ struct reading {
 	struct target *target;
 	struct parse_error *error;
 	bool is_call;
+	bool explains; /* rest/reader.h */
 	struct pair *pairs;
 	int count;
 };
@@ -176,9 +177,15 @@ static const struct pair *find(const struct reading *r, struct str key)
 	return NULL;
 }
 
+static void begin(const struct reading *r, struct reader *p, struct str text)
+{
+	reader_init(p, r->arena, text);
+	p->explains = r->explains;
+}
+
 static bool fail_parse(struct reading *r, const struct reader *p, const char *what, struct str shown)
 {
-	reader_error(p, what, shown, r->error);
+	if (r->explains) reader_error(p, what, shown, r->error);
 	return false;
 }
 
@@ -187,7 +194,7 @@ static bool read_select(struct reading *r)
 	const struct pair *pair = find(r, STR("select"));
 	struct str text = pair != NULL ? pair->value : STR("*");
 	struct reader p;
-	reader_init(&p, r->arena, text);
+	begin(r, &p, text);
 	/* What cannot be read behind a complete list is passed over, as PostgREST does. */
 	if (parse_select(&p, &r->target->select) && !p.is_over_limit) return true;
 	return fail_parse(r, &p, "failed to parse select parameter", text);
@@ -199,7 +206,7 @@ static bool read_names(struct reading *r, struct str key, const char *what, stru
 	const struct pair *pair = find(r, key);
 	struct reader p;
 	if (pair == NULL) return true;
-	reader_init(&p, r->arena, pair->value);
+	begin(r, &p, pair->value);
 	if (!parse_columns(&p, ret, ret_count)) return fail_parse(r, &p, what, pair->value);
 	*ret_has = true;
 	return true;
@@ -208,7 +215,7 @@ static bool read_names(struct reading *r, struct str key, const char *what, stru
 static bool read_path(struct reading *r, struct str key, struct embed_path *ret_path, struct field *ret_field)
 {
 	struct reader p;
-	reader_init(&p, r->arena, key);
+	begin(r, &p, key);
 	return parse_tree_path(&p, ret_path, ret_field) || fail_parse(r, &p, "failed to parse tree path", key);
 }
 
@@ -218,7 +225,7 @@ static bool read_order(struct reading *r, const struct pair *pair)
 	struct field last;
 	struct reader p;
 	if (!read_path(r, pair->key, &order->path, &last)) return false;
-	reader_init(&p, r->arena, pair->value);
+	begin(r, &p, pair->value);
 	return parse_order(&p, &order->terms, &order->term_count) ||
 	       fail_parse(r, &p, "failed to parse order", pair->value);
 }
@@ -229,13 +236,13 @@ static bool read_logic(struct reading *r, const struct pair *pair)
 	bool is_negated;
 	struct str op;
 	struct reader p;
-	reader_init(&p, r->arena, pair->key);
+	begin(r, &p, pair->key);
 	if (!parse_logic_path(&p, &logic->path, &is_negated, &op))
 		return fail_parse(r, &p, "failed to parse logic path", pair->key);
 	const char *text =
 	    arena_printf(r->arena, "%s%.*s%.*s", is_negated ? "not." : "", STR_FMT(op), STR_FMT(pair->value));
 	if (text == NULL) return too_large(r);
-	reader_init(&p, r->arena, str_from(text));
+	begin(r, &p, str_from(text));
 	return parse_logic(&p, &logic->logic) || fail_parse(r, &p, "failed to parse logic tree", pair->value);
 }
 
@@ -245,7 +252,7 @@ static bool read_filter(struct reading *r, const struct pair *pair)
 	struct field field;
 	struct reader p;
 	if (!read_path(r, pair->key, &f.path, &field)) return false;
-	reader_init(&p, r->arena, pair->value);
+	begin(r, &p, pair->value);
 	if (!parse_operation(&p, r->is_call, &f.filter))
 		return fail_parse(r, &p, "failed to parse filter", pair->value);
 	f.filter.field = field;
@@ -320,6 +327,7 @@ static bool read_limits(struct reading *r)
 		r->error = &error;
 		bool ok = read_path(r, pair->key, &range->path, &last);
 		r->error = of_request;
+		if (!ok && !r->explains) return false;
 		if (!ok && t->range_error.message == NULL) t->range_error = error;
 		if (!ok) continue;
 		set_range(r, prefix, range);
@@ -363,21 +371,32 @@ static bool make_room(struct reading *r)
 	       t->arguments != NULL;
 }
 
+/* In PostgREST's order, since only the first failure is told. */
+static bool read_all(struct reading *r)
+{
+	struct target *t = r->target;
+	if (!make_room(r)) return too_large(r);
+	return read_each(r, PARAM_ORDER, read_order) && read_each(r, PARAM_LOGIC, read_logic) &&
+	       read_names(r, STR("columns"), "failed to parse columns parameter", &t->columns, &t->column_count,
+			  &t->has_columns) &&
+	       read_select(r) && read_each(r, PARAM_FILTER, read_filter) &&
+	       read_names(r, STR("on_conflict"), "failed to parse on_conflict parameter", &t->on_conflict,
+			  &t->on_conflict_count, &t->has_on_conflict) &&
+	       read_limits(r);
+}
+
 bool target_parse(struct arena *a, struct str query, bool is_call, struct target *ret_target,
 		  struct parse_error *ret_error)
 {
 	struct target target = {.top.range = RANGE_ALL};
 	struct reading r = {.arena = a, .target = &target, .error = ret_error, .is_call = is_call};
 	if (!split(&r, query) || !make_canonical(&r)) return false;
-	if (!make_room(&r)) return too_large(&r);
-	/* In PostgREST's order, since only the first failure is told. */
-	bool ok = read_each(&r, PARAM_ORDER, read_order) && read_each(&r, PARAM_LOGIC, read_logic) &&
-		  read_names(&r, STR("columns"), "failed to parse columns parameter", &target.columns,
-			     &target.column_count, &target.has_columns) &&
-		  read_select(&r) && read_each(&r, PARAM_FILTER, read_filter) &&
-		  read_names(&r, STR("on_conflict"), "failed to parse on_conflict parameter", &target.on_conflict,
-			     &target.on_conflict_count, &target.has_on_conflict);
-	ok = ok && read_limits(&r);
+	bool ok = read_all(&r);
+	if (!ok) { /* once more, to say why; a range that cannot be read is no failure then */
+		target = (struct target){.top.range = RANGE_ALL, .canonical = target.canonical};
+		r.explains = true;
+		ok = read_all(&r);
+	}
 	if (ok) *ret_target = target;
 	return ok;
 }
