@@ -188,6 +188,8 @@ static bool check_signature(const struct parts *parts, const json_t *header, con
 		is_tried = true;
 		if (is_signed_by(&keys->keys[i], parts->is_signed, buf_view(&signature))) return true;
 	}
+	if (str_eq(str_from(json_str(header, "alg", "")), STR("none")))
+		return fault(JWT_UNSECURED, "the token is not signed", ret_fault, err);
 	if (algorithm < 0) return fault(JWT_ALGORITHM, "the token's algorithm is not known", ret_fault, err);
 	if (!is_tried) return fault(JWT_NO_KEY, "no key of this app is for that token", ret_fault, err);
 	return fault(JWT_SIGNATURE, "the token is not signed by a key of this app", ret_fault, err);
@@ -207,10 +209,10 @@ static bool check_dates(const json_t *claims, int64_t now_s, enum jwt_fault *ret
 {
 	double expires = INFINITY, not_before = -INFINITY, issued = -INFINITY, now = (double)now_s;
 	if (!date_of(claims, "exp", &expires)) return fault(JWT_EXP_TYPE, "exp must be a number", ret_fault, err);
-	if (!date_of(claims, "nbf", &not_before)) return fault(JWT_NBF_TYPE, "nbf must be a number", ret_fault, err);
-	if (!date_of(claims, "iat", &issued)) return fault(JWT_IAT_TYPE, "iat must be a number", ret_fault, err);
 	if (now - JWT_LEEWAY_S > expires) return fault(JWT_EXPIRED, "the token has expired", ret_fault, err);
+	if (!date_of(claims, "nbf", &not_before)) return fault(JWT_NBF_TYPE, "nbf must be a number", ret_fault, err);
 	if (now + JWT_LEEWAY_S < not_before) return fault(JWT_NOT_YET, "the token is not valid yet", ret_fault, err);
+	if (!date_of(claims, "iat", &issued)) return fault(JWT_IAT_TYPE, "iat must be a number", ret_fault, err);
 	if (now + JWT_LEEWAY_S < issued) return fault(JWT_FUTURE, "the token was issued in the future", ret_fault, err);
 	return true;
 }
@@ -246,7 +248,7 @@ bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_
 		return fault(JWT_UNREADABLE, "the token's header cannot be read", ret_fault, err);
 	if (!check_signature(&parts, header, keys, ret_fault, err)) return false;
 	if (!decode_object(parts.claims, &claims))
-		return fault(JWT_UNREADABLE, "the token's claims cannot be read", ret_fault, err);
+		return fault(JWT_CLAIMS, "the token's claims cannot be read", ret_fault, err);
 	if (!check_dates(claims, expect->now_s, ret_fault, err) ||
 	    !check_audience(claims, expect->audience, ret_fault, err))
 		return false;

@@ -51,9 +51,11 @@ enum jwt_fault {
 	JWT_EMPTY,
 	JWT_PARTS, /* not three parts */
 	JWT_UNREADABLE, /* too long, not base64url, not JSON, header that we do not understand */
-	JWT_ALGORITHM, /* `none`, or one that is not known */
+	JWT_UNSECURED, /* `none` */
+	JWT_ALGORITHM, /* one that is not known */
 	JWT_SIGNATURE, /* no key verifies it */
 	JWT_NO_KEY, /* no key of ours has its algorithm and kid */
+	JWT_CLAIMS, /* signed, but no JSON object */
 	JWT_EXP_TYPE, /* exp, nbf, iat or aud of the wrong type */
 	JWT_NBF_TYPE,
 	JWT_IAT_TYPE,

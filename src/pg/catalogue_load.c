@@ -106,13 +106,18 @@ static const char SQL_HANDLERS[] =
 
 static const char SQL_TIMEZONES[] = "select name from pg_timezone_names";
 
-/* Only what every role may set for itself. */
+/* Only what every role may set for itself, or what was granted to us (PostgreSQL 15: its function is called by a query
+ * in a query, since older ones have none). */
+#define MAY_SET                                                                                                        \
+	"case when s.context = 'user' then true when current_setting('server_version_num')::int < 150000 then false"   \
+	" else query_to_xml(format('select has_parameter_privilege(%L, %L, ''set'') as p', session_user, s.name),"     \
+	" false, false, '')::text like '%<p>true</p>%' end"
+
 static const char SQL_ROLES[] =
     "select k.rolname, k.name, k.value from (select r.rolname, split_part(c, '=', 1) as name,"
     " substr(c, strpos(c, '=') + 1) as value from pg_auth_members m join pg_roles r on r.oid = m.roleid,"
     " unnest(r.rolconfig) c where m.member = (select oid from pg_roles where rolname = session_user)) k"
-    " join pg_settings s on s.name = k.name where s.context = 'user' and k.name not in ('role', 'search_path')"
-    " order by 1, 2";
+    " join pg_settings s on s.name = k.name where k.name <> 'role' and " MAY_SET " order by 1, 2";
 
 struct loading {
 	struct pg_pool *pool;

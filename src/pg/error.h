@@ -9,6 +9,9 @@
 
 #include "base/err.h"
 
+/* How a message begins when there was no connection to be had. */
+#define PG_CANNOT_CONNECT "cannot connect to PostgreSQL: "
+
 struct pg_error {
 	char sqlstate[6]; /* "" when the connection broke before the server could say anything */
 	char severity[16];

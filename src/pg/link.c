@@ -54,7 +54,7 @@ static void fail_open(struct pg_link *link)
 	struct pg_error e;
 	struct err err;
 	pg_error_from_conn(&e, link->raw);
-	(void)err_set(&err, ERR_UNAVAILABLE, "cannot connect to PostgreSQL: %s", e.message);
+	(void)err_set(&err, ERR_UNAVAILABLE, PG_CANNOT_CONNECT "%s", e.message);
 	link->events->on_open(link, &err);
 }
 
@@ -102,7 +102,7 @@ bool pg_link_open(struct pg_link *link, uv_loop_t *loop, const char *conninfo, c
 		struct pg_error e;
 		pg_error_from_conn(&e, link->raw);
 		pg_link_close(link);
-		return err_set(err, ERR_UNAVAILABLE, "cannot connect to PostgreSQL: %s", e.message);
+		return err_set(err, ERR_UNAVAILABLE, PG_CANNOT_CONNECT "%s", e.message);
 	}
 	watch(link, UV_WRITABLE);
 	return true;

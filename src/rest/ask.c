@@ -26,18 +26,31 @@ static const char *text(struct asking *r, const char *before, struct str s, cons
 	return arena_printf(r->arena, "%s%.*s%s", before, STR_FMT(s), after);
 }
 
+/* db-root-spec: / is this function, of the schema that is asked for. */
+static void take_root_spec(struct asking *r, bool *ret_is_call, bool *ret_is_root, struct str *ret_name)
+{
+	struct str schema;
+	*ret_name = str_from(r->settings->root_spec);
+	(void)str_cut(*ret_name, '.', &schema, ret_name);
+	*ret_is_call = true;
+	*ret_is_root = false;
+	r->ask->is_root_spec = true;
+}
+
 /* "/name", "/rpc/name", "/" */
 static bool read_resource(struct asking *r, bool *ret_is_call, bool *ret_is_root)
 {
 	struct str path = r->request->path, head, name;
 	if (str_has_prefix(path, STR("/"))) path = str_sub(path, 1, path.len);
-	if (path.len > 1 && path.ptr[path.len - 1] == '/') path.len--;
 	*ret_is_root = path.len == 0;
 	*ret_is_call = str_cut(path, '/', &head, &name) && str_eq(head, STR("rpc"));
 	if (!*ret_is_call) name = path;
+	if (*ret_is_root && r->settings->openapi_mode == REST_OPENAPI_DISABLED)
+		return problem_set(r->problem, 404, "PGRST126", "Root endpoint metadata is disabled", NULL, NULL);
+	if (*ret_is_root && r->settings->root_spec != NULL) take_root_spec(r, ret_is_call, ret_is_root, &name);
 	if (str_find_char(name, '/') >= 0)
 		return problem_set(r->problem, 404, "PGRST125", "Invalid path specified in request URL", NULL, NULL);
-	r->ask->name = target_decode(r->arena, name, false);
+	r->ask->name = r->ask->is_root_spec ? name : target_decode(r->arena, name, false);
 	return true;
 }
 
@@ -65,16 +78,6 @@ static bool read_schema(struct asking *r)
 	return false;
 }
 
-/* db-root-spec: GET / calls this function instead. */
-static void take_root_spec(struct asking *r)
-{
-	struct str schema, name = str_from(r->settings->root_spec);
-	if (str_cut(name, '.', &schema, &name)) r->ask->schema = schema;
-	r->ask->name = name;
-	r->ask->action = ASK_CALL;
-	r->ask->is_root_spec = true;
-}
-
 static bool read_action(struct asking *r, bool is_call, bool is_root)
 {
 	static const struct {
@@ -95,7 +98,6 @@ static bool read_action(struct asking *r, bool is_call, bool is_root)
 		r->ask->action = (enum ask_action)action;
 		r->ask->is_head = str_eq(m, STR("HEAD"));
 		r->ask->is_post = str_eq(m, STR("POST"));
-		if (action == ASK_ROOT && r->settings->root_spec != NULL) take_root_spec(r);
 		return true;
 	}
 	if (is_call)

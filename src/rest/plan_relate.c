@@ -62,7 +62,7 @@ static const char *nearest_hint(struct relating *r, const struct catalogue_table
 	if (names == NULL) return NULL;
 	if (has_rels) {
 		for (int i = 0; i < parent->rel_count; i++) {
-			if (str_eq(parent->rels[i].foreign.name, child_name)) return NULL;
+			if (str_eq_nocase(parent->rels[i].foreign.name, child_name)) return NULL;
 			names[n++] = parent->rels[i].foreign.name;
 		}
 	} else {

@@ -47,6 +47,7 @@ void prefer_parse(const struct rest_header *headers, int count, bool is_tx_allow
 		  bool (*is_timezone)(void *arg, struct str name), void *arg, struct prefer *ret_prefer)
 {
 	struct prefer p = {0};
+	bool has_timezone = false, has_maximum = false; /* only the first of a kind is looked at */
 	for (int i = 0; i < count; i++) {
 		if (!str_eq_nocase(headers[i].name, STR("prefer"))) continue;
 		struct str rest = headers[i].value, token;
@@ -55,13 +56,15 @@ void prefer_parse(const struct rest_header *headers, int count, bool is_tx_allow
 			bool is_valid = take_word(&p, token, is_tx_allowed);
 			if (str_has_prefix(token, STR("timezone="))) {
 				struct str zone = str_sub(token, 9, token.len);
-				is_valid = is_timezone != NULL && is_timezone(arg, zone);
-				if (is_valid && p.timezone.ptr == NULL) p.timezone = zone;
+				if (!has_timezone && is_timezone != NULL && is_timezone(arg, zone)) p.timezone = zone;
+				has_timezone = true;
+				is_valid = p.timezone.ptr != NULL;
 			}
 			if (str_has_prefix(token, STR("max-affected="))) {
 				is_valid = true;
-				if (!p.has_max_affected)
+				if (!has_maximum)
 					p.has_max_affected = str_to_int(str_sub(token, 13, token.len), &p.max_affected);
+				has_maximum = true;
 			}
 			if (!is_valid && p.invalid_count < PREFER_INVALID_MAX) p.invalid[p.invalid_count++] = token;
 		}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/json.h"
+#include "pg/error.h"
 
 bool problem_set(struct problem *p, int status, const char *code, const char *message, const char *details,
 		 const char *hint)
@@ -100,6 +101,12 @@ static bool apply_raise_detail(struct problem *p, struct arena *a, const char *t
 	return false;
 }
 
+static bool is_text_or_null(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	return value == NULL || json_is_null(value) || json_is_string(value);
+}
+
 static const char *member(struct arena *a, const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -114,7 +121,8 @@ static bool apply_pgrst(struct problem *p, struct arena *a, const char *message_
 	struct err err;
 	bool ok = json_parse(str_from(message_text), &message, &err) &&
 		  json_is_string(json_object_get(message, "code")) &&
-		  json_is_string(json_object_get(message, "message"));
+		  json_is_string(json_object_get(message, "message")) && is_text_or_null(message, "details") &&
+		  is_text_or_null(message, "hint");
 	if (!ok) return raise_is_malformed(p, a, "MESSAGE", message_text);
 	if (detail_text == NULL) return raise_is_malformed(p, a, "DETAIL", NULL);
 	if (!json_parse(str_from(detail_text), &detail, &err)) return raise_is_malformed(p, a, "DETAIL", detail_text);
@@ -147,6 +155,9 @@ bool problem_from_err(struct problem *p, struct arena *a, const struct err *err)
 	if (err->code == ERR_TIMEOUT)
 		(void)problem_set(p, 504, "PGRST003", "Timed out acquiring connection from connection pool.", NULL,
 				  NULL);
+	else if (starts(err->msg, PG_CANNOT_CONNECT))
+		(void)problem_set(p, 503, "PGRST000", "Database connection error.",
+				  arena_strdup(a, err->msg + strlen(PG_CANNOT_CONNECT)), NULL);
 	else
 		(void)problem_set(p, 503, "PGRST001", "Database client error. Retrying the connection.", details, NULL);
 	p->headers[p->header_count][0] = "Retry-After";

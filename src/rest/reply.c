@@ -227,7 +227,9 @@ static bool apply_status(struct replying *r)
 	struct str text = value_at(r->row, SQL_STATUS);
 	int64_t status;
 	if (text.ptr == NULL) return true;
-	if (!str_to_int(text, &status) || status < 100 || status > 999)
+	size_t digits = 0; /* what follows them is passed over */
+	while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9') digits++;
+	if (!str_to_int(str_sub(text, 0, digits), &status) || status < 100 || status > 999)
 		return problem_set(r->problem, 500, "PGRST112", "response.status guc must be a valid status code", NULL,
 				   NULL);
 	r->reply->http.status = (int)status;

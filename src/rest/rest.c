@@ -40,7 +40,7 @@ struct rest_call {
 	struct sql_batch batch;
 	struct pg_call query;
 	struct reply reply;
-	bool is_sent;
+	bool is_sent, is_refused;
 	struct rows rows; /* of an answer that comes row by row, and where it is: */
 	uint64_t shape;
 	enum { ROWS_HEAD, ROWS_GATHERED, ROWS_LED_ON, ROWS_DRAINED, ROWS_DROPPED } rows_state;
@@ -69,7 +69,7 @@ static void add_timing(struct rest_call *c)
 
 static void answer(struct rest_call *c)
 {
-	if (c->rest->settings->server_timing) add_timing(c);
+	if (c->rest->settings->server_timing && !c->is_refused) add_timing(c);
 	catalogue_put(c->catalogue);
 	c->catalogue = NULL;
 	c->done(c->arg, &c->reply.http);
@@ -78,6 +78,7 @@ static void answer(struct rest_call *c)
 static void answer_problem(struct rest_call *c, const struct problem *problem)
 {
 	reply_problem(c->request.arena, problem, &c->reply);
+	c->is_refused = true;
 	answer(c);
 }
 

@@ -143,8 +143,9 @@ bool sql_setup(struct arena *a, const struct rest_settings *settings, const stru
 	cookies_json(r, &cookies);
 	buf_puts(&s.text, "select where ");
 	set_config(&s, "search_path", buf_view(&path.text));
-	set_config(&s, "role", r->role);
+	/* Before the role, since it is who we are now that may set what GRANT SET ON PARAMETER allows. */
 	if (plan->catalogue->role_setting_count > 0) role_settings(&s, r);
+	set_config(&s, "role", r->role);
 	set_config(&s, "request.jwt.claims", r->claims);
 	set_config(&s, "request.method", r->method);
 	set_config(&s, "request.path", r->full_path.len > 0 ? r->full_path : r->path);

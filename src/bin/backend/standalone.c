@@ -75,10 +75,10 @@ static size_t cors_fields(const struct standalone *s, struct http_request *http,
 static size_t trace_field(const struct standalone *s, struct http_request *http, struct http_reply_field *field)
 {
 	const char *name = s->settings->trace_header;
-	struct str value = name != NULL ? http_header(http, str_from(name)) : (struct str){0};
-	if (value.ptr == NULL) return 0;
-	*field = (struct http_reply_field){name, arena_cstr(http_arena(http), value)};
-	return 1;
+	if (name == NULL) return 0;
+	struct str value = http_header(http, str_from(name));
+	*field = (struct http_reply_field){name, value.ptr != NULL ? arena_cstr(http_arena(http), value) : ""};
+	return field->value != NULL;
 }
 
 static void on_room(void *arg)
@@ -135,9 +135,10 @@ static void refuse(struct visit *v, const struct token_refusal *why)
 {
 	struct problem p;
 	BUF_CLEANUP struct buf b;
-	struct http_reply_field fields[8];
+	struct http_reply_field fields[9];
 	struct arena *a = http_arena(v->http);
 	size_t n = cors_fields(v->s, v->http, fields);
+	n += trace_field(v->s, v->http, fields + n);
 	const char *code = why->code != NULL ? why->code : "PGRST301";
 	bool is_required = strcmp(code, "PGRST302") == 0;
 	buf_init(&b, 8192);
@@ -178,7 +179,7 @@ static bool authenticate(struct visit *v, struct token_refusal *refusal)
 			return false;
 		r->role = holder.role;
 		r->claims = holder.claims;
-		r->is_authenticated = true;
+		r->is_authenticated = anon == NULL || !str_eq(holder.role, str_from(anon));
 		return true;
 	}
 	*refusal = (struct token_refusal){.status = 401, .code = "PGRST302", .message = "Anonymous access is disabled"};
@@ -199,33 +200,59 @@ static void on_gone(void *arg)
 	if (v->call != NULL) rest_cancel(v->call);
 }
 
+/* The headers asked for, between the one that is always allowed and those that need no asking. */
+static char *allowed_headers(struct arena *a, struct str wanted)
+{
+	static const char *const simple[] = {"Accept", "Accept-Language", "Content-Language"};
+	BUF_CLEANUP struct buf b;
+	struct str rest = wanted, part;
+	bool is_asked[3] = {false};
+	buf_init(&b, 1 << 16);
+	buf_puts(&b, "Authorization");
+	while (str_next(&rest, ',', &part)) {
+		part = str_trim(part);
+		for (int i = 0; i < 3; i++) is_asked[i] = is_asked[i] || str_eq_nocase(part, str_from(simple[i]));
+		buf_printf(&b, ", %.*s", STR_FMT(part));
+	}
+	for (int i = 0; i < 3; i++)
+		if (!is_asked[i]) buf_printf(&b, ", %s", simple[i]);
+	return arena_strdup(a, buf_cstr(&b));
+}
+
 static void preflight(struct standalone *s, struct http_request *http)
 {
-	struct http_reply_field fields[8];
+	struct http_reply_field fields[9];
 	struct str wanted = http_header(http, STR("access-control-request-headers"));
-	size_t n = cors_fields(s, http, fields);
-	if (n > 0) n--; /* nothing to expose */
+	size_t n = cors_fields(s, http, fields) - 1; /* the last is what an answer exposes */
 	fields[n++] =
 	    (struct http_reply_field){"Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD"};
-	fields[n++] = (struct http_reply_field){
-	    "Access-Control-Allow-Headers",
-	    arena_printf(http_arena(http), "Authorization, %.*s%sAccept, Accept-Language, Content-Language",
-			 STR_FMT(wanted.ptr != NULL ? wanted : STR("")), wanted.len > 0 ? ", " : "")};
+	if (wanted.ptr != NULL)
+		fields[n++] = (struct http_reply_field){"Access-Control-Allow-Headers",
+							allowed_headers(http_arena(http), wanted)};
 	fields[n++] = (struct http_reply_field){"Access-Control-Max-Age", "86400"};
+	n += trace_field(s, http, fields + n);
 	http_reply(http, 200, fields, n, STR(""));
 }
 
-static bool is_preflight(const struct http_request *http)
+/* What is asked for from an origin that is not allowed, or with a method we do not have, is no preflight to us. */
+static bool is_preflight(const struct standalone *s, const struct http_request *http)
 {
-	return str_eq(http_method(http), STR("OPTIONS")) && http_header(http, STR("origin")).ptr != NULL &&
-	       http_header(http, STR("access-control-request-method")).ptr != NULL;
+	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "HEAD"};
+	struct str origin = http_header(http, STR("origin")),
+		   wanted = http_header(http, STR("access-control-request-method"));
+	const char *origins = s->settings->cors_origins;
+	if (!str_eq(http_method(http), STR("OPTIONS")) || origin.ptr == NULL || wanted.ptr == NULL) return false;
+	if (origins != NULL && !is_origin_allowed(origins, origin)) return false;
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+		if (str_eq(wanted, str_from(methods[i]))) return true;
+	return false;
 }
 
 static void on_request(void *arg, struct http_request *http)
 {
 	struct standalone *s = arg;
 	struct token_refusal refusal;
-	if (is_preflight(http)) {
+	if (is_preflight(s, http)) {
 		preflight(s, http);
 		return;
 	}

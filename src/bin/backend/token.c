@@ -77,7 +77,10 @@ static bool refuse_token(struct str token, enum jwt_fault fault, struct token_re
 	case JWT_PARTS:
 		(void)snprintf(text, sizeof text, "Expected 3 parts in JWT; got %d", count_parts(token));
 		return refuse(refusal, 401, "PGRST301", text, NULL);
-	case JWT_ALGORITHM: return refuse(refusal, 401, "PGRST301", "Wrong or unsupported encoding algorithm", NULL);
+	case JWT_UNSECURED:
+		return refuse(refusal, 401, "PGRST301", "Wrong or unsupported encoding algorithm",
+			      "JWT is unsecured but expected 'alg' was not 'none'");
+	case JWT_CLAIMS: return refuse_claim(refusal, "Parsing claims failed");
 	case JWT_SIGNATURE:
 		return refuse(refusal, 401, "PGRST301", "No suitable key or wrong key type",
 			      "None of the keys was able to decode the JWT");
