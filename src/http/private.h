@@ -78,7 +78,7 @@ struct http_server {
 
 	struct http_request *requests;
 	size_t active;
-	size_t fresh; /* accepted connections that have not asked anything yet */
+	size_t open; /* connections */
 
 	bool is_draining;
 	int64_t drain_deadline_ms, drain_grace_ms;

@@ -133,12 +133,6 @@ void *http_request_on_line(void *server, const char *target, struct MHD_Connecti
 {
 	struct http_server *s = server;
 	struct http_request *req = request_new(s, connection);
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	bool *is_fresh = info != NULL ? info->socket_context : NULL;
-	if (is_fresh != NULL && *is_fresh) {
-		*is_fresh = false;
-		s->fresh--;
-	}
 	struct str whole = arena_str(req->arena, str_from(target));
 	if (whole.ptr == NULL) whole = STR("");
 	if (!str_cut(whole, '?', &req->path, &req->query)) req->path = whole, req->query = STR("");

@@ -23,8 +23,8 @@
 #define HEAD_MAX_BYTES (32u << 10)
 #define RUNS_AT_ONCE 8 /* rounds of libmicrohttpd before the rest of the loop has its turn */
 #define WATCH_AFTER_MS 250
-#define FRESH_GRACE_MS 250
-#define DRAIN_STEP_MS 20
+/* A connection that nobody asks anything on is closed after so long; each answer until then says that it closes. */
+#define IDLE_GRACE_MS 400
 
 static bool path_is_short(const char *path, struct err *err)
 {
@@ -35,7 +35,7 @@ static bool path_is_short(const char *path, struct err *err)
 }
 
 /* Bound and listening before it gets its name, so that whoever connects by that name finds somebody there. */
-static bool listen_unix(const char *path, mode_t mode, int *ret_fd, struct err *err)
+bool http_listen_unix(const char *path, mode_t mode, int *ret_fd, struct err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (!path_is_short(path, err)) return false;
@@ -85,24 +85,15 @@ static size_t leave_encoded(void *cls, struct MHD_Connection *connection, char *
 	return strlen(text);
 }
 
-/* A connection that has not asked anything yet is one that a drain should wait for. */
 static void on_connection(void *server, struct MHD_Connection *connection, void **context,
 			  enum MHD_ConnectionNotificationCode what)
 {
-	(void)connection;
+	(void)connection, (void)context;
 	struct http_server *s = server;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		bool *is_fresh = malloc(sizeof *is_fresh);
-		if (is_fresh == NULL) abort();
-		*is_fresh = true;
-		*context = is_fresh;
-		s->fresh++;
-		return;
-	}
-	bool *is_fresh = *context;
-	if (is_fresh != NULL && *is_fresh) s->fresh--;
-	free(is_fresh);
-	*context = NULL;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		s->open++;
+	else
+		s->open--;
 }
 
 __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *server, const char *fmt, va_list args)
@@ -139,7 +130,7 @@ static void check_drained(struct http_server *s)
 	void (*on_drained)(void *arg) = s->on_drained;
 	int64_t now_ms = clock_now_ms();
 	if (!s->is_draining || on_drained == NULL) return;
-	bool is_idle = s->active == 0 && (s->fresh == 0 || now_ms >= s->drain_grace_ms);
+	bool is_idle = s->active == 0 && (s->open == 0 || now_ms >= s->drain_grace_ms);
 	if (!is_idle && now_ms < s->drain_deadline_ms) return;
 	(void)uv_timer_stop(&s->drain_timer);
 	s->on_drained = NULL;
@@ -233,7 +224,7 @@ bool http_server_start(uv_loop_t *loop, const struct http_server_spec *spec, con
 	assert(handler->on_request != NULL);
 	int fd = spec->fd;
 	if (fd <= 0 && spec->socket_path != NULL) {
-		if (!listen_unix(spec->socket_path, spec->socket_mode != 0 ? spec->socket_mode : 0600, &fd, err))
+		if (!http_listen_unix(spec->socket_path, spec->socket_mode != 0 ? spec->socket_mode : 0600, &fd, err))
 			return false;
 	} else if (fd <= 0 && !listen_tcp(spec->tcp_port, &fd, err)) {
 		return false;
@@ -288,16 +279,16 @@ static void on_drain_timer(uv_timer_t *timer)
 	check_drained(timer->data);
 }
 
-/* Ended by the last request (in run), by the grace of connections that never asked, or by the deadline. */
+/* Ended by the last request (in run), by the grace of connections that ask nothing, or by the deadline. */
 void http_server_drain(struct http_server *s, int64_t deadline_ms, void (*on_drained)(void *arg), void *arg)
 {
 	s->is_draining = true;
 	s->drain_deadline_ms = clock_now_ms() + deadline_ms;
-	s->drain_grace_ms = clock_now_ms() + FRESH_GRACE_MS;
+	s->drain_grace_ms = clock_now_ms() + IDLE_GRACE_MS;
 	s->on_drained = on_drained;
 	s->drained_arg = arg;
 	stop_listening(s);
-	(void)uv_timer_start(&s->drain_timer, on_drain_timer, FRESH_GRACE_MS,
+	(void)uv_timer_start(&s->drain_timer, on_drain_timer, IDLE_GRACE_MS,
 			     (uint64_t)(deadline_ms > 0 ? deadline_ms : 1));
 }
 

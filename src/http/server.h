@@ -67,6 +67,9 @@ struct http_server_spec {
 bool http_server_start(uv_loop_t *loop, const struct http_server_spec *spec, const struct http_handler *handler,
 		       struct http_server **ret_server, struct err *err);
 
+/* A listening unix socket to hand over as fd, made as the server would. */
+bool http_listen_unix(const char *path, mode_t mode, int *ret_fd, struct err *err);
+
 uint16_t http_server_port(const struct http_server *s); /* 0 for a unix socket */
 size_t http_server_active(const struct http_server *s); /* requests that owe an answer or are being sent */
 

@@ -359,6 +359,11 @@ static bool read_places(struct pgrst *p, struct err *err)
 	if (!read_port(p, "server-port", 3000, &p->server_port, err) ||
 	    !read_port(p, "admin-server-port", 0, &p->admin_port, err))
 		return false;
+	int64_t workers = number(v, "server-workers", 1);
+	if (workers < 1 || workers > PGRST_WORKERS_MAX)
+		return err_set(err, ERR_INVALID, "server-workers must be 1 to %d", PGRST_WORKERS_MAX);
+	p->workers = (int)workers;
+	p->reuseport = flag(v, "server-reuseport", false);
 	if (p->admin_port != 0 && p->admin_port == p->server_port)
 		return err_set(err, ERR_INVALID, "admin-server-port and server-port are the same");
 	return true;

@@ -19,6 +19,7 @@
 
 #define PGRST_LIST_MAX 32
 #define PGRST_APP_SETTINGS_MAX 64
+#define PGRST_WORKERS_MAX 64
 
 struct pgrst {
 	json_t *values; /* name to text; holds the texts below */
@@ -30,6 +31,8 @@ struct pgrst {
 	uint16_t server_port, admin_port; /* admin 0: none */
 	const char *unix_socket; /* NULL: server_host and server_port */
 	mode_t unix_socket_mode;
+	bool reuseport;
+	int workers; /* processes that serve; ours, PostgREST has threads */
 	struct jwk_set *keys; /* NULL: there is no secret, and no token is understood */
 	const char *jwt_audience, *role_path;
 	bool channel_enabled;

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bin/backend/standalone.h"
 
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bin/backend/places.h"
 #include "bin/backend/token.h"
+#include "bin/backend/workers.h"
 #include "http/server.h"
 #include "rest/problem.h"
 
@@ -20,7 +19,6 @@
 #define FINISH_MS 5000
 #define ARENA_MAX_BYTES (256u << 20)
 #define FIELDS_MAX 64
-#define BACKLOG 511
 
 struct standalone {
 	uv_loop_t loop;
@@ -297,53 +295,16 @@ static void on_admin(void *arg, struct http_request *http)
 		http_reply(http, 404, NULL, 0, STR(""));
 }
 
-/* PostgREST's words for hosts: any of IPv4 or IPv6, or one. */
-static bool listen_at(const char *host, uint16_t port, int *ret_fd, struct err *err)
+static bool start_servers(struct standalone *s, int http_fd, int admin_fd, struct err *err)
 {
-	bool is_any = host[0] == '*' || host[0] == '!';
-	bool is_v4 = strcmp(host, "!4") == 0 || strcmp(host, "*4") == 0 || strcmp(host, "*") == 0;
-	struct addrinfo hints = {.ai_family = is_any ? (is_v4 ? AF_INET : AF_INET6) : AF_UNSPEC,
-				 .ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_PASSIVE},
-			*found = NULL;
-	char service[8];
-	int fd = -1, yes = 1;
-	(void)snprintf(service, sizeof service, "%u", port);
-	int why = getaddrinfo(is_any ? NULL : host, service, &hints, &found);
-	if (why != 0) return err_set(err, ERR_INVALID, "server-host %s: %s", host, gai_strerror(why));
-	for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
-		fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fd < 0) continue;
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-		/* Linux hands it on to what is accepted: else the end of an answer waits 40 ms for an ACK. */
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-		if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) break;
-		(void)err_set_errno(err, "cannot listen on %s port %u", host, port);
-		(void)close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(found);
-	*ret_fd = fd;
-	return fd >= 0;
-}
-
-static bool start_servers(struct standalone *s, struct err *err)
-{
-	const struct pgrst *p = s->settings;
-	struct http_server_spec spec = {.body_max_bytes = REST_BODY_MAX_BYTES, .arena_max_bytes = ARENA_MAX_BYTES};
+	struct http_server_spec spec = {
+	    .fd = http_fd, .body_max_bytes = REST_BODY_MAX_BYTES, .arena_max_bytes = ARENA_MAX_BYTES};
 	struct http_handler handler = {.on_request = on_request, .arg = s};
-	if (p->unix_socket != NULL) {
-		spec.socket_path = p->unix_socket;
-		spec.socket_mode = p->unix_socket_mode;
-	} else if (!listen_at(p->server_host, p->server_port, &spec.fd, err)) {
-		return false;
-	}
 	if (!http_server_start(&s->loop, &spec, &handler, &s->http, err)) return false;
-	if (p->admin_port == 0) return true;
-	spec = (struct http_server_spec){0};
+	if (admin_fd < 0) return true;
+	spec = (struct http_server_spec){.fd = admin_fd};
 	handler.on_request = on_admin;
-	return listen_at(p->admin_host, p->admin_port, &spec.fd, err) &&
-	       http_server_start(&s->loop, &spec, &handler, &s->admin, err);
+	return http_server_start(&s->loop, &spec, &handler, &s->admin, err);
 }
 
 static void close_rest(struct standalone *s)
@@ -405,10 +366,24 @@ static void start_signals(struct standalone *s)
 	(void)uv_signal_start(&s->reload, on_reload, SIGUSR1);
 }
 
-int standalone_serve(struct pgrst *p)
+static int pool_share(const struct pgrst *p, int index)
+{
+	int share = p->pool_size / p->workers + (index < p->pool_size % p->workers);
+	return share > 0 ? share : 1;
+}
+
+struct serving {
+	struct pgrst *settings;
+	struct places places;
+};
+
+static int serve(void *arg, int index)
 {
 	static struct standalone s;
 	struct err err;
+	struct serving *serving = arg;
+	struct pgrst *p = serving->settings;
+	places_close_others(&serving->places, index);
 	s.settings = p;
 	if (uv_loop_init(&s.loop) != 0) abort();
 	start_signals(&s);
@@ -417,16 +392,34 @@ int standalone_serve(struct pgrst *p)
 								.audience = p->jwt_audience,
 								.role_path = p->role_path,
 								.role = p->anon_role});
-	s.pool = pg_pool_new(&s.loop, &(struct pg_pool_settings){
-					  .conninfo = p->db_uri, .size = p->pool_size, .wait_ms = p->acquisition_ms});
+	s.pool = pg_pool_new(&s.loop, &(struct pg_pool_settings){.conninfo = p->db_uri,
+								 .size = pool_share(p, index),
+								 .wait_ms = p->acquisition_ms});
 	s.rest = rest_new(&s.loop, s.pool, &p->rest, p->channel_enabled ? p->db_uri : NULL);
-	bool ok = start_servers(&s, &err);
-	if (ok)
-		log_info("freehold-backend: serving in PostgREST's place, port %u", p->server_port);
-	else
-		log_error("freehold-backend: %s", err.msg), close_rest(&s);
+	bool ok = start_servers(&s, serving->places.http[index], serving->places.admin, &err);
+	if (!ok) log_error("freehold-backend: %s", err.msg), close_rest(&s);
 	(void)uv_run(&s.loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&s.loop);
 	tokens_free(s.tokens);
 	return ok ? 0 : err_code_exit_status(err.code);
+}
+
+/* Nobody above the workers may hold a socket open that they have left. */
+static void leave_places(void *serving)
+{
+	places_close_others(&((struct serving *)serving)->places, -1);
+}
+
+int standalone_serve(struct pgrst *p)
+{
+	struct err err;
+	struct serving serving = {.settings = p};
+	if (!places_open(p, &serving.places, &err)) {
+		log_error("freehold-backend: %s", err.msg);
+		return err_code_exit_status(err.code);
+	}
+	log_info("freehold-backend: serving in PostgREST's place, port %u, workers %d", p->server_port, p->workers);
+	if (p->workers == 1) return serve(&serving, 0);
+	return workers_run(
+	    &(struct workers_spec){.count = p->workers, .work = serve, .on_stop = leave_places, .arg = &serving});
 }
