@@ -12,6 +12,7 @@
 
 #define CONNECT_MS 10000
 #define CANCEL_GRACE_MS 3000
+#define STALL_LOOK_MS 500
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS 2000
 #define LOST "lost the connection to PostgreSQL; try again"
@@ -29,6 +30,7 @@ struct pool_conn {
 	bool is_broken; /* while sending; said from the loop */
 	uint64_t affinity; /* of the last call: its role's plans are warm */
 	int64_t idle_since_ms;
+	int64_t paused_since_ms; /* 0: rows are wanted */
 	uv_timer_t timer; /* ends connecting, running, or the grace after a cancel */
 };
 
@@ -163,6 +165,7 @@ static void connect_failed(struct pool_conn *conn, const struct err *err)
 }
 
 static void cancel_running(struct pool_conn *conn);
+static void watch_paused(struct pool_conn *conn);
 
 static void on_conn_timer(uv_timer_t *timer)
 {
@@ -177,6 +180,8 @@ static void on_conn_timer(uv_timer_t *timer)
 	case CONN_BUSY:
 		if (conn->is_broken)
 			lose_call(conn, ERR_UNAVAILABLE, LOST);
+		else if (conn->pipeline.is_paused)
+			watch_paused(conn);
 		else
 			cancel_running(conn);
 		break;
@@ -253,13 +258,32 @@ static void send_call(struct pool_conn *conn, struct pg_call *call, bool is_fres
 	if (conn->is_broken) (void)uv_timer_start(&conn->timer, on_conn_timer, 0, 0);
 }
 
+/* A reader that stopped reading holds a connection that others may need. */
+static void watch_paused(struct pool_conn *conn)
+{
+	const struct pg_pool_settings *s = &conn->pool->settings;
+	int64_t paused_ms = clock_now_ms() - conn->paused_since_ms;
+	if (paused_ms >= s->stall_ms || (paused_ms >= s->stall_pressed_ms && conn->pool->queued > 0)) {
+		cancel_running(conn);
+		return;
+	}
+	int64_t next_ms = paused_ms < s->stall_pressed_ms ? s->stall_pressed_ms - paused_ms : STALL_LOOK_MS;
+	if (next_ms > s->stall_ms - paused_ms) next_ms = s->stall_ms - paused_ms;
+	(void)uv_timer_start(&conn->timer, on_conn_timer, (uint64_t)next_ms, 0);
+}
+
+static void pause_conn(struct pool_conn *conn)
+{
+	conn->paused_since_ms = clock_now_ms();
+	watch_paused(conn);
+}
+
 static void step_busy(struct pool_conn *conn)
 {
 	struct pg_pool *pool = conn->pool;
 	enum pipeline_state state = pipeline_receive(&conn->pipeline);
 	if (state == PIPELINE_RUNNING) {
-		if (conn->pipeline.is_paused)
-			(void)uv_timer_start(&conn->timer, on_conn_timer, (uint64_t)pool->settings.stall_ms, 0);
+		if (conn->pipeline.is_paused) pause_conn(conn);
 		return;
 	}
 	struct pg_call *call = conn->call;
@@ -408,6 +432,7 @@ struct pg_pool *pg_pool_new(uv_loop_t *loop, const struct pg_pool_settings *sett
 	if (pool->settings.wait_ms <= 0) pool->settings.wait_ms = 10000;
 	if (pool->settings.run_ms <= 0) pool->settings.run_ms = 60000;
 	if (pool->settings.stall_ms <= 0) pool->settings.stall_ms = 30000;
+	if (pool->settings.stall_pressed_ms <= 0) pool->settings.stall_pressed_ms = 2000;
 	if (pool->settings.statements_max <= 0) pool->settings.statements_max = 128;
 	if (uv_timer_init(loop, &pool->wait_timer) != 0 || uv_timer_init(loop, &pool->backoff_timer) != 0) abort();
 	pool->wait_timer.data = pool->backoff_timer.data = pool;

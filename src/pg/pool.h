@@ -43,7 +43,8 @@ struct pg_pool_settings {
 	int queue_max; /* calls waiting at most; 0: 1024 */
 	int64_t wait_ms; /* a call waits for a connection at most; 0: 10000 */
 	int64_t run_ms; /* a pipeline may run, unless the call says otherwise; 0: 60000. Past it it is cancelled */
-	int64_t stall_ms; /* nobody may want more rows for so long; 0: 30000. Past it it is cancelled */
+	int64_t stall_ms; /* nobody may want more rows for so long; 0: 30000. Past it it is cancelled … */
+	int64_t stall_pressed_ms; /* … or past this when other calls wait for a connection; 0: 2000 */
 	int statements_max; /* prepared statements a connection keeps; 0: 128 */
 };
 

@@ -224,6 +224,25 @@ static void test_a_paused_stream_is_cancelled_and_gives_up_by_itself(void **stat
 	stop_pool(pool);
 }
 
+static void test_a_paused_stream_gives_way_to_who_waits(void **state)
+{
+	(void)state;
+	struct pg_pool_settings settings = {.conninfo = cluster.conninfo, .size = 1, .stall_pressed_ms = 200};
+	struct pg_pool *pool = pg_pool_new(&loop, &settings);
+	struct streamed s;
+	struct asked a;
+	struct pg_statement large[] = {{.sql = LARGE, .is_streamed = true}}, one[] = {{.sql = "select 1"}};
+	begin_stream(pool, &s, large, 1, 1000);
+	while (!s.is_paused) (void)uv_run(&loop, UV_RUN_ONCE);
+	int64_t from_ms = clock_now_ms();
+	while (clock_now_ms() - from_ms < 400) (void)uv_run(&loop, UV_RUN_ONCE);
+	assert_false(s.asked.is_done);
+	ask(pool, &a, one, 1);
+	assert_string_equal(a.text, "1");
+	assert_string_equal(s.asked.text, "57014");
+	stop_pool(pool);
+}
+
 static void test_an_error_at_commit_is_an_error(void **state)
 {
 	(void)state;
@@ -397,6 +416,7 @@ int main(void)
 	    cmocka_unit_test(test_rows_are_streamed_and_the_reader_sets_the_pace),
 	    cmocka_unit_test(test_an_error_before_and_among_streamed_rows),
 	    cmocka_unit_test(test_a_paused_stream_is_cancelled_and_gives_up_by_itself),
+	    cmocka_unit_test(test_a_paused_stream_gives_way_to_who_waits),
 	    cmocka_unit_test(test_an_error_at_commit_is_an_error),
 	    cmocka_unit_test(test_a_bare_rollback_undoes),
 	    cmocka_unit_test(test_prepared_statements_survive_a_schema_change),
