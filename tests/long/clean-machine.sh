@@ -18,7 +18,10 @@ if [ ! -d "$tree/etc" ]; then
   debootstrap --variant=minbase bookworm "$tree" "$mirror" >/tmp/freehold-tree.log 2>&1 || { tail -n 5 /tmp/freehold-tree.log >&2; exit 1; }
 fi
 cp /etc/resolv.conf "$tree/etc/resolv.conf"
-for file in "$HOME/.npmrc" /usr/local/etc/npmrc /etc/npmrc; do [ ! -e "$file" ] || cp "$file" "$tree/root/.npmrc"; done
+# A network that answers with certificates of its own: the machine knows them, and says it to npm.
+if [ -d /usr/local/share/ca-certificates ]; then cp -r /usr/local/share/ca-certificates "$tree/usr/local/share/"; fi
+npm_settings=$(npm config get globalconfig 2>/dev/null || true)
+if [ -e "$npm_settings" ]; then mkdir -p "$tree/usr/etc" && cp "$npm_settings" "$tree/usr/etc/npmrc" && cp "$npm_settings" "$tree/etc/npmrc"; fi
 rm -rf "$tree/root/freehold"
 git clone -q "$here" "$tree/root/freehold"
 
@@ -43,5 +46,5 @@ for command in "$@"; do
   bash -c "$command" </dev/null
 done
 ENTER
-exec env -i ${http_proxy:+http_proxy=$http_proxy} ${https_proxy:+https_proxy=$https_proxy} TERM=dumb PATH="$PATH" \
+exec env -i ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=$NODE_EXTRA_CA_CERTS} ${http_proxy:+http_proxy=$http_proxy} ${https_proxy:+https_proxy=$https_proxy} TERM=dumb PATH="$PATH" \
   unshare --mount --pid --fork --kill-child bash "$tree/root/enter" "$tree" "${commands[@]}"
