@@ -41,6 +41,7 @@ mount -t proc proc /proc
 umount -l /old
 cd /root/freehold
 export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
+if command -v update-ca-certificates >/dev/null; then update-ca-certificates >/dev/null 2>&1; fi
 for command in "$@"; do
   echo "== $command"
   bash -c "$command" </dev/null
