@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What browsers fetch as parts of a page. A missing one is 404, never the page: a script that is HTML breaks the tab.
@@ -16,6 +17,12 @@
 	"      add_header X-Content-Type-Options nosniff always;\n"                                                    \
 	"      add_header Referrer-Policy strict-origin-when-cross-origin always;\n"                                   \
 	"      add_header X-Frame-Options SAMEORIGIN always;\n"
+
+/* Where requests come in, and the folder of names that are known there. */
+struct door {
+	const char *listen, *hosts;
+	bool is_inside;
+};
 
 static bool is_plain(const char *text)
 {
@@ -87,12 +94,12 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	"      proxy_set_header X-Forwarded-Proto $scheme;\n"                                                          \
 	"      proxy_connect_timeout 5s;\n      proxy_next_upstream off;\n      proxy_intercept_errors off;\n"
 
-static void put_api(const struct edge_settings *e, struct buf *b)
+static void put_api(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
 	buf_printf(
 	    b,
 	    "    location ~ ^/(?:(?:rest|auth|storage|realtime|functions|graphql|analytics|pg)/v1|~oauth)(?:/|$) {\n"
-	    "      proxy_pass http://unix:%s/hosts/$host/backend.sock;\n" PROXY "      proxy_set_header Host $host;\n"
+	    "      proxy_pass http://unix:%s/%s/$host/backend.sock;\n" PROXY "      proxy_set_header Host $host;\n"
 	    "      proxy_read_timeout 120s;\n      error_page 502 504 = @backend_away;\n"
 	    "    }\n"
 	    "    location @backend_away {\n      internal;\n      default_type application/json;\n"
@@ -100,7 +107,7 @@ static void put_api(const struct edge_settings *e, struct buf *b)
 	    "      return 503 '{\"code\":\"unavailable\",\"message\":\"The backend of this app is not answering "
 	    "at the moment; try again in a second.\"}';\n"
 	    "    }\n",
-	    e->home);
+	    e->home, d->hosts);
 }
 
 /* A location's own error_page replaces those of the server. */
@@ -125,7 +132,7 @@ static void put_app_server(struct buf *b)
 		 "second.\\n\";\n    }\n");
 }
 
-static void put_static(const struct edge_settings *e, struct buf *b)
+static void put_static(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
 	buf_puts(b, "    location = /.well-known/freehold {\n      default_type application/json;\n"
 		    "      add_header Cache-Control no-store;\n      return 200 '{\"release\":$release}';\n    }\n");
@@ -133,10 +140,10 @@ static void put_static(const struct edge_settings *e, struct buf *b)
 	/* A fingerprinted name changes with its content: found in assets/ it never needs to be asked for again. */
 	buf_printf(b,
 		   "    location ~* \"" FINGERPRINTED "\" {\n"
-		   "      root %s/hosts/$host/assets;\n      try_files $uri @file;\n"
+		   "      root %s/%s/$host/assets;\n      try_files $uri @file;\n"
 		   "      add_header Cache-Control \"public, max-age=31536000, immutable\";\n" SECURITY_HEADERS
 		   "    }\n",
-		   e->home);
+		   e->home, d->hosts);
 	buf_printf(b,
 		   "    location ~* \"\\.(?:%s)$\" {\n" TO_SERVER "      root $at;\n      try_files $uri =404;\n"
 		   "      add_header Cache-Control no-cache;\n" SECURITY_HEADERS "    }\n",
@@ -154,24 +161,30 @@ static void put_static(const struct edge_settings *e, struct buf *b)
 		    "      add_header Cache-Control no-cache always;\n" SECURITY_HEADERS "    }\n");
 }
 
-static void put_server(const struct edge_settings *e, struct buf *b)
+/* No app, or one that its owner stopped. Checked first, since a root that does not exist cannot be resolved. An app's
+ * own server is no visitor: it runs, so it has its backend. */
+static void put_absent(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
 	buf_printf(b,
-		   "  server {\n    listen %s default_server backlog=4096;\n    listen unix:%s/edge.sock;\n"
-		   "    server_name _;\n    root %s/hosts/$host/live/public;\n"
-		   "    set $live %s/hosts/$host/live/public;\n    set $pin '';\n    set $at $live;\n    set $pinned "
-		   "'';\n    set $kind files;\n",
-		   e->listen, e->run, e->home, e->home);
-	/* No app, or one that its owner stopped. Checked first, since a root that does not exist cannot be resolved. */
-	buf_printf(
+		   "    set $absent '';\n    default_type text/plain;\n"
+		   "    if (!-d %s/%s/$host/live/public) {\n      set $absent unknown;\n    }\n",
+		   e->home, d->hosts);
+	if (!d->is_inside)
+		buf_printf(b, "    if (-f %s/stopped/$host) {\n      set $absent stopped;\n    }\n", e->home);
+	buf_puts(
 	    b,
-	    "    set $absent '';\n"
-	    "    if (!-d %s/hosts/$host/live/public) {\n      set $absent unknown;\n    }\n"
-	    "    if (-f %s/stopped/$host) {\n      set $absent stopped;\n    }\n"
-	    "    default_type text/plain;\n"
 	    "    if ($absent = unknown) {\n      return 404 \"There is no app at this address.\\n\";\n    }\n"
-	    "    if ($absent = stopped) {\n      return 503 \"This app has been stopped by its owner.\\n\";\n    }\n",
-	    e->home, e->home);
+	    "    if ($absent = stopped) {\n      return 503 \"This app has been stopped by its owner.\\n\";\n    }\n");
+}
+
+static void put_server(const struct edge_settings *e, const struct door *d, struct buf *b)
+{
+	buf_printf(b,
+		   "  server {\n    listen %s;\n    server_name _;\n    root %s/%s/$host/live/public;\n"
+		   "    set $live %s/%s/$host/live/public;\n    set $pin '';\n    set $at $live;\n    set $pinned "
+		   "'';\n    set $kind files;\n",
+		   d->listen, e->home, d->hosts, e->home, d->hosts);
+	put_absent(e, d, b);
 	/* Resolving the links is what a request costs most; a fingerprinted file is the same whatever is live. */
 	if (e->is_pinned)
 		buf_puts(b, "    if ($uri !~* \"" FINGERPRINTED
@@ -183,10 +196,10 @@ static void put_server(const struct edge_settings *e, struct buf *b)
 		   "      set $at %s/pinned/$host/$tab/public;\n      set $pin /releases/$tab/;\n    }\n"
 		   "    if (-d $at/../server) {\n      set $kind server;\n    }\n",
 		   e->home, e->home, e->home);
-	put_api(e, b);
+	put_api(e, d, b);
 	put_app_server(b);
-	put_static(e, b);
-	buf_puts(b, "  }\n}\n");
+	put_static(e, d, b);
+	buf_puts(b, "  }\n");
 }
 
 bool edge_config(const struct edge_settings *e, struct buf *ret_text)
@@ -196,6 +209,13 @@ bool edge_config(const struct edge_settings *e, struct buf *ret_text)
 		return false;
 	put_main(e, ret_text);
 	put_http(e, ret_text);
-	put_server(e, ret_text);
+	char listen[1200];
+	(void)snprintf(listen, sizeof listen, "%s default_server backlog=4096", e->listen);
+	struct door visitors = {listen, "hosts", false};
+	put_server(e, &visitors, ret_text);
+	(void)snprintf(listen, sizeof listen, "unix:%s/edge.sock", e->run);
+	struct door inside = {listen, "inside", true};
+	put_server(e, &inside, ret_text);
+	buf_puts(ret_text, "}\n");
 	return buf_is_ok(ret_text);
 }

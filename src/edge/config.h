@@ -14,6 +14,9 @@
  *     ../../assets/         fingerprinted files of this and earlier releases, for tabs still open
  *     backend.sock          -> the app's backend
  *
+ * An app's own server comes in by a socket, where inside/<host> stands for hosts/<host>: it has the backend before its
+ * app is live for the first time, and while a deployment tries it in an app that its owner stopped.
+ *
  * A page request resolves `live` once ($pin) and everything it serves comes from there; fingerprinted assets, the bulk
  * of all requests, come from assets/ without pinning, which halves nginx's rate. */
 #ifndef FREEHOLD_EDGE_CONFIG_H

@@ -84,25 +84,44 @@ static bool host_path(const struct edge *e, const char *folder, const char *host
 	return file_path(ret_path, err, "%s/%s/%s", e->home, folder, host);
 }
 
-bool edge_host_set(const struct edge *e, const char *host, const char *target, struct err *err)
+static bool set_name(const struct edge *e, const char *folder, const char *host, const char *target, struct err *err)
 {
 	char path[FILE_PATH_SIZE];
-	return host_path(e, "hosts", host, path, err) && file_link_swap(target, path, err);
+	return host_path(e, folder, host, path, err) && file_link_swap(target, path, err);
+}
+
+static bool unset_name(const struct edge *e, const char *folder, const char *host, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!host_path(e, folder, host, path, err)) return false;
+	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
+}
+
+bool edge_host_set(const struct edge *e, const char *host, const char *target, struct err *err)
+{
+	return set_name(e, "hosts", host, target, err);
 }
 
 bool edge_host_unset(const struct edge *e, const char *host, struct err *err)
 {
-	char path[FILE_PATH_SIZE];
-	if (!host_path(e, "hosts", host, path, err)) return false;
-	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
+	return unset_name(e, "hosts", host, err);
+}
+
+bool edge_inside_set(const struct edge *e, const char *host, const char *target, struct err *err)
+{
+	return set_name(e, "inside", host, target, err);
+}
+
+bool edge_inside_unset(const struct edge *e, const char *host, struct err *err)
+{
+	return unset_name(e, "inside", host, err);
 }
 
 bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, struct err *err)
 {
 	char path[FILE_PATH_SIZE];
-	if (!host_path(e, "stopped", host, path, err)) return false;
-	if (is_stopped) return file_write(path, STR(""), 0644, err);
-	return unlink(path) == 0 || errno == ENOENT || err_set_errno(err, "remove %s", path);
+	if (!is_stopped) return unset_name(e, "stopped", host, err);
+	return host_path(e, "stopped", host, path, err) && file_write(path, STR(""), 0644, err);
 }
 
 bool edge_set_pinned(const struct edge *e, const char *host, int64_t release, const char *target, struct err *err)

@@ -18,7 +18,7 @@
 struct edge {
 	char home[FILE_PATH_SIZE]; /* <home>/edge */
 	char run[FILE_PATH_SIZE];
-	char socket[FILE_PATH_SIZE]; /* the same visitors' door, for apps' servers, which have no way to the port */
+	char socket[FILE_PATH_SIZE]; /* the door of apps' servers, which have no way to the port */
 	char config_path[FILE_PATH_SIZE];
 	char nginx_path[FILE_PATH_SIZE];
 	char address[64]; /* "127.0.0.1" */
@@ -36,6 +36,10 @@ void edge_app_url(const struct edge *e, const char *app, char ret_url[EDGE_HOST_
 /* hosts/<host> -> target (a folder of an app or of a release), one rename; and away again. */
 bool edge_host_set(const struct edge *e, const char *host, const char *target, struct err *err);
 bool edge_host_unset(const struct edge *e, const char *host, struct err *err);
+
+/* inside/<host> -> target: the same for what apps' servers ask at e->socket. */
+bool edge_inside_set(const struct edge *e, const char *host, const char *target, struct err *err);
+bool edge_inside_unset(const struct edge *e, const char *host, struct err *err);
 
 /* Every visitor of the host gets 503 and the reason while it is stopped. */
 bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, struct err *err);

@@ -17,15 +17,16 @@ bool live_publish(const struct flow *f, const char *app, struct err *err)
 {
 	char host[EDGE_HOST_SIZE], target[FILE_PATH_SIZE];
 	edge_app_host(app, host);
-	return file_path(target, err, "../../apps/%s", app) && edge_host_set(&f->edge, host, target, err) &&
-	       edge_set_stopped(&f->edge, host, false, err);
+	return file_path(target, err, "../../apps/%s", app) && edge_inside_set(&f->edge, host, target, err) &&
+	       edge_host_set(&f->edge, host, target, err) && edge_set_stopped(&f->edge, host, false, err);
 }
 
 bool live_withdraw(const struct flow *f, const char *app, struct err *err)
 {
 	char host[EDGE_HOST_SIZE];
 	edge_app_host(app, host);
-	return edge_host_unset(&f->edge, host, err) && edge_set_stopped(&f->edge, host, false, err);
+	return edge_host_unset(&f->edge, host, err) && edge_inside_unset(&f->edge, host, err) &&
+	       edge_set_stopped(&f->edge, host, false, err);
 }
 
 bool live_set_stopped(const struct flow *f, const char *app, bool is_stopped, struct err *err)

@@ -18,6 +18,21 @@
 #define WATCH_REQUESTS 20
 #define RELEASES_KEPT 10
 
+/* Its server asks its backend by the app's own address, which visitors do not have before it is live. */
+static bool let_server_in(struct deploy *d, const char *target, struct err *err)
+{
+	char host[EDGE_HOST_SIZE];
+	edge_app_host(d->parts.app.name, host);
+	return d->live_before != 0 || edge_inside_set(&d->f->edge, host, target, err);
+}
+
+static bool keep_server_out(struct deploy *d, struct err *err)
+{
+	char host[EDGE_HOST_SIZE];
+	edge_app_host(d->parts.app.name, host);
+	return edge_inside_unset(&d->f->edge, host, err);
+}
+
 bool step_start(struct deploy *d, struct err *err)
 {
 	char host[EDGE_HOST_SIZE], target[FILE_PATH_SIZE];
@@ -30,7 +45,8 @@ bool step_start(struct deploy *d, struct err *err)
 	if (!file_path(target, err, "../../apps/%s/releases/%lld", d->parts.app.name, (long long)d->number))
 		return false;
 	pause_here("start", "backend");
-	if (has_server && !web_start(d->f, d->parts.app.name, d->number, err)) return false;
+	if (has_server && (!let_server_in(d, target, err) || !web_start(d->f, d->parts.app.name, d->number, err)))
+		return false;
 	pause_here("start", "server");
 	step_detail(d, has_server ? "PostgreSQL, the backend and the app's server answer"
 				  : "PostgreSQL and the backend answer");
@@ -46,6 +62,7 @@ bool step_start_undo(struct deploy *d, struct err *err)
 	if (live != d->number && web_is_there(d->parts.dir, d->number) &&
 	    !web_stop(d->f, d->parts.app.name, d->number, err))
 		return false;
+	if (live == 0 && !keep_server_out(d, err)) return false;
 	if (live != 0 && live != d->number && !live_restore_assets(d->parts.dir, live, err)) return false;
 	if (strcmp(d->state_before, "running") == 0) return true;
 	return daemon_stop_part(d->f, d->parts.app.name, "backend", err);

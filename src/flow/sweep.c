@@ -32,7 +32,7 @@ static bool sweep_folder(const char *folder, const char *prefix, bool is_everyth
 bool sweep_app(const struct flow *f, const char *app, struct err *err)
 {
 	static const char *const in_app[] = {"", "postgres", "backups"};
-	static const char *const in_edge[] = {"edge/hosts", "edge/stopped", "edge/pinned"};
+	static const char *const in_edge[] = {"edge/hosts", "edge/inside", "edge/stopped", "edge/pinned"};
 	char folder[FILE_PATH_SIZE], prefix[LAYOUT_APP_NAME_MAX + 2];
 	bool ok = true;
 	for (size_t i = 0; ok && i < sizeof in_app / sizeof *in_app; i++)
@@ -45,8 +45,8 @@ bool sweep_app(const struct flow *f, const char *app, struct err *err)
 
 bool sweep_home(const struct flow *f, struct err *err)
 {
-	static const char *const half_made[] = {"",        "edge", "edge/hosts", "edge/stopped", "edge/pinned",
-						"libexec", "dumps"};
+	static const char *const half_made[] = {
+	    "", "edge", "edge/hosts", "edge/inside", "edge/stopped", "edge/pinned", "libexec", "dumps"};
 	char folder[FILE_PATH_SIZE];
 	bool ok = layout_home(&f->layout, "uploads", folder, err) && sweep_folder(folder, "", true, err);
 	for (size_t i = 0; ok && i < sizeof half_made / sizeof *half_made; i++)
