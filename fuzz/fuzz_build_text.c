@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)asset_is_fingerprinted(text);
 		(void)box_reason(text, 100);
 		break;
-	default: buf_str(&out, text); (void)tool_wanted_node(buf_cstr(&out), 20, 20);
+	default: buf_str(&out, text); (void)tool_wanted_node(buf_cstr(&out), 22, 20, 20);
 	}
 	return 0;
 }

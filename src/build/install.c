@@ -273,7 +273,8 @@ static bool finish(struct install *in, uint64_t *ret_bytes, struct err *err)
 static bool choose_node(struct install *in, struct err *err)
 {
 	struct installed *f = &in->found;
-	int major = tool_wanted_node(in->manifest.node_wish, f->host.node_major, f->host.node_minor);
+	int major =
+	    tool_wanted_node(in->manifest.node_wish, in->manifest.node_floor, f->host.node_major, f->host.node_minor);
 	if (major > 0) {
 		if (!tool_node(in->job, &f->host, major, &f->tools[0], err)) return false;
 		f->tool_count = 1;

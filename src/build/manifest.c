@@ -144,6 +144,30 @@ static int pnpm_major(const char *dir)
 	return str_find(str_sub(rest, 0, 24), STR("6.")) >= 0 ? 8 : 9;
 }
 
+static const char *dependency(const json_t *package, const char *name)
+{
+	static const char *const groups[] = {"dependencies", "devDependencies"};
+	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+		const char *range = json_str(json_object_get(package, groups[i]), name, NULL);
+		if (range != NULL) return range;
+	}
+	return NULL;
+}
+
+int manifest_node_floor(const json_t *package)
+{
+	int major = 0, minor = 0;
+	if (dependency(package, "@tanstack/react-start") != NULL ||
+	    dependency(package, "@lovable.dev/vite-tanstack-config") != NULL)
+		return 22;
+	const char *range = dependency(package, "@supabase/supabase-js");
+	if (range == NULL) return 0;
+	if (strcmp(range, "latest") == 0) return 22;
+	range += strcspn(range, "0123456789");
+	bool is_new = sscanf(range, "%4d.%4d", &major, &minor) == 2 && (major > 2 || (major == 2 && minor >= 110));
+	return is_new ? 22 : 0;
+}
+
 static void read_wish(const char *dir, const json_t *package, char ret_wish[64])
 {
 	static const char *const named[] = {".nvmrc", ".node-version"};
@@ -156,6 +180,8 @@ static void read_wish(const char *dir, const json_t *package, char ret_wish[64])
 			(void)snprintf(ret_wish, 64, "%.*s", STR_FMT(str_trim(buf_view(&text))));
 	if (ret_wish[0] == '\0')
 		(void)snprintf(ret_wish, 64, "%s", json_str(json_object_get(package, "engines"), "node", ""));
+	if (ret_wish[0] == '\0')
+		(void)snprintf(ret_wish, 64, "%s", json_str(json_object_get(package, "volta"), "node", ""));
 	if (!str_is_utf8(str_from(ret_wish))) ret_wish[0] = '\0';
 }
 
@@ -181,10 +207,11 @@ static bool read_reader(const void *arg, json_t **ret_answer, struct err *err)
 	for (size_t i = 1; i < sizeof files / sizeof *files; i++)
 		if (has_file(a->dir, files[i])) (void)json_array_append_new(locks, json_string(files[i]));
 	*ret_answer = json_pack(
-	    "{s:b, s:o, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:s}", "package", has_package, "files", locks, "workspaces",
-	    json_object_get(package, "workspaces") != NULL || has_file(a->dir, "pnpm-workspace.yaml"), "needs_all",
-	    needs_all, "postinstall", has_postinstall, "prepare", has_prepare, "pnpm_major", pnpm_major(a->dir),
-	    "rewritten", rewritten, "node_wish", wish, "key", key);
+	    "{s:b, s:o, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:i, s:s}", "package", has_package, "files", locks,
+	    "workspaces", json_object_get(package, "workspaces") != NULL || has_file(a->dir, "pnpm-workspace.yaml"),
+	    "needs_all", needs_all, "postinstall", has_postinstall, "prepare", has_prepare, "pnpm_major",
+	    pnpm_major(a->dir), "rewritten", rewritten, "node_wish", wish, "node_floor", manifest_node_floor(package),
+	    "key", key);
 	return *ret_answer != NULL || err_set(err, ERR_INTERNAL, "package.json");
 }
 
@@ -219,6 +246,7 @@ bool manifest_read(const struct build_job *job, const char *app_dir, const char 
 	    .has_prepare = json_bool(a, "prepare", false),
 	    .pnpm_major = (int)json_int(a, "pnpm_major", 0),
 	    .rewritten = (int)json_int(a, "rewritten", 0),
+	    .node_floor = (int)json_int(a, "node_floor", 0),
 	};
 	(void)snprintf(m.node_wish, sizeof m.node_wish, "%s", json_str(a, "node_wish", ""));
 	(void)snprintf(m.key, sizeof m.key, "%s", json_str(a, "key", ""));

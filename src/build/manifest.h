@@ -22,7 +22,8 @@ struct manifest {
 	bool has_postinstall, has_prepare; /* scripts of the app itself */
 	int pnpm_major; /* that wrote pnpm-lock.yaml */
 	int rewritten; /* addresses of a private package cache that now point at the registry */
-	char node_wish[64]; /* engines.node or .nvmrc, or "" */
+	char node_wish[64]; /* .nvmrc, engines.node, volta.node, or "" */
+	int node_floor; /* the major that its packages need, 0: any */
 	char key[MANIFEST_KEY_SIZE];
 };
 
@@ -38,5 +39,8 @@ bool manifest_copy(const struct build_job *job, const struct manifest *manifest,
 
 /* Replaces https://HOST/lovable-core-prod/sandbox-npm-cache/ by the registry. Appends to ret_text; returns how many. */
 int manifest_rewrite(struct str text, struct str registry, struct buf *ret_text);
+
+/* supabase-js from 2.110 on and TanStack Start want Node 22. */
+int manifest_node_floor(const json_t *package);
 
 #endif

@@ -166,9 +166,10 @@ static bool holds(char sign, int major, int minor, int host_major, int host_mino
 	return host_major == major && host_minor >= minor;
 }
 
-int tool_wanted_node(const char *range, int host_major, int host_minor)
+/* Does the range hold for this version? ret_newest: the newest major that it names as wanted, 0: none. */
+static bool range_holds(const char *range, int host_major, int host_minor, int *ret_newest)
 {
-	int newest = 0;
+	*ret_newest = 0;
 	while (range != NULL && *range != '\0') {
 		/* One alternative: all its comparisons must hold. */
 		bool is_held = true, has_any = false;
@@ -178,12 +179,21 @@ int tool_wanted_node(const char *range, int host_major, int host_minor)
 			if (!read_version(range, &range, &sign, &major, &minor)) break;
 			has_any = true;
 			if (!holds(sign, major, minor, host_major, host_minor)) is_held = false;
-			if (sign != '<' && major > newest) newest = major;
+			if (sign != '<' && major > *ret_newest) *ret_newest = major;
 			while (*range == ' ' || *range == ',') range++;
 		}
-		if (has_any && is_held) return 0;
+		if (has_any && is_held) return true;
 		while (*range != '\0' && *range != '|') range++;
 		while (*range == '|') range++;
 	}
-	return newest >= host_major && newest < 100 ? newest : 0;
+	return false;
+}
+
+int tool_wanted_node(const char *range, int floor, int host_major, int host_minor)
+{
+	int newest = 0, ignored;
+	bool has_host = range_holds(range, host_major, host_minor, &newest);
+	bool is_open = newest == 0 || range_holds(range, floor, 0, &ignored) || range_holds(range, floor, 99, &ignored);
+	if (!has_host && newest >= host_major && newest < 100 && newest > 0) return newest;
+	return floor > host_major && is_open ? floor : 0;
 }

@@ -48,8 +48,9 @@ __attribute__((noreturn)) static void child(const struct config *c, const char *
 	if (setsid() < 0 || null < 0 || dup2(null, 0) < 0) _exit(126);
 	(void)syscall(SYS_close_range, 3u, ~0u, 0);
 	limit_myself(c, holds_rlimits);
-	if (chdir(c->cwd) == 0)
-		(void)execvpe(c->argv[0], (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)env);
+	/* The search for the program goes by the PATH of whoever searches: the app's, which has its own Node first. */
+	environ = (char **)(uintptr_t)env;
+	if (chdir(c->cwd) == 0) (void)execvp(c->argv[0], (char *const *)(uintptr_t)c->argv);
 	dprintf(2, "%s in %s: %s\n", c->argv[0], c->cwd, strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }

@@ -4,9 +4,11 @@
 // freezes and comes back.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import test from 'node:test';
 import { Served, until } from './serve.mjs';
@@ -49,6 +51,18 @@ serving('gets what it needs and nothing of ours', 'app.mjs', { env: { SECRET: 'a
   const env = JSON.parse((await s.get('/env')).text);
   assert.deepEqual(env, { SECRET: 'a=b c', TEST_MARK: s.dir, PORT: '3000', HOST: '127.0.0.1', HOME: '/tmp/home', PATH: '/usr/local/bin:/usr/bin:/bin', ...(env.PWD && { PWD: env.PWD }) });
   assert.match((await s.get('/hosts')).text, /127\.0\.0\.1 shop\.localhost\n/);
+});
+
+test('starts the program that its own PATH leads to first', { timeout: 60000 }, async () => {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'fhs-'));
+  mkdirSync(path.join(dir, 'data/bin'), { recursive: true });
+  writeFileSync(path.join(dir, 'data/bin/node'), '#!/bin/sh\nOWN=yes exec /usr/bin/env PATH=/usr/local/bin:/usr/bin:/bin node "$@"\n', { mode: 0o755 });
+  const s = await Served.start('app.mjs', { dir, env: { PATH: '/data/bin:/usr/local/bin:/usr/bin:/bin' } });
+  try {
+    assert.equal(JSON.parse((await s.get('/env')).text).OWN, 'yes');
+  } finally {
+    await s.stop();
+  }
 });
 
 serving('carries much in, and much out to a slow reader', 'app.mjs', {}, async (s) => {

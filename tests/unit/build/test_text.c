@@ -21,6 +21,7 @@
 #include "build/placeholder.h"
 #include "build/tools.h"
 #include "codec/base64.h"
+#include "codec/json.h"
 
 #define REF "abcdefghijklmnopqrst"
 #define OTHER "zyxwvutsrqponmlkjihg"
@@ -210,8 +211,51 @@ static void test_node_versions(void **state)
 		     {"|||", 0},
 		     {NULL, 0}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		if (tool_wanted_node(cases[i].range, 20, 20) != cases[i].wanted)
-			fail_msg("%s: %d", cases[i].range, tool_wanted_node(cases[i].range, 20, 20));
+		if (tool_wanted_node(cases[i].range, 0, 20, 20) != cases[i].wanted)
+			fail_msg("%s: %d", cases[i].range, tool_wanted_node(cases[i].range, 0, 20, 20));
+	/* What its packages need counts where the app leaves it open. */
+	const struct {
+		const char *range;
+		int host, wanted;
+	} floors[] = {{"", 20, 22},
+		      {NULL, 20, 22},
+		      {"*", 20, 22},
+		      {">=18", 20, 22},
+		      {"lts/*", 20, 22},
+		      {">=18 <21", 20, 0},
+		      {"20.x", 20, 0},
+		      {"24.x", 20, 24},
+		      {">=18", 22, 0},
+		      {"", 24, 0},
+		      {"^20.19.0 || >=22.12.0", 20, 22}};
+	for (size_t i = 0; i < sizeof floors / sizeof *floors; i++)
+		if (tool_wanted_node(floors[i].range, 22, floors[i].host, 20) != floors[i].wanted)
+			fail_msg("%s with a floor: %d", floors[i].range,
+				 tool_wanted_node(floors[i].range, 22, floors[i].host, 20));
+}
+
+static void test_node_floor(void **state)
+{
+	(void)state;
+	const struct {
+		const char *package;
+		int floor;
+	} cases[] = {{"{\"dependencies\":{\"@tanstack/react-start\":\"1.168.32\"}}", 22},
+		     {"{\"devDependencies\":{\"@lovable.dev/vite-tanstack-config\":\"2.3.2\"}}", 22},
+		     {"{\"dependencies\":{\"@supabase/supabase-js\":\"^2.112.3\"}}", 22},
+		     {"{\"dependencies\":{\"@supabase/supabase-js\":\"latest\"}}", 22},
+		     {"{\"dependencies\":{\"@supabase/supabase-js\":\"~2.109.0\"}}", 0},
+		     {"{\"dependencies\":{\"@supabase/supabase-js\":\"3.0.0\"}}", 22},
+		     {"{\"dependencies\":{\"@supabase/supabase-js\":7}}", 0},
+		     {"{\"dependencies\":[]}", 0},
+		     {"{}", 0}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *package JSON_CLEANUP = NULL;
+		struct err err;
+		assert_true(json_parse(str_from(cases[i].package), &package, &err));
+		if (manifest_node_floor(package) != cases[i].floor)
+			fail_msg("%s: %d", cases[i].package, manifest_node_floor(package));
+	}
 }
 
 static void test_environment(void **state)
@@ -244,8 +288,8 @@ int main(void)
 	    cmocka_unit_test(test_addresses),     cmocka_unit_test(test_addresses_that_stay),
 	    cmocka_unit_test(test_keys),          cmocka_unit_test(test_binding),
 	    cmocka_unit_test(test_private_cache), cmocka_unit_test(test_assets),
-	    cmocka_unit_test(test_node_versions), cmocka_unit_test(test_environment),
-	    cmocka_unit_test(test_reason),
+	    cmocka_unit_test(test_node_versions), cmocka_unit_test(test_node_floor),
+	    cmocka_unit_test(test_environment),   cmocka_unit_test(test_reason),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
