@@ -2,7 +2,8 @@
 //
 // Real exports, as they are: each folder (a git repository or its exported tree) is deployed to a Freehold of its own, once
 // cold and once warm, and used in Chromium as its visitors would. No export is part of this repository; a driver in drivers/
-// knows one by its page's title and uses it by roles and texts. An export without a driver is opened and looked at.
+// knows one by its page's title and uses it by roles and texts. An export without a driver is opened and looked at. Printed:
+// the time of both deployments, what the release takes on disk, and the memory (PSS) of what runs for the app afterwards.
 //
 //   node tests/long/exports.mjs ~/exports/shop ~/exports/clinic
 //
@@ -10,10 +11,11 @@
 // accepted by name and printed. The exit status is 0 when every export passed.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { Freehold } from "../system/freehold.mjs";
+import { family, pssKiB } from "../../bench/lib.mjs";
 import { launch } from "../e2e/lib/browser.js";
 import { Visitor } from "./visitor.mjs";
 
@@ -58,13 +60,32 @@ function tell(report) {
   list("notes", report.notes, (it) => it);
 }
 
-async function driverOf(source) {
-  const title = (await readFile(path.join(source, "index.html"), "utf8")).match(/<title>([^<]*)/)?.[1] ?? "";
+// By the title that its live page has: an app with a server has no index.html to read.
+async function driverOf(freehold, app) {
+  const title = (await freehold.get(app, "/")).text.match(/<title[^>]*>([^<]*)/)?.[1] ?? "";
   for (const name of await readdir(path.join(here, "drivers"))) {
     const driver = await import(path.join(here, "drivers", name));
-    if (driver.title.test(title)) return { app: path.basename(name, ".mjs"), ...driver };
+    if (driver.title.test(title)) return driver;
   }
-  return { app: "export", drive: look };
+  return { drive: look };
+}
+
+async function bytesBelow(folder) {
+  const text = execFileSync("du", ["-s", "--block-size=1", folder], { encoding: "utf8" });
+  return Number(text.split("\t")[0]);
+}
+
+async function measure(freehold, app) {
+  const { body } = await freehold.api("GET", `/v1/apps/${app}`);
+  const megabytes = async (folder) => (existsSync(folder) ? `${((await bytesBelow(folder)) / 1e6).toFixed(1)} MB` : "none");
+  say(`  on disk: release ${await megabytes(freehold.app(app, "releases", String(body.live)))}, its node_modules ${await megabytes(freehold.app(app, "modules"))}, database ${await megabytes(freehold.app(app, "postgres"))}`);
+  const parts = [];
+  for (const part of body.processes.filter((it) => it.pid > 0)) {
+    const sizes = await Promise.all((await family(part.pid)).map(pssKiB));
+    const state = part.server?.state ? `, ${part.server.state}` : "";
+    parts.push(`${part.name}${part.release ? ` ${part.release}${state}` : ""} ${(sizes.reduce((a, b) => a + b, 0) / 1024).toFixed(1)} MiB`);
+  }
+  say(`  memory (PSS): ${parts.join(", ")}`);
 }
 
 // Without a driver: the page has something on it.
@@ -72,6 +93,7 @@ async function look({ visitor }) {
   const who = await visitor("passer-by");
   await who.page.goto("/", { waitUntil: "networkidle" });
   const text = await who.page.locator("body").innerText();
+  say(`  it shows: ${text.trim().replace(/\s+/g, " ").slice(0, 200)}`);
   if (text.trim().length < 20) throw new Error(`the page is blank: "${text.trim()}"`);
 }
 
@@ -115,12 +137,13 @@ async function one(freehold, folder, index) {
   say(`\n== ${folder}`);
   try {
     const source = await checkout(folder, work);
-    const driver = await driverOf(source);
-    const app = `${driver.app}-${index + 1}`;
+    const app = `${path.basename(path.resolve(folder)).toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 20).replace(/^-|-$/g, "")}-${index + 1}`;
     const accept = await check(freehold, source);
     tell(await deploy(freehold, source, app, accept));
     const report = await deploy(freehold, source, app, []);
-    return await use(freehold, app, driver, report);
+    const isGood = await use(freehold, app, await driverOf(freehold, app), report);
+    await measure(freehold, app);
+    return isGood;
   } catch (error) {
     say(`  FAILED ${error.stack}`);
     return false;
