@@ -14,7 +14,7 @@ import path from "node:path";
 import { Freehold, example } from "../system/freehold.mjs";
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
-const EXAMPLES = ["tool-library", "studio-daybook", "static-site"];
+const EXAMPLES = ["tool-library", "studio-daybook", "static-site", "tool-library-start", "tool-library-next", "tool-library-express"];
 const SUITES_DEADLINE_MS = 10 * 60_000;
 
 const say = (text) => console.log(`== ${text}`);

@@ -5,6 +5,7 @@
 //   FREEHOLD_ORIGIN_TOOL_LIBRARY     http://tool-library.localhost:8080    where a visitor finds the app
 //   FREEHOLD_ORIGIN_STUDIO_DAYBOOK   http://studio-daybook.localhost:8080
 //   FREEHOLD_ORIGIN_STATIC_SITE      http://static-site.localhost:8080
+//   FREEHOLD_ORIGIN_TOOL_LIBRARY_START, …_NEXT, …_EXPRESS
 //   FREEHOLD_ANON_KEY_<APP>          the public key that the app was bound to
 //   FREEHOLD_SERVICE_KEY_<APP>       its service_role key, which no browser may ever get
 //   FREEHOLD_EDGE_ADDRESS            127.0.0.1     where *.localhost leads (Node does not resolve it, browsers do)
