@@ -219,6 +219,21 @@ static bool apply_statement(struct reading *r, size_t migration, struct str file
 	return true;
 }
 
+static uint32_t name_sum(struct str name)
+{
+	uint32_t sum = 2166136261u; /* FNV-1a */
+	for (size_t i = 0; i < name.len; i++) sum = (sum ^ (unsigned char)name.ptr[i]) * 16777619u;
+	return sum % 1000000;
+}
+
+/* Numbers of scripts are an order and no identity, one may be there twice or come again later: theirs is made of the
+ * number and six digits of the name. */
+static const char *version_of(struct reading *r, struct str name, struct str number)
+{
+	if (!r->is_scripts) return arena_cstr(r->arena, number);
+	return arena_printf(r->arena, "%.*s%06u", STR_FMT(number), name_sum(name));
+}
+
 static bool read_file(struct reading *r, const struct source_file *file, struct str name)
 {
 	source_mark(file);
@@ -230,7 +245,7 @@ static bool read_file(struct reading *r, const struct source_file *file, struct 
 	struct migration *m = &r->plan.migrations[index];
 	struct sql_split split;
 	(void)migration_name_cut(name, &version, &rest);
-	*m = (struct migration){.version = arena_cstr(r->arena, version),
+	*m = (struct migration){.version = version_of(r, name, version),
 				.name = arena_cstr(r->arena, rest),
 				.file = arena_cstr(r->arena, name)};
 	if (m->version == NULL || m->name == NULL || m->file == NULL) return no_room(r);
@@ -282,9 +297,7 @@ static bool resolve_duplicates(struct reading *r)
 			first = m->version;
 			continue;
 		}
-		uint32_t sum = 2166136261u; /* FNV-1a */
-		for (const char *c = m->file; *c != '\0'; c++) sum = (sum ^ (unsigned char)*c) * 16777619u;
-		const char *unique = arena_printf(r->arena, "%s%06u", first, sum % 1000000);
+		const char *unique = arena_printf(r->arena, "%s%06u", first, name_sum(str_from(m->file)));
 		if (unique == NULL) return no_room(r);
 		finding_add(r->findings,
 			    &(struct finding){
@@ -325,7 +338,7 @@ static bool read_dir(struct reading *r, const char *prefix)
 		bool ok = true;
 		if (str_find_char(name, '/') >= 0) continue;
 		/* What else lies among scripts is not for the database. */
-		if (r->is_scripts && !(migration_name_cut(name, &version, &rest) && version.len < 64)) continue;
+		if (r->is_scripts && !(migration_name_cut(name, &version, &rest) && version.len < 50)) continue;
 		if (migration_name_cut(name, &version, &rest) && version.len < 64)
 			ok = read_file(r, file, name);
 		else

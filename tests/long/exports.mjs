@@ -89,7 +89,9 @@ async function measure(freehold, app) {
 }
 
 // Without a driver: the page has something on it.
-async function look({ visitor }) {
+async function look({ visitor, get }) {
+  const rendered = (await get("/")).replace(/<(script|style|head)[\s\S]*?<\/\1>|<[^>]*>/g, " ").replace(/\s+/g, " ").trim();
+  say(`  the server sends: ${rendered.slice(0, 200) || "a page without text"}`);
   const who = await visitor("passer-by");
   await who.page.goto("/", { waitUntil: "networkidle" });
   const text = await who.page.locator("body").innerText();
@@ -114,7 +116,8 @@ async function use(freehold, app, driver, report) {
   };
   let failure = null;
   try {
-    await driver.drive({ visitor, step: (text) => say(`  ok  ${text}`) });
+    const get = async (url) => (await freehold.get(app, url)).text;
+    await driver.drive({ visitor, get, step: (text) => say(`  ok  ${text}`) });
   } catch (error) {
     failure = error;
   }
