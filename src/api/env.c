@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "api/worker.h"
 #include "base/clock.h"
+#include "codec/given.h"
 #include "codec/json.h"
 #include "flow/serve_env.h"
 
@@ -76,7 +77,7 @@ static bool set_all(struct route_call *c, struct change *change, struct err *err
 		if (!json_is_string(value))
 			return err_set(err, ERR_INVALID, "the value of %.100s must be a text", name);
 		struct str text = {json_string_value(value), json_string_length(value)};
-		if (change->leaves_given && serve_env_gives(name, true))
+		if (change->leaves_given && given_is(str_from(name)))
 			json_array_append_new(change->left_out, json_string(name));
 		else if (!env_set(c->d->flow.db, c->d->flow.seal, c->app, name, text, change->scope, err))
 			return false;

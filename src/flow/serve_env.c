@@ -253,39 +253,6 @@ int serve_env_port(const json_t *env)
 	return (int)port;
 }
 
-static bool is_in(const char *name, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(name, names[i]) == 0) return true;
-	return false;
-}
-
-static bool is_in_pairs(const char *name, const struct pair *pairs, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(name, pairs[i].name) == 0) return true;
-	return false;
-}
-
-static bool is_built_in(const char *name)
-{
-	struct str head, tail;
-	for (const char *const *p = build_env(); *p != NULL; p++)
-		if (str_cut(str_from(*p), '=', &head, &tail) && str_eq(head, str_from(name))) return true;
-	return false;
-}
-
-bool serve_env_gives(const char *name, bool is_server)
-{
-	if (is_built_in(name)) return true;
-	return is_server &&
-	       (is_in_pairs(name, always, COUNT(always)) || is_in_pairs(name, backend, COUNT(backend)) ||
-		is_in_pairs(name, keys, COUNT(keys)) || is_in(name, addresses, COUNT(addresses)) ||
-		is_in(name, database_urls, COUNT(database_urls)) || is_in_pairs(name, database, COUNT(database)) ||
-		is_in(name, database_passwords, COUNT(database_passwords)) || is_in_pairs(name, made, COUNT(made)) ||
-		strcmp(name, ACTIONS_KEY) == 0);
-}
-
 bool serve_env_for_build(const struct flow *f, const char *app, json_t *ret_pairs, struct err *err)
 {
 	struct buf key BUF_CLEANUP;

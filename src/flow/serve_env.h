@@ -36,9 +36,6 @@ bool serve_env(const struct flow *f, const char *app, const json_t *server, json
 /* PORT of such an object, as a number. */
 int serve_env_port(const json_t *env);
 
-/* Is this name one of 1 to 5, so that nobody need set it? is_server: read where only the server reads it. */
-bool serve_env_gives(const char *name, bool is_server);
-
 /* "NAME=value" of the made secrets that a build must know because they end up in what it writes
  * (NEXT_SERVER_ACTIONS_ENCRYPTION_KEY), appended to the array. */
 bool serve_env_for_build(const struct flow *f, const char *app, json_t *ret_pairs, struct err *err);

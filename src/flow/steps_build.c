@@ -11,6 +11,8 @@
 #include "build/install.h"
 #include "build/package.h"
 #include "build/run.h"
+#include "build/wish.h"
+#include "codec/given.h"
 #include "codec/json.h"
 #include "flow/kept.h"
 #include "flow/pause.h"
@@ -123,19 +125,21 @@ static bool check_values(struct deploy *d, struct err *err)
 		struct buf value BUF_CLEANUP;
 		buf_init(&value, SEAL_VALUE_MAX_BYTES);
 		const char *name = json_string_value(need);
-		if (name == NULL || serve_env_gives(name, true) ||
+		if (name == NULL || given_is(str_from(name)) ||
 		    app_secret_get(d->f->db, d->f->seal, d->parts.app.name, "env", name, &value, err))
 			continue;
 		if (err->code != ERR_NOT_FOUND) return false;
 		buf_printf(&missing, "%s%s", count++ > 0 ? ", " : "", name);
 	}
 	if (count == 0) return true;
+	const char *it = count == 1 ? "it" : "them";
+	const char *place = given_builders_place(json_str(d->inspection, "builder", ""));
 	step_note(d,
-		  "The code reads %s and nobody has set %s; set %s with: freehold env %s set %s=VALUE, and deploy "
-		  "again. Until then what needs %s does not work.",
-		  buf_cstr(&missing), count == 1 ? "it" : "them", count == 1 ? "it" : "them", d->parts.app.name,
-		  json_string_value(json_array_get(json_object_get(d->inspection, "needs"), 0)),
-		  count == 1 ? "it" : "them");
+		  "The code reads %s and nobody has set %s; set %s with: freehold env %s set %.*s=VALUE, and deploy "
+		  "again.%s%s%s Until then what needs %s does not work.",
+		  buf_cstr(&missing), it, it, d->parts.app.name, (int)strcspn(buf_cstr(&missing), ","),
+		  buf_cstr(&missing), place != NULL ? " The values are in " : "", place != NULL ? place : "",
+		  place != NULL ? "." : "", it);
 	return true;
 }
 
@@ -180,9 +184,7 @@ bool step_build(struct deploy *d, struct err *err)
 {
 	json_t *outcome JSON_CLEANUP = NULL;
 	if (is_static(d)) return step_skip(d, "a static site is its own build");
-	if (json_str(d->inspection, "build_script", NULL) == NULL &&
-	    strcmp(json_str(d->inspection, "shape", ""), "vite-spa") != 0)
-		return step_skip(d, "it has no build script");
+	if (build_wish_read(d->inspection).command == NULL) return step_skip(d, "it has no build script");
 	if (!build_run(&d->job, &outcome, err)) return false;
 	json_object_set(d->release, "build", outcome);
 	step_detail(d, "%s with Node %s", json_str(outcome, "script", "build"), json_str(outcome, "node", ""));

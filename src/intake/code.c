@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/given.h"
 #include "codec/json.h"
 #include "intake/inspect.h"
 #include "intake/scan.h"
@@ -99,25 +100,6 @@ static bool is_builtin(struct str name)
 	return name.len == 0;
 }
 
-static bool is_supplied(struct str name)
-{
-	static const char *const names[] = {"VITE_SUPABASE_URL",
-					    "VITE_SUPABASE_ANON_KEY",
-					    "VITE_SUPABASE_PUBLISHABLE_KEY",
-					    "VITE_SUPABASE_PUBLISHABLE_DEFAULT_KEY",
-					    "VITE_SUPABASE_KEY",
-					    "VITE_SUPABASE_PROJECT_ID",
-					    "VITE_SUPABASE_PROJECT_REF",
-					    "SUPABASE_URL",
-					    "SUPABASE_ANON_KEY",
-					    "SUPABASE_PUBLISHABLE_KEY",
-					    "SUPABASE_SERVICE_ROLE_KEY",
-					    "SUPABASE_DB_URL"};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (str_eq(name, str_from(names[i]))) return true;
-	return false;
-}
-
 static const char *where_word(enum code_where where)
 {
 	static const char *const words[] = {"browser", "server", "function"};
@@ -142,7 +124,7 @@ static void add_env(const struct view *v, struct str name, enum code_where where
 		json_array_append_new(v->facts->env,
 				      json_pack("{s:O,s:s,s:i,s:s,s:n,s:b,s:b}", "name", clean, "file", v->path, "line",
 						(int)scan_line(v->text, offset), "where", where_word(where), "set_in",
-						"supplied", is_supplied(name), "has_default", has_default));
+						"supplied", given_is(name), "has_default", has_default));
 	json_decref(clean);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "codec/given.h"
 #include "codec/json.h"
 #include "codec/toml.h"
 #include "intake/code.h"
@@ -143,6 +144,29 @@ static void read_config(struct making *m)
 
 /* The environment, once all .env files are known. */
 
+static bool has_name(const json_t *list, const char *name)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(list, i, one) if (strcmp(json_string_value(one), name) == 0) return true;
+	return false;
+}
+
+/* What a server reads counts where there is one, outside of its tools' own files. */
+static bool is_needed(const struct making *m, const json_t *e)
+{
+	static const char *const pages[] = {"vite-spa", "static", "expo", "cloudflare", "unknown"};
+	const char *name = json_str(e, "name", ""), *file = json_str(e, "file", ""), *where = json_str(e, "where", "");
+	if (json_bool(e, "supplied", false) || json_bool(e, "has_default", false) ||
+	    json_object_get(m->secrets.env_set, name) != NULL)
+		return false;
+	if (strcmp(where, "server") != 0) return strcmp(where, "browser") == 0;
+	if (given_is_ambient(str_from(name))) return false;
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+		if (strcmp(json_str(m->out, "shape", ""), pages[i]) == 0) return false;
+	return strstr(file, "scripts/") == NULL && strstr(file, ".config.") == NULL && strstr(file, "script/") == NULL;
+}
+
 static void finish_env(struct making *m)
 {
 	json_t *needs = json_array(), *names = json_array();
@@ -158,8 +182,7 @@ static void finish_env(struct making *m)
 			secret_add_exposed_name(&m->secrets, str_from(name), file, (uint32_t)json_int(e, "line", 0));
 		if (is_browser && secret_name_is_service(str_from(name)))
 			secret_add_service_name(&m->secrets, str_from(name), file, (uint32_t)json_int(e, "line", 0));
-		else if (is_browser && set_in == NULL && !json_bool(e, "supplied", false) &&
-			 !json_bool(e, "has_default", false))
+		else if (is_needed(m, e) && !has_name(needs, name))
 			json_array_append_new(needs, json_string(name));
 		if (strstr(name, "SUPABASE") != NULL) json_array_append_new(names, json_string(name));
 	}

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "codec/given.h"
 #include "codec/json.h"
 #include "codec/migration.h"
 
@@ -145,20 +146,23 @@ static void put_needs(const struct page *p)
 {
 	const json_t *needs = json_object_get(p->i, "needs");
 	if (json_array_size(needs) == 0) return;
+	const char *place = given_builders_place(json_str(p->i, "builder", ""));
 	buf_puts(p->out, "\nValues the app reads that nobody has set (freehold env APP set NAME=VALUE):\n");
 	size_t i, j;
 	json_t *name, *e;
 	json_array_foreach(needs, i, name)
 	{
+		bool is_told = false;
 		json_array_foreach(json_object_get(p->i, "env"), j, e)
 		{
-			bool is_it = strcmp(json_str(e, "name", ""), json_string_value(name)) == 0 &&
-				     strcmp(json_str(e, "where", ""), "browser") == 0;
-			if (is_it)
-				buf_printf(p->out, "  %s  (%s:%lld)\n", json_string_value(name),
-					   json_str(e, "file", ""), (long long)json_int(e, "line", 0));
+			if (is_told || strcmp(json_str(e, "name", ""), json_string_value(name)) != 0) continue;
+			bool is_server = strcmp(json_str(e, "where", ""), "server") == 0;
+			buf_printf(p->out, "  %s  (%s:%lld%s)\n", json_string_value(name), json_str(e, "file", ""),
+				   (long long)json_int(e, "line", 0), is_server ? ", on the server" : "");
+			is_told = true;
 		}
 	}
+	if (place != NULL) buf_printf(p->out, "  Their values are in %s.\n", place);
 }
 
 static void put_place(const struct page *p, const json_t *f, int indent)

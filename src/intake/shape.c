@@ -11,6 +11,7 @@
 #include "intake/scan.h"
 
 #define ROOTS_MAX 60
+#define BINDINGS_SAID 5 /* of a kind */
 
 /* A folder that may hold the app. */
 struct candidate {
@@ -102,11 +103,15 @@ static json_t *read_wrangler(struct look *l, const char **ret_name)
 	return value;
 }
 
-static const char *binding_name(const json_t *value)
+static void say_binding(struct look *l, const char *file, const char *kind, const json_t *binding)
 {
-	const json_t *first = json_is_array(value) ? json_array_get(value, 0) : value;
-	const char *name = json_str(first, "binding", NULL);
-	return name != NULL ? name : json_str(first, "name", "");
+	const char *name = json_str(binding, "binding", NULL);
+	char what[300];
+	(void)snprintf(what, sizeof what, "binds %s of Cloudflare (%.100s)", kind,
+		       name != NULL ? name : json_str(binding, "name", ""));
+	json_t *clean = scan_json(str_from(what));
+	say(l, file, json_string_value(clean));
+	json_decref(clean);
 }
 
 static bool is_cloudflare(struct look *l)
@@ -129,11 +134,10 @@ static bool is_cloudflare(struct look *l)
 		const json_t *inner = json_object_get(value, "bindings");
 		if (inner != NULL) value = inner;
 		if (json_array_size(value) == 0 && json_object_size(value) == 0) continue;
-		char what[300];
-		(void)snprintf(what, sizeof what, "binds %s of Cloudflare (%.100s)", kinds[i][1], binding_name(value));
-		json_t *clean = scan_json(str_from(what));
-		say(l, name, json_string_value(clean));
-		json_decref(clean);
+		size_t n;
+		json_t *one;
+		if (!json_is_array(value)) say_binding(l, name, kinds[i][1], value);
+		json_array_foreach(value, n, one) if (n < BINDINGS_SAID) say_binding(l, name, kinds[i][1], one);
 		found = true;
 	}
 	return found;
@@ -313,19 +317,32 @@ static const char *builder(struct look *l)
 	return "unknown";
 }
 
-/* Whatever else it is, it goes live: as files, or as a server (build/server.h finds out which). */
-static const char *refusal(const char *shape)
+/* "wrangler.toml binds a KV namespace of Cloudflare (SESSIONS)" … */
+static json_t *refuse_cloudflare(const struct candidate *c)
 {
-	if (strcmp(shape, "cloudflare") == 0)
-		return "This app is written for Cloudflare's platform and uses parts of it that exist only there (see "
-		       "the "
-		       "evidence). It cannot run here without being rewritten.";
-	if (strcmp(shape, "unknown") == 0)
-		return "Freehold does not recognise what this is: there is no framework it knows, no start script and "
-		       "no "
-		       "index.html in the first three levels of folders. Export the project again as a whole, with its "
-		       "package.json.";
-	return NULL;
+	struct buf text BUF_CLEANUP;
+	size_t i;
+	json_t *e;
+	buf_init(&text, 4096);
+	json_array_foreach(c->evidence, i, e)
+	{
+		if (strstr(json_str(e, "what", ""), "of Cloudflare") == NULL) continue;
+		buf_printf(&text, "%s%s %s", text.len > 0 ? ", " : "", json_str(e, "file", ""),
+			   json_str(e, "what", ""));
+	}
+	return json_sprintf("This app is written for Cloudflare's platform and uses parts of it that exist only there: "
+			    "%s. It cannot run here without being rewritten.",
+			    buf_cstr(&text));
+}
+
+/* Whatever else it is, it goes live: as files, or as a server (build/server.h finds out which). NULL: it does. */
+static json_t *refusal(const struct candidate *c)
+{
+	if (strcmp(c->shape, "cloudflare") == 0) return refuse_cloudflare(c);
+	if (strcmp(c->shape, "unknown") != 0) return NULL;
+	return json_string("Freehold does not recognise what this is: there is no framework it knows, no start script "
+			   "and no index.html in the first three levels of folders. Export the project again as a "
+			   "whole, with its package.json.");
 }
 
 static void put_package(const struct candidate *c, json_t *inspection)
@@ -366,7 +383,7 @@ static void put_package(const struct candidate *c, json_t *inspection)
 static void put(struct look *l, const struct candidate *list, size_t count, json_t *inspection)
 {
 	const struct candidate *c = l->c;
-	const char *why_not = refusal(c->shape);
+	json_t *why_not = refusal(c);
 	json_object_set_new(inspection, "shape", json_string(c->shape));
 	json_object_set_new(inspection, "builder", json_string(builder(l)));
 	json_object_set(inspection, "evidence", c->evidence);
@@ -376,7 +393,7 @@ static void put(struct look *l, const struct candidate *list, size_t count, json
 		if (&list[i] != c && list[i].score >= 50) json_array_append_new(others, json_string(list[i].root));
 	json_object_set_new(inspection, "other_roots", others);
 	json_object_set_new(inspection, "runs", json_boolean(why_not == NULL));
-	json_object_set_new(inspection, "refusal", why_not == NULL ? json_null() : json_string(why_not));
+	json_object_set_new(inspection, "refusal", why_not == NULL ? json_null() : why_not);
 	put_package(c, inspection);
 	package_put_tools(l->source, c->root, c->package, inspection);
 	package_put_output(l->source, c->root, c->package, first_file(l, vite_configs), c->shape, inspection);

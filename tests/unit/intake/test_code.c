@@ -78,6 +78,16 @@ static void test_environment(void **state)
 	char *needs = json_text(json_object_get(i, "needs"));
 	assert_string_equal(needs, "[\"VITE_NEEDED\",\"VITE_EMPTY\"]");
 	free(needs);
+	/* What a server reads counts where there is a server; not what is given, nor what a platform says of itself. */
+	TREE({"package.json", "{\"dependencies\":{\"next\":\"16\"},\"scripts\":{\"build\":\"next build\"}}"},
+	     {"app/page.tsx",
+	      "process.env.STRIPE_SECRET_KEY; process.env.DATABASE_URL; process.env.VERCEL_URL;\n"
+	      "process.env.NEXT_PUBLIC_SUPABASE_URL; process.env.STRIPE_SECRET_KEY; process.env.NODE_ENV"},
+	     {"next.config.mjs", "process.env.OF_THE_CONFIG"});
+	json_t *next JSON_CLEANUP = fixture_inspect(*state);
+	needs = json_text(json_object_get(next, "needs"));
+	assert_string_equal(needs, "[\"STRIPE_SECRET_KEY\"]");
+	free(needs);
 	const json_t *env = json_object_get(i, "env");
 	assert_string_equal(json_str(fixture_named(env, "VITE_SET"), "set_in", ""), ".env");
 	assert_string_equal(json_str(fixture_named(env, "ON_SERVER"), "where", ""), "server");

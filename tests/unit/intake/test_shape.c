@@ -85,6 +85,7 @@ static void test_cloudflare(void **state)
 		   "cloudflare", false);
 	const char *what = json_str(json_array_get(json_object_get(i, "evidence"), 0), "what", "");
 	assert_string_equal(what, "binds a D1 database of Cloudflare (DB)");
+	assert_non_null(strstr(json_str(i, "refusal", ""), "wrangler.jsonc binds a D1 database of Cloudflare (DB)"));
 	json_decref(expect(*state,
 			   FILES({"package.json", DEPENDS("x")},
 				 {"wrangler.toml", "name = 'x'\n[[kv_namespaces]]\nbinding = 'KV'\nid = '1'\n"}),
