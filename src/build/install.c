@@ -44,7 +44,7 @@ static const struct rung ladder[RUNG_COUNT] = {
 };
 
 /* Folders in node_modules that builds write to; made here, because what is mounted over them needs a place. */
-static const char *const written[] = {".vite", ".vite-temp", ".cache", ".tmp"};
+static const char *const written[] = {".vite", ".vite-temp", ".cache", ".tmp", ".astro"};
 
 struct install {
 	const struct build_job *job;
@@ -184,6 +184,37 @@ static bool climb(struct install *in, int *ret_rung, struct err *err)
 	return fail_ladder(in, err);
 }
 
+/* By the package manager that made node_modules; only the staged copy of package.json is changed. */
+static bool add_package(struct install *in, int rung, struct err *err)
+{
+	const char *package = in->manifest.addition;
+	const char *const npm[] = {"npm",   "install", "--ignore-scripts", "--no-save", "--legacy-peer-deps",
+				   package, NULL};
+	const char *const bun[] = {"bun", "add", "--ignore-scripts", "--no-progress", package, NULL};
+	const char *const pnpm[] = {"pnpm",
+				    "add",
+				    "--ignore-scripts",
+				    "--store-dir=/cache/pnpm",
+				    "--config.manage-package-manager-versions=false",
+				    package,
+				    NULL};
+	static const char what[] = "adding a package that the app's own would fetch during the build";
+	struct sandbox_result result;
+	struct limits limits = build_limits(in->job);
+	struct buf why BUF_CLEANUP;
+	char text[200];
+	if (package[0] == '\0') return true;
+	buf_init(&why, (size_t)2 * WHY_MAX_BYTES);
+	const char *const *argv = ladder[rung].tool == TOOL_BUN ? bun : ladder[rung].tool == TOOL_PNPM ? pnpm : npm;
+	if (!command(in, argv, true, &why, &result, err)) return false;
+	if (!sandbox_judge(&result, &limits, what, err)) return err_wrap(err, "%s: %s", package, buf_cstr(&why));
+	(void)snprintf(text, sizeof text,
+		       "%s was added to our copy: adapter-auto chooses by the platform, and this is one for Node",
+		       package);
+	note(in, text);
+	return true;
+}
+
 static bool run_own_script(struct install *in, const char *name, struct err *err)
 {
 	const char *argv[] = {"npm", "run", name, NULL};
@@ -296,7 +327,7 @@ static bool install_fresh(struct install *in, int *ret_rung, struct err *err)
 	     !file_path(in->into, err, "%s/app", staged)))
 		return false;
 	if (!is_cached) (void)memcpy(in->into, in->app_dir, sizeof in->into);
-	bool ok = climb(in, ret_rung, err);
+	bool ok = climb(in, ret_rung, err) && add_package(in, *ret_rung, err);
 	if (ok && in->manifest.has_postinstall) ok = run_own_script(in, "postinstall", err);
 	if (ok && in->manifest.has_prepare) ok = run_own_script(in, "prepare", err);
 	ok = ok && finish(in, &bytes, err);

@@ -154,6 +154,18 @@ static const char *dependency(const json_t *package, const char *name)
 	return NULL;
 }
 
+const char *manifest_addition(const json_t *package)
+{
+	static const char *const adapters[] = {"", "@sveltejs/adapter-node@1", "@sveltejs/adapter-node@5",
+					       "@sveltejs/adapter-node@6"};
+	const char *kit = dependency(package, "@sveltejs/kit");
+	if (kit == NULL || dependency(package, "@sveltejs/adapter-auto") == NULL ||
+	    dependency(package, "@sveltejs/adapter-node") != NULL)
+		return "";
+	kit += strcspn(kit, "0123456789");
+	return *kit >= '1' && *kit <= '3' ? adapters[*kit - '0'] : adapters[3];
+}
+
 int manifest_node_floor(const json_t *package)
 {
 	int major = 0, minor = 0;
@@ -207,11 +219,11 @@ static bool read_reader(const void *arg, json_t **ret_answer, struct err *err)
 	for (size_t i = 1; i < sizeof files / sizeof *files; i++)
 		if (has_file(a->dir, files[i])) (void)json_array_append_new(locks, json_string(files[i]));
 	*ret_answer = json_pack(
-	    "{s:b, s:o, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:i, s:s}", "package", has_package, "files", locks,
+	    "{s:b, s:o, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:i, s:s, s:s}", "package", has_package, "files", locks,
 	    "workspaces", json_object_get(package, "workspaces") != NULL || has_file(a->dir, "pnpm-workspace.yaml"),
 	    "needs_all", needs_all, "postinstall", has_postinstall, "prepare", has_prepare, "pnpm_major",
 	    pnpm_major(a->dir), "rewritten", rewritten, "node_wish", wish, "node_floor", manifest_node_floor(package),
-	    "key", key);
+	    "addition", manifest_addition(package), "key", key);
 	return *ret_answer != NULL || err_set(err, ERR_INTERNAL, "package.json");
 }
 
@@ -249,6 +261,7 @@ bool manifest_read(const struct build_job *job, const char *app_dir, const char 
 	    .node_floor = (int)json_int(a, "node_floor", 0),
 	};
 	(void)snprintf(m.node_wish, sizeof m.node_wish, "%s", json_str(a, "node_wish", ""));
+	(void)snprintf(m.addition, sizeof m.addition, "%s", json_str(a, "addition", ""));
 	(void)snprintf(m.key, sizeof m.key, "%s", json_str(a, "key", ""));
 	/* The key becomes a folder's name: it comes from the child, so it is checked here. */
 	if (strlen(m.key) != MANIFEST_KEY_SIZE - 1 || strspn(m.key, "0123456789abcdef") != MANIFEST_KEY_SIZE - 1)

@@ -24,6 +24,7 @@ struct manifest {
 	int rewritten; /* addresses of a private package cache that now point at the registry */
 	char node_wish[64]; /* .nvmrc, engines.node, volta.node, or "" */
 	int node_floor; /* the major that its packages need, 0: any */
+	char addition[64]; /* a package that must be there besides, "@sveltejs/adapter-node@5", or "" */
 	char key[MANIFEST_KEY_SIZE];
 };
 
@@ -39,6 +40,10 @@ bool manifest_copy(const struct build_job *job, const struct manifest *manifest,
 
 /* Replaces https://HOST/lovable-core-prod/sandbox-npm-cache/ by the registry. Appends to ret_text; returns how many. */
 int manifest_rewrite(struct str text, struct str registry, struct buf *ret_text);
+
+/* SvelteKit's adapter-auto takes the adapter of the platform that it finds itself on, and would fetch it during the
+ * build, which has no network: the one for Node, of the major that fits the kit. "" where none is wanted. */
+const char *manifest_addition(const json_t *package);
 
 /* supabase-js from 2.110 on and TanStack Start want Node 22. */
 int manifest_node_floor(const json_t *package);

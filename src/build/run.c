@@ -20,7 +20,7 @@
 #define ENV_MAX 256
 #define REASON_MAX_BYTES 800
 
-static const char *const in_memory[] = {".vite", ".vite-temp", ".cache", ".tmp"};
+static const char *const in_memory[] = {".vite", ".vite-temp", ".cache", ".tmp", ".astro"};
 
 struct run {
 	const struct build_job *job;
@@ -98,7 +98,6 @@ static bool run_command(struct run *r, const char *const *argv, const struct san
 static bool run_script(struct run *r, struct err *err)
 {
 	enum { IN_MEMORY = sizeof in_memory / sizeof *in_memory };
-	const char *argv[] = {"npm", "run", r->wish.script, NULL};
 	struct sandbox_mount mounts[1 + IN_MEMORY];
 	char paths[IN_MEMORY][FILE_PATH_SIZE];
 	int n = 0;
@@ -108,7 +107,7 @@ static bool run_script(struct run *r, struct err *err)
 		if (!file_path(paths[i], err, "%s/%s", r->inner_modules, in_memory[i])) return false;
 		mounts[n++] = (struct sandbox_mount){SANDBOX_TMPFS, NULL, paths[i]};
 	}
-	return run_command(r, argv, mounts, n, err);
+	return run_command(r, r->wish.command, mounts, n, err);
 }
 
 static bool copy_modules(struct run *r, struct err *err)
@@ -130,7 +129,9 @@ static bool said(const struct run *r, const char *const *phrases)
 
 static bool wants_to_write(const struct run *r)
 {
-	static const char *const phrases[] = {"EROFS", "read-only file system", "Read-only file system", NULL};
+	/* Node's recursive mkdir says ENOENT where it may not write. */
+	static const char *const phrases[] = {"EROFS", "read-only file system", "Read-only file system",
+					      "ENOENT: no such file or directory, mkdir", NULL};
 	return r->modules[0] != '\0' && !r->is_copied && r->result.end == SANDBOX_EXITED &&
 	       r->result.exit_status != 0 && str_find(buf_view(&r->tail), STR("node_modules")) >= 0 && said(r, phrases);
 }
@@ -179,13 +180,14 @@ bool build_run(const struct build_job *job, json_t **ret_outcome, struct err *er
 	if (r == NULL) abort();
 	r->job = job, r->wish = build_wish_read(job->inspection);
 	buf_init(&r->tail, (size_t)2 * BOX_TAIL_BYTES);
-	build_say(job, "building: npm run %s", r->wish.script);
-	bool ok = run(r, err);
+	bool ok = r->wish.command != NULL || err_set(err, ERR_NOT_FOUND, "nothing says how %s is built", job->app);
+	if (ok) build_say(job, "building: %s", r->wish.command_text);
+	ok = ok && run(r, err);
 	if (ok)
-		*ret_outcome =
-		    json_pack("{s:s, s:s, s:b, s:I, s:I}", "script", r->wish.script, "node", r->found.host.node_version,
-			      "copied", r->is_copied, "memory_peak_bytes", (json_int_t)r->result.memory_peak_bytes,
-			      "duration_ms", (json_int_t)(clock_now_ms() - began_ms));
+		*ret_outcome = json_pack("{s:s, s:s, s:b, s:I, s:I}", "script", r->wish.command_text, "node",
+					 r->found.host.node_version, "copied", r->is_copied, "memory_peak_bytes",
+					 (json_int_t)r->result.memory_peak_bytes, "duration_ms",
+					 (json_int_t)(clock_now_ms() - began_ms));
 	if (ok && *ret_outcome == NULL) ok = err_set(err, ERR_INTERNAL, "the outcome of the build");
 	buf_done(&r->tail);
 	free(r);

@@ -42,7 +42,12 @@ const char *const *server_build_env(const char *shape)
 	/* No LOVABLE_SANDBOX: with it their configuration drops the preset. */
 	static const char *const nitro[] = {"NITRO_PRESET=node-server", NULL};
 	static const char *const next[] = {"NEXT_PRIVATE_STANDALONE=true", NULL};
+	/* By what adapter-auto takes for a place where Node runs. */
+	static const char *const svelte[] = {"GCP_BUILDPACKS=1", NULL};
+	static const char *const expo[] = {"EXPO_OFFLINE=1", "EXPO_NO_TELEMETRY=1", "EXPO_NO_GIT_STATUS=1", NULL};
 	static const char *const none[] = {NULL};
+	if (strcmp(shape, "expo") == 0) return expo;
+	if (strcmp(shape, "sveltekit") == 0) return svelte;
 	if (strcmp(shape, "tanstack-start") == 0 || strcmp(shape, "nuxt") == 0) return nitro;
 	return strcmp(shape, "nextjs") == 0 ? next : none;
 }

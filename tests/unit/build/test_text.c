@@ -20,6 +20,7 @@
 #include "build/manifest.h"
 #include "build/placeholder.h"
 #include "build/tools.h"
+#include "build/wish.h"
 #include "codec/base64.h"
 #include "codec/json.h"
 
@@ -258,6 +259,52 @@ static void test_node_floor(void **state)
 	}
 }
 
+static void test_addition(void **state)
+{
+	(void)state;
+	const struct {
+		const char *package, *wanted;
+	} cases[] = {{"{\"devDependencies\":{\"@sveltejs/kit\":\"^2.49.0\",\"@sveltejs/adapter-auto\":\"^7\"}}",
+		      "@sveltejs/adapter-node@5"},
+		     {"{\"devDependencies\":{\"@sveltejs/kit\":\"3.2.0\",\"@sveltejs/adapter-auto\":\"7\"}}",
+		      "@sveltejs/adapter-node@6"},
+		     {"{\"devDependencies\":{\"@sveltejs/kit\":\"latest\",\"@sveltejs/adapter-auto\":\"7\"}}",
+		      "@sveltejs/adapter-node@6"},
+		     {"{\"devDependencies\":{\"@sveltejs/kit\":\"2\",\"@sveltejs/adapter-auto\":\"7\",\"@sveltejs/"
+		      "adapter-node\":\"5\"}}",
+		      ""},
+		     {"{\"devDependencies\":{\"@sveltejs/kit\":\"2\",\"@sveltejs/adapter-static\":\"3\"}}", ""},
+		     {"{\"dependencies\":7}", ""}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *package JSON_CLEANUP = NULL;
+		struct err err;
+		assert_true(json_parse(str_from(cases[i].package), &package, &err));
+		assert_string_equal(manifest_addition(package), cases[i].wanted);
+	}
+}
+
+static void test_what_builds(void **state)
+{
+	(void)state;
+	const struct {
+		const char *inspection, *text;
+	} cases[] = {{"{\"shape\":\"nextjs\",\"build_script\":\"next build\"}", "build"},
+		     {"{\"shape\":\"nextjs\"}", "next build"},
+		     {"{\"shape\":\"expo\"}", "expo export -p web"},
+		     {"{\"shape\":\"expo\",\"build_script\":\"eas build\"}", "expo export -p web"},
+		     {"{\"shape\":\"expo\",\"build_script\":\"expo export\"}", "build"},
+		     {"{\"shape\":\"express-vite\"}", NULL},
+		     {"{\"shape\":\"static\"}", NULL}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *inspection JSON_CLEANUP = NULL;
+		struct err err;
+		assert_true(json_parse(str_from(cases[i].inspection), &inspection, &err));
+		struct build_wish wish = build_wish_read(inspection);
+		assert_true((wish.command == NULL) == (cases[i].text == NULL));
+		if (cases[i].text != NULL) assert_string_equal(wish.command_text, cases[i].text);
+	}
+}
+
 static void test_environment(void **state)
 {
 	(void)state;
@@ -289,6 +336,7 @@ int main(void)
 	    cmocka_unit_test(test_keys),          cmocka_unit_test(test_binding),
 	    cmocka_unit_test(test_private_cache), cmocka_unit_test(test_assets),
 	    cmocka_unit_test(test_node_versions), cmocka_unit_test(test_node_floor),
+	    cmocka_unit_test(test_addition),      cmocka_unit_test(test_what_builds),
 	    cmocka_unit_test(test_environment),   cmocka_unit_test(test_reason),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
