@@ -39,9 +39,9 @@ async function install() {
 }
 
 // What lib/env.js wants. The service key has no way out of the machine: it stands in the backend's own configuration.
-async function environment(freehold) {
+async function environment(freehold, apps) {
   const env = { FREEHOLD_EDGE_ADDRESS: "127.0.0.1" };
-  for (const app of EXAMPLES) {
+  for (const app of apps) {
     const suffix = app.toUpperCase().replaceAll("-", "_");
     const { body } = await freehold.api("GET", `/v1/apps/${app}`);
     const config = JSON.parse(await readFile(freehold.app(app, "backend.json"), "utf8"));
@@ -58,13 +58,21 @@ async function suites(names) {
   return names.length ? names.map((name) => path.basename(name)) : all;
 }
 
+// A suite that is named after an example needs no other; any other suite may need all.
+function needed(names) {
+  const named = names.map((name) => path.basename(name, ".test.js"));
+  const isOfAll = names.length === 0 || named.some((name) => !EXAMPLES.includes(name));
+  return isOfAll ? EXAMPLES : EXAMPLES.filter((app) => named.includes(app));
+}
+
 async function drive(freehold, names) {
-  for (const app of EXAMPLES) {
+  const apps = needed(names);
+  for (const app of apps) {
     const began = Date.now();
     const release = await freehold.deploy(example(app), app);
     say(`examples/${app} is live as release ${release} after ${seconds(began)}`);
   }
-  const env = await environment(freehold);
+  const env = await environment(freehold, apps);
   const report = path.join(freehold.home, "suites.tap");
   const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap", `--test-reporter-destination=${report}`];
   const code = await run("node", ["--test", "--test-concurrency=1", ...reporters, ...(await suites(names))], env);

@@ -15,7 +15,7 @@ export function commonshedRows(app) {
       const bruno = await person(app, "bruno", { display_name: "Bruno" });
       const stranger = connect(app);
       const [saw, plane] = rows(await ada.client.from("tools").insert([
-        { owner_id: ada.id, name: `Saw ${mark}` },
+        { owner_id: ada.id, name: `Saw ${mark}`, is_listed: true },
         { owner_id: ada.id, name: `Plane ${mark}`, is_listed: false },
       ]).select(wall).order("name", { ascending: false }));
       assert.deepEqual(saw.owner, { display_name: "Ada" });

@@ -130,7 +130,8 @@ export function commonshed(app, { missing, rendersWall }) {
       const { page } = ada;
       await page.getByRole("button", { name: "Sign out" }).click();
       await page.getByRole("heading", { name: "Back to your shed" }).waitFor();
-      await page.goto("/shed", { waitUntil: "networkidle" });
+      await page.goto("/", { waitUntil: "networkidle" });
+      await page.getByRole("link", { name: "My shed" }).click();
       await page.waitForURL("**/auth");
       await page.getByLabel("Email").fill(people.ada.email);
       await page.getByLabel("Password").fill("not-the-password");
