@@ -14,8 +14,8 @@ struct build_wish {
 	const char *output; /* relative to the app's folder, or "" where it is to be found; borrowed */
 };
 
-/* Its own build script, else what its framework is built with. An Expo app is always exported for the web: its scripts are
- * for phones. */
+/* Its own build script, else what its framework is built with. An Expo app is always exported for the web: its scripts
+ * are for phones. */
 struct build_wish build_wish_read(const json_t *inspection);
 
 #endif

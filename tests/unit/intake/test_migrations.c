@@ -80,8 +80,8 @@ static void test_plan(void **state)
 static void test_scripts(void **state)
 {
 	TREE({"scripts/002_more.sql", "select 2"}, {"scripts/001_tables.sql", "create table t (a int)"},
-	     {"scripts/001_policies.sql", "select 1"},
-	     {"scripts/build.mjs", "x"}, {"scripts/seed.sql", "drop table everything"});
+	     {"scripts/001_policies.sql", "select 1"}, {"scripts/build.mjs", "x"},
+	     {"scripts/seed.sql", "drop table everything"});
 	json_t *i JSON_CLEANUP = fixture_inspect(*state);
 	struct arena *arena = arena_new(1 << 20);
 	struct migration_plan plan;
