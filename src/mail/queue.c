@@ -40,6 +40,9 @@ const char mail_settle_sql[] =
     "where m.id = $1::bigint and m.state = 'sending' returning m.id) "
     "insert into freehold_auth.mail_attempts (mail_id, outcome, answer) select id, $2, $3 from settled";
 
+const char mail_hurry_sql[] =
+    "update freehold_auth.mails set next_attempt_at = now() where state = 'waiting' and next_attempt_at > now()";
+
 const char mail_next_sql[] = "select greatest(ceil(1000 * extract(epoch from min(case state when 'sending' then "
 			     "claimed_until else next_attempt_at end) "
 			     "- now())), 0)::bigint from freehold_auth.mails where state in ('waiting', 'sending')";

@@ -53,6 +53,9 @@ enum {
 /* How an attempt ended. $1 id, $2 outcome ("sent", "again", "dead"), $3 answer, $4 seconds until the next. */
 extern const char mail_settle_sql[];
 
+/* What waits is due now. */
+extern const char mail_hurry_sql[];
+
 /* Milliseconds until the next mail is due (none: null), as one row. */
 extern const char mail_next_sql[];
 

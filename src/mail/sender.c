@@ -2,6 +2,7 @@
 #include "mail/sender.h"
 
 #include <assert.h>
+#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,16 +51,15 @@ struct question {
 struct mail_sender {
 	uv_loop_t *loop;
 	struct pg_pool *pool;
-	struct http_multi *multi;
 	struct pg_listener *listener;
 	uv_timer_t timer, sweep_timer;
 	struct smtp_copy *smtp; /* NULL: none */
 	struct job jobs[MAIL_SENDER_CONCURRENT];
-	struct question claim, next, sweep;
+	struct question claim, next, sweep, hurry;
 	bool is_woken; /* while a claim was running */
 	bool is_stopping;
 	bool is_failure_told; /* one line in the log, not one a mail */
-	int open_handles, open_calls;
+	int open_handles, open_calls; /* calls: of the pool, and deliveries */
 };
 
 static void wake(struct mail_sender *s);
@@ -200,8 +200,11 @@ static void end_job(struct job *job, enum mail_outcome outcome, const char *answ
 static void on_delivered(void *arg, enum mail_outcome outcome, const char *answer)
 {
 	struct job *job = arg;
+	struct mail_sender *s = job->sender;
 	job->delivery = NULL;
-	end_job(job, outcome, answer);
+	s->open_calls--;
+	if (!s->is_stopping) end_job(job, outcome, answer);
+	maybe_gone(s);
 }
 
 static struct job *free_job(struct mail_sender *s)
@@ -238,8 +241,10 @@ static void begin_job(struct mail_sender *s, const PGresult *rows, int row)
 		end_job(job, MAIL_DEAD, "older than a day: its link would not be good any more");
 	else if (s->smtp == NULL)
 		end_job(job, MAIL_AGAIN, "no mail server is set");
-	else if (!mail_deliver(s->multi, &s->smtp->smtp, &letter, on_delivered, job, &job->delivery, &err))
+	else if (!mail_deliver(s->loop, &s->smtp->smtp, &letter, on_delivered, job, &job->delivery, &err))
 		end_job(job, MAIL_DEAD, err.msg);
+	else
+		s->open_calls++;
 }
 
 /* The sender's own questions. */
@@ -328,14 +333,13 @@ static void on_notify(void *arg, const char *payload)
 	wake(arg);
 }
 
-struct mail_sender *mail_sender_new(uv_loop_t *loop, struct pg_pool *pool, const char *conninfo,
-				    struct http_multi *multi)
+struct mail_sender *mail_sender_new(uv_loop_t *loop, struct pg_pool *pool, const char *conninfo)
 {
 	struct mail_sender *s = calloc(1, sizeof *s);
 	if (s == NULL) abort();
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) abort(); /* before there are threads */
 	s->loop = loop;
 	s->pool = pool;
-	s->multi = multi;
 	for (int i = 0; i < MAIL_SENDER_CONCURRENT; i++) {
 		s->jobs[i].sender = s;
 		(void)uv_timer_init(loop, &s->jobs[i].timer);
@@ -350,12 +354,21 @@ struct mail_sender *mail_sender_new(uv_loop_t *loop, struct pg_pool *pool, const
 	return s;
 }
 
+static void on_hurried(void *arg, struct pg_call *pg)
+{
+	struct mail_sender *s = arg;
+	(void)pg;
+	wake(s);
+	answered(s, &s->hurry);
+}
+
 bool mail_sender_set(struct mail_sender *sender, const struct mail_smtp *smtp, struct err *err)
 {
 	if (smtp != NULL && !mail_smtp_check(smtp, err)) return false;
 	smtp_free(sender->smtp);
 	sender->smtp = smtp != NULL ? smtp_new(smtp) : NULL;
-	wake(sender);
+	if (!sender->is_stopping && smtp != NULL && !ask(sender, &sender->hurry, mail_hurry_sql, 0, on_hurried))
+		sleep_for(sender, DATABASE_PAUSE_MS);
 	return true;
 }
 
@@ -381,7 +394,6 @@ void mail_sender_stop(struct mail_sender *sender)
 	for (int i = 0; i < MAIL_SENDER_CONCURRENT; i++) {
 		struct job *job = &sender->jobs[i];
 		if (job->delivery != NULL) mail_delivery_cancel(job->delivery);
-		job->delivery = NULL;
 		uv_close((uv_handle_t *)&job->timer, on_job_closed);
 	}
 	uv_close((uv_handle_t *)&sender->timer, on_closed);

@@ -19,11 +19,11 @@
 
 struct mail_sender;
 
-/* The pool is one of supabase_auth_admin, conninfo the same (for LISTEN). Both, and the multi, must outlive it. */
-struct mail_sender *mail_sender_new(uv_loop_t *loop, struct pg_pool *pool, const char *conninfo,
-				    struct http_multi *multi);
+/* The pool is one of supabase_auth_admin, conninfo the same (for LISTEN). The pool must outlive it. */
+struct mail_sender *mail_sender_new(uv_loop_t *loop, struct pg_pool *pool, const char *conninfo);
 
-/* The mail server from now on; copied. NULL: none; what is under way ends, nothing more is begun. ERR_INVALID leaves
+/* The mail server from now on; copied. What failed at the one before is tried again at once. NULL: none; what is under
+ * way ends, nothing more is begun. ERR_INVALID leaves
  * what was. */
 bool mail_sender_set(struct mail_sender *sender, const struct mail_smtp *smtp, struct err *err);
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/smtp.h"
 
+#include <curl/curl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/buf.h"
 #include "mail/compose.h"
@@ -14,20 +17,27 @@
 #define HEADER_MAX_BYTES 4096
 
 struct mail_delivery {
-	struct http_multi *multi;
-	struct http_transfer transfer;
+	/* the thread's until it ended */
+	CURL *curl;
+	CURLcode code;
 	struct curl_slist *headers, *recipients;
 	curl_mime *mime;
 	char command[8]; /* the last that went out: "RCPT" … */
 	char answer[MAIL_ANSWER_SIZE];
 	char fault[CURL_ERROR_SIZE];
+
+	/* the loop's */
+	uv_thread_t thread;
+	uv_async_t ended;
 	void (*done)(void *arg, enum mail_outcome outcome, const char *answer);
 	void *arg;
+
+	atomic_bool is_cancelled;
 };
 
 static void delivery_free(struct mail_delivery *d)
 {
-	curl_easy_cleanup(d->transfer.curl);
+	curl_easy_cleanup(d->curl);
 	curl_mime_free(d->mime);
 	curl_slist_free_all(d->headers);
 	curl_slist_free_all(d->recipients);
@@ -42,21 +52,27 @@ static void copy_line(char *to, size_t size, const char *from, size_t len)
 	to[n] = '\0';
 }
 
-/* curl tells only the last code, not what it answered; so both directions are listened to. What is sent while a
- * password goes out is not kept: only the first word. */
+/* A refusal is followed by QUIT, which says nothing about it. */
+static void on_command(struct mail_delivery *d, const char *data, size_t size)
+{
+	size_t n = 0;
+	if (size >= 4 && strncmp(data, "QUIT", 4) == 0) return;
+	for (; n < size && n < 4 && data[n] != ' ' && data[n] != '\r'; n++) d->command[n] = data[n];
+	d->command[n] = '\0';
+}
+
+/* curl tells only the last code, not what was answered to which command; so both directions are listened to. Of a
+ * command only its first word is kept: a password may follow. */
 static int on_debug(CURL *curl, curl_infotype type, char *data, size_t size, void *arg)
 {
 	struct mail_delivery *d = arg;
 	(void)curl;
-	if (type == CURLINFO_HEADER_OUT) {
-		size_t n = 0;
-		for (; n < size && n < 4 && data[n] != ' ' && data[n] != '\r'; n++) d->command[n] = data[n];
-		d->command[n] = '\0';
-	} else if (type == CURLINFO_DATA_OUT) {
+	if (type == CURLINFO_HEADER_OUT)
+		on_command(d, data, size);
+	else if (type == CURLINFO_DATA_OUT)
 		(void)snprintf(d->command, sizeof d->command, "text");
-	} else if (type == CURLINFO_HEADER_IN) {
+	else if (type == CURLINFO_HEADER_IN && strncmp(data, "221", size < 3 ? size : 3) != 0)
 		copy_line(d->answer, sizeof d->answer, data, size);
-	}
 	return 0;
 }
 
@@ -66,19 +82,39 @@ static bool is_final(const struct mail_delivery *d)
 	return is_refused && (strcmp(d->command, "RCPT") == 0 || strcmp(d->command, "text") == 0);
 }
 
-static void on_done(void *arg, CURLcode code)
+static void on_closed(uv_handle_t *handle)
 {
-	struct mail_delivery *d = arg;
+	delivery_free(handle->data);
+}
+
+static void on_ended(uv_async_t *ended)
+{
+	struct mail_delivery *d = ended->data;
 	char words[MAIL_ANSWER_SIZE];
-	enum mail_outcome outcome = code == CURLE_OK ? MAIL_SENT : is_final(d) ? MAIL_DEAD : MAIL_AGAIN;
+	(void)uv_thread_join(&d->thread);
+	enum mail_outcome outcome = d->code == CURLE_OK ? MAIL_SENT : is_final(d) ? MAIL_DEAD : MAIL_AGAIN;
 	bool has_answer = d->answer[0] == '4' || d->answer[0] == '5';
-	const char *why = d->fault[0] != '\0' ? d->fault : curl_easy_strerror(code);
-	if (code == CURLE_OK || has_answer)
+	const char *why = d->fault[0] != '\0' ? d->fault : curl_easy_strerror(d->code);
+	if (d->code == CURLE_OK || has_answer)
 		(void)snprintf(words, sizeof words, "%s", d->answer);
 	else
 		copy_line(words, sizeof words, why, strlen(why));
+	uv_close((uv_handle_t *)ended, on_closed);
 	d->done(d->arg, outcome, words);
-	delivery_free(d);
+}
+
+static void run(void *arg)
+{
+	struct mail_delivery *d = arg;
+	d->code = curl_easy_perform(d->curl);
+	(void)uv_async_send(&d->ended);
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t e)
+{
+	struct mail_delivery *d = arg;
+	(void)a, (void)b, (void)c, (void)e;
+	return atomic_load(&d->is_cancelled) ? 1 : 0;
 }
 
 static void add(struct curl_slist **list, const char *text)
@@ -127,8 +163,8 @@ static void add_part(curl_mime *mime, const char *text, const char *type)
 
 static void add_body(struct mail_delivery *d, const struct mail_letter *letter)
 {
-	curl_mime *both = curl_mime_init(d->transfer.curl);
-	d->mime = curl_mime_init(d->transfer.curl);
+	curl_mime *both = curl_mime_init(d->curl);
+	d->mime = curl_mime_init(d->curl);
 	if (both == NULL || d->mime == NULL) abort();
 	add_part(both, letter->plain, "text/plain; charset=utf-8");
 	add_part(both, letter->html, "text/html; charset=utf-8");
@@ -158,7 +194,7 @@ static void set_security(CURL *curl, const struct mail_smtp *smtp, bool is_full)
 static void set_server(struct mail_delivery *d, const struct mail_smtp *smtp)
 {
 	char url[512];
-	CURL *curl = d->transfer.curl;
+	CURL *curl = d->curl;
 	unsigned port = smtp->port > 0 ? smtp->port : PORT;
 	bool is_full = smtp->security == MAIL_TLS_FULL || (smtp->security == MAIL_TLS_AUTO && port == PORT_TLS);
 	bool is_v6 = strchr(smtp->host, ':') != NULL;
@@ -169,6 +205,7 @@ static void set_server(struct mail_delivery *d, const struct mail_smtp *smtp)
 	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)MAIL_CONNECT_MS);
 	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)MAIL_DELIVER_MS);
+	(void)curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(MAIL_ANSWER_MS / 1000));
 	set_security(curl, smtp, is_full);
 	if (smtp->user == NULL) return;
 	(void)curl_easy_setopt(curl, CURLOPT_USERNAME, smtp->user);
@@ -178,7 +215,7 @@ static void set_server(struct mail_delivery *d, const struct mail_smtp *smtp)
 /* Addresses go into commands of a line each; curl adds what is around them. */
 static void set_envelope(struct mail_delivery *d, const struct mail_smtp *smtp, const struct mail_letter *letter)
 {
-	CURL *curl = d->transfer.curl;
+	CURL *curl = d->curl;
 	add(&d->recipients, letter->to);
 	(void)curl_easy_setopt(curl, CURLOPT_MAIL_FROM, smtp->from_address);
 	(void)curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, d->recipients);
@@ -188,13 +225,25 @@ static void set_envelope(struct mail_delivery *d, const struct mail_smtp *smtp, 
 	(void)curl_easy_setopt(curl, CURLOPT_MIMEPOST, d->mime);
 }
 
-static void set_ears(struct mail_delivery *d)
+/* No child inherits the connection. */
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	CURL *curl = d->transfer.curl;
-	(void)curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_debug);
-	(void)curl_easy_setopt(curl, CURLOPT_DEBUGDATA, d);
-	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, d->fault);
+	(void)arg, (void)purpose;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static void set_hooks(struct mail_delivery *d)
+{
+	(void)curl_easy_setopt(d->curl, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(d->curl, CURLOPT_VERBOSE, 1L);
+	(void)curl_easy_setopt(d->curl, CURLOPT_DEBUGFUNCTION, on_debug);
+	(void)curl_easy_setopt(d->curl, CURLOPT_DEBUGDATA, d);
+	(void)curl_easy_setopt(d->curl, CURLOPT_ERRORBUFFER, d->fault);
+	(void)curl_easy_setopt(d->curl, CURLOPT_NOPROGRESS, 0L);
+	(void)curl_easy_setopt(d->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	(void)curl_easy_setopt(d->curl, CURLOPT_XFERINFODATA, d);
+	(void)curl_easy_setopt(d->curl, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	(void)curl_easy_setopt(d->curl, CURLOPT_FORBID_REUSE, 1L); /* QUIT at once, while our ears are open */
 }
 
 bool mail_smtp_check(const struct mail_smtp *smtp, struct err *err)
@@ -214,7 +263,7 @@ bool mail_smtp_check(const struct mail_smtp *smtp, struct err *err)
 	return true;
 }
 
-bool mail_deliver(struct http_multi *multi, const struct mail_smtp *smtp, const struct mail_letter *letter,
+bool mail_deliver(uv_loop_t *loop, const struct mail_smtp *smtp, const struct mail_letter *letter,
 		  void (*done)(void *arg, enum mail_outcome outcome, const char *answer), void *arg,
 		  struct mail_delivery **ret_delivery, struct err *err)
 {
@@ -222,21 +271,21 @@ bool mail_deliver(struct http_multi *multi, const struct mail_smtp *smtp, const 
 	if (!mail_address_is_sound(letter->to)) return err_set(err, ERR_INVALID, "no mail can be sent to this address");
 	struct mail_delivery *d = calloc(1, sizeof *d);
 	if (d == NULL) abort();
-	d->multi = multi;
 	d->done = done;
 	d->arg = arg;
-	d->transfer = (struct http_transfer){.curl = curl_easy_init(), .done = on_done, .arg = d};
-	if (d->transfer.curl == NULL) abort();
+	d->curl = curl_easy_init();
+	if (d->curl == NULL) abort();
 	set_server(d, smtp);
 	set_envelope(d, smtp, letter);
-	set_ears(d);
-	http_multi_add(multi, &d->transfer);
+	set_hooks(d);
+	(void)uv_async_init(loop, &d->ended, on_ended);
+	d->ended.data = d;
+	if (uv_thread_create(&d->thread, run, d) != 0) abort();
 	*ret_delivery = d;
 	return true;
 }
 
 void mail_delivery_cancel(struct mail_delivery *delivery)
 {
-	http_multi_remove(delivery->multi, &delivery->transfer);
-	delivery_free(delivery);
+	atomic_store(&delivery->is_cancelled, true);
 }
