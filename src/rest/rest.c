@@ -12,17 +12,31 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "pg/listen.h"
+#include "rest/inspect.h"
 #include "rest/reply.h"
 #include "rest/rows.h"
 
 #define WAITING_MAX 1024
 
+/* Settings, held as long as a request goes by them. */
+struct config {
+	const struct rest_settings *settings;
+	int references;
+	void (*release)(void *arg);
+	void *arg;
+};
+
 struct rest {
 	struct pg_pool *pool;
-	const struct rest_settings *settings;
+	struct config *config, *next_config; /* next: comes with the next catalogue; NULL: none */
+	void (*on_notify)(void *arg); /* NULL: the catalogue is loaded */
+	void *notify_arg;
+	struct rest_stats stats;
+	int64_t load_began_us;
 	struct pg_listener *listener;
 	struct catalogue *catalogue; /* NULL until the first is loaded */
 	bool is_loading, is_stale; /* stale: asked to reload while loading */
+	struct config *loading_config; /* what the catalogue being loaded is for */
 	struct rows_memory large;
 	struct rest_call *waiting; /* for the first catalogue */
 	int waiting_count;
@@ -31,6 +45,7 @@ struct rest {
 struct rest_call {
 	struct rest_call *next;
 	struct rest *rest;
+	const struct rest_settings *settings;
 	struct rest_request request;
 	rest_reply_fn done;
 	void *arg;
@@ -69,7 +84,7 @@ static void add_timing(struct rest_call *c)
 
 static void answer(struct rest_call *c)
 {
-	if (c->rest->settings->server_timing && !c->is_refused) add_timing(c);
+	if (!c->is_refused && c->settings->server_timing) add_timing(c);
 	catalogue_put(c->catalogue);
 	c->catalogue = NULL;
 	c->done(c->arg, &c->reply.http);
@@ -118,8 +133,7 @@ static void take_head(struct rest_call *c, const PGresult *row)
 	struct str head = {PQgetvalue(row, 0, SQL_BODY), (size_t)PQgetlength(row, 0, SQL_BODY)};
 	c->answered_us = clock_now_us();
 	c->rows_problem.code = NULL;
-	bool ok =
-	    reply_make(c->request.arena, c->rest->settings, &c->plan, row, estimate_in(c), &c->reply, &c->rows_problem);
+	bool ok = reply_make(c->request.arena, c->settings, &c->plan, row, estimate_in(c), &c->reply, &c->rows_problem);
 	c->rows_state = c->rows_problem.code == NULL ? ROWS_GATHERED : ROWS_DROPPED;
 	if (ok) c->rows_problem.code = NULL; /* out of bounds: the reply says it */
 	rows_begin(&c->rows, c->plan.handler, head);
@@ -223,7 +237,7 @@ static void on_answer(void *arg, struct pg_call *query)
 	arena_defer(c->request.arena, clear_result, row);
 	pg_call_clear(query);
 	struct arena *a = c->request.arena;
-	const struct rest_settings *settings = c->rest->settings;
+	const struct rest_settings *settings = c->settings;
 	if (c->ask.action == ASK_ROOT ? reply_root(a, settings, &c->plan, row, &c->reply, &problem)
 				      : reply_make(a, settings, &c->plan, row, estimate, &c->reply, &problem))
 		answer(c);
@@ -234,7 +248,7 @@ static void on_answer(void *arg, struct pg_call *query)
 static bool write_query(struct rest_call *c, uint64_t affinity, struct problem *problem)
 {
 	struct arena *a = c->request.arena;
-	const struct rest_settings *settings = c->rest->settings;
+	const struct rest_settings *settings = c->settings;
 	if (c->ask.action == ASK_ROOT) return sql_make_root(a, settings, &c->request, &c->plan, &c->batch, problem);
 	c->plan.form = c->request.sink != NULL ? rows_form(&c->plan) : FORM_VALUE;
 	if (!sql_make(a, settings, &c->request, &c->plan, &c->batch, problem)) return false;
@@ -251,6 +265,8 @@ static bool send_query(struct rest_call *c, struct problem *problem)
 	struct arena *a = c->request.arena;
 	uint64_t affinity = pg_affinity(c->request.role.ptr, c->request.role.len);
 	if (!write_query(c, affinity, problem)) return false;
+	for (int i = 0; c->settings->is_unprepared && i < c->batch.count; i++)
+		c->batch.statements[i].is_prepared = false;
 	c->query = (struct pg_call){.statements = c->batch.statements,
 				    .count = c->batch.count,
 				    .affinity = affinity,
@@ -263,11 +279,30 @@ static bool send_query(struct rest_call *c, struct problem *problem)
 	return true;
 }
 
+static struct config *new_config(const struct rest_settings *settings, void (*release)(void *arg), void *arg)
+{
+	struct config *config = calloc(1, sizeof *config);
+	if (config == NULL) abort();
+	*config = (struct config){settings, 1, release, arg};
+	return config;
+}
+
+/* NULL is allowed. */
+static void put_config(void *arg)
+{
+	struct config *config = arg;
+	if (config == NULL || --config->references > 0) return;
+	if (config->release != NULL) config->release(config->arg);
+	free(config);
+}
+
 static void run(struct rest_call *c)
 {
 	struct problem problem;
 	struct arena *a = c->request.arena;
-	const struct rest_settings *settings = c->rest->settings;
+	c->rest->config->references++;
+	arena_defer(a, put_config, c->rest->config);
+	const struct rest_settings *settings = c->settings = c->rest->config->settings;
 	c->catalogue = catalogue_get(c->rest->catalogue);
 	bool ok = ask_read(a, settings, c->catalogue, &c->request, &c->ask, &problem);
 	if (ok && c->ask.action == ASK_ROOT_INFO) {
@@ -308,16 +343,34 @@ static void run_waiting(struct rest *rest, const struct err *err)
 	}
 }
 
+static void take_catalogue(struct rest *rest, struct catalogue *catalogue)
+{
+	catalogue_put(rest->catalogue);
+	rest->catalogue = catalogue;
+	rest->stats.catalogue_loads++;
+	rest->stats.catalogue_load_s = (double)(clock_now_us() - rest->load_began_us) / 1e6;
+	if (rest->loading_config == rest->config) return;
+	put_config(rest->config);
+	rest->config = rest->loading_config;
+	rest->config->references++;
+	if (rest->next_config == rest->config) {
+		put_config(rest->next_config);
+		rest->next_config = NULL;
+	}
+}
+
 static void on_catalogue(void *arg, struct catalogue *catalogue, const struct err *err)
 {
 	struct rest *rest = arg;
 	rest->is_loading = false;
 	if (catalogue != NULL) {
-		catalogue_put(rest->catalogue);
-		rest->catalogue = catalogue;
+		take_catalogue(rest, catalogue);
 	} else {
+		rest->stats.catalogue_failures++;
 		log_warn("rest: cannot read the database's schema: %s", err->msg);
 	}
+	put_config(rest->loading_config);
+	rest->loading_config = NULL;
 	run_waiting(rest, err);
 	if (rest->is_stale) rest_reload(rest);
 }
@@ -327,13 +380,23 @@ void rest_reload(struct rest *rest)
 	rest->is_stale = rest->is_loading;
 	if (rest->is_loading) return;
 	rest->is_loading = true;
-	catalogue_load(rest->pool, rest->settings->schemas, rest->settings->schema_count, on_catalogue, rest);
+	rest->load_began_us = clock_now_us();
+	rest->loading_config = rest->next_config != NULL ? rest->next_config : rest->config;
+	rest->loading_config->references++;
+	const struct rest_settings *settings = rest->loading_config->settings;
+	catalogue_load(rest->pool, settings->schemas, settings->schema_count, on_catalogue, rest);
 }
 
-static void on_notify(void *arg, const char *payload)
+static void on_notification(void *arg, const char *payload)
 {
-	bool is_reload = payload == NULL || payload[0] == '\0' || strcmp(payload, "reload schema") == 0;
-	if (is_reload) rest_reload(arg);
+	struct rest *rest = arg;
+	bool is_reload = payload == NULL || payload[0] == '\0' || strcmp(payload, "reload schema") == 0 ||
+			 (rest->on_notify != NULL && strcmp(payload, "reload config") == 0);
+	if (!is_reload) return;
+	if (rest->on_notify != NULL)
+		rest->on_notify(rest->notify_arg);
+	else
+		rest_reload(rest);
 }
 
 struct rest *rest_new(uv_loop_t *loop, struct pg_pool *pool, const struct rest_settings *settings,
@@ -342,9 +405,11 @@ struct rest *rest_new(uv_loop_t *loop, struct pg_pool *pool, const struct rest_s
 	struct rest *rest = calloc(1, sizeof *rest);
 	if (rest == NULL) abort();
 	rest->pool = pool;
-	rest->settings = settings;
+	rest->config = new_config(settings, NULL, NULL);
 	rest_reload(rest);
-	if (listen_conninfo != NULL) rest->listener = pg_listener_new(loop, listen_conninfo, "pgrst", on_notify, rest);
+	const char *channel = settings->channel != NULL ? settings->channel : "pgrst";
+	if (listen_conninfo != NULL)
+		rest->listener = pg_listener_new(loop, listen_conninfo, channel, on_notification, rest);
 	return rest;
 }
 
@@ -353,12 +418,39 @@ void rest_free(struct rest *rest)
 	if (rest == NULL) return;
 	pg_listener_stop(rest->listener);
 	catalogue_put(rest->catalogue);
+	put_config(rest->loading_config);
+	put_config(rest->next_config);
+	put_config(rest->config);
 	free(rest);
 }
 
 bool rest_is_ready(const struct rest *rest)
 {
 	return rest->catalogue != NULL;
+}
+
+void rest_configure(struct rest *rest, const struct rest_settings *settings, void (*release)(void *arg), void *arg)
+{
+	put_config(rest->next_config);
+	rest->next_config = new_config(settings, release, arg);
+	rest_reload(rest);
+}
+
+void rest_on_notify(struct rest *rest, void (*on_notify)(void *arg), void *arg)
+{
+	rest->on_notify = on_notify;
+	rest->notify_arg = arg;
+}
+
+void rest_stats(const struct rest *rest, struct rest_stats *ret_stats)
+{
+	*ret_stats = rest->stats;
+	ret_stats->is_loading = rest->is_loading;
+}
+
+void rest_write_catalogue(const struct rest *rest, struct buf *ret_json)
+{
+	if (rest->catalogue != NULL) inspect_catalogue(rest->catalogue, ret_json);
 }
 
 static bool is_too_large(const struct rest_request *r, struct problem *problem)

@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "pg/pool.h"
@@ -35,7 +36,7 @@ enum rest_tx_end {
 
 enum rest_openapi_mode { REST_OPENAPI_FOLLOW, REST_OPENAPI_IGNORE, REST_OPENAPI_DISABLED };
 
-/* Borrowed for the life of the rest. Named after PostgREST's settings. */
+/* Named after PostgREST's settings. */
 struct rest_settings {
 	const char *const *schemas; /* db-schemas; the first is the default */
 	int schema_count;
@@ -57,6 +58,9 @@ struct rest_settings {
 	const char *server_host;
 	int server_port;
 	bool server_timing; /* server-timing-enabled */
+	bool is_unprepared; /* db-prepared-statements=false: for a pooler that gives each transaction another session */
+	const char *channel; /* db-channel; NULL: pgrst. Read by rest_new only */
+	bool logs_queries; /* log-query: each statement, at the level of the request's answer */
 };
 
 struct rest_header {
@@ -102,7 +106,7 @@ struct rest;
 struct rest_call;
 
 /* Starts loading the catalogue; requests that come before it is there wait for it (up to the pool's deadline). The
- * pool must outlive the rest. `listen_conninfo`: a connection of its own for NOTIFY pgrst; NULL: none. */
+ * pool and the settings must outlive the rest. `listen_conninfo`: a connection of its own for NOTIFY; NULL: none. */
 struct rest *rest_new(uv_loop_t *loop, struct pg_pool *pool, const struct rest_settings *settings,
 		      const char *listen_conninfo);
 
@@ -120,6 +124,25 @@ void rest_cancel(struct rest_call *call);
 void rest_resume(struct rest_call *call);
 
 void rest_reload(struct rest *rest); /* the catalogue, as NOTIFY pgrst does */
-bool rest_is_ready(const struct rest *rest);
+bool rest_is_ready(const struct rest *rest); /* there is a catalogue, and it is not being loaded for the first time */
+
+/* Other settings, from the next catalogue on, which is loaded now: the two change together. release (may be NULL) is
+ * called when no request uses them any more. */
+void rest_configure(struct rest *rest, const struct rest_settings *settings, void (*release)(void *arg), void *arg);
+
+/* NOTIFY calls this instead of loading the catalogue: who reads settings from the database does that first, and then
+ * calls rest_configure or rest_reload. */
+void rest_on_notify(struct rest *rest, void (*on_notify)(void *arg), void *arg);
+
+/* What has happened so far; for the owner's metrics. */
+struct rest_stats {
+	uint64_t catalogue_loads, catalogue_failures;
+	double catalogue_load_s; /* what the last one took */
+	bool is_loading;
+};
+void rest_stats(const struct rest *rest, struct rest_stats *ret_stats);
+
+/* The catalogue as JSON, for people who look for what is wrong; nothing without one. Its form may change. */
+void rest_write_catalogue(const struct rest *rest, struct buf *ret_json);
 
 #endif
