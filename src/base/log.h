@@ -5,7 +5,7 @@
 #ifndef FREEHOLD_BASE_LOG_H
 #define FREEHOLD_BASE_LOG_H
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NOTHING /* for log_set_level only */ };
 
 void log_set_level(enum log_level least); /* LOG_INFO unless told otherwise */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

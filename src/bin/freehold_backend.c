@@ -2,7 +2,7 @@
  *
  * freehold-backend --config FILE: what supabase-js speaks, for one app, in front of its PostgreSQL. FILE: see
  * bin/backend/config.h.
- * freehold-backend [FILE]: in PostgREST's place, with PostgREST's settings (bin/backend/pgrst.h).
+ * freehold-backend [OPTION] [FILE]: in PostgREST's place (bin/backend/options.h, bin/backend/pgrst.h).
  * One loop that never blocks. SIGTERM or SIGINT: no new connections, what runs is finished, exit
  * 0; a successor that was started before has the socket's name already. */
 #include <signal.h>
@@ -14,8 +14,8 @@
 
 #include "bin/backend/config.h"
 #include "bin/backend/gateway.h"
+#include "bin/backend/options.h"
 #include "bin/backend/reload.h"
-#include "bin/backend/standalone.h"
 
 #define DRAIN_MS 30000
 #define FINISH_MS 5000 /* after the drain: for what the database still runs */
@@ -168,18 +168,20 @@ static int serve(struct backend *b)
 	return ok ? 0 : err_code_exit_status(err.code);
 }
 
-static int run_standalone(const char *path)
+static int run_standalone(enum option option, const char *path)
 {
-	static struct pgrst settings;
+	struct standalone_source source = {path, (const char *const *)environ};
+	struct pgrst *settings = NULL;
 	struct err err;
 	raise_descriptors();
-	if (!pgrst_read(path, (const char *const *)environ, &settings, &err)) {
+	if (!pgrst_read(path, source.environment, NULL, &settings, &err)) {
 		log_error("freehold-backend: %s", err.msg);
 		return err_code_exit_status(err.code);
 	}
-	log_set_level(settings.log_level);
-	int status = standalone_serve(&settings);
-	pgrst_done(&settings);
+	log_set_level(settings->log_level);
+	int status =
+	    option == OPTION_SERVE ? standalone_serve(&source, settings) : options_run(option, &source, settings);
+	pgrst_put(settings);
 	return status;
 }
 
@@ -187,12 +189,11 @@ int main(int argc, char **argv)
 {
 	static struct backend backend;
 	struct err err;
-	if (argc <= 2 && (argc < 2 || argv[1][0] != '-')) return run_standalone(argc == 2 ? argv[1] : NULL);
 	if (argc != 3 || strcmp(argv[1], "--config") != 0) {
-		(void)fprintf(stderr,
-			      "usage: freehold-backend --config FILE\n"
-			      "       freehold-backend [FILE]    with PostgREST's settings, see docs/rest.md\n");
-		return 2;
+		const char *path;
+		enum option option = options_read(argc, argv, &path);
+		if (option == OPTION_DONE || option == OPTION_WRONG) return option == OPTION_DONE ? 0 : 2;
+		return run_standalone(option, path);
 	}
 	if (!backend_config_read(argv[2], &backend.config, &err)) {
 		log_error("backend: %s", err.msg);

@@ -116,7 +116,10 @@ static bool problem_of(struct rest_call *c, struct problem *problem)
 {
 	const struct pg_call *query = &c->query;
 	struct arena *a = c->request.arena;
-	if (query->failed < 0) return problem_from_err(problem, a, &query->err);
+	if (query->failed < 0) {
+		c->rest->stats.pool_timeouts += query->err.code == ERR_TIMEOUT;
+		return problem_from_err(problem, a, &query->err);
+	}
 	if (query->failed == c->batch.guard)
 		return reply_guard_problem(a, &c->plan, query->results[c->batch.main], problem);
 	return problem_from_pg(problem, a, query->results[query->failed], c->request.is_authenticated);

@@ -136,6 +136,7 @@ void rest_on_notify(struct rest *rest, void (*on_notify)(void *arg), void *arg);
 
 /* What has happened so far; for the owner's metrics. */
 struct rest_stats {
+	uint64_t pool_timeouts; /* requests that had to wait for a connection too long */
 	uint64_t catalogue_loads, catalogue_failures;
 	double catalogue_load_s; /* what the last one took */
 	bool is_loading;

@@ -111,6 +111,20 @@ bool claim_path_is_sound(const char *path)
 	struct step step;
 	if (*path == '\0') return false;
 	while (*path != '\0')
-		if (!read_step(&path, &step)) return false;
+		if (!read_step(&path, &step) || (step.kind == STEP_MATCH && *path != '\0')) return false;
 	return true;
+}
+
+void claim_path_write(const char *path, struct buf *ret_text)
+{
+	struct step step;
+	while (*path != '\0' && read_step(&path, &step)) {
+		switch (step.kind) {
+		case STEP_KEY: buf_printf(ret_text, ".\"%.*s\"", STR_FMT(step.text)); break;
+		case STEP_INDEX: buf_printf(ret_text, "[%zu]", step.index); break;
+		case STEP_MATCH:
+			buf_printf(ret_text, "[?(@ %.*s \"%.*s\")]", STR_FMT(step.comparison), STR_FMT(step.text));
+			break;
+		}
+	}
 }

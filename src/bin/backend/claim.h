@@ -8,9 +8,15 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "base/buf.h"
+
 /* Borrowed from the claims; NULL when it is not there. */
 const json_t *claim_find(const json_t *claims, const char *path);
 
+/* A comparison can only be the last step. */
 bool claim_path_is_sound(const char *path);
+
+/* A sound path in one form: ."role"[0][?(@ == "x")] */
+void claim_path_write(const char *path, struct buf *ret_text);
 
 #endif

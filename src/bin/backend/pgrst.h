@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * PostgREST's own settings, for a backend that takes its place: from the environment (PGRST_DB_URI …), PostgREST's
- * configuration file (name = "value", # comments), and the database (ALTER ROLE authenticator SET pgrst.db_schemas = …,
- * db-pre-config). The database counts most, then the environment, then the file, as with PostgREST. docs/rest.md has
- * the list. */
+ * PostgREST's own settings, for a backend that takes its place: from its configuration file, the environment, and the
+ * database. The database counts most, then the environment, then the file, as with PostgREST. docs/rest.md has the
+ * list. */
 #ifndef FREEHOLD_BIN_BACKEND_PGRST_H
 #define FREEHOLD_BIN_BACKEND_PGRST_H
 
@@ -22,6 +21,7 @@
 #define PGRST_WORKERS_MAX 64
 
 struct pgrst {
+	int references;
 	json_t *values; /* name to text; holds the texts below */
 	const char *db_uri;
 	int pool_size;
@@ -35,6 +35,9 @@ struct pgrst {
 	int workers; /* processes that serve; ours, PostgREST has threads */
 	struct jwk_set *keys; /* NULL: there is no secret, and no token is understood */
 	const char *jwt_audience, *role_path;
+	int token_cache_max; /* jwt-cache-max-entries; 0: none are remembered */
+	bool db_config;
+	const char *pre_config; /* NULL: none */
 	bool channel_enabled;
 	const char *channel;
 	const char *cors_origins; /* NULL: all */
@@ -46,12 +49,11 @@ struct pgrst {
 	const char *app_settings[2 * PGRST_APP_SETTINGS_MAX];
 };
 
-/* path NULL: no file. Waits for the database where db-config is on. Errors name the setting. */
-bool pgrst_read(const char *path, const char *const *environment, struct pgrst *ret, struct err *err);
-void pgrst_done(struct pgrst *p);
-
-/* One line of a configuration file: false when it cannot be read. An empty line or a comment leaves .ptr NULL. The
- * value is written to ret_value. */
-bool pgrst_line(struct str line, struct str *ret_name, struct buf *ret_value);
+/* path NULL: no file. database: what is set there (pgrst_database.h), NULL: nothing is known of it. Errors name the
+ * setting. *ret is the caller's reference; it never changes. */
+bool pgrst_read(const char *path, const char *const *environment, const json_t *database, struct pgrst **ret,
+		struct err *err);
+struct pgrst *pgrst_get(struct pgrst *p);
+void pgrst_put(struct pgrst *p); /* NULL is allowed */
 
 #endif

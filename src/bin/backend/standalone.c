@@ -2,320 +2,157 @@
 #include "bin/backend/standalone.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "bin/backend/admin.h"
+#include "bin/backend/front.h"
+#include "bin/backend/pgrst_database.h"
 #include "bin/backend/places.h"
-#include "bin/backend/token.h"
 #include "bin/backend/workers.h"
-#include "http/server.h"
-#include "rest/problem.h"
+#include "codec/json.h"
 
 #define DRAIN_MS 30000
 #define FINISH_MS 5000
+#define RETRY_MS 1000
 #define ARENA_MAX_BYTES (256u << 20)
-#define FIELDS_MAX 64
 
 struct standalone {
 	uv_loop_t loop;
+	const struct standalone_source *source;
 	struct pgrst *settings;
-	struct tokens *tokens; /* NULL: no keys */
+	struct pgrst *first; /* what rest began with */
+	struct front front;
 	struct pg_pool *pool;
-	struct rest *rest;
+	int pool_size;
 	struct http_server *http, *admin;
-	uv_signal_t terminate, interrupt, reload;
-	uv_timer_t finish_timer;
-	bool is_stopping;
+	uv_signal_t terminate, interrupt, reload_schema, reload_config;
+	uv_timer_t finish_timer, retry_timer;
+	bool is_stopping, is_loading, is_stale; /* stale: asked for settings while they were being read */
 };
 
-struct visit {
-	struct standalone *s;
-	struct http_request *http;
-	struct rest_call *call;
-	struct rest_request request;
-	struct rest_header headers[REST_HEADER_MAX];
-};
+/* Settings. */
+static void load_settings(void *standalone);
 
-static bool is_origin_allowed(const char *origins, struct str origin)
+static void renew_tokens(struct standalone *s)
 {
-	struct str rest = str_from(origins), part;
-	while (str_next(&rest, ',', &part))
-		if (str_eq(str_trim(part), origin)) return true;
-	return false;
+	const struct pgrst *p = s->settings;
+	tokens_free(s->front.tokens);
+	s->front.tokens = NULL;
+	if (p->keys != NULL)
+		s->front.tokens = tokens_new(
+		    &(struct tokens_settings){.keys = jwk_keys(p->keys),
+					      .audience = p->jwt_audience,
+					      .role_path = p->role_path,
+					      .role = p->anon_role,
+					      .remembered_max = p->token_cache_max > 0 ? p->token_cache_max : -1});
 }
 
-/* What a page of another origin may see. Returns how many fields were set. */
-static size_t cors_fields(const struct standalone *s, struct http_request *http, struct http_reply_field *fields)
+static void start_rest(struct standalone *s)
 {
-	struct str origin = http_header(http, STR("origin"));
-	const char *origins = s->settings->cors_origins;
-	size_t n = 0;
-	if (origin.ptr == NULL) return 0;
-	if (origins != NULL) {
-		if (!is_origin_allowed(origins, origin)) return 0;
-		fields[n++] =
-		    (struct http_reply_field){"Access-Control-Allow-Origin", arena_cstr(http_arena(http), origin)};
-		fields[n++] = (struct http_reply_field){"Access-Control-Allow-Credentials", "true"};
+	const struct pgrst *p = s->first = pgrst_get(s->settings);
+	s->front.rest = rest_new(&s->loop, s->pool, &p->rest, p->channel_enabled ? p->db_uri : NULL);
+	rest_on_notify(s->front.rest, load_settings, s);
+}
+
+static void put_settings(void *settings)
+{
+	pgrst_put(settings);
+}
+
+static void take_settings(struct standalone *s, struct pgrst *newer)
+{
+	pgrst_put(s->settings);
+	s->front.settings = s->settings = newer;
+	log_set_level(newer->log_level);
+	renew_tokens(s);
+	if (s->front.rest != NULL) rest_configure(s->front.rest, &newer->rest, put_settings, pgrst_get(newer));
+}
+
+static void read_settings(struct standalone *s, const json_t *database)
+{
+	struct pgrst *newer = NULL;
+	struct err err;
+	if (pgrst_read(s->source->path, s->source->environment, database, &newer, &err)) {
+		take_settings(s, newer);
 	} else {
-		fields[n++] = (struct http_reply_field){"Access-Control-Allow-Origin", "*"};
+		log_error("freehold-backend: the former settings stay: %s", err.msg);
+		if (s->front.rest != NULL) rest_reload(s->front.rest);
 	}
-	fields[n++] = (struct http_reply_field){
-	    "Access-Control-Expose-Headers",
-	    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, "
-	    "Transfer-Encoding, Range-Unit"};
-	return n;
+	if (s->front.rest == NULL) start_rest(s);
 }
 
-static size_t trace_field(const struct standalone *s, struct http_request *http, struct http_reply_field *field)
+static void on_retry(uv_timer_t *timer)
 {
-	const char *name = s->settings->trace_header;
-	if (name == NULL) return 0;
-	struct str value = http_header(http, str_from(name));
-	*field = (struct http_reply_field){name, value.ptr != NULL ? arena_cstr(http_arena(http), value) : ""};
-	return field->value != NULL;
+	load_settings(timer->data);
 }
 
-static void on_room(void *arg)
-{
-	struct visit *v = arg;
-	if (v->call != NULL) rest_resume(v->call);
-}
-
-static bool on_piece(void *arg, struct str bytes)
-{
-	return http_stream_write(((struct visit *)arg)->http, bytes);
-}
-
-static void on_end(void *arg, bool is_whole)
-{
-	struct visit *v = arg;
-	v->call = NULL;
-	http_stream_end(v->http, is_whole);
-}
-
-static const struct rest_sink sink = {on_piece, on_end};
-
-static void on_reply(void *arg, const struct rest_reply *reply)
-{
-	struct visit *v = arg;
-	struct arena *a = http_arena(v->http);
-	struct http_reply_field fields[FIELDS_MAX];
-	size_t n = cors_fields(v->s, v->http, fields);
-	bool has_origin = n > 0;
-	if (!reply->is_streamed) v->call = NULL;
-	n += trace_field(v->s, v->http, fields + n);
-	for (int i = 0; i < reply->header_count && n < FIELDS_MAX; i++) {
-		const char *name = arena_cstr(a, reply->headers[i].name),
-			   *value = arena_cstr(a, reply->headers[i].value);
-		if (name == NULL || value == NULL) continue;
-		if (has_origin && strcasecmp(name, "Access-Control-Allow-Origin") == 0) continue;
-		fields[n++] = (struct http_reply_field){name, value};
-	}
-	if (reply->is_streamed) {
-		http_reply_begin(v->http, (unsigned)reply->status, fields, n,
-				 &(struct http_stream_spec){.on_room = on_room, .arg = v});
-		return;
-	}
-	if (!str_eq(http_method(v->http), STR("HEAD"))) {
-		http_reply(v->http, (unsigned)reply->status, fields, n, reply->body);
-		return;
-	}
-	/* As a stream, since how long the body would have been is not known. */
-	http_reply_begin(v->http, (unsigned)reply->status, fields, n, &(struct http_stream_spec){0});
-	http_stream_end(v->http, true);
-}
-
-static void refuse(struct visit *v, const struct token_refusal *why)
-{
-	struct problem p;
-	BUF_CLEANUP struct buf b;
-	struct http_reply_field fields[9];
-	struct arena *a = http_arena(v->http);
-	size_t n = cors_fields(v->s, v->http, fields);
-	n += trace_field(v->s, v->http, fields + n);
-	const char *code = why->code != NULL ? why->code : "PGRST301";
-	bool is_required = strcmp(code, "PGRST302") == 0;
-	buf_init(&b, 8192);
-	(void)problem_set(&p, why->status, code, why->message, why->details, NULL);
-	problem_write(&p, &b);
-	fields[n++] = (struct http_reply_field){"Content-Type", "application/json; charset=utf-8"};
-	fields[n++] = (struct http_reply_field){"Proxy-Status", arena_printf(a, "PostgREST; error=%s", code)};
-	if (why->status == 401)
-		fields[n++] = (struct http_reply_field){
-		    "WWW-Authenticate",
-		    is_required
-			? "Bearer"
-			: arena_printf(a, "Bearer error=\"invalid_token\", error_description=\"%s\"", why->message)};
-	http_reply(v->http, (unsigned)why->status, fields, n,
-		   str_eq(http_method(v->http), STR("HEAD")) ? STR("") : buf_view(&b));
-}
-
-/* The role and claims of the token, or of nobody. */
-static bool authenticate(struct visit *v, struct token_refusal *refusal)
-{
-	const struct standalone *s = v->s;
-	struct rest_request *r = &v->request;
-	struct str header = http_header(v->http, STR("authorization")), scheme, token;
-	const char *anon = s->settings->anon_role;
-	struct token_holder holder;
-	bool has_token =
-	    header.ptr != NULL && str_cut(header, ' ', &scheme, &token) && str_eq_nocase(scheme, STR("bearer"));
-	/* The server may have cut the space behind a token that is empty. */
-	if (!has_token && header.ptr != NULL && str_eq_nocase(str_trim(header), STR("bearer")))
-		has_token = true, token = STR("");
-	if (has_token && s->tokens == NULL) {
-		*refusal =
-		    (struct token_refusal){.status = 500, .code = "PGRST300", .message = "Server lacks JWT secret"};
-		return false;
-	}
-	if (has_token) {
-		if (!tokens_find(s->tokens, r->arena, str_trim(token), clock_wall_ms() / 1000, &holder, refusal))
-			return false;
-		r->role = holder.role;
-		r->claims = holder.claims;
-		r->is_authenticated = anon == NULL || !str_eq(holder.role, str_from(anon));
-		return true;
-	}
-	*refusal = (struct token_refusal){.status = 401, .code = "PGRST302", .message = "Anonymous access is disabled"};
-	if (anon == NULL) return false;
-	BUF_CLEANUP struct buf claims;
-	buf_init(&claims, 8192);
-	buf_puts(&claims, "{\"role\":");
-	problem_json_string(&claims, str_from(anon));
-	buf_putc(&claims, '}');
-	r->role = str_from(anon);
-	r->claims = arena_str(r->arena, buf_view(&claims));
-	return r->claims.ptr != NULL;
-}
-
-static void on_gone(void *arg)
-{
-	struct visit *v = arg;
-	if (v->call != NULL) rest_cancel(v->call);
-}
-
-/* The headers asked for, between the one that is always allowed and those that need no asking. */
-static char *allowed_headers(struct arena *a, struct str wanted)
-{
-	static const char *const simple[] = {"Accept", "Accept-Language", "Content-Language"};
-	BUF_CLEANUP struct buf b;
-	struct str rest = wanted, part;
-	bool is_asked[3] = {false};
-	buf_init(&b, 1 << 16);
-	buf_puts(&b, "Authorization");
-	while (str_next(&rest, ',', &part)) {
-		part = str_trim(part);
-		for (int i = 0; i < 3; i++) is_asked[i] = is_asked[i] || str_eq_nocase(part, str_from(simple[i]));
-		buf_printf(&b, ", %.*s", STR_FMT(part));
-	}
-	for (int i = 0; i < 3; i++)
-		if (!is_asked[i]) buf_printf(&b, ", %s", simple[i]);
-	return arena_strdup(a, buf_cstr(&b));
-}
-
-static void preflight(struct standalone *s, struct http_request *http)
-{
-	struct http_reply_field fields[9];
-	struct str wanted = http_header(http, STR("access-control-request-headers"));
-	size_t n = cors_fields(s, http, fields) - 1; /* the last is what an answer exposes */
-	fields[n++] =
-	    (struct http_reply_field){"Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD"};
-	if (wanted.ptr != NULL)
-		fields[n++] = (struct http_reply_field){"Access-Control-Allow-Headers",
-							allowed_headers(http_arena(http), wanted)};
-	fields[n++] = (struct http_reply_field){"Access-Control-Max-Age", "86400"};
-	n += trace_field(s, http, fields + n);
-	http_reply(http, 200, fields, n, STR(""));
-}
-
-/* What is asked for from an origin that is not allowed, or with a method we do not have, is no preflight to us. */
-static bool is_preflight(const struct standalone *s, const struct http_request *http)
-{
-	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "HEAD"};
-	struct str origin = http_header(http, STR("origin")),
-		   wanted = http_header(http, STR("access-control-request-method"));
-	const char *origins = s->settings->cors_origins;
-	if (!str_eq(http_method(http), STR("OPTIONS")) || origin.ptr == NULL || wanted.ptr == NULL) return false;
-	if (origins != NULL && !is_origin_allowed(origins, origin)) return false;
-	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-		if (str_eq(wanted, str_from(methods[i]))) return true;
-	return false;
-}
-
-static void on_request(void *arg, struct http_request *http)
+static void on_database_settings(void *arg, json_t *database, const struct err *why)
 {
 	struct standalone *s = arg;
-	struct token_refusal refusal;
-	if (is_preflight(s, http)) {
-		preflight(s, http);
-		return;
-	}
-	struct visit *v = arena_alloc(http_arena(http), sizeof *v);
-	if (v == NULL) abort();
-	v->s = s;
-	v->http = http;
-	struct rest_request *r = &v->request;
-	*r = (struct rest_request){.method = http_method(http),
-				   .path = http_path(http),
-				   .query = http_query(http),
-				   .headers = v->headers,
-				   .body = http_body(http),
-				   .sink = &sink,
-				   .arena = http_arena(http)};
-	for (size_t i = 0; i < http_header_count(http) && r->header_count < REST_HEADER_MAX; i++)
-		v->headers[r->header_count++] =
-		    (struct rest_header){http_headers(http)[i].name, http_headers(http)[i].value};
-	int64_t start_us = clock_now_us();
-	if (!authenticate(v, &refusal)) {
-		refuse(v, &refusal);
-		return;
-	}
-	r->auth_us = clock_now_us() - start_us;
-	http_on_gone(http, on_gone, v);
-	struct rest_call *call = rest_handle(s->rest, r, on_reply, v);
-	if (call != NULL) v->call = call; /* NULL: answered already */
+	json_t *settings JSON_CLEANUP = database;
+	bool is_away = why != NULL && (why->code == ERR_UNAVAILABLE || why->code == ERR_TIMEOUT);
+	s->is_loading = false;
+	if (s->is_stopping) return;
+	if (why != NULL) log_error("freehold-backend: the database's settings could not be read: %s", why->msg);
+	if (is_away && s->front.rest == NULL)
+		(void)uv_timer_start(&s->retry_timer, on_retry, RETRY_MS, 0);
+	else if (why != NULL && s->front.rest != NULL)
+		rest_reload(s->front.rest);
+	else
+		read_settings(s, settings);
+	if (s->is_stale) load_settings(s);
 }
 
+static void load_settings(void *standalone)
+{
+	struct standalone *s = standalone;
+	s->is_stale = s->is_loading;
+	if (s->is_loading || s->is_stopping) return;
+	if (!s->settings->db_config) {
+		read_settings(s, NULL);
+		return;
+	}
+	s->is_loading = true;
+	pgrst_database_load(s->pool, s->settings->pre_config, on_database_settings, s);
+}
+
+/* Servers. */
 static void on_admin(void *arg, struct http_request *http)
 {
 	const struct standalone *s = arg;
-	struct pg_pool_stats stats;
-	struct str path = http_path(http);
-	pg_pool_stats(s->pool, &stats);
-	bool is_ready = rest_is_ready(s->rest) && stats.is_up;
-	if (str_eq(path, STR("/live")))
-		http_reply(http, 200, NULL, 0, STR(""));
-	else if (str_eq(path, STR("/ready")))
-		http_reply(http, is_ready ? 200 : 503, NULL, 0, STR(""));
-	else
-		http_reply(http, 404, NULL, 0, STR(""));
+	admin_answer(
+	    &(struct admin){
+		.pool = s->pool, .pool_max = s->pool_size, .rest = s->front.rest, .tokens = s->front.tokens},
+	    http);
 }
 
 static bool start_servers(struct standalone *s, int http_fd, int admin_fd, struct err *err)
 {
 	struct http_server_spec spec = {
 	    .fd = http_fd, .body_max_bytes = REST_BODY_MAX_BYTES, .arena_max_bytes = ARENA_MAX_BYTES};
-	struct http_handler handler = {.on_request = on_request, .arg = s};
+	struct http_handler handler = {.on_request = front_request, .arg = &s->front};
 	if (!http_server_start(&s->loop, &spec, &handler, &s->http, err)) return false;
 	if (admin_fd < 0) return true;
 	spec = (struct http_server_spec){.fd = admin_fd};
-	handler.on_request = on_admin;
+	handler = (struct http_handler){.on_request = on_admin, .arg = s};
 	return http_server_start(&s->loop, &spec, &handler, &s->admin, err);
 }
 
+/* The end. */
 static void close_rest(struct standalone *s)
 {
+	s->is_stopping = true;
 	/* First, since it answers what still runs, the reading of the schema among it. */
 	pg_pool_stop(s->pool, NULL, NULL);
-	rest_free(s->rest);
+	rest_free(s->front.rest);
 	uv_close((uv_handle_t *)&s->terminate, NULL);
 	uv_close((uv_handle_t *)&s->interrupt, NULL);
-	uv_close((uv_handle_t *)&s->reload, NULL);
+	uv_close((uv_handle_t *)&s->reload_schema, NULL);
+	uv_close((uv_handle_t *)&s->reload_config, NULL);
 	uv_close((uv_handle_t *)&s->finish_timer, NULL);
+	uv_close((uv_handle_t *)&s->retry_timer, NULL);
 }
 
 static void on_finish_late(uv_timer_t *timer)
@@ -350,20 +187,26 @@ static void on_stop(uv_signal_t *signal, int number)
 static void on_reload(uv_signal_t *signal, int number)
 {
 	(void)number;
-	rest_reload(((struct standalone *)signal->data)->rest);
+	load_settings(signal->data);
+}
+
+static void start_signal(struct standalone *s, uv_signal_t *handle, int number, uv_signal_cb on_signal)
+{
+	(void)uv_signal_init(&s->loop, handle);
+	handle->data = s;
+	(void)uv_signal_start(handle, on_signal, number);
 }
 
 static void start_signals(struct standalone *s)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)uv_signal_init(&s->loop, &s->terminate);
-	(void)uv_signal_init(&s->loop, &s->interrupt);
-	(void)uv_signal_init(&s->loop, &s->reload);
+	start_signal(s, &s->terminate, SIGTERM, on_stop);
+	start_signal(s, &s->interrupt, SIGINT, on_stop);
+	start_signal(s, &s->reload_schema, SIGUSR1, on_reload);
+	start_signal(s, &s->reload_config, SIGUSR2, on_reload);
 	(void)uv_timer_init(&s->loop, &s->finish_timer);
-	s->terminate.data = s->interrupt.data = s->reload.data = s->finish_timer.data = s;
-	(void)uv_signal_start(&s->terminate, on_stop, SIGTERM);
-	(void)uv_signal_start(&s->interrupt, on_stop, SIGINT);
-	(void)uv_signal_start(&s->reload, on_reload, SIGUSR1);
+	(void)uv_timer_init(&s->loop, &s->retry_timer);
+	s->finish_timer.data = s->retry_timer.data = s;
 }
 
 static int pool_share(const struct pgrst *p, int index)
@@ -373,6 +216,7 @@ static int pool_share(const struct pgrst *p, int index)
 }
 
 struct serving {
+	const struct standalone_source *source;
 	struct pgrst *settings;
 	struct places places;
 };
@@ -384,23 +228,26 @@ static int serve(void *arg, int index)
 	struct serving *serving = arg;
 	struct pgrst *p = serving->settings;
 	places_close_others(&serving->places, index);
-	s.settings = p;
+	s.source = serving->source;
+	s.front.settings = s.settings = pgrst_get(p);
+	s.pool_size = pool_share(p, index);
 	if (uv_loop_init(&s.loop) != 0) abort();
 	start_signals(&s);
-	if (p->keys != NULL)
-		s.tokens = tokens_new(&(struct tokens_settings){.keys = jwk_keys(p->keys),
-								.audience = p->jwt_audience,
-								.role_path = p->role_path,
-								.role = p->anon_role});
-	s.pool = pg_pool_new(&s.loop, &(struct pg_pool_settings){.conninfo = p->db_uri,
-								 .size = pool_share(p, index),
-								 .wait_ms = p->acquisition_ms});
-	s.rest = rest_new(&s.loop, s.pool, &p->rest, p->channel_enabled ? p->db_uri : NULL);
+	renew_tokens(&s);
+	s.pool = pg_pool_new(&s.loop, &(struct pg_pool_settings){
+					  .conninfo = p->db_uri, .size = s.pool_size, .wait_ms = p->acquisition_ms});
 	bool ok = start_servers(&s, serving->places.http[index], serving->places.admin, &err);
-	if (!ok) log_error("freehold-backend: %s", err.msg), close_rest(&s);
+	if (ok && p->db_config)
+		load_settings(&s);
+	else if (ok)
+		start_rest(&s);
+	else
+		log_error("freehold-backend: %s", err.msg), close_rest(&s);
 	(void)uv_run(&s.loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&s.loop);
-	tokens_free(s.tokens);
+	tokens_free(s.front.tokens);
+	pgrst_put(s.settings);
+	pgrst_put(s.first);
 	return ok ? 0 : err_code_exit_status(err.code);
 }
 
@@ -410,10 +257,10 @@ static void leave_places(void *serving)
 	places_close_others(&((struct serving *)serving)->places, -1);
 }
 
-int standalone_serve(struct pgrst *p)
+int standalone_serve(const struct standalone_source *source, struct pgrst *p)
 {
 	struct err err;
-	struct serving serving = {.settings = p};
+	struct serving serving = {.source = source, .settings = p};
 	if (!places_open(p, &serving.places, &err)) {
 		log_error("freehold-backend: %s", err.msg);
 		return err_code_exit_status(err.code);

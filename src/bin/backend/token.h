@@ -22,6 +22,7 @@ struct tokens_settings {
 	const char *audience; /* NULL: any */
 	const char *role_path; /* PostgREST's jwt-role-claim-key, as ".app.role"; NULL: ".role" */
 	const char *role; /* of a token that names none; NULL: such a token is refused */
+	int remembered_max; /* TOKEN_CACHE_SIZE at most; 0: that, negative: none */
 };
 
 struct token_refusal {
@@ -35,6 +36,11 @@ struct token_holder {
 	struct str role;
 	struct str claims; /* a JSON object, role included */
 };
+
+struct tokens_stats {
+	uint64_t asked, hits, evictions;
+};
+void tokens_stats(const struct tokens *tokens, struct tokens_stats *ret_stats);
 
 struct tokens *tokens_new(const struct tokens_settings *settings);
 void tokens_free(struct tokens *tokens); /* NULL is allowed */

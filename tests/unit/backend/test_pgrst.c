@@ -13,6 +13,8 @@
 
 #include "bin/backend/claim.h"
 #include "bin/backend/pgrst.h"
+#include "bin/backend/pgrst_dump.h"
+#include "bin/backend/pgrst_values.h"
 
 static void expect_line(const char *line, const char *name, const char *value)
 {
@@ -43,16 +45,16 @@ static void test_lines(void **state)
 
 static void expect_error(const char *const *environment, const char *words)
 {
-	struct pgrst p;
+	struct pgrst *p;
 	struct err err;
-	assert_false(pgrst_read(NULL, environment, &p, &err));
+	assert_false(pgrst_read(NULL, environment, NULL, &p, &err));
 	if (strstr(err.msg, words) == NULL) fail_msg("%s", err.msg);
 }
 
 static void test_environment(void **state)
 {
 	(void)state;
-	struct pgrst p;
+	struct pgrst *p;
 	struct err err;
 	const char *set[] = {"PGRST_DB_CONFIG=false",
 			     "PGRST_DB_SCHEMAS=api, v2",
@@ -64,29 +66,33 @@ static void test_environment(void **state)
 			     "PGRST_DB_TX_END=rollback-allow-override",
 			     "HOME=/",
 			     NULL};
-	if (!pgrst_read(NULL, set, &p, &err)) fail_msg("%s", err.msg);
-	assert_int_equal(p.rest.schema_count, 2);
-	assert_string_equal(p.rest.schemas[1], "v2");
-	assert_string_equal(p.anon_role, "anon");
-	assert_int_equal(p.rest.max_rows, 7);
-	assert_int_equal(p.rest.extra_search_path_count, 0);
-	assert_int_equal(p.rest.app_setting_count, 1);
-	assert_string_equal(p.rest.app_settings[0], "app.settings.Word");
-	assert_int_equal(p.rest.tx_end, REST_TX_ROLLBACK_ALLOW_OVERRIDE);
-	assert_int_equal(jwk_keys(p.keys).count, 3);
-	assert_int_equal(p.server_port, 3000);
-	pgrst_done(&p);
+	if (!pgrst_read(NULL, set, NULL, &p, &err)) fail_msg("%s", err.msg);
+	assert_int_equal(p->rest.schema_count, 2);
+	assert_string_equal(p->rest.schemas[1], "v2");
+	assert_string_equal(p->anon_role, "anon");
+	assert_int_equal(p->rest.max_rows, 7);
+	assert_int_equal(p->rest.extra_search_path_count, 0);
+	assert_int_equal(p->rest.app_setting_count, 1);
+	assert_string_equal(p->rest.app_settings[0], "app.settings.Word");
+	assert_int_equal(p->rest.tx_end, REST_TX_ROLLBACK_ALLOW_OVERRIDE);
+	assert_int_equal(jwk_keys(p->keys).count, 3);
+	assert_int_equal(p->server_port, 3000);
+	pgrst_put(p);
 	expect_error((const char *[]){"PGRST_DB_CONFIG=false", "PGRST_JWT_SECRET=short", NULL}, "at least 32");
 	expect_error((const char *[]){"PGRST_DB_CONFIG=false", "PGRST_DB_TX_END=never", NULL}, "db-tx-end");
 	expect_error((const char *[]){"PGRST_DB_CONFIG=false", "PGRST_JWT_ROLE_CLAIM_KEY=role", NULL},
 		     "jwt-role-claim-key");
 	expect_error((const char *[]){"PGRST_DB_CONFIG=false", "PGRST_ADMIN_SERVER_PORT=3000", NULL}, "same");
+	expect_error((const char *[]){"PGRST_JWT_AUD=not a:uri", NULL}, "jwt-aud");
+	expect_error((const char *[]){"PGRST_OPENAPI_SERVER_PROXY_URI=ftp://x", NULL}, "openapi-server-proxy-uri");
+	expect_error((const char *[]){"PGRST_OPENAPI_SERVER_PROXY_URI=https://a:70000/", NULL},
+		     "openapi-server-proxy-uri");
 }
 
 static void test_the_environment_counts_more_than_the_file(void **state)
 {
 	(void)state;
-	struct pgrst p;
+	struct pgrst *p;
 	struct err err;
 	char path[] = "/tmp/fh-pgrst-XXXXXX";
 	int fd = mkstemp(path);
@@ -94,13 +100,55 @@ static void test_the_environment_counts_more_than_the_file(void **state)
 	assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
 	(void)close(fd);
 	const char *set[] = {"PGRST_SERVER_PORT=82", NULL};
-	bool ok = pgrst_read(path, set, &p, &err);
+	bool ok = pgrst_read(path, set, NULL, &p, &err);
 	(void)unlink(path);
 	if (!ok) fail_msg("%s", err.msg);
-	assert_int_equal(p.server_port, 82);
-	assert_string_equal(p.server_host, "::1");
-	assert_string_equal(p.rest.schemas[0], "old");
-	pgrst_done(&p);
+	assert_int_equal(p->server_port, 82);
+	assert_string_equal(p->server_host, "::1");
+	assert_string_equal(p->rest.schemas[0], "old");
+	pgrst_put(p);
+}
+
+static void test_dump(void **state)
+{
+	(void)state;
+	struct pgrst *p;
+	struct err err;
+	const char *set[] = {"PGRST_DB_SCHEMAS=api,  v2",       "PGRST_JWT_ROLE_CLAIM_KEY=.a[0].\"x-y\"[?(@ == \"z\")]",
+			     "PGRST_DB_AGGREGATES_ENABLED=1",   "PGRST_DB_MAX_ROWS=",
+			     "PGRST_APP_SETTINGS_a=say \"hi\"", NULL};
+	json_t *database = json_pack("{s:s}", "db-anon-role", "of_database");
+	BUF_CLEANUP struct buf b;
+	buf_init(&b, 1 << 16);
+	if (!pgrst_read(NULL, set, database, &p, &err)) fail_msg("%s", err.msg);
+	pgrst_dump(p, &b);
+	static const char *const lines[] = {"\ndb-schemas = \"api,v2\"\n",
+					    "\ndb-anon-role = \"of_database\"\n",
+					    "\njwt-role-claim-key = \".\\\"a\\\"[0].\\\"x-y\\\"[?(@ == \\\"z\\\")]\"\n",
+					    "db-aggregates-enabled = true\n",
+					    "\ndb-max-rows = \"\"\n",
+					    "\nadmin-server-host = \"!4\"\n",
+					    "\napp.settings.a = \"say \\\"hi\\\"\"\n"};
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		if (strstr(buf_cstr(&b), lines[i]) == NULL) fail_msg("%s not in %s", lines[i], buf_cstr(&b));
+	pgrst_put(p);
+	json_decref(database);
+}
+
+/* What is shown as an example can be read, and says what counts anyway. */
+static void test_example(void **state)
+{
+	(void)state;
+	BUF_CLEANUP struct buf b;
+	buf_init(&b, 1 << 16);
+	pgrst_example(&b);
+	struct str rest = buf_view(&b), line;
+	while (str_next(&rest, '\n', &line)) {
+		BUF_CLEANUP struct buf value;
+		struct str name;
+		buf_init(&value, 1000);
+		assert_true(pgrst_line(line, &name, &value));
+	}
 }
 
 static void expect_claim(const char *path, const char *value)
@@ -129,14 +177,18 @@ static void test_claims(void **state)
 	expect_claim(".list[?(@ *== \"wo\")]", "two-x");
 	expect_claim(".list[?(@ != \"one\")]", "two-x");
 	expect_claim(".role.no", NULL);
-	static const char *const unsound[] = {"", "role", ".", ".a[", ".a[x]", ".a[?(@ = \"x\")]", ".a.\"b"};
+	static const char *const unsound[] = {
+	    "", "role", ".", ".a[", ".a[x]", ".a[?(@ = \"x\")]", ".a.\"b", ".a[?(@ == \"x\")].b"};
 	for (size_t i = 0; i < sizeof unsound / sizeof *unsound; i++) assert_false(claim_path_is_sound(unsound[i]));
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines), cmocka_unit_test(test_environment),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines),
+					   cmocka_unit_test(test_environment),
 					   cmocka_unit_test(test_the_environment_counts_more_than_the_file),
+					   cmocka_unit_test(test_dump),
+					   cmocka_unit_test(test_example),
 					   cmocka_unit_test(test_claims)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
