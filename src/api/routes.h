@@ -46,6 +46,18 @@ void route_settings(struct route_call *c);
 void route_settings_put(struct route_call *c);
 void route_env(struct route_call *c);
 void route_env_put(struct route_call *c);
+void route_auth(struct route_call *c);
+void route_auth_put(struct route_call *c);
+void route_auth_keys(struct route_call *c);
+void route_auth_keys_post(struct route_call *c);
+void route_auth_template(struct route_call *c);
+void route_auth_preview(struct route_call *c);
+void route_auth_users(struct route_call *c);
+void route_mail(struct route_call *c);
+void route_mail_one(struct route_call *c);
+void route_mail_retry(struct route_call *c);
+void route_mail_purge(struct route_call *c);
+void route_mail_test(struct route_call *c);
 json_t *app_json(struct daemon *d, const struct app *app);
 
 void route_deploy(struct route_call *c);

@@ -4,7 +4,7 @@
 #define HOUR_MS ((int64_t)3600 * 1000)
 #define WEEK_S ((int64_t)7 * 24 * 3600)
 #define RATE_MAX 1000000
-#define TEMPLATE_MAX 262144
+#define TEMPLATE_MAX 60000
 #define DURATION_MAX_MS ((int64_t)AUTH_SETTING_DURATION_MAX_S * 1000)
 
 static const char *const captcha_words[] = {"hcaptcha", "turnstile", NULL};

@@ -62,6 +62,10 @@ bool auth_setting_value(struct str name, const char *text, json_t **ret_value, s
 bool auth_setting_put(const struct auth_setting *row, const char *name, const json_t *value, void *base,
 		      struct arena *a, struct err *err);
 
+/* The member at base + row->offset as JSON, the caller's: what auth_setting_put would take again. NULL where it is
+ * absent (a template of our own). */
+json_t *auth_setting_show(const struct auth_setting *row, const void *base);
+
 /* Sets every row's default. */
 void auth_setting_defaults(const struct auth_setting *rows, void *base);
 

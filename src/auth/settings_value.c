@@ -242,6 +242,52 @@ bool auth_setting_put(const struct auth_setting *row, const char *name, const js
 	return put_text(name, text, (size_t)row->max, to, a, err);
 }
 
+static json_t *show_list(const struct auth_texts *texts)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < texts->count; i++) (void)json_array_append_new(list, json_string(texts->at[i]));
+	return list;
+}
+
+static json_t *show_characters(const struct auth_texts *sets)
+{
+	for (size_t i = 0; i < REQUIREMENTS; i++)
+		if (requirements[i].count == sets->count) return json_string(requirements[i].word);
+	return json_string("");
+}
+
+static json_t *show_duration(int64_t ms)
+{
+	char text[32];
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}};
+	if (ms == 0) return json_string("0s");
+	for (size_t i = 0; i < 3; i++) {
+		if (ms % units[i].ms != 0) continue;
+		(void)snprintf(text, sizeof text, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
+		return json_string(text);
+	}
+	(void)snprintf(text, sizeof text, "%lldms", (long long)ms);
+	return json_string(text);
+}
+
+json_t *auth_setting_show(const struct auth_setting *row, const void *base)
+{
+	const void *at = (const char *)base + row->offset;
+	switch (row->kind) {
+	case AUTH_SETTING_BOOL: return json_boolean(*(const bool *)at);
+	case AUTH_SETTING_INT:
+	case AUTH_SETTING_SECONDS: return json_integer(*(const int64_t *)at);
+	case AUTH_SETTING_DURATION: return show_duration(*(const int64_t *)at);
+	case AUTH_SETTING_LIST: return show_list(at);
+	case AUTH_SETTING_CHARACTERS: return show_characters(at);
+	case AUTH_SETTING_WORD: return json_string(row->words[*(const unsigned *)at]);
+	default: return *(const char *const *)at != NULL ? json_string(*(const char *const *)at) : NULL;
+	}
+}
+
 static bool typed_int(struct str name, struct str text, json_t **ret, struct err *err)
 {
 	int64_t n;

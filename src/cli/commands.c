@@ -45,6 +45,34 @@ static const struct option_spec env_options[] = {
     {0},
 };
 
+static const struct option_spec auth_options[] = {
+    {0, "all", NULL, "with list: every setting, with what holds"},
+    {0, "user", "NAME", "with smtp: the mail server's user; its password is asked for"},
+    {0, "from", "ADDRESS", "with smtp: where mails come from"},
+    {0, "sender", "NAME", "with smtp: the name beside that address"},
+    {0, "security", "KIND", "with smtp: auto, tls (465), starttls or none"},
+    {0, "client-id", "ID", "with provider: what the provider calls your app; its secret is asked for"},
+    {0, "url", "URL", "with provider: the issuer of any OpenID Connect provider, an Azure tenant"},
+    {0, "scopes", "LIST", "with provider: what else is asked for"},
+    {0, "edit", NULL, "with template: in your editor ($EDITOR); \"Subject: ...\" is the first line"},
+    {0, "file", "FILE", "with template: from a file"},
+    {0, "subject", "TEXT", "with template: the subject"},
+    {0, "preview", NULL, "with template: as somebody would get it"},
+    {0, "html", NULL, "with --preview: the HTML instead of the text"},
+    {0, "reset", NULL, "with template: back to the default"},
+    {0, "take-over", NULL, "with keys import: the first of them signs from now on"},
+    {0, "limit", "N", "with users: so many at most (100)"},
+    {0, "search", "TEXT", "with users: whose address has this in it"},
+    {0},
+};
+
+static const struct option_spec mail_options[] = {
+    {0, "state", "STATE", "with list: only waiting, sending, sent or dead"},
+    {0, "limit", "N", "with list: so many at most (50)"},
+    {0, "html", NULL, "with show: the HTML instead of the text"},
+    {0},
+};
+
 static const struct option_spec destroy_options[] = {
     {0, "confirm", "NAME", "the app's name once more, where nobody can be asked"},
     {0},
@@ -111,6 +139,28 @@ const struct command commands[] = {
      "loaded from while it is warm (off).",
      "freehold set shop\nfreehold set shop memory=1G instances=2\nfreehold set shop warm=30m pin=on", NULL, 1, 6, "a",
      run_set},
+    {"auth", CHANGE, "APP [list|set|unset|smtp|provider|template|keys|users] ...", "how the app's users sign in",
+     "Without more it says how sign-in is set. What is set holds at once, without a restart.\n"
+     "set and unset: any setting by its name in supabase/config.toml; NAME=- types it unseen. smtp: the server that "
+     "mails "
+     "leave through, and smtp test ADDRESS tries it. provider: sign-in with Google and others; it prints the address "
+     "to "
+     "enter there. template: what mails say. keys: what signs tokens: list, standby, rotate, revoke KEY, import FILE. "
+     "users: who is there.\nSecrets are kept encrypted and never printed.",
+     "freehold auth shop\nfreehold auth shop set enable_signup=false email.otp_length=8\nfreehold auth shop smtp "
+     "smtp.example.com:587 --user me --from hello@example.com\nfreehold auth shop smtp test me@example.com\nfreehold "
+     "auth "
+     "shop provider google --client-id 123.apps.googleusercontent.com\nfreehold auth shop template confirmation "
+     "--edit\nfreehold auth shop keys standby && freehold auth shop keys rotate\nfreehold auth shop users --search ada",
+     auth_options, 1, CLI_WORDS_MAX, "au", run_auth},
+    {"mail", CHANGE, "APP [list|show N|retry [N]|purge STATE]", "the mails of the app's sign-in",
+     "Shows the mails that sign-up, password reset and the like made: whether they left, what the mail server "
+     "answered, and "
+     "of those that did not leave their links and codes. Without a mail server all are kept here.\nretry sends what "
+     "waits or "
+     "was given up now; purge removes: sent, dead, waiting or all.",
+     "freehold mail shop\nfreehold mail shop show 12\nfreehold mail shop retry\nfreehold mail shop purge dead",
+     mail_options, 1, 3, "am", run_mail},
     {"start", CHANGE, "APP", "start a stopped app", "Starts the app's database, backend and server.",
      "freehold start shop", NULL, 1, 1, "a", run_start},
     {"stop", CHANGE, "APP", "stop an app; its data stays",

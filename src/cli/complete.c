@@ -59,11 +59,16 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 		       const char *typed)
 {
 	static const char *const shells[] = {"bash", "zsh", NULL}, *const verbs[] = {"set", "unset", "list", NULL};
+	static const char *const auth[] = {"list",     "set",  "unset", "smtp", "provider",
+					   "template", "keys", "users", NULL};
+	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
 	static const char *const sources[] = {"edge", "backend", "postgres", NULL};
 	switch (kind) {
 	case 'c': offer_commands(out, typed); break;
 	case 's': offer_all(out, shells, typed); break;
 	case 'e': offer_all(out, verbs, typed); break;
+	case 'u': offer_all(out, auth, typed); break;
+	case 'm': offer_all(out, mail, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
 	case 'f': buf_puts(out, ":files\n"); break;
 	case 'a':

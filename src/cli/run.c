@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/name.h"
@@ -46,4 +48,23 @@ struct view cli_view(const struct cli *cli, struct buf *out)
 {
 	buf_init(out, VIEW_BYTES_MAX);
 	return (struct view){.look = cli->look, .now_ms = clock_wall_ms(), .out = out};
+}
+
+bool cli_read_value(struct str name, struct buf *ret_value, struct err *err)
+{
+	char chunk[4096], question[256];
+	ssize_t len;
+	if (screen_can_ask()) {
+		char line[4096];
+		(void)snprintf(question, sizeof question, "Value of %.*s (not shown while you type): ", STR_FMT(name));
+		if (!screen_ask(question, true, line, sizeof line))
+			return err_set(err, ERR_INVALID, "no value for %.*s was given; nothing was changed",
+				       STR_FMT(name));
+		buf_puts(ret_value, line);
+		return true;
+	}
+	while ((len = read(STDIN_FILENO, chunk, sizeof chunk)) > 0) buf_append(ret_value, chunk, (size_t)len);
+	if (len < 0) return err_set_errno(err, "the value of %.*s cannot be read from standard input", STR_FMT(name));
+	if (ret_value->len > 0 && ret_value->ptr[ret_value->len - 1] == '\n') ret_value->len--;
+	return true;
 }

@@ -15,6 +15,7 @@
 #define EXIT_INTERRUPTED 130 /* 128 + SIGINT, as shells count */
 
 bool run_apps(struct cli *cli, int *ret_status, struct err *err);
+bool run_auth(struct cli *cli, int *ret_status, struct err *err);
 bool run_check(struct cli *cli, int *ret_status, struct err *err);
 bool run_complete(struct cli *cli, int *ret_status, struct err *err);
 bool run_completion(struct cli *cli, int *ret_status, struct err *err);
@@ -25,6 +26,7 @@ bool run_doctor(struct cli *cli, int *ret_status, struct err *err);
 bool run_env(struct cli *cli, int *ret_status, struct err *err);
 bool run_help(struct cli *cli, int *ret_status, struct err *err);
 bool run_logs(struct cli *cli, int *ret_status, struct err *err);
+bool run_mail(struct cli *cli, int *ret_status, struct err *err);
 bool run_open(struct cli *cli, int *ret_status, struct err *err);
 bool run_releases(struct cli *cli, int *ret_status, struct err *err);
 bool run_restart(struct cli *cli, int *ret_status, struct err *err);
@@ -47,6 +49,10 @@ bool cli_ask(const struct cli *cli, const char *method, const char *path, const 
 
 /* A release or deployment as a word: "7". */
 bool cli_number(const char *word, const char *what, int64_t *ret_number, struct err *err);
+
+/* A value that must stand in no history of a shell: typed unseen, or all of standard input but its last line break. */
+#define CLI_VALUE_MAX (64 * 1024)
+bool cli_read_value(struct str name, struct buf *ret_value, struct err *err);
 
 /* --json: on a terminal indented and in ASCII, so that nothing in it moves the cursor; elsewhere one compact line. */
 void cli_put_json(const struct cli *cli, const json_t *value);

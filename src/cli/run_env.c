@@ -4,7 +4,6 @@
  * standard input so that it stands in no history of a shell and in no list of processes. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/name.h"
 #include "cli/run.h"
@@ -13,26 +12,7 @@
 #include "codec/json.h"
 #include "os/file.h"
 
-#define VALUE_MAX (64 * 1024)
-
-static bool read_value(struct str name, struct buf *ret_value, struct err *err)
-{
-	char chunk[4096], question[256];
-	ssize_t len;
-	if (screen_can_ask()) {
-		char line[4096];
-		(void)snprintf(question, sizeof question, "Value of %.*s (not shown while you type): ", STR_FMT(name));
-		if (!screen_ask(question, true, line, sizeof line))
-			return err_set(err, ERR_INVALID, "no value for %.*s was given; nothing was changed",
-				       STR_FMT(name));
-		buf_puts(ret_value, line);
-		return true;
-	}
-	while ((len = read(STDIN_FILENO, chunk, sizeof chunk)) > 0) buf_append(ret_value, chunk, (size_t)len);
-	if (len < 0) return err_set_errno(err, "the value of %.*s cannot be read from standard input", STR_FMT(name));
-	if (ret_value->len > 0 && ret_value->ptr[ret_value->len - 1] == '\n') ret_value->len--;
-	return true;
-}
+#define VALUE_MAX CLI_VALUE_MAX
 
 static bool set_one(json_t *set, struct str name, struct str value, struct err *err)
 {
@@ -75,7 +55,7 @@ static bool collect_set(const struct cli *cli, json_t *set, struct err *err)
 				return err_set(
 				    err, ERR_INVALID,
 				    "only one value can come from standard input; set the others in another call");
-			if (!read_value(name, &read, err)) return false;
+			if (!cli_read_value(name, &read, err)) return false;
 			if (!buf_is_ok(&read))
 				return err_set(err, ERR_LIMIT, "a value has at most %d bytes", VALUE_MAX);
 			has_read = true;

@@ -12,6 +12,8 @@
 #include "build/cache.h"
 #include "codec/json.h"
 #include "flow/keys.h"
+#include "flow/signin.h"
+#include "flow/signing.h"
 
 #define POSTGRES_STOP_MS 30000
 #define BACKEND_STOP_MS 15000
@@ -204,6 +206,11 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=supabase_auth_admin",
 		       p->pg_socket_dir, OWNDB_DATABASE);
 	json_object_set_new(config, "auth_database", json_string(conninfo));
+	json_t *auth = NULL, *signing = NULL;
+	if (!signin_document(f, p->app.name, &auth, NULL, err)) return false;
+	json_object_set_new(config, "auth", auth);
+	if (!signing_for_backend(f, p->app.name, &signing, err)) return false;
+	json_object_set_new(config, "signing_keys", signing);
 	char *text = json_text(config);
 	bool ok = file_write(p->backend_config, str_from(text), 0600, err) &&
 		  own(f, p->backend_config, p->users.api.uid, p->users.api.gid, 0600, err);

@@ -106,6 +106,20 @@ static const char *const versions[] = {
     "  value integer not null,"
     "  primary key (app, name)"
     ") strict;",
+
+    /* Sign-in's settings: the owner's, and those that the export's supabase/config.toml brought (flow/signin.h). */
+    "create table secret_3 ("
+    "  app text not null references app (name) on delete cascade,"
+    "  kind text not null check (kind in ('key', 'env', 'made', 'auth', 'auth_export')),"
+    "  name text not null,"
+    "  sealed blob not null,"
+    "  set_at integer not null,"
+    "  scope text check (scope in ('build', 'run', 'both')),"
+    "  primary key (app, kind, name)"
+    ") strict;"
+    "insert into secret_3 select app, kind, name, sealed, set_at, scope from secret;"
+    "drop table secret;"
+    "alter table secret_3 rename to secret;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof *versions))
 

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/app_query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "codec/json.h"
+#include "flow/parts.h"
+#include "pg/pool.h"
+
+#define CONNECT_MS 4000
+
+struct query {
+	struct http_request *req;
+	struct pg_pool *pool;
+	struct pg_call call;
+	struct pg_statement statement;
+	const char *params[APP_QUERY_PARAMS_MAX];
+	const char *none;
+	json_t *extra;
+};
+
+static bool explain(struct pg_call *call, struct err *err)
+{
+	struct pg_error error = {0};
+	pg_error_from_result(&error, call->results[call->failed], NULL);
+	if (strcmp(error.sqlstate, "42P01") == 0 || strcmp(error.sqlstate, "3F000") == 0 ||
+	    strcmp(error.sqlstate, "42883") == 0)
+		return err_set(
+		    err, ERR_UNAVAILABLE,
+		    "the app's database was made by an earlier Freehold; the next deployment brings it up to date");
+	return pg_error_set(err, &error);
+}
+
+static bool take(struct query *q, json_t **ret_answer, struct err *err)
+{
+	struct pg_call *call = &q->call;
+	if (call->err.code != ERR_NONE) {
+		*err = call->err;
+		return err_wrap(err, "the app's database");
+	}
+	if (call->failed >= 0) return explain(call, err);
+	const PGresult *rows = call->results[0];
+	if (PQntuples(rows) == 0 || PQgetisnull(rows, 0, 0))
+		return err_set(err, ERR_NOT_FOUND, "there is no %s", q->none);
+	return json_parse(str_from(PQgetvalue(rows, 0, 0)), ret_answer, err);
+}
+
+static void on_done(void *arg, struct pg_call *call)
+{
+	struct query *q = arg;
+	struct err err;
+	json_t *answer = NULL;
+	if (take(q, &answer, &err)) {
+		if (q->extra != NULL) (void)json_object_update(answer, q->extra);
+		reply_json(q->req, 200, answer);
+	} else {
+		reply_error(q->req, &err);
+	}
+	pg_call_clear(call);
+	json_decref(q->extra);
+	pg_pool_stop(q->pool, free, q);
+}
+
+static bool find_database(struct route_call *c, char ret_conninfo[FILE_PATH_SIZE + 100], struct err *err)
+{
+	char dir[FILE_PATH_SIZE], socket[FILE_PATH_SIZE];
+	struct app app;
+	if (!app_get(c->d->flow.db, c->app, &app, err) ||
+	    !layout_app_run(&c->d->flow.layout, c->app, "postgres", dir, err) ||
+	    !file_path(socket, err, "%s/.s.PGSQL.5432", dir))
+		return false;
+	if (!file_exists(socket))
+		return err_set(err, ERR_UNAVAILABLE, "the database of %s does not run; freehold start %s starts it",
+			       c->app, c->app);
+	(void)snprintf(ret_conninfo, FILE_PATH_SIZE + 100, "host='%s' port=5432 dbname=%s user=%s", dir, OWNDB_DATABASE,
+		       OWNDB_SUPERUSER);
+	return true;
+}
+
+void app_query(struct route_call *c, const char *sql, const char *const *params, int param_count, const char *none,
+	       json_t *extra)
+{
+	char conninfo[FILE_PATH_SIZE + 100];
+	struct err err;
+	if (!find_database(c, conninfo, &err)) {
+		json_decref(extra);
+		reply_error(c->req, &err);
+		return;
+	}
+	struct query *q = calloc(1, sizeof *q);
+	if (q == NULL) abort();
+	q->req = c->req;
+	q->none = none;
+	q->extra = extra;
+	for (int i = 0; i < param_count; i++)
+		q->params[i] = params[i] != NULL ? arena_strdup(http_arena(c->req), params[i]) : NULL;
+	q->statement = (struct pg_statement){.sql = sql, .param_count = param_count, .params = q->params};
+	q->call = (struct pg_call){
+	    .statements = &q->statement, .count = 1, .run_ms = APP_QUERY_MS, .done = on_done, .arg = q};
+	q->pool = pg_pool_new(&c->d->loop,
+			      &(struct pg_pool_settings){.conninfo = conninfo, .size = 1, .wait_ms = CONNECT_MS});
+	if (pg_pool_run(q->pool, &q->call, &err)) return;
+	json_decref(extra);
+	reply_error(c->req, &err);
+	pg_pool_stop(q->pool, free, q);
+}
