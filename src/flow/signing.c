@@ -29,8 +29,8 @@ static json_t *jwk_of(const json_t *entry, struct str secret)
 {
 	json_t *jwk = json_object_get(entry, "jwk");
 	struct buf k BUF_CLEANUP;
-	if (jwk != NULL) return json_incref(jwk);
 	buf_init(&k, 4096);
+	if (jwk != NULL) return json_incref(jwk);
 	base64url_encode(secret, &k);
 	return json_pack("{s:s, s:s}", "kty", "oct", "k", buf_cstr(&k));
 }

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sign-in as its owner sets it: before there is an app, while it runs, without a restart; keys that are turned; texts of
+// mails; users. Secrets are never shown.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Freehold, example, until } from './freehold.mjs';
+
+let f, publishable, anon;
+const SECRET = 'GOCSPX-never-to-be-seen';
+const auth = async (query = '') => (await f.api('GET', `/v1/apps/site/auth${query}`)).body;
+const setting = (answer, name) => answer.settings.find((s) => s.name === name);
+const post = (url, body, headers = {}) => f.get('site', url, { method: 'POST', body: JSON.stringify(body),
+  headers: { apikey: publishable, 'content-type': 'application/json', ...headers } });
+const header = (token) => JSON.parse(Buffer.from(token.split('.')[0], 'base64url'));
+const jwks = async () => (await f.get('site', '/auth/v1/.well-known/jwks.json')).body.keys;
+
+before(async () => { f = await Freehold.start(); });
+after(async () => { await f?.end(); });
+
+test('is set before there is an app', async () => {
+  const made = await f.cli('auth', 'site', 'set', 'minimum_password_length=7', 'jwt_expiry=2h');
+  assert.equal(made.code, 0, made.all);
+  assert.match(made.stdout, /no app named site yet/);
+  const wrong = await f.cli('auth', 'other', 'set', 'minimum_password_length=3');
+  assert.match(wrong.stderr, /minimum_password_length must be 6 to 72, not 3/);
+  assert.deepEqual((await f.api('GET', '/v1/apps')).body.apps.map((a) => a.name), ['site']);
+  await f.deploy(example('static-site'), 'site');
+  const { keys } = (await f.api('GET', '/v1/apps/site')).body;
+  ({ publishable, anon } = keys);
+});
+
+test('holds at once, all of it or nothing', async () => {
+  const first = await post('/auth/v1/signup', { email: 'ada@example.com', password: 'short123' });
+  assert.equal(first.body.expires_in, 7200, first.text);
+  const { pid } = (await f.api('GET', '/v1/apps/site')).body.processes.find((p) => p.name === 'backend');
+  assert.equal((await f.cli('auth', 'site', 'unset', 'jwt_expiry')).code, 0);
+  await until('the default holds', async () => {
+    const answer = await post('/auth/v1/token?grant_type=password', { email: 'ada@example.com', password: 'short123' });
+    return answer.body.expires_in === 3600;
+  });
+  assert.equal((await f.cli('auth', 'site', 'set', 'jwt_expiry=2h')).code, 0);
+  const wrong = await f.cli('auth', 'site', 'set', 'jwt_expiry=1h', 'email.otp_length=3');
+  assert.equal(wrong.code, 2, wrong.all);
+  assert.match(wrong.stderr, /email\.otp_length must be 6 to 10/);
+  assert.equal(setting(await auth(), 'jwt_expiry').value, '2h');
+  assert.equal((await f.cli('auth', 'site', 'set', 'enable_sign_up=true')).code, 2);
+  assert.equal((await f.cli('auth', 'site', 'unset', 'jwt_issuer')).code, 2);
+  assert.equal((await f.api('GET', '/v1/apps/site')).body.processes.find((p) => p.name === 'backend').pid, pid);
+});
+
+test('a provider: its secret is kept and not shown', async () => {
+  const asked = await f.cli('auth', 'site', 'provider', 'google');
+  assert.match(asked.stdout, new RegExp(`http://site\\.localhost:${f.port}/auth/v1/callback`));
+  const set = await f.cli('auth', 'site', 'provider', 'google', '--client-id', '1.apps.example', { input: `${SECRET}\n` });
+  assert.equal(set.code, 0, set.all);
+  const config = JSON.parse(await readFile(f.app('site', 'backend.json')));
+  assert.equal(config.auth.external.google.secret, SECRET);
+  for (const words of [['auth', 'site'], ['auth', 'site', 'list', '--all'], ['auth', 'site', '--json'], ['auth', 'site', 'provider', '--json']])
+    assert.ok(!(await f.cli(...words)).all.includes(SECRET), words.join(' '));
+  assert.deepEqual((await auth()).providers, ['google']);
+  assert.ok(!(await readFile(path.join(f.home, 'freehold.db'))).includes(SECRET));
+  assert.equal((await f.cli('auth', 'site', 'provider', 'google', 'off')).code, 0);
+  assert.deepEqual((await auth()).providers, []);
+});
+
+test('keys: announced, in use, used before, revoked', async () => {
+  const signIn = async () => (await post('/auth/v1/token?grant_type=password', { email: 'ada@example.com', password: 'short123' })).body.access_token;
+  const user = async (token) => (await f.get('site', '/auth/v1/user', { headers: { apikey: publishable, authorization: `Bearer ${token}` } })).status;
+  const rest = async (token) => (await f.get('site', '/rest/v1/nothing', { headers: { apikey: publishable, authorization: `Bearer ${token}` } })).status;
+  const old = await signIn();
+  assert.equal(header(old).alg, 'HS256');
+  assert.deepEqual(await jwks(), []);
+  assert.equal((await f.cli('auth', 'site', 'keys', 'rotate')).code, 4);
+  assert.equal((await f.cli('auth', 'site', 'keys', 'standby')).code, 0);
+  const [announced] = await until('it is announced', async () => { const keys = await jwks(); return keys.length === 1 && keys; });
+  assert.equal(announced.alg, 'ES256');
+  assert.equal(announced.d, undefined);
+  assert.equal(header(await signIn()).alg, 'HS256');
+  assert.equal((await f.cli('auth', 'site', 'keys', 'standby', 'RS256')).code, 4);
+  assert.equal((await f.cli('auth', 'site', 'keys', 'rotate')).code, 0);
+  const now = await until('it signs', async () => { const token = await signIn(); return header(token).alg === 'ES256' && token; });
+  assert.equal(header(now).kid, announced.kid);
+  assert.deepEqual([await user(old), await user(now), await rest(old), await rest(now)], [200, 200, 404, 404]);
+  assert.equal((await f.cli('auth', 'site', 'keys', 'revoke', announced.kid)).code, 4);
+  assert.equal((await f.cli('auth', 'site', 'keys', 'revoke', 'legacy')).code, 0);
+  await until('what the old one signed is refused', async () => (await user(old)) === 403);
+  assert.deepEqual([await rest(old), await user(now), await rest(now)], [401, 200, 404]);
+  // Pages that were built hold these.
+  assert.equal((await f.get('site', '/rest/v1/nothing', { headers: { apikey: anon } })).status, 404);
+  assert.equal((await f.get('site', '/rest/v1/nothing', { headers: { apikey: anon, authorization: `Bearer ${anon}` } })).status, 404);
+  const listed = await f.cli('auth', 'site', 'keys', '--json');
+  assert.deepEqual(JSON.parse(listed.stdout).keys.map((k) => [k.algorithm, k.state]), [['ES256', 'in_use'], ['HS256', 'revoked']]);
+  assert.ok(!listed.stdout.includes('"d"'));
+});
+
+test("a moved project's secret: its tokens go on being accepted", async () => {
+  const { createHmac } = await import('node:crypto');
+  const secret = 'the-jwt-secret-of-a-project-somewhere-else';
+  const part = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
+  const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ role: 'anon', iss: 'supabase' })}`;
+  const theirs = `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
+  const asTheirs = async () => (await f.get('site', '/rest/v1/nothing', { headers: { apikey: theirs } })).status;
+  assert.equal(await asTheirs(), 401);
+  const file = path.join(f.home, 'jwt-secret');
+  await writeFile(file, `${secret}\n`);
+  const imported = await f.cli('auth', 'site', 'keys', 'import', file);
+  assert.equal(imported.code, 0, imported.all);
+  await until('it is accepted', async () => (await asTheirs()) === 404);
+  await writeFile(file, 'short');
+  assert.equal((await f.cli('auth', 'site', 'keys', 'import', file)).code, 2);
+});
+
+test('texts of mails: looked at, tried, changed, and back', async () => {
+  const preview = await f.cli('auth', 'site', 'template', 'recovery', '--preview');
+  assert.equal(preview.code, 0, preview.all);
+  assert.match(preview.stdout, new RegExp(`http://site\\.localhost:${f.port}/auth/v1/verify`));
+  const file = path.join(f.home, 'mail.html');
+  await writeFile(file, 'Subject: A new password for {{ .Email }}\n\n<p>Hello, <a href="{{ .ConfirmationURL }}">here</a></p>\n');
+  assert.equal((await f.cli('auth', 'site', 'template', 'recovery', '--file', file)).code, 0);
+  const mine = JSON.parse((await f.cli('auth', 'site', 'template', 'recovery', '--preview', '--json')).stdout);
+  assert.equal(mine.subject, 'A new password for ada@example.com');
+  assert.match(mine.text, /Hello, here/);
+  await writeFile(file, '<p>{{ .Confirm }</p>');
+  const wrong = await f.cli('auth', 'site', 'template', 'recovery', '--file', file);
+  assert.equal(wrong.code, 2, wrong.all);
+  assert.match(wrong.stderr, /recovery/);
+  const editor = path.join(f.home, 'editor');
+  await writeFile(editor, '#!/bin/sh\nsed -i s/Hello/Salve/ "$1"\n', { mode: 0o755 });
+  assert.equal((await f.cli('auth', 'site', 'template', 'recovery', '--edit', { env: { EDITOR: editor } })).code, 0);
+  assert.match((await f.cli('auth', 'site', 'template', 'recovery')).stdout, /A new password[^]*Salve/);
+  assert.equal((await f.cli('auth', 'site', 'template', 'recovery', '--reset')).code, 0);
+  assert.doesNotMatch((await f.cli('auth', 'site', 'template', 'recovery')).stdout, /Salve/);
+  assert.equal((await f.cli('auth', 'site', 'template', 'recovery', '--reset')).code, 3);
+  assert.match((await f.cli('auth', 'site', 'template', 'nothing')).stderr, /there is no mail "nothing"/);
+});
+
+test('users and mails', async () => {
+  const users = JSON.parse((await f.cli('auth', 'site', 'users', '--json')).stdout);
+  assert.deepEqual(users.users.map((u) => [u.email, u.confirmed, u.providers]), [['ada@example.com', true, ['email']]]);
+  assert.match((await f.cli('auth', 'site', 'users', '--search', 'ADA@')).stdout, /1 of 1 users/);
+  assert.match((await f.cli('auth', 'site', 'users', '--search', 'nobody')).stdout, /0 of 1 users/);
+  assert.match((await f.cli('mail', 'site')).stdout, /site has no mails|kept/);
+  assert.equal((await f.cli('mail', 'site', 'show', '99999')).code, 3);
+  assert.match((await f.cli('auth', 'site', 'smtp', 'test', 'me@example.com')).stderr, /site has no mail server/);
+  assert.equal((await f.cli('stop', 'site')).code, 0);
+  const away = await f.cli('auth', 'site', 'users');
+  assert.match(away.stderr, /does not run; freehold start site/);
+});
