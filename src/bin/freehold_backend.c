@@ -14,6 +14,7 @@
 
 #include "bin/backend/config.h"
 #include "bin/backend/gateway.h"
+#include "bin/backend/mailing.h"
 #include "bin/backend/options.h"
 #include "bin/backend/reload.h"
 
@@ -38,11 +39,13 @@ static void finish(struct backend *b)
 	if (b->is_finished) return;
 	b->is_finished = true;
 	/* First, since it answers what still runs, the reading of the schema among it. */
+	mail_sender_stop(b->gateway.mail);
 	pg_pool_stop(b->gateway.rest_pool, NULL, NULL);
 	pg_pool_stop(b->gateway.auth_pool, NULL, NULL);
 	rest_free(b->gateway.rest);
 	auth_free(b->gateway.auth);
 	callers_free(b->gateway.callers);
+	http_multi_stop(b->gateway.http);
 	reload_stop(&b->reload);
 	uv_close((uv_handle_t *)&b->terminate, NULL);
 	uv_close((uv_handle_t *)&b->interrupt, NULL);
@@ -89,8 +92,10 @@ static void on_drained(void *arg)
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct backend *b = handle->data;
+	struct err ignored;
 	if (b->is_stopping) return;
 	b->is_stopping = true;
+	(void)mail_sender_set(b->gateway.mail, NULL, &ignored); /* what is under way has the drain to end in */
 	log_info("backend: stopping (%s), %zu requests under way", strsignal(number), http_server_active(b->server));
 	http_server_drain(b->server, DRAIN_MS, on_drained, b);
 }
@@ -125,6 +130,9 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	g->rest_pool = pool_of(b, c->rest_database, c->pool_size);
 	g->auth_pool = pool_of(b, c->auth_database, c->pool_size / 2);
 	g->rest = rest_new(&b->loop, g->rest_pool, rest_settings, c->rest_database);
+	g->http = http_multi_new(&b->loop);
+	g->mail = mail_sender_new(&b->loop, g->auth_pool, c->auth_database);
+	mailing_set(g->mail, c->auth);
 	g->auth = auth_new(&b->loop, g->auth_pool, &(struct auth_spec){.settings = c->auth, .keys = c->keys});
 }
 

@@ -12,7 +12,9 @@
 
 #include "auth/auth.h"
 #include "bin/backend/caller.h"
+#include "http/multi.h"
 #include "http/server.h"
+#include "mail/sender.h"
 #include "rest/rest.h"
 
 struct gateway {
@@ -21,6 +23,8 @@ struct gateway {
 	struct rest *rest;
 	struct auth *auth;
 	struct pg_pool *rest_pool, *auth_pool;
+	struct mail_sender *mail;
+	struct http_multi *http; /* to other servers */
 	size_t active; /* requests that rest, auth or a database still works on */
 	void (*on_idle)(void *arg); /* optional: active became 0 */
 	void *idle_arg;

@@ -2,6 +2,7 @@
 #include "bin/backend/reload.h"
 
 #include "base/log.h"
+#include "bin/backend/mailing.h"
 
 #define SETTLE_MS 20
 #define RETRY_MS 1000
@@ -41,6 +42,7 @@ static void apply(struct reload *r)
 	config->keys = next.keys;
 	auth_configure(r->gateway->auth, config->auth, config->keys);
 	callers_rekey(r->gateway->callers);
+	mailing_set(r->gateway->mail, config->auth);
 	next.auth = old_auth;
 	next.keys = old_keys;
 	backend_config_done(&next);
