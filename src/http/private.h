@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the three files of the server share: server.c drives libmicrohttpd and owns the listening socket, request.c
- * takes requests in, reply.c sends answers. Nobody else includes this. */
+ * What the files of the server share: server.c drives libmicrohttpd and owns the listening socket, request.c takes
+ * requests in, reply.c sends answers, upgrade.c lets one become a WebSocket. Nobody else includes this. */
 #ifndef FREEHOLD_HTTP_PRIVATE_H
 #define FREEHOLD_HTTP_PRIVATE_H
 
@@ -48,6 +48,7 @@ struct http_request {
 	struct MHD_Response *response; /* until it is queued */
 	unsigned status;
 	struct http_stream stream;
+	struct http_upgrade *upgrade; /* the answer makes it a WebSocket; NULL once it did */
 
 	bool is_inside; /* in a callback of libmicrohttpd, which will look at the state when we return */
 	bool is_queued;
@@ -110,5 +111,8 @@ void http_request_tell_gone(struct http_request *req);
 
 /* The application has completed it: freed as soon as libmicrohttpd is done too. */
 void http_request_complete(struct http_request *req);
+
+/* reply.c: the response is queued when libmicrohttpd looks next. */
+void http_request_answer(struct http_request *req, unsigned status, struct MHD_Response *response);
 
 #endif

@@ -23,7 +23,7 @@ static void add_fields(struct http_request *req, struct MHD_Response *response, 
 	if (req->server->is_draining) (void)MHD_add_response_header(response, "Connection", "close");
 }
 
-static void answer(struct http_request *req, unsigned status, struct MHD_Response *response)
+void http_request_answer(struct http_request *req, unsigned status, struct MHD_Response *response)
 {
 	req->status = status;
 	req->response = response;
@@ -45,7 +45,7 @@ void http_reply(struct http_request *req, unsigned status, const struct http_rep
 		struct MHD_Response *response = must(MHD_create_response_from_buffer(
 		    body.len, bytes, body.len > 0 ? MHD_RESPMEM_MUST_COPY : MHD_RESPMEM_PERSISTENT));
 		add_fields(req, response, fields, count);
-		answer(req, status, response);
+		http_request_answer(req, status, response);
 	}
 	http_request_complete(req);
 }
@@ -58,7 +58,7 @@ void http_reply_owned(struct http_request *req, unsigned status, const struct ht
 		struct MHD_Response *response =
 		    must(MHD_create_response_from_buffer_with_free_callback_cls(body.len, bytes, free_body, arg));
 		add_fields(req, response, fields, count);
-		answer(req, status, response);
+		http_request_answer(req, status, response);
 	} else {
 		free_body(arg);
 	}
@@ -132,7 +132,7 @@ void http_reply_begin(struct http_request *req, unsigned status, const struct ht
 	if (str_eq(http_method(req), STR("HEAD")))
 		(void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	add_fields(req, response, fields, count);
-	answer(req, status, response);
+	http_request_answer(req, status, response);
 }
 
 bool http_stream_write(struct http_request *req, struct str bytes)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "http/private.h"
+#include "http/upgrade.h"
 
 /* Of a body that was refused, so much is still read, so that a client that writes first and reads later sees the
  * answer. Beyond it the connection is cut. */
@@ -292,6 +293,7 @@ void http_request_on_done(void *server, struct MHD_Connection *connection, void 
 	request_unlink(req);
 	req->connection = NULL;
 	req->is_suspended = false;
+	if (req->upgrade != NULL) http_upgrade_fail(req->upgrade);
 	if (!is_owed(req)) {
 		request_free(req);
 		return;
