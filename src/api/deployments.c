@@ -14,8 +14,10 @@
 #include "codec/json.h"
 #include "codec/url.h"
 #include "flow/deploy.h"
+#include "flow/git_key.h"
 #include "flow/live.h"
 #include "flow/web.h"
+#include "intake/git.h"
 #include "release/release.h"
 #include "store/deployment.h"
 
@@ -103,27 +105,32 @@ void route_deploy_head(struct route_call *c)
 static json_t *options_of(struct route_call *c, const struct upload *u, const char **ret_source)
 {
 	struct err err;
-	json_t *body = u == NULL ? body_json(c->req) : json_object(), *accept = json_array();
+	char shown[GIT_URL_SIZE] = "an archive";
+	json_t *body JSON_CLEANUP = u == NULL ? body_json(c->req) : json_object();
 	if (body == NULL) return NULL;
 	const char *git = json_str(body, "git", NULL), *from = query_param(c->req, "from"),
 		   *network = query_param(c->req, "network");
-	if (u == NULL && git == NULL) {
-		(void)err_set(&err, ERR_INVALID,
-			      "send an archive as application/octet-stream, or {\"git\": \"https://…\"}");
+	bool is_known = u != NULL || (git != NULL ? git_url_check(git, false, shown, &err)
+						  : err_set(&err, ERR_INVALID,
+							    "send an archive as application/octet-stream, or {\"git\": "
+							    "\"https://…\"}"));
+	if (!is_known) {
 		reply_error(c->req, &err);
-		json_decref(body);
-		json_decref(accept);
 		return NULL;
 	}
+	json_t *accept = json_array();
 	struct str rest = http_query(c->req), name, value, decoded;
 	while (query_next(&rest, &name, &value))
 		if (str_eq(name, STR("accept")) && url_decode_plus(http_arena(c->req), value, &decoded, &err))
 			json_array_append_new(accept, json_stringn(decoded.ptr, decoded.len));
 	json_t *options =
 	    json_pack("{s:o, s:b}", "accept", accept, "network", network != NULL && strcmp(network, "1") == 0);
-	if (git != NULL) json_object_set_new(options, "git", json_string(git));
-	*ret_source = arena_strdup(http_arena(c->req), from != NULL ? from : git != NULL ? git : "an archive");
-	json_decref(body);
+	if (git != NULL) {
+		char *sealed = git_address_seal(c->d->flow.seal, c->app, git);
+		json_object_set_new(options, "git", json_string(sealed != NULL ? sealed : ""));
+		free(sealed);
+	}
+	*ret_source = arena_strdup(http_arena(c->req), from != NULL ? from : shown);
 	return options;
 }
 

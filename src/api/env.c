@@ -100,13 +100,8 @@ static bool unset_all(struct route_call *c, const struct change *change, struct 
 /* Variables can be set before the first deployment, which may need them: that makes the app. */
 static bool ensure_app(struct route_call *c, struct change *change, struct err *err)
 {
-	struct app app;
-	if (!worker_check_not_ending(c->d, c->app, err)) return false;
-	if (app_get(c->d->flow.db, c->app, &app, err)) return true;
-	if (err->code != ERR_NOT_FOUND || json_object_size(json_object_get(change->body, "set")) == 0) return false;
-	change->is_created = true;
-	return layout_app_sockets_check(&c->d->flow.layout, c->app, err) &&
-	       app_create(c->d->flow.db, c->app, &app, err);
+	bool has_some = json_object_size(json_object_get(change->body, "set")) > 0;
+	return app_ensure(c, has_some, &change->is_created, err);
 }
 
 /* All of it or nothing. */

@@ -58,6 +58,11 @@ void route_mail_one(struct route_call *c);
 void route_mail_retry(struct route_call *c);
 void route_mail_purge(struct route_call *c);
 void route_mail_test(struct route_call *c);
+void route_git_key(struct route_call *c);
+void route_git_key_post(struct route_call *c);
+
+/* The app is there, or is made where is_made says so: what a first deployment needs can be given before it. */
+bool app_ensure(struct route_call *c, bool is_made, bool *ret_is_created, struct err *err);
 json_t *app_json(struct daemon *d, const struct app *app);
 
 void route_deploy(struct route_call *c);

@@ -99,10 +99,14 @@ static int do_git_fetch(char **argv)
 	struct intake_limits limits;
 	struct intake_unpacked u;
 	char commit[GIT_ID_SIZE];
-	if (!read_limits(argv + 1, &fd, &limits, &err) ||
-	    !git_run_fetch((int)fd, argv[0], strcmp(argv[8], "file") == 0, argv[9], &limits, &u, commit, &err))
+	struct git_run_fetch f = {argv[0], strcmp(argv[8], "file") == 0, argv[9], &limits};
+	struct buf hosts BUF_CLEANUP;
+	buf_init(&hosts, GIT_HOSTS_MAX_BYTES);
+	if (!read_limits(argv + 1, &fd, &limits, &err) || !git_run_fetch((int)fd, &f, &u, commit, &hosts, &err))
 		return answer_error(&err);
 	json_t *o = summary(&u);
+	if (buf_is_ok(&hosts) && str_is_utf8(buf_view(&hosts)))
+		json_object_set_new(o, "known_hosts", json_string(buf_cstr(&hosts)));
 	json_object_set_new(o, "commit", json_string(commit));
 	return answer(o);
 }

@@ -36,6 +36,12 @@ static const struct option_spec logs_options[] = {
     {0},
 };
 
+static const struct option_spec key_options[] = {
+    {0, "new", NULL, "make another one; the former is of no use any more"},
+    {0, "forget-servers", NULL, "take the servers' keys anew, where one was changed on purpose"},
+    {0},
+};
+
 static const struct option_spec env_options[] = {
     {0, "show", NULL, "with list: print the values too"},
     {0, "build", NULL, "with set: for builds only"},
@@ -132,6 +138,13 @@ const struct command commands[] = {
      "VITE_STRIPE_KEY\nfreehold env "
      "shop list --show",
      env_options, 1, CLI_WORDS_MAX, "ae", run_env},
+    {"key", CHANGE, "APP", "the app's key for a private repository",
+     "Prints the public half of a key with which freehold deploy fetches the app's source by ssh "
+     "(git@host:you/app.git, "
+     "ssh://...); it is made when there is none. Add it to the repository as a deploy key; reading is enough. Each app "
+     "has "
+     "a key of its own. The server's own key is remembered when it is met first, and another one is refused later.",
+     "freehold key shop\nfreehold key shop --new\nfreehold key shop --forget-servers", key_options, 1, 1, "a", run_key},
     {"set", CHANGE, "APP [NAME=VALUE...]", "how the app's server is run",
      "Without values it shows what is set. warm: how long an earlier release's server is kept so that going back need "
      "not boot (10m; 0: not at all). drain: how long its requests and streams may go on (30s). memory: what the server "

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/git_key.h"
 #include "flow/kept.h"
 #include "flow/step.h"
 #include "intake/git.h"
@@ -66,6 +67,27 @@ static bool commit_source(struct deploy *d, const struct intake_child *child, st
 	return true;
 }
 
+/* By ssh with the app's own key, and with the keys of servers that were met before. */
+static bool fetch_git(struct deploy *d, const struct intake_child *child, const char *sealed_url,
+		      const struct intake_limits *limits, struct intake_unpacked *ret_unpacked, struct err *err)
+{
+	const char *app = d->parts.app.name;
+	char commit[GIT_ID_SIZE];
+	struct buf url BUF_CLEANUP;
+	struct buf key BUF_CLEANUP;
+	struct buf known BUF_CLEANUP;
+	struct buf met BUF_CLEANUP;
+	buf_init(&url, GIT_URL_SIZE), buf_init(&key, SEAL_VALUE_MAX_BYTES), buf_init(&known, SEAL_VALUE_MAX_BYTES);
+	buf_init(&met, GIT_HOSTS_MAX_BYTES);
+	if (!git_address_open(d->f->seal, app, sealed_url, &url, err) ||
+	    !git_key_get(d->f->db, d->f->seal, app, &key, &known, err))
+		return false;
+	struct intake_git_source from = {
+	    .url = buf_cstr(&url), .ssh_key = buf_cstr(&key), .known_hosts = buf_cstr(&known)};
+	return intake_git_fetch(child, &from, d->source_dir, limits, ret_unpacked, commit, &met, err) &&
+	       git_key_keep_hosts(d->f->db, d->f->seal, app, buf_view(&met), err);
+}
+
 bool step_unpack(struct deploy *d, struct err *err)
 {
 	struct intake_child child = step_intake_child(d);
@@ -73,9 +95,7 @@ bool step_unpack(struct deploy *d, struct err *err)
 	struct intake_unpacked unpacked = {0};
 	const char *git = json_str(d->options, "git", NULL);
 	if (!make_source_dir(d, err)) return false;
-	struct intake_git_source from = {.url = git};
-	char fetched[GIT_ID_SIZE];
-	bool ok = git != NULL ? intake_git_fetch(&child, &from, d->source_dir, &limits, &unpacked, fetched, err)
+	bool ok = git != NULL ? fetch_git(d, &child, git, &limits, &unpacked, err)
 			      : intake_unpack(&child, d->upload, d->source_dir, &limits, &unpacked, err);
 	if (!ok || !commit_source(d, &child, err)) return false;
 	step_detail(d, "%llu files, %.1f kB", (unsigned long long)unpacked.files, (double)unpacked.bytes / 1e3);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -31,12 +32,18 @@ static bool is_ref(const char *ref)
 	return str_is_utf8(str_from(ref));
 }
 
-/* The address in an anonymous file: an argument list is for everybody to read. */
-static int put_aside(const char *url, struct err *err)
+/* Address and key in an anonymous file: an argument list is for everybody to read. */
+static int put_aside(const struct intake_git_source *from, struct err *err)
 {
-	int fd = memfd_create("address", MFD_CLOEXEC);
-	size_t len = strlen(url);
-	bool ok = fd >= 0 && write(fd, url, len) == (ssize_t)len && lseek(fd, 0, SEEK_SET) == 0;
+	json_t *source JSON_CLEANUP =
+	    json_pack("{s:s,s:s,s:s}", "url", from->url, "key", from->ssh_key != NULL ? from->ssh_key : "",
+		      "known_hosts", from->known_hosts != NULL ? from->known_hosts : "");
+	char *text = json_dumps(source, JSON_COMPACT);
+	int fd = text != NULL ? memfd_create("source", MFD_CLOEXEC) : -1;
+	size_t len = text != NULL ? strlen(text) : 0;
+	bool ok = fd >= 0 && write(fd, text, len) == (ssize_t)len && lseek(fd, 0, SEEK_SET) == 0;
+	if (text != NULL) explicit_bzero(text, len);
+	free(text);
 	if (ok) return fd;
 	(void)err_set_errno(err, "hand the address over");
 	if (fd >= 0) (void)close(fd);
@@ -69,19 +76,21 @@ static bool fetch(const struct intake_child *child, const struct intake_git_sour
 
 bool intake_git_fetch(const struct intake_child *child, const struct intake_git_source *from, const char *target,
 		      const struct intake_limits *limits, struct intake_unpacked *ret_unpacked,
-		      char ret_commit[GIT_ID_SIZE], struct err *err)
+		      char ret_commit[GIT_ID_SIZE], struct buf *ret_known_hosts, struct err *err)
 {
 	char shown[GIT_URL_SIZE];
 	if (!git_url_check(from->url, from->allow_file, shown, err)) return false;
 	if (!is_ref(from->ref)) return err_set(err, ERR_INVALID, "this is no name of a branch or tag");
 	if (!unpack_prepare(child, target, err)) return false;
-	int fd = put_aside(from->url, err);
+	int fd = put_aside(from, err);
 	if (fd < 0) return false;
 	json_t *answer JSON_CLEANUP = NULL;
 	bool ok = fetch(child, from, fd, target, limits, &answer, err) && take_id(answer, ret_commit, err);
 	(void)close(fd);
 	if (!ok) unpack_empty(target);
 	if (!ok) return err_wrap(err, "%s", shown);
+	const char *hosts = json_str(answer, "known_hosts", "");
+	if (ret_known_hosts != NULL && strlen(hosts) <= GIT_HOSTS_MAX_BYTES) buf_puts(ret_known_hosts, hosts);
 	unpack_read_summary(answer, ret_unpacked);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "intake/child.h"
 #include "intake/limits.h"
@@ -15,6 +16,8 @@
 #define GIT_ID_SIZE 65 /* SHA-1 or SHA-256 in hex, and NUL */
 #define GIT_URL_SIZE 2048
 #define GIT_FETCH_DEADLINE_MS 600000
+#define GIT_HOSTS_MAX_BYTES 16384 /* of known hosts */
+#define GIT_SOURCE_MAX_BYTES 32768 /* what is handed to the child: address, key, known hosts, as JSON */
 
 /* Judges an address: https://…, ssh://… or user@host:path; ERR_REFUSED for every other way (file, git, ext::, http) and
  * for what git could take for an option. ret_shown gets it without user and password, fit for messages and logs. Pure.
@@ -25,13 +28,16 @@ struct intake_git_source {
 	const char *url;
 	const char *ref; /* branch or tag, or NULL for the default branch */
 	bool allow_file; /* file:// too: for tests only */
+	const char *ssh_key; /* the private half as ssh-keygen writes it, or NULL */
+	const char *known_hosts; /* as ssh keeps them, or NULL */
 };
 
 /* Fetches the newest commit and unpacks its tree into target as intake_unpack does, with the same refusals. ret_commit
- * is the commit's id. Passwords in the address are never in an argument list, a message or a log. */
+ * is the commit's id; ret_known_hosts (may be NULL) gets the known hosts, with the server that was met. Passwords in
+ * the address and keys are never in an argument list, a message or a log. */
 bool intake_git_fetch(const struct intake_child *child, const struct intake_git_source *from, const char *target,
 		      const struct intake_limits *limits, struct intake_unpacked *ret_unpacked,
-		      char ret_commit[GIT_ID_SIZE], struct err *err);
+		      char ret_commit[GIT_ID_SIZE], struct buf *ret_known_hosts, struct err *err);
 
 struct intake_commit {
 	const char *author_name;

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "codec/json.h"
 #include "intake/extract.h"
+#include "intake/git_ssh.h"
 #include "os/file.h"
 #include "os/proc.h"
 
@@ -53,16 +55,14 @@ static struct git git_new(bool is_file)
 					       "submodule.recurse=false",
 					       "gc.auto=0",
 					       "safe.directory=*"};
-	static const char *const surroundings[] = {
-	    "PATH=/usr/local/bin:/usr/bin:/bin",
-	    "HOME=/tmp/home",
-	    "LC_ALL=C.UTF-8",
-	    "GIT_CONFIG_NOSYSTEM=1",
-	    "GIT_CONFIG_GLOBAL=/dev/null",
-	    "GIT_TERMINAL_PROMPT=0",
-	    "GIT_ASKPASS=/bin/false",
-	    "GIT_ATTR_NOSYSTEM=1",
-	    "GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new"};
+	static const char *const surroundings[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+						   "HOME=/tmp/home",
+						   "LC_ALL=C.UTF-8",
+						   "GIT_CONFIG_NOSYSTEM=1",
+						   "GIT_CONFIG_GLOBAL=/dev/null",
+						   "GIT_TERMINAL_PROMPT=0",
+						   "GIT_ASKPASS=/bin/false",
+						   "GIT_ATTR_NOSYSTEM=1"};
 	struct git g = {.argc = 0};
 	arg(&g, "git");
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) arg(&g, "-c"), arg(&g, settings[i]);
@@ -110,19 +110,25 @@ static bool clean_failure(const char *url, struct err *err)
 	return err_set(err, ERR_FAILED, "git could not fetch it: %s", message);
 }
 
-static bool read_address(int fd, char ret_url[GIT_URL_SIZE], struct err *err)
+static bool read_source(int fd, json_t **ret_source, struct err *err)
 {
-	ssize_t got = read(fd, ret_url, GIT_URL_SIZE - 1);
-	if (got <= 0) return err_set_errno(err, "read the address");
-	ret_url[got] = '\0';
-	return true;
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, GIT_SOURCE_MAX_BYTES);
+	char chunk[4096];
+	ssize_t got;
+	while ((got = read(fd, chunk, sizeof chunk)) > 0) buf_append(&text, chunk, (size_t)got);
+	if (got < 0) return err_set_errno(err, "read the address");
+	if (!buf_is_ok(&text)) return err_set(err, ERR_LIMIT, "address and key are too long");
+	return json_parse(buf_view(&text), ret_source, err) || err_wrap(err, "read the address");
 }
 
 /* The address comes by the environment, which only the same user can read, never as an argument. */
-static bool clone(const char *url, const char *git_dir, bool is_file, const char *ref, struct err *err)
+static bool clone(const char *url, const char *git_dir, bool is_file, const char *ref, const struct git_ssh *ssh,
+		  struct err *err)
 {
 	struct git g = git_new(is_file);
 	char key[GIT_URL_SIZE + 64];
+	env(&g, ssh->command);
 	(void)snprintf(key, sizeof key, "GIT_CONFIG_KEY_0=url.%s.insteadOf", url);
 	env(&g, "GIT_CONFIG_COUNT=1");
 	env(&g, key);
@@ -132,7 +138,8 @@ static bool clone(const char *url, const char *git_dir, bool is_file, const char
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) arg(&g, words[i]);
 	if (ref[0] != '\0') arg(&g, "--branch"), arg(&g, ref);
 	arg(&g, "--"), arg(&g, "freehold-source:"), arg(&g, git_dir);
-	return run(&g, (struct str){0}, NULL, err) || clean_failure(url, err);
+	if (run(&g, (struct str){0}, NULL, err)) return true;
+	return !git_ssh_explain(ssh, err) && clean_failure(url, err);
 }
 
 static bool write_tree(const char *git_dir, const char *tar, bool is_file, char ret_commit[GIT_ID_SIZE],
@@ -157,15 +164,27 @@ static bool extract_tar(const char *tar, const char *target, const struct intake
 	return ok;
 }
 
-bool git_run_fetch(int fd, const char *target, bool is_file, const char *ref, const struct intake_limits *limits,
-		   struct intake_unpacked *ret_unpacked, char ret_commit[GIT_ID_SIZE], struct err *err)
+static bool fetch(const json_t *source, const struct git_run_fetch *f, struct intake_unpacked *ret_unpacked,
+		  char ret_commit[GIT_ID_SIZE], struct buf *ret_known_hosts, struct err *err)
 {
-	char url[GIT_URL_SIZE], shown[GIT_URL_SIZE], git_dir[FILE_PATH_SIZE], tar[FILE_PATH_SIZE];
-	return read_address(fd, url, err) && git_url_check(url, is_file, shown, err) &&
-	       file_path(git_dir, err, "%s/.git", target) && file_path(tar, err, "%s/.git/source.tar", target) &&
-	       clone(url, git_dir, is_file, ref, err) && write_attributes(git_dir, err) &&
-	       write_tree(git_dir, tar, is_file, ret_commit, err) &&
-	       extract_tar(tar, target, limits, ret_unpacked, err) && file_remove_tree(git_dir, err);
+	char shown[GIT_URL_SIZE], git_dir[FILE_PATH_SIZE], tar[FILE_PATH_SIZE];
+	const char *url = json_str(source, "url", "");
+	struct git_ssh ssh;
+	if (!git_url_check(url, f->is_file, shown, err) || !file_path(git_dir, err, "%s/.git", f->target) ||
+	    !file_path(tar, err, "%s/.git/source.tar", f->target))
+		return false;
+	bool ok = git_ssh_begin(&ssh, json_str(source, "key", ""), json_str(source, "known_hosts", ""), err) &&
+		  clone(url, git_dir, f->is_file, f->ref, &ssh, err) && git_ssh_known_hosts(&ssh, ret_known_hosts, err);
+	git_ssh_end(&ssh);
+	return ok && write_attributes(git_dir, err) && write_tree(git_dir, tar, f->is_file, ret_commit, err) &&
+	       extract_tar(tar, f->target, f->limits, ret_unpacked, err) && file_remove_tree(git_dir, err);
+}
+
+bool git_run_fetch(int fd, const struct git_run_fetch *f, struct intake_unpacked *ret_unpacked,
+		   char ret_commit[GIT_ID_SIZE], struct buf *ret_known_hosts, struct err *err)
+{
+	json_t *source JSON_CLEANUP = NULL;
+	return read_source(fd, &source, err) && fetch(source, f, ret_unpacked, ret_commit, ret_known_hosts, err);
 }
 
 /* Committing. */

@@ -6,13 +6,22 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "intake/git.h"
 #include "intake/limits.h"
 
-/* Reads the address from fd. The clone lies in target/.git while it lasts, where no entry of the tree can get to. */
-bool git_run_fetch(int fd, const char *target, bool is_file, const char *ref, const struct intake_limits *limits,
-		   struct intake_unpacked *ret_unpacked, char ret_commit[GIT_ID_SIZE], struct err *err);
+struct git_run_fetch {
+	const char *target;
+	bool is_file;
+	const char *ref; /* "": the default branch */
+	const struct intake_limits *limits;
+};
+
+/* Reads {"url", "key", "known_hosts"} from fd. The clone lies in target/.git while it lasts, where no entry of the tree
+ * can get to. */
+bool git_run_fetch(int fd, const struct git_run_fetch *f, struct intake_unpacked *ret_unpacked,
+		   char ret_commit[GIT_ID_SIZE], struct buf *ret_known_hosts, struct err *err);
 
 struct git_run_commit {
 	const char *repo, *source, *author_name, *author_email, *time, *message;

@@ -260,6 +260,15 @@ class Others(Case):
         self.daemon.answer("GET", "/v1/apps", {"apps": [app]})
         self.assertEqual(json.loads(self.run_cli("apps", "--json").stdout), {"apps": [app]})
 
+    def test_key(self):
+        self.daemon.answer("POST", "/v1/apps/shop/git-key", {"public_key": "ssh-ed25519 AAAA freehold-shop", "created": False})
+        done = self.run_cli("key", "shop")
+        self.assertEqual((done.returncode, done.stdout), (0, "ssh-ed25519 AAAA freehold-shop\n"))
+        shown, status = self.on_terminal("key", "shop", "--new")
+        self.assertEqual(status, 0)
+        self.assertIn("Deploy keys", shown)
+        self.assertEqual(json.loads(self.run_cli("key", "shop", "--json").stdout)["public_key"], "ssh-ed25519 AAAA freehold-shop")
+
     def test_env(self):
         self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": [{"name": "A"}]})
         done = self.run_cli("env", "shop", "set", "A=1=2", "B=-", stdin="s3cret\n")

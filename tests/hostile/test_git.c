@@ -93,7 +93,7 @@ static bool fetch(struct place *p, const char *url, bool allow_file, struct inta
 	struct intake_child c = child();
 	struct intake_limits limits = INTAKE_LIMITS_DEFAULT;
 	struct intake_git_source from = {.url = url, .allow_file = allow_file};
-	return intake_git_fetch(&c, &from, p->target, &limits, u, id, err);
+	return intake_git_fetch(&c, &from, p->target, &limits, u, id, NULL, err);
 }
 
 static void expect_content(const char *dir, const char *name, const char *text)
