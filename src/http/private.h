@@ -44,6 +44,9 @@ struct http_request {
 	bool (*on_chunk)(void *arg, struct http_request *req, struct str bytes, struct err *err);
 	void *chunk_arg;
 	struct err refusal;
+	bool is_head_seen;
+	bool is_paused; /* no more of the body until http_body_resume */
+	bool is_refused; /* by http_body_refuse */
 
 	struct MHD_Response *response; /* until it is queued */
 	unsigned status;

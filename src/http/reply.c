@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "codec/json.h"
 #include "http/private.h"
@@ -61,6 +62,19 @@ void http_reply_owned(struct http_request *req, unsigned status, const struct ht
 		http_request_answer(req, status, response);
 	} else {
 		free_body(arg);
+	}
+	http_request_complete(req);
+}
+
+void http_reply_file(struct http_request *req, unsigned status, const struct http_reply_field *fields, size_t count,
+		     int fd, uint64_t offset, uint64_t size)
+{
+	if (is_answerable(req)) {
+		struct MHD_Response *response = must(MHD_create_response_from_fd_at_offset64(size, fd, offset));
+		add_fields(req, response, fields, count);
+		http_request_answer(req, status, response);
+	} else {
+		(void)close(fd);
 	}
 	http_request_complete(req);
 }

@@ -117,7 +117,7 @@ void http_request_suspend(struct http_request *req)
 	MHD_suspend_connection(req->connection);
 	if (req->state == REQUEST_STREAMING)
 		http_request_watch(req);
-	else
+	else if (!req->is_paused)
 		http_server_watch_later(req->server);
 }
 
@@ -201,15 +201,22 @@ static void ask_refused(struct http_request *req)
 		http_reply_error(req, &req->refusal);
 }
 
-static void step_head(struct http_request *req, const char *method)
+/* Refused while it waited at its head. What is short is read and dropped, as elsewhere. */
+static void refuse_at_head(struct http_request *req)
 {
-	const struct http_handler *handler = &req->server->handler;
-	if (!copy_head(req, method, &req->refusal)) {
+	int64_t length;
+	bool is_short = str_to_int(http_header(req, STR("Content-Length")), &length) && length >= 0 &&
+			length <= (int64_t)DISCARD_MAX_BYTES && http_header(req, STR("Expect")).ptr == NULL;
+	if (!is_short) {
 		ask_refused(req);
 		return;
 	}
-	if (handler->on_head != NULL) handler->on_head(handler->arg, req);
-	if (req->state != REQUEST_HEAD) return;
+	req->state = REQUEST_DISCARD;
+	req->body_max = DISCARD_MAX_BYTES;
+}
+
+static void begin_body(struct http_request *req)
+{
 	req->state = REQUEST_BODY;
 	buf_init(&req->body, req->on_chunk == NULL ? (size_t)req->body_max : 0);
 	if (is_hopeless(req)) {
@@ -218,10 +225,33 @@ static void step_head(struct http_request *req, const char *method)
 	}
 }
 
+static void step_head(struct http_request *req, const char *method)
+{
+	const struct http_handler *handler = &req->server->handler;
+	req->is_head_seen = true;
+	if (!copy_head(req, method, &req->refusal)) {
+		ask_refused(req);
+		return;
+	}
+	if (handler->on_head != NULL) handler->on_head(handler->arg, req);
+	if (req->state != REQUEST_HEAD || req->is_paused) return;
+	begin_body(req);
+}
+
+/* libmicrohttpd asks again where it was suspended at the head: an answer may still come before the body. */
+static void step_head_again(struct http_request *req)
+{
+	if (req->is_refused)
+		refuse_at_head(req);
+	else
+		begin_body(req);
+}
+
 /* False: the client goes on sending what was refused; cut. */
 static bool step_body(struct http_request *req, struct str bytes)
 {
 	req->body_seen += bytes.len;
+	if (req->is_refused) req->state = REQUEST_DISCARD;
 	if (req->state == REQUEST_BODY && req->body_seen > req->body_max) {
 		(void)too_large(req);
 		req->state = REQUEST_DISCARD;
@@ -238,7 +268,7 @@ static bool step_body(struct http_request *req, struct str bytes)
 static void step_end_of_body(struct http_request *req)
 {
 	const struct http_handler *handler = &req->server->handler;
-	if (req->state == REQUEST_DISCARD) {
+	if (req->state == REQUEST_DISCARD || req->is_refused) {
 		ask_refused(req);
 		return;
 	}
@@ -257,7 +287,7 @@ static enum MHD_Result leave(struct http_request *req)
 		MHD_destroy_response(response);
 		return result;
 	}
-	if (req->state == REQUEST_ASKED) http_request_suspend(req);
+	if (req->state == REQUEST_ASKED || req->is_paused) http_request_suspend(req);
 	return MHD_YES;
 }
 
@@ -269,8 +299,12 @@ enum MHD_Result http_request_on_access(void *server, struct MHD_Connection *conn
 	struct http_request *req = *request;
 	bool is_kept = true;
 	assert(req != NULL && !req->is_queued);
+	/* It may hand on what it has read already, although it was suspended: left with it. */
+	if (req->is_paused) return MHD_YES;
 	req->is_inside = true;
-	if (req->state == REQUEST_HEAD) {
+	if (req->state == REQUEST_HEAD && req->is_head_seen) {
+		step_head_again(req);
+	} else if (req->state == REQUEST_HEAD) {
 		step_head(req, method);
 	} else if (*size > 0) {
 		is_kept = step_body(req, (struct str){bytes, *size});
@@ -375,6 +409,27 @@ void http_body_stream(struct http_request *req, uint64_t max_bytes,
 	req->body_max = max_bytes;
 	req->on_chunk = on_chunk;
 	req->chunk_arg = arg;
+}
+
+void http_body_pause(struct http_request *req)
+{
+	assert((req->state == REQUEST_HEAD || req->state == REQUEST_BODY) && req->on_chunk != NULL);
+	req->is_paused = true;
+}
+
+void http_body_resume(struct http_request *req)
+{
+	if (!req->is_paused) return;
+	req->is_paused = false;
+	if (!req->is_inside) http_request_resume(req);
+}
+
+void http_body_refuse(struct http_request *req, const struct err *why)
+{
+	assert(req->is_paused);
+	req->refusal = *why;
+	req->is_refused = true;
+	http_body_resume(req);
 }
 
 void http_on_gone(struct http_request *req, void (*on_gone)(void *arg), void *arg)

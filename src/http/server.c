@@ -184,7 +184,7 @@ static void on_watch_timer(uv_timer_t *timer)
 	int64_t before_ms = clock_now_ms() - WATCH_AFTER_MS;
 	bool is_anyone_left = false;
 	for (struct http_request *req = s->requests; req != NULL; req = req->next) {
-		if (!req->is_suspended || req->watch != NULL || req->is_gone) continue;
+		if (!req->is_suspended || req->is_paused || req->watch != NULL || req->is_gone) continue;
 		if (req->suspended_at_ms <= before_ms)
 			http_request_watch(req);
 		else

@@ -8,13 +8,14 @@
  *     head ──▶ body ──▶ asked ──▶ answered ──▶ freed
  *       │        │        │ http_reply_begin
  *       │        │        └──▶ streaming ── http_stream_end ──▶ answered
- *       │        └── too large, on_chunk refuses: on_refused
+ *       │        └── too large, on_chunk refuses, http_body_refuse: on_refused
  *       └── http_reply in on_head: answered without reading the body
  *
  * on_request may answer at once or keep the request and answer later from any callback of the loop. Exactly one
- * completion is owed for each on_request: http_reply, http_reply_owned, http_reply_error, or http_reply_begin followed
- * by http_stream_end. It is owed also when the client has gone or the server was closed: the request stays valid until
- * then, and what is sent goes nowhere. After the completion the request may no longer be touched.
+ * completion is owed for each on_request: http_reply, http_reply_owned, http_reply_file, http_reply_error, or
+ * http_reply_begin followed by http_stream_end. It is owed also when the client has gone or the server was closed: the
+ * request stays valid until then, and what is sent goes nowhere. After the completion the request may no longer be
+ * touched.
  *
  * A request that ends before on_request (the client leaves in the middle of its body) is simply freed: what it holds is
  * let go by arena_defer on its arena. */
@@ -111,7 +112,16 @@ void http_body_stream(struct http_request *req, uint64_t max_bytes,
 		      bool (*on_chunk)(void *arg, struct http_request *req, struct str bytes, struct err *err),
 		      void *arg);
 
-/* In on_request: the arg of http_body_stream; NULL where the body was not streamed. */
+/* A streamed body may be held up, in on_head or on_chunk: no on_chunk and no on_request come until http_body_resume,
+ * and the client waits in its turn, so that no more than what was shown is ever held. Paused in on_head, nothing of the
+ * body has been read yet. The request may end all the same: what waits for something learns so by arena_defer. */
+void http_body_pause(struct http_request *req);
+void http_body_resume(struct http_request *req);
+
+/* Only while it is paused: it goes on to on_refused, at once where nothing was read and the body is large. */
+void http_body_refuse(struct http_request *req, const struct err *why);
+
+/* In on_request and on_refused: the arg of http_body_stream; NULL where the body was not streamed. */
 void *http_stream_arg(const struct http_request *req);
 
 /* Tells, at most once and not after the completion, that the client has gone or the server was closed. A request
@@ -133,6 +143,11 @@ void http_reply(struct http_request *req, unsigned status, const struct http_rep
 /* The body is not copied: free_body(arg) is called when it has been sent or never will be. */
 void http_reply_owned(struct http_request *req, unsigned status, const struct http_reply_field *fields, size_t count,
 		      struct str body, void (*free_body)(void *arg), void *arg);
+
+/* Sends size bytes of a file from offset on, by sendfile(2): nothing of it is held in memory. The descriptor is closed.
+ * A byte that is not in the page cache is waited for. */
+void http_reply_file(struct http_request *req, unsigned status, const struct http_reply_field *fields, size_t count,
+		     int fd, uint64_t offset, uint64_t size);
 
 /* {"code":"not-found","message":"…"} with the status of the code. */
 void http_reply_error(struct http_request *req, const struct err *why);

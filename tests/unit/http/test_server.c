@@ -28,9 +28,13 @@ struct fixture {
 	uv_loop_t loop;
 	char folder[64];
 	char path[96];
+	const char *file; /* for /file */
 	struct http_server *server;
 	struct http_request *kept; /* by /later and /stream */
 	int asked, gone, refused, rooms, drained;
+	struct http_request *held; /* its body is paused; the next turn goes on with it, or refuses */
+	int holds;
+	bool is_refusing;
 	uint64_t chunk_bytes;
 	uint32_t chunk_sum;
 	char seen[256];
@@ -46,6 +50,13 @@ static void on_room(void *arg)
 	((struct fixture *)arg)->rooms++;
 }
 
+static void hold(struct fixture *f, struct http_request *req)
+{
+	http_body_pause(req);
+	f->held = req;
+	f->holds++;
+}
+
 static bool on_chunk(void *arg, struct http_request *req, struct str bytes, struct err *err)
 {
 	struct fixture *f = arg;
@@ -53,6 +64,8 @@ static bool on_chunk(void *arg, struct http_request *req, struct str bytes, stru
 	for (size_t i = 0; i < bytes.len; i++) f->chunk_sum += (unsigned char)bytes.ptr[i];
 	if (str_eq(http_path(req), STR("/full")) && f->chunk_bytes > 100000)
 		return err_set(err, ERR_UNAVAILABLE, "the disk is full");
+	assert_null(f->held);
+	if (str_has_prefix(http_path(req), STR("/held"))) hold(f, req);
 	return true;
 }
 
@@ -60,6 +73,10 @@ static void on_head(void *arg, struct http_request *req)
 {
 	if (str_eq(http_path(req), STR("/upload"))) http_body_stream(req, 64u << 20, on_chunk, arg);
 	if (str_eq(http_path(req), STR("/full"))) http_body_stream(req, 64u << 20, on_chunk, arg);
+	if (str_has_prefix(http_path(req), STR("/held"))) {
+		http_body_stream(req, 64u << 20, on_chunk, arg);
+		hold(arg, req);
+	}
 	if (str_eq(http_path(req), STR("/small"))) http_body_limit(req, 10);
 	if (str_eq(http_path(req), STR("/refuse"))) http_reply(req, 403, NULL, 0, STR("no"));
 }
@@ -79,6 +96,10 @@ static void on_request(void *arg, struct http_request *req)
 {
 	struct fixture *f = arg;
 	f->asked++;
+	if (str_eq(http_path(req), STR("/file"))) {
+		http_reply_file(req, 206, NULL, 0, open(f->file, O_RDONLY | O_CLOEXEC), 3, 4);
+		return;
+	}
 	if (str_eq(http_path(req), STR("/later")) || str_eq(http_path(req), STR("/stream"))) {
 		http_on_gone(req, on_gone, f);
 		f->kept = req;
@@ -87,7 +108,7 @@ static void on_request(void *arg, struct http_request *req)
 				 &(struct http_stream_spec){.queue_max_bytes = 1000, .on_room = on_room, .arg = f});
 		return;
 	}
-	if (str_eq(http_path(req), STR("/upload"))) {
+	if (str_eq(http_path(req), STR("/upload")) || str_eq(http_path(req), STR("/held"))) {
 		char text[64];
 		(void)snprintf(text, sizeof text, "%llu %u", (unsigned long long)f->chunk_bytes, f->chunk_sum);
 		http_reply(req, 200, NULL, 0, str_from(text));
@@ -157,6 +178,15 @@ static void turn(struct fixture *f)
 	(void)uv_run(&f->loop, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&timer, NULL);
 	(void)uv_run(&f->loop, UV_RUN_NOWAIT);
+	struct http_request *held = f->held;
+	struct err why;
+	if (held == NULL) return;
+	f->held = NULL;
+	(void)err_set(&why, ERR_DENIED, "not yours");
+	if (f->is_refusing)
+		http_body_refuse(held, &why);
+	else
+		http_body_resume(held);
 }
 
 static void turn_until(struct fixture *f, const int *count, int least)
@@ -319,6 +349,80 @@ static void test_refusing_in_the_middle_of_an_upload_is_heard(void **state)
 	upload(f, "/full", true, 4u << 20, "the disk is full");
 	assert_int_equal(f->refused, 1);
 	assert_int_equal(f->asked, 0);
+}
+
+static void test_held_up_body_arrives_whole(void **state)
+{
+	struct fixture *f = *state;
+	char expected[64];
+	size_t total = 2u << 20;
+	(void)snprintf(expected, sizeof expected, "%zu %u", total, (unsigned)(total * 'u'));
+	upload(f, "/held", false, total, expected);
+	f->chunk_bytes = f->chunk_sum = 0;
+	upload(f, "/held", true, total, expected);
+	assert_true(f->holds > 10);
+	assert_int_equal(f->asked, 2);
+}
+
+/* Nothing of the body was read: a client that waits to be asked is told at once. */
+static void test_refusing_while_held_at_the_head(void **state)
+{
+	struct fixture *f = *state;
+	f->is_refusing = true;
+	int fd = dial(f);
+	const char *large = "POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 50000000\r\n\r\n";
+	say(f, fd, large, strlen(large));
+	assert_non_null(strstr(hear(f, fd, "not yours"), "HTTP/1.1 403"));
+	(void)close(fd);
+	assert_int_equal(f->chunk_bytes, 0);
+	upload(f, "/held", false, 2u << 16, "not yours"); /* written first, read then */
+	assert_int_equal(f->chunk_bytes, 0);
+	assert_int_equal(f->refused, 2);
+}
+
+static void test_refusing_while_held_in_the_middle(void **state)
+{
+	struct fixture *f = *state;
+	int fd = dial(f);
+	const char *part = "POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc";
+	say(f, fd, part, strlen(part));
+	turn_until(f, &f->holds, 2);
+	f->is_refusing = true;
+	say(f, fd, "def", 3);
+	assert_non_null(strstr(hear(f, fd, "not yours"), "HTTP/1.1 403"));
+	(void)close(fd);
+}
+
+static void test_leaving_while_held_frees_the_request(void **state)
+{
+	struct fixture *f = *state;
+	int fd = dial(f);
+	const char *part = "POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\nabc";
+	say(f, fd, part, strlen(part));
+	turn_until(f, &f->holds, 1);
+	(void)close(fd);
+	for (int i = 0; i < 9; i++) turn(f);
+	assert_int_equal(f->asked, 0);
+	assert_int_equal(http_server_active(f->server), 0);
+}
+
+static void test_part_of_a_file(void **state)
+{
+	struct fixture *f = *state;
+	char name[] = "/tmp/freehold-http-file-XXXXXX";
+	int file = mkstemp(name);
+	assert_int_equal(write(file, "0123456789", 10), 10);
+	(void)close(file);
+	f->file = name;
+	int fd = dial(f);
+	say(f, fd, "GET /file HTTP/1.1\r\nHost: h\r\n\r\n", 31);
+	const char *answer = hear(f, fd, "3456");
+	assert_non_null(strstr(answer, "HTTP/1.1 206"));
+	assert_non_null(strstr(answer, "Content-Length: 4\r\n"));
+	say(f, fd, "HEAD /file HTTP/1.1\r\nHost: h\r\n\r\n", 32);
+	assert_null(strstr(hear(f, fd, "\r\n\r\n"), "3456"));
+	(void)close(fd);
+	(void)unlink(name);
 }
 
 static void test_answer_later(void **state)
@@ -584,6 +688,11 @@ int main(void)
 	    T(test_head_can_refuse),
 	    T(test_uploads_are_streamed),
 	    T(test_refusing_in_the_middle_of_an_upload_is_heard),
+	    T(test_held_up_body_arrives_whole),
+	    T(test_refusing_while_held_at_the_head),
+	    T(test_refusing_while_held_in_the_middle),
+	    T(test_leaving_while_held_frees_the_request),
+	    T(test_part_of_a_file),
 	    T(test_answer_later),
 	    T(test_client_that_leaves_is_seen),
 	    T(test_leaving_in_the_middle_of_a_body_asks_nothing),
