@@ -78,6 +78,19 @@ static bool read_body(struct auth_call *call, struct auth_problem *problem)
 	return true;
 }
 
+/* Behind the user's columns. */
+enum { HAS_SESSION = AUTH_USER_COLUMN_COUNT, IS_AAL2, AGE, IS_RECOVERY };
+
+static void read_session(struct auth_call *call, const PGresult *rows)
+{
+	struct call_session *s = &call->session;
+	s->id = call->caller.session_id;
+	if (s->id == NULL) return;
+	s->is_aal2 = PQgetvalue(rows, 0, IS_AAL2)[0] == 't';
+	s->is_recovery = PQgetvalue(rows, 0, IS_RECOVERY)[0] == 't';
+	(void)str_to_int(str_from(PQgetvalue(rows, 0, AGE)), &s->age_ms);
+}
+
 /* Who signed the token may have been deleted, banned or signed out since. */
 static void on_caller(struct auth_call *call, const PGresult *rows)
 {
@@ -86,7 +99,8 @@ static void on_caller(struct auth_call *call, const PGresult *rows)
 		return;
 	}
 	auth_user_read(rows, 0, &call->user);
-	if (PQgetvalue(rows, 0, AUTH_USER_COLUMN_COUNT)[0] != 't')
+	read_session(call, rows);
+	if (PQgetvalue(rows, 0, HAS_SESSION)[0] != 't')
 		call_fail(call, 403, "session_not_found", "Session from session_id claim in JWT does not exist");
 	else if (call->user.is_banned)
 		call_fail(call, 403, "user_banned", "User is banned");
@@ -97,8 +111,11 @@ static void on_caller(struct auth_call *call, const PGresult *rows)
 static void step_caller(struct auth_call *call)
 {
 	SQL_ADD(call_sql(call),
-		"select " AUTH_USER_COLUMNS ", $2::uuid is null or exists (select from auth.sessions s where "
-		"s.id = $2::uuid and s.user_id = u.id) from auth.users u where u.id = $1::uuid",
+		"select " AUTH_USER_COLUMNS ", $2::uuid is null or s.id is not null, s.aal = 'aal2', "
+		"floor(extract(epoch from now() - s.created_at) * 1000)::bigint, exists (select from "
+		"auth.mfa_amr_claims m where m.session_id = s.id and m.authentication_method in ('otp', 'magiclink', "
+		"'recovery')) from auth.users u left join auth.sessions s on s.id = $2::uuid and s.user_id = u.id "
+		"where u.id = $1::uuid",
 		call->caller.user_id, call->caller.session_id);
 	call_run(call, "Database error loading user", on_caller);
 }

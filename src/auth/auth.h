@@ -44,6 +44,8 @@ struct auth_request {
 	struct str api_version; /* X-Supabase-Api-Version */
 	struct str user_agent;
 	struct str address; /* of the client */
+	struct str referer; /* Referer */
+	struct str redirect_to; /* of the header of that name */
 	struct arena *arena; /* what the reply points into lives here */
 };
 

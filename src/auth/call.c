@@ -2,8 +2,11 @@
 #include "auth/call.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
+#include "auth/redirect.h"
 #include "base/clock.h"
+#include "codec/url.h"
 
 void *call_flow(struct auth_call *call, size_t size_bytes)
 {
@@ -18,6 +21,14 @@ int64_t call_now_s(const struct auth_call *call)
 	return clock_wall_ms() / 1000;
 }
 
+const char *call_redirect_to(struct auth_call *call)
+{
+	const struct auth_request *r = &call->request;
+	struct str wish = r->redirect_to;
+	if (wish.len == 0) (void)query_get(call->arena, r->query, STR("redirect_to"), &wish);
+	return redirect_choose(call->settings, call->arena, wish, r->referer);
+}
+
 /* The ends. */
 void auth_reply_add(struct auth_reply *reply, const char *name, const char *value)
 {
@@ -25,14 +36,92 @@ void auth_reply_add(struct auth_reply *reply, const char *name, const char *valu
 	reply->headers[reply->header_count++] = (struct auth_header){name, value};
 }
 
-static void finish(struct auth_call *call, const struct auth_reply *reply)
+static void answer(struct auth_call *call, const struct auth_reply *reply)
 {
 	call->auth->calls--;
 	call->done(call->arg, reply);
 }
 
+struct held {
+	uv_timer_t timer;
+	struct auth_call *call;
+	struct auth_reply reply;
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void on_due(uv_timer_t *timer)
+{
+	struct held *held = timer->data;
+	answer(held->call, &held->reply);
+	uv_close((uv_handle_t *)timer, on_closed);
+}
+
+static void finish(struct auth_call *call, const struct auth_reply *reply)
+{
+	int64_t wait_ms = call->hold_until_ms - clock_now_ms();
+	if (wait_ms <= 0) {
+		answer(call, reply);
+		return;
+	}
+	struct held *held = calloc(1, sizeof *held);
+	if (held == NULL) abort();
+	*held = (struct held){.call = call, .reply = *reply};
+	held->timer.data = held;
+	(void)uv_timer_init(call->auth->loop, &held->timer);
+	(void)uv_timer_start(&held->timer, on_due, (uint64_t)wait_ms, 0);
+}
+
+void call_hold(struct auth_call *call, int64_t ms)
+{
+	call->hold_until_ms = clock_now_ms() + ms;
+}
+
+/* By the status of HTTP, as OAuth names them (RFC 6749, 4.1.2.1). */
+static const char *oauth_error(int status)
+{
+	switch (status) {
+	case 400: return "invalid_request";
+	case 401: return "unauthorized_client";
+	case 403: return "access_denied";
+	case 500: return "server_error";
+	case 503: return "temporarily_unavailable";
+	default: return NULL;
+	}
+}
+
+static void put_error(struct redirect *r, void (*put)(struct redirect *, const char *, const char *),
+		      const struct auth_problem *problem)
+{
+	const char *error = oauth_error(problem->status);
+	if (error != NULL) put(r, "error", error);
+	put(r, "error_code", problem->code);
+	put(r, "error_description", problem->message);
+}
+
+static void redirect_problem(struct auth_call *call, const struct auth_problem *problem, const char *cause)
+{
+	struct redirect r REDIRECT_CLEANUP;
+	redirect_init(&r, str_from(call->error_redirect));
+	if (call->is_error_in_query) put_error(&r, redirect_query, problem);
+	put_error(&r, redirect_fragment, problem);
+	redirect_fragment(&r, "sb", "");
+	call->error_redirect = NULL;
+	struct auth_reply reply = {.status = 303, .cause = cause};
+	const char *url = redirect_text(&r, call->arena);
+	if (url != NULL) auth_reply_add(&reply, "Location", url);
+	call_reply_with(call, &reply, url != NULL ? "" : NULL);
+}
+
 void call_problem(struct auth_call *call, const struct auth_problem *problem, const char *cause)
 {
+	if (call->error_redirect != NULL) {
+		redirect_problem(call, problem, cause);
+		return;
+	}
 	bool is_2024 = auth_is_version_2024(call->request.api_version);
 	char *body = auth_problem_body(call->arena, problem, is_2024);
 	struct auth_reply reply = {.status = problem->status, .cause = cause};

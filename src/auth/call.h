@@ -32,6 +32,8 @@
 #include "base/err.h"
 #include "pg/pool.h"
 
+struct factor;
+
 struct auth {
 	uv_loop_t *loop;
 	struct pg_pool *pool;
@@ -40,6 +42,14 @@ struct auth {
 	struct auth_passwords *passwords;
 	struct auth_limit *limit;
 	size_t calls; /* under way */
+};
+
+/* The session that the caller's token names. */
+struct call_session {
+	const char *id; /* NULL: it names none */
+	bool is_aal2;
+	bool is_recovery; /* begun by a link or code of a mail */
+	int64_t age_ms;
 };
 
 struct auth_call {
@@ -52,22 +62,28 @@ struct auth_call {
 	json_t *body; /* an object where the route has one, else NULL */
 	struct auth_caller caller;
 	struct auth_user user; /* routes of AUTH_USER: who asks. Else whoever the flow loaded, or .id NULL */
+	struct call_session session; /* routes of AUTH_USER */
 	const char *user_agent; /* for the session's row */
 	const char *address; /* of the client; NULL when it is none */
 	void *flow; /* the flow's own, from call_flow */
-	void *flow_session; /* session.c's */
 	auth_reply_fn done;
 	void *arg;
 
 	struct auth_sql sql; /* what call_run sends */
 	bool (*on_refused)(struct auth_call *call, const struct pg_error *why); /* see call_run */
+	/* Set: a failure is a redirect there, with upstream's parameters in the fragment, and in the query too. */
+	const char *error_redirect;
+	bool is_error_in_query;
 
-	/* call.c's */
+	/* The modules' own. */
+	void *begun, *posting, *new_user, *otp, *loading;
+	const struct factor *factor;
 	struct pg_call pg;
 	void (*on_rows)(struct auth_call *call, const PGresult *rows);
 	void (*on_hash)(struct auth_call *call, const char *hash);
 	void (*on_compared)(struct auth_call *call, bool is_right);
 	const char *failure;
+	int64_t hold_until_ms;
 };
 
 /* The call's own struct, zeroed. NULL at the arena's limit: the call is answered then. */
@@ -100,6 +116,9 @@ enum call_limit {
 	LIMIT_USER,
 	LIMIT_VERIFY,
 	LIMIT_FACTOR, /* by user */
+	LIMIT_EMAIL, /* all mails together: post.h; and messages: phone.h */
+	LIMIT_SMS,
+	LIMIT_GUESS, /* codes of one person: verify.c */
 };
 bool call_limit(struct auth_call *call, enum call_limit what);
 
@@ -114,6 +133,12 @@ void call_problem(struct auth_call *call, const struct auth_problem *problem, co
 void call_fail_inside(struct auth_call *call, const char *words, const struct err *cause);
 
 void auth_reply_add(struct auth_reply *reply, const char *name, const char *value);
+
+/* Where the request wishes its person to be sent, if that is allowed, else the app's address (redirect.h). */
+const char *call_redirect_to(struct auth_call *call);
+
+/* The answer leaves no sooner than ms after now: so that how long it took tells nothing of who is known here. */
+void call_hold(struct auth_call *call, int64_t ms);
 
 int64_t call_now_s(const struct auth_call *call);
 

@@ -1,177 +1,138 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /admin/users: list, create, get, update, delete. */
+ * POST /admin/users and PUT /admin/users/:id: an administrator makes and changes users, and says what is confirmed. */
+#include "auth/admin.h"
+#include "auth/audit.h"
 #include "auth/body.h"
-#include "auth/call.h"
 #include "auth/flows.h"
+#include "auth/hash.h"
+#include "auth/password.h"
+#include "auth/phone.h"
 #include "auth/strength.h"
 #include "auth/token.h"
-#include "auth/user_columns.h"
-#include "codec/json.h"
-#include "codec/url.h"
-
-#define PER_PAGE_DEFAULT 50
-#define PER_PAGE_MAX 1000
-#define LIST_MAX_BYTES (16u << 20)
 
 struct admin_user {
-	const char *id, *email, *password, *password_hash, *role, *user_metadata, *app_metadata;
+	const char *id, *email, *phone, *password, *password_hash, *role, *user_metadata, *app_metadata;
 	const char *ban_s;
-	bool is_email_confirmed;
+	bool confirms_email, confirms_phone;
 };
 
-static void reply_user(struct auth_call *call, const PGresult *rows)
+static const char *text_or(const char *text, const char *otherwise)
 {
-	if (PQntuples(rows) == 0) {
-		call_fail(call, 404, "user_not_found", "User not found");
-		return;
-	}
-	auth_user_read(rows, 0, &call->user);
-	call_reply(call, 200, auth_user_json(call->arena, &call->user));
+	return text != NULL ? text : otherwise;
 }
 
-/* List. */
-static void on_listed(struct auth_call *call, const PGresult *rows)
-{
-	struct buf b BUF_CLEANUP;
-	buf_init(&b, LIST_MAX_BYTES);
-	buf_puts(&b, "{\"users\":[");
-	for (int row = 0; row < PQntuples(rows); row++) {
-		struct auth_user user;
-		auth_user_read(rows, row, &user);
-		if (row > 0) buf_putc(&b, ',');
-		auth_user_put(&b, &user);
-	}
-	buf_puts(&b, "],\"aud\":\"authenticated\"}");
-	struct auth_reply reply = {.status = 200};
-	auth_reply_add(&reply, "X-Total-Count",
-		       PQntuples(rows) > 0 ? PQgetvalue(rows, 0, AUTH_USER_COLUMN_COUNT) : "0");
-	if (buf_is_ok(&b))
-		call_reply_with(call, &reply, arena_cstr(call->arena, buf_view(&b)));
-	else
-		call_fail(call, 413, "request_entity_too_large",
-			  "The page is too large; ask for fewer users with per_page");
-}
-
-static bool parse_page(const struct auth_request *r, int64_t *ret_page, int64_t *ret_per_page,
-		       struct auth_problem *problem)
-{
-	struct str text;
-	if (query_get(r->arena, r->query, STR("page"), &text) && text.len > 0 &&
-	    (!str_to_int(text, ret_page) || *ret_page < 1 || *ret_page > 1000000))
-		return auth_invalid(problem, "Bad Pagination Parameters: page");
-	if (query_get(r->arena, r->query, STR("per_page"), &text) && text.len > 0 &&
-	    (!str_to_int(text, ret_per_page) || *ret_per_page < 1))
-		return auth_invalid(problem, "Bad Pagination Parameters: per_page");
-	if (*ret_per_page > PER_PAGE_MAX) *ret_per_page = PER_PAGE_MAX;
-	return true;
-}
-
-void flow_admin_list(struct auth_call *call)
-{
-	struct auth_problem problem;
-	int64_t page = 1, per_page = PER_PAGE_DEFAULT;
-	if (!parse_page(&call->request, &page, &per_page, &problem)) {
-		call_problem(call, &problem, NULL);
-		return;
-	}
-	SQL_ADD(call_sql(call),
-		"select " AUTH_USER_COLUMNS ", count(*) over () from auth.users u where u.aud = 'authenticated' "
-		"order by u.created_at desc, u.id limit $1::bigint offset $2::bigint",
-		arena_printf(call->arena, "%lld", (long long)per_page),
-		arena_printf(call->arena, "%lld", (long long)((page - 1) * per_page)));
-	call_run(call, "Database error finding users", on_listed);
-}
-
-/* Create and update. */
-static bool on_refused(struct auth_call *call, const struct pg_error *why)
-{
-	if (strcmp(why->constraint, "users_email_partial_key") != 0) return false;
-	call_fail(call, 422, "email_exists", "A user with this email address has already been registered");
-	return true;
-}
-
-/* Go's durations, as far as anybody bans by them: "24h", "30m", "90s", "none". */
+/* Go's durations: "24h", "1h30m", "90s", "1.5h", "300ms"; "none". */
 static bool take_ban(struct arena *a, const json_t *body, struct admin_user *u, struct auth_problem *problem)
 {
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
 	const char *text = "";
+	double seconds = 0;
 	if (!body_text(a, body, "ban_duration", &text, problem)) return false;
 	if (text[0] == '\0') return true;
-	u->ban_s = "0";
-	if (strcmp(text, "none") == 0) return true;
-	size_t len = strlen(text);
-	int64_t count, unit = text[len - 1] == 'h' ? 3600 : text[len - 1] == 'm' ? 60 : text[len - 1] == 's' ? 1 : 0;
-	if (unit == 0 || !str_to_int((struct str){text, len - 1}, &count) || count < 0 || count > 100000000)
-		return auth_invalid(problem, "invalid format for ban duration");
-	u->ban_s = arena_printf(a, "%lld", (long long)(count * unit));
+	for (const char *at = strcmp(text, "none") == 0 ? "" : text; *at != '\0';) {
+		char *end;
+		double count = strtod(at, &end);
+		size_t len = strcspn(end, "0123456789."), unit = 0;
+		const size_t unit_count = sizeof units / sizeof *units;
+		while (unit < unit_count &&
+		       (strlen(units[unit].name) != len || strncmp(units[unit].name, end, len) != 0))
+			unit++;
+		if (end == at || unit == unit_count || !(count >= 0 && count < 1e10))
+			return auth_invalid(problem, "invalid format for ban duration");
+		seconds += count * units[unit].seconds;
+		at = end + len;
+	}
+	u->ban_s = arena_printf(a, "%.0f", seconds);
 	return u->ban_s != NULL || auth_full(problem);
+}
+
+static bool take_texts(struct arena *a, const json_t *body, struct admin_user *u, struct auth_problem *problem)
+{
+	return body_email(a, body, "email", &u->email, problem) && phone_read(a, body, "phone", &u->phone, problem) &&
+	       body_text(a, body, "password", &u->password, problem) &&
+	       body_text(a, body, "password_hash", &u->password_hash, problem) &&
+	       body_text(a, body, "role", &u->role, problem) &&
+	       body_object(a, body, "user_metadata", &u->user_metadata, problem) &&
+	       body_object(a, body, "app_metadata", &u->app_metadata, problem) &&
+	       body_bool(body, "email_confirm", &u->confirms_email, problem) &&
+	       body_bool(body, "phone_confirm", &u->confirms_phone, problem) && take_ban(a, body, u, problem);
 }
 
 static bool parse(struct arena *a, const json_t *body, struct admin_user *u, struct auth_problem *problem)
 {
-	const char *phone = "";
-	if (!body_email(a, body, "email", &u->email, problem) || !body_text(a, body, "phone", &phone, problem) ||
-	    !body_text(a, body, "password", &u->password, problem) ||
-	    !body_text(a, body, "password_hash", &u->password_hash, problem) ||
-	    !body_text(a, body, "role", &u->role, problem) ||
-	    !body_object(a, body, "user_metadata", &u->user_metadata, problem) ||
-	    !body_object(a, body, "app_metadata", &u->app_metadata, problem) || !take_ban(a, body, u, problem))
-		return false;
-	if (phone[0] != '\0')
-		return auth_problem_set(problem, 501, "not_implemented",
-					"Freehold does not serve this yet: phone numbers");
-	u->is_email_confirmed = json_bool(body, "email_confirm", false);
+	size_t memory_bytes;
+	struct err err;
+	if (!take_texts(a, body, u, problem)) return false;
 	if (u->role != NULL && u->role[0] == '\0') u->role = NULL;
+	if (u->password_hash != NULL && u->password_hash[0] == '\0') u->password_hash = NULL;
 	if (u->password_hash != NULL && u->password != NULL)
 		return auth_invalid(problem, "Only a password or a password hash should be provided");
-	return u->password == NULL || strength_check(u->password, problem);
+	if (u->password_hash != NULL && !auth_hash_check(str_from(u->password_hash), &memory_bytes, &err))
+		return auth_problem_set(problem, 400, "validation_failed", "password_hash: %.200s", err.msg);
+	if (u->password != NULL && strlen(u->password) > AUTH_PASSWORD_MAX_BYTES)
+		return auth_problem_set(problem, 400, "validation_failed",
+					"Password cannot be longer than %d characters", AUTH_PASSWORD_MAX_BYTES);
+	return true;
+}
+
+/* Create. */
+static void on_created(struct auth_call *call, const PGresult *rows)
+{
+	const struct admin_user *u = call->flow;
+	(void)rows;
+	admin_reply_user(call, u->id);
 }
 
 static void write_new(struct auth_call *call, const char *hash)
 {
 	const struct admin_user *u = call->flow;
-	struct user_new user = {.id = u->id != NULL ? u->id : auth_new_uuid(call->arena),
-				.email = u->email,
-				.role = u->role,
-				.password_hash = hash,
-				.user_metadata = u->user_metadata,
-				.app_metadata = u->app_metadata,
-				.is_confirmed = u->is_email_confirmed};
-	if (user.id == NULL) {
-		call_full(call);
+	struct auth_sql *sql = call_sql(call);
+	user_sql_create(sql, &(struct user_new){.id = u->id,
+						.email = u->email,
+						.phone = u->phone,
+						.role = u->role,
+						.password_hash = hash,
+						.user_metadata = u->user_metadata});
+	json_t *traits = admin_traits(u->id, u->email, u->phone);
+	(void)json_object_set_new(traits, "provider", json_string(u->email != NULL ? "email" : "phone"));
+	audit_add(call, "user_signedup", NULL, traits);
+	if (u->app_metadata != NULL) user_sql_merge_app_metadata(sql, u->id, u->app_metadata);
+	if (u->confirms_email) user_sql_confirm_email(sql, u->id);
+	if (u->confirms_phone) user_sql_confirm_phone(sql, u->id);
+	if (u->ban_s != NULL) user_sql_ban(sql, u->id, u->ban_s);
+	call->on_refused = admin_on_taken;
+	call_run(call, "Database error creating new user", on_created);
+}
+
+/* Without a password nobody knows it, until it is reset. */
+static void step_hash(struct auth_call *call)
+{
+	const struct admin_user *u = call->flow;
+	char one[AUTH_REFRESH_TOKEN_SIZE], two[AUTH_REFRESH_TOKEN_SIZE];
+	if (u->password_hash != NULL) {
+		write_new(call, u->password_hash);
 		return;
 	}
-	user_sql_create(call_sql(call), &user);
-	if (u->ban_s != NULL) user_sql_change(&call->sql, &(struct user_change){.id = user.id, .ban_s = u->ban_s});
-	user_sql_by_id(&call->sql, user.id);
-	call->on_refused = on_refused;
-	call_run(call, "Database error saving new user", reply_user);
-}
-
-static void write_update(struct auth_call *call, const char *hash)
-{
-	const struct admin_user *u = call->flow;
-	user_sql_change(call_sql(call), &(struct user_change){.id = call->ids[0],
-							      .role = u->role,
-							      .password_hash = hash,
-							      .user_metadata = u->user_metadata,
-							      .app_metadata = u->app_metadata,
-							      .email = u->email,
-							      .is_email_confirmed = u->is_email_confirmed,
-							      .ban_s = u->ban_s,
-							      .ends_sessions = hash != NULL});
-	user_sql_by_id(&call->sql, call->ids[0]);
-	call->on_refused = on_refused;
-	call_run(call, "Error updating user", reply_user);
-}
-
-static void step_write(struct auth_call *call, void (*write)(struct auth_call *, const char *hash))
-{
-	const struct admin_user *u = call->flow;
-	if (u->password != NULL)
-		call_hash(call, u->password, write);
+	auth_make_refresh_token(one);
+	auth_make_refresh_token(two);
+	bool has_password = u->password != NULL && u->password[0] != '\0';
+	const char *password = has_password ? u->password : arena_printf(call->arena, "%s%s", one, two);
+	if (password == NULL)
+		call_full(call);
 	else
-		write(call, u->password_hash);
+		call_hash(call, password, write_new);
+}
+
+static void on_owner(struct auth_call *call, const PGresult *rows)
+{
+	if (PQntuples(rows) > 0)
+		call_fail(call, 422, "email_exists", "A user with this email address has already been registered");
+	else
+		step_hash(call);
 }
 
 void flow_admin_create(struct auth_call *call)
@@ -179,14 +140,73 @@ void flow_admin_create(struct auth_call *call)
 	struct auth_problem problem;
 	struct admin_user *u = call_flow(call, sizeof *u);
 	if (u == NULL) return;
-	if (!parse(call->arena, call->body, u, &problem) || !body_text(call->arena, call->body, "id", &u->id, &problem))
+	if (!parse(call->arena, call->body, u, &problem) ||
+	    !body_text(call->arena, call->body, "id", &u->id, &problem)) {
 		call_problem(call, &problem, NULL);
-	else if (u->email == NULL)
+		return;
+	}
+	if (u->id != NULL && u->id[0] == '\0') u->id = NULL;
+	if (u->email == NULL && u->phone == NULL) {
 		call_fail(call, 400, "validation_failed", "Cannot create a user without either an email or phone");
-	else if (u->id != NULL && !auth_is_uuid(u->id))
+	} else if (u->id != NULL && !auth_is_uuid(u->id)) {
 		call_fail(call, 400, "validation_failed", "ID must conform to the uuid v4 format");
+	} else if (u->id == NULL && (u->id = auth_new_uuid(call->arena)) == NULL) {
+		call_full(call);
+	} else if (u->email != NULL) {
+		user_sql_duplicate(call_sql(call), u->email, NULL);
+		call_run(call, "Database error checking email", on_owner);
+	} else {
+		step_hash(call);
+	}
+}
+
+/* Update. */
+static void on_updated(struct auth_call *call, const PGresult *rows)
+{
+	(void)rows;
+	admin_reply_user(call, call->ids[0]);
+}
+
+static void write_update(struct auth_call *call, const char *hash)
+{
+	const struct admin_user *u = call->flow;
+	const char *id = call->user.id;
+	struct auth_sql *sql = call_sql(call);
+	if (u->role != NULL) user_sql_set_role(sql, id, u->role);
+	if (u->confirms_email) user_sql_confirm_email(sql, id);
+	if (u->confirms_phone) user_sql_confirm_phone(sql, id);
+	if (hash != NULL) user_sql_password(sql, id, hash, NULL);
+	if (u->email != NULL) user_sql_set_email(sql, id, u->email, u->confirms_email);
+	if (u->phone != NULL) user_sql_set_phone(sql, id, u->phone, u->confirms_phone);
+	if (u->email != NULL || u->phone != NULL) user_sql_providers(sql, id);
+	if (u->app_metadata != NULL) user_sql_merge_app_metadata(sql, id, u->app_metadata);
+	if (u->user_metadata != NULL) user_sql_merge_user_metadata(sql, id, u->user_metadata);
+	if (u->ban_s != NULL) user_sql_ban(sql, id, u->ban_s);
+	audit_add(call, "user_modified", NULL,
+		  admin_traits(id, text_or(u->email, call->user.email), text_or(u->phone, call->user.phone)));
+	call->on_refused = admin_on_taken;
+	if (sql->count > 0)
+		call_run(call, "Error updating user", on_updated);
 	else
-		step_write(call, write_new);
+		on_updated(call, NULL);
+}
+
+static void step_update(struct auth_call *call)
+{
+	const struct admin_user *u = call->flow;
+	if (u->password != NULL)
+		call_hash(call, u->password, write_update);
+	else
+		write_update(call, u->password_hash);
+}
+
+static void step_strength(struct auth_call *call)
+{
+	const struct admin_user *u = call->flow;
+	if (u->password != NULL)
+		strength_run(call, u->password, step_update);
+	else
+		step_update(call);
 }
 
 void flow_admin_update(struct auth_call *call)
@@ -194,30 +214,8 @@ void flow_admin_update(struct auth_call *call)
 	struct auth_problem problem;
 	struct admin_user *u = call_flow(call, sizeof *u);
 	if (u == NULL) return;
-	if (!parse(call->arena, call->body, u, &problem))
+	if (parse(call->arena, call->body, u, &problem))
+		admin_load_user(call, step_strength);
+	else
 		call_problem(call, &problem, NULL);
-	else
-		step_write(call, write_update);
-}
-
-/* Get and delete. */
-void flow_admin_get(struct auth_call *call)
-{
-	user_sql_by_id(call_sql(call), call->ids[0]);
-	call_run(call, "Database error loading user", reply_user);
-}
-
-static void on_deleted(struct auth_call *call, const PGresult *rows)
-{
-	if (PQntuples(rows) == 0)
-		call_fail(call, 404, "user_not_found", "User not found");
-	else
-		call_reply(call, 200, "{}");
-}
-
-void flow_admin_delete(struct auth_call *call)
-{
-	SQL_ADD(call_sql(call), "delete from auth.refresh_tokens where user_id = $1", call->ids[0]);
-	SQL_ADD(&call->sql, "delete from auth.users where id = $1::uuid returning id", call->ids[0]);
-	call_run(call, "Database error deleting user", on_deleted);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * POST /logout: this session, all of the user's, or all but this one. */
-#include "auth/call.h"
+#include "auth/audit.h"
 #include "auth/flows.h"
 #include "codec/url.h"
 
@@ -30,6 +30,7 @@ void flow_logout(struct auth_call *call)
 		refuse(call, scope);
 		return;
 	}
+	audit_add(call, "logout", &call->user, NULL);
 	if (is_global || session == NULL)
 		SQL_ADD(sql, "delete from auth.sessions where user_id = $1::uuid", user);
 	else if (is_local)

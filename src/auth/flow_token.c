@@ -11,6 +11,7 @@ static const struct {
 } grants[] = {
     {"password", flow_grant_password},
     {"refresh_token", flow_grant_refresh},
+    {"pkce", flow_grant_pkce},
 };
 
 static void not_served(struct auth_call *call, struct str grant)
@@ -30,7 +31,7 @@ void flow_token(struct auth_call *call)
 		grants[i].begin(call);
 		return;
 	}
-	if (str_eq(grant, STR("pkce")) || str_eq(grant, STR("id_token")) || str_eq(grant, STR("web3")))
+	if (str_eq(grant, STR("id_token")) || str_eq(grant, STR("web3")))
 		not_served(call, grant);
 	else
 		call_fail(call, 400, "invalid_credentials", "unsupported_grant_type");

@@ -16,17 +16,37 @@ void flow_signup(struct auth_call *call);
 void flow_token(struct auth_call *call);
 void flow_grant_password(struct auth_call *call); /* flow_password.c */
 void flow_grant_refresh(struct auth_call *call); /* flow_refresh.c */
+void flow_grant_pkce(struct auth_call *call); /* flow_pkce.c */
 
-/* flow_user.c, flow_logout.c */
+/* flow_otp.c, flow_recover.c, flow_resend.c, flow_verify.c, flow_invite.c */
+void flow_otp(struct auth_call *call);
+void flow_magiclink(struct auth_call *call);
+void flow_recover(struct auth_call *call);
+void flow_resend(struct auth_call *call);
+void flow_verify(struct auth_call *call);
+void flow_invite(struct auth_call *call);
+
+/* flow_user.c, flow_reauthenticate.c, flow_logout.c */
 void flow_user_get(struct auth_call *call);
 void flow_user_update(struct auth_call *call);
+void flow_reauthenticate(struct auth_call *call);
 void flow_logout(struct auth_call *call);
 
-/* flow_admin_users.c */
+/* flow_factors.c, flow_factor_verify.c */
+void flow_factor_enroll(struct auth_call *call);
+void flow_factor_challenge(struct auth_call *call);
+void flow_factor_verify(struct auth_call *call);
+void flow_factor_unenroll(struct auth_call *call);
+void flow_admin_factors(struct auth_call *call);
+void flow_admin_factor_delete(struct auth_call *call);
+
+/* flow_admin_list.c, flow_admin_users.c, flow_admin_link.c, flow_admin_audit.c */
 void flow_admin_list(struct auth_call *call);
-void flow_admin_create(struct auth_call *call);
 void flow_admin_get(struct auth_call *call);
-void flow_admin_update(struct auth_call *call);
 void flow_admin_delete(struct auth_call *call);
+void flow_admin_create(struct auth_call *call);
+void flow_admin_update(struct auth_call *call);
+void flow_admin_link(struct auth_call *call);
+void flow_admin_audit(struct auth_call *call);
 
 #endif

@@ -33,6 +33,15 @@ static json_t *text_of(const char *text)
 	return value != NULL ? value : json_string("the message cannot be shown"); /* it was cut in a character */
 }
 
+json_t *auth_weak_reasons(unsigned reasons)
+{
+	json_t *list = json_array();
+	if (reasons & WEAK_LENGTH) (void)json_array_append_new(list, json_string("length"));
+	if (reasons & WEAK_CHARACTERS) (void)json_array_append_new(list, json_string("characters"));
+	if (reasons & WEAK_PWNED) (void)json_array_append_new(list, json_string("pwned"));
+	return list;
+}
+
 char *auth_problem_body(struct arena *a, const struct auth_problem *problem, bool is_version_2024)
 {
 	json_t *o JSON_CLEANUP = json_object();
@@ -44,8 +53,9 @@ char *auth_problem_body(struct arena *a, const struct auth_problem *problem, boo
 		(void)json_object_set_new(o, "error_code", json_string(problem->code));
 		(void)json_object_set_new(o, "msg", text_of(problem->message));
 	}
-	if (problem->is_weak_password)
-		(void)json_object_set_new(o, "weak_password", json_pack("{s:[s]}", "reasons", "length"));
+	if (problem->weak_reasons != 0)
+		(void)json_object_set_new(o, "weak_password",
+					  json_pack("{s:o}", "reasons", auth_weak_reasons(problem->weak_reasons)));
 	char *text = json_text(o);
 	char *copy = arena_strdup(a, text);
 	free(text);

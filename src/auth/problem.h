@@ -6,21 +6,26 @@
 #ifndef FREEHOLD_AUTH_PROBLEM_H
 #define FREEHOLD_AUTH_PROBLEM_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/str.h"
 
+enum { WEAK_LENGTH = 1, WEAK_CHARACTERS = 2, WEAK_PWNED = 4 };
+
 struct auth_problem {
 	int status;
 	const char *code;
-	char message[256];
-	bool is_weak_password; /* adds the reasons */
+	char message[512];
+	unsigned weak_reasons; /* of a password: they are added to the body */
 };
 
 /* Returns false, as err_set does. */
 bool auth_problem_set(struct auth_problem *problem, int status, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+json_t *auth_weak_reasons(unsigned reasons); /* ["length", …], the caller's */
 
 /* A date of 2024-01-01 or later. Anything malformed counts as the first version. */
 bool auth_is_version_2024(struct str api_version);

@@ -10,34 +10,41 @@ static const struct auth_route routes[] = {
     {"GET", "/.well-known/jwks.json", AUTH_ANYONE, AUTH_NO_BODY, flow_jwks},
     {"POST", "/signup", AUTH_ANYONE, AUTH_JSON_BODY, flow_signup},
     {"POST", "/token", AUTH_ANYONE, AUTH_JSON_BODY, flow_token},
+    {"POST", "/otp", AUTH_ANYONE, AUTH_JSON_BODY, flow_otp},
+    {"POST", "/magiclink", AUTH_ANYONE, AUTH_JSON_BODY, flow_magiclink},
+    {"POST", "/recover", AUTH_ANYONE, AUTH_JSON_BODY, flow_recover},
+    {"POST", "/resend", AUTH_ANYONE, AUTH_JSON_BODY, flow_resend},
+    {"GET", "/verify", AUTH_ANYONE, AUTH_NO_BODY, flow_verify},
+    {"POST", "/verify", AUTH_ANYONE, AUTH_JSON_BODY, flow_verify},
+    {"POST", "/invite", AUTH_ADMIN, AUTH_JSON_BODY, flow_invite},
     {"GET", "/user", AUTH_USER, AUTH_NO_BODY, flow_user_get},
     {"PUT", "/user", AUTH_USER, AUTH_JSON_BODY, flow_user_update},
+    {"GET", "/reauthenticate", AUTH_USER, AUTH_NO_BODY, flow_reauthenticate},
     {"POST", "/logout", AUTH_USER, AUTH_NO_BODY, flow_logout},
+    {"POST", "/factors", AUTH_USER, AUTH_JSON_BODY, flow_factor_enroll},
+    {"POST", "/factors/:id/challenge", AUTH_USER, AUTH_NO_BODY, flow_factor_challenge},
+    {"POST", "/factors/:id/verify", AUTH_USER, AUTH_JSON_BODY, flow_factor_verify},
+    {"DELETE", "/factors/:id", AUTH_USER, AUTH_NO_BODY, flow_factor_unenroll},
     {"GET", "/admin/users", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_list},
     {"POST", "/admin/users", AUTH_ADMIN, AUTH_JSON_BODY, flow_admin_create},
     {"GET", "/admin/users/:id", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_get},
     {"PUT", "/admin/users/:id", AUTH_ADMIN, AUTH_JSON_BODY, flow_admin_update},
     {"DELETE", "/admin/users/:id", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_delete},
+    {"GET", "/admin/users/:id/factors", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_factors},
+    {"DELETE", "/admin/users/:id/factors/:id", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_factor_delete},
+    {"POST", "/admin/generate_link", AUTH_ADMIN, AUTH_JSON_BODY, flow_admin_link},
+    {"GET", "/admin/audit", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_audit},
 };
 
 /* Upstream's other paths, and what a person would call them. */
 static const struct {
 	const char *prefix, *what;
 } not_served[] = {
-    {"/recover", "resetting a password by mail"},
-    {"/otp", "signing in with a one-time code"},
-    {"/verify", "confirming by a mailed link or code"},
-    {"/magiclink", "signing in with a mailed link"},
-    {"/resend", "sending a mail again"},
-    {"/reauthenticate", "confirming a change by mail"},
-    {"/invite", "inviting users by mail"},
-    {"/admin/generate_link", "links for mails"},
     {"/admin/", "this administrative call"},
     {"/authorize", "signing in with Google or another provider"},
     {"/callback", "signing in with Google or another provider"},
     {"/user/identities", "linking identities"},
     {"/user/oauth", "signing in elsewhere with this app"},
-    {"/factors", "a second factor"},
     {"/sso", "single sign-on"},
     {"/saml", "single sign-on"},
     {"/passkeys", "passkeys"},
@@ -98,7 +105,8 @@ const struct auth_route *auth_route_find(const struct auth_request *request, con
 		if (ret_ids[i] == NULL) return (void)auth_full(ret_problem), NULL;
 		if (auth_is_uuid(ret_ids[i])) continue;
 		(void)auth_problem_set(ret_problem, 404, "validation_failed", "%s must be an UUID",
-				       i == 0 ? "user_id" : "factor_id");
+				       i == 0 && str_has_prefix(str_from(route->path), STR("/admin")) ? "user_id"
+												      : "factor_id");
 		return NULL;
 	}
 	return route;

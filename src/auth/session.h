@@ -14,6 +14,7 @@
 struct session_start {
 	const char *user_id;
 	const char *method; /* of the amr claim: password, otp, magiclink, oauth, anonymous … */
+	const char *extra; /* JSON members that session_reply adds, "\"provider_token\":…"; NULL: none */
 };
 
 /* What a client gets. In the request's arena. */
@@ -21,6 +22,7 @@ struct session {
 	const char *access_token, *refresh_token;
 	int64_t expires_in_s, expires_at_s;
 	struct auth_user user;
+	const char *extra;
 };
 
 /* Adds the session's rows to call->sql, sends it, makes the access token. done is not called when that failed: the call
@@ -32,6 +34,8 @@ void session_begin(struct auth_call *call, const struct session_start *start, co
 struct session_facts {
 	const struct auth_user *user;
 	const char *id, *refresh_token, *aal, *amr;
+	const char *method; /* how the user came now, for the hook: "token_refresh" … */
+	const char *extra;
 };
 void session_continue(struct auth_call *call, const struct session_facts *facts,
 		      void (*done)(struct auth_call *call, const struct session *session));

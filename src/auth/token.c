@@ -11,6 +11,21 @@
 
 #define CLAIMS_MAX_BYTES (4u << 20)
 
+static bool json_is_whole(const json_t *value)
+{
+	return json_is_integer(value);
+}
+
+static bool json_is_text(const json_t *value)
+{
+	return json_is_string(value);
+}
+
+static bool json_is_map(const json_t *value)
+{
+	return json_is_object(value);
+}
+
 static void put_text(struct buf *b, const char *key, const char *text)
 {
 	json_t *value JSON_CLEANUP = json_string(text);
@@ -38,14 +53,57 @@ static void put_claims(struct buf *b, const struct token_facts *f)
 	buf_printf(b, "\"is_anonymous\":%s}", u->is_anonymous ? "true" : "false");
 }
 
-char *auth_access_token(struct arena *a, const struct token_facts *facts)
+char *token_claims(struct arena *a, const struct token_facts *facts)
 {
-	struct buf claims BUF_CLEANUP, token BUF_CLEANUP;
+	struct buf claims BUF_CLEANUP;
 	buf_init(&claims, CLAIMS_MAX_BYTES);
-	buf_init(&token, 2 * CLAIMS_MAX_BYTES);
 	put_claims(&claims, facts);
-	jwt_sign_text(facts->key, buf_view(&claims), &token);
-	return buf_is_ok(&claims) && buf_is_ok(&token) ? arena_cstr(a, buf_view(&token)) : NULL;
+	return buf_is_ok(&claims) ? arena_cstr(a, buf_view(&claims)) : NULL;
+}
+
+static const struct {
+	const char *name;
+	bool is_required;
+	bool (*is_right)(const json_t *value);
+} wanted[] = {
+    {"exp", true, json_is_whole},         {"iat", true, json_is_whole},          {"nbf", false, json_is_whole},
+    {"sub", true, json_is_text},          {"email", true, json_is_text},         {"phone", true, json_is_text},
+    {"role", true, json_is_text},         {"aal", true, json_is_text},           {"session_id", true, json_is_text},
+    {"jti", false, json_is_text},         {"iss", false, json_is_text},          {"client_id", false, json_is_text},
+    {"app_metadata", false, json_is_map}, {"user_metadata", false, json_is_map},
+};
+
+static bool bad_claims(struct auth_problem *problem, const char *name, const char *what)
+{
+	return auth_problem_set(problem, 500, "unexpected_failure",
+				"output claims do not conform to the expected schema: \n- %s: %s\n", name, what);
+}
+
+bool token_check_claims(const json_t *claims, struct auth_problem *problem)
+{
+	if (claims == NULL)
+		return auth_problem_set(problem, 500, "unexpected_failure", "output claims field is missing");
+	if (!json_is_object(claims)) return bad_claims(problem, "(root)", "must be an object");
+	const json_t *audience = json_object_get(claims, "aud");
+	if (!json_is_string(audience) && !json_is_array(audience))
+		return bad_claims(problem, "(root)", "aud is required");
+	if (json_object_get(claims, "is_anonymous") == NULL)
+		return bad_claims(problem, "(root)", "is_anonymous is required");
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		const json_t *value = json_object_get(claims, wanted[i].name);
+		if (value == NULL && wanted[i].is_required) return bad_claims(problem, wanted[i].name, "is required");
+		if (value != NULL && !wanted[i].is_right(value))
+			return bad_claims(problem, wanted[i].name, "invalid type");
+	}
+	return true;
+}
+
+char *token_sign(struct arena *a, const struct jwt_key *key, const char *claims)
+{
+	struct buf token BUF_CLEANUP;
+	buf_init(&token, 2 * CLAIMS_MAX_BYTES);
+	jwt_sign_text(key, str_from(claims), &token);
+	return buf_is_ok(&token) ? arena_cstr(a, buf_view(&token)) : NULL;
 }
 
 static void fill(void *bytes, size_t size)

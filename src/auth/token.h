@@ -4,23 +4,30 @@
 #ifndef FREEHOLD_AUTH_TOKEN_H
 #define FREEHOLD_AUTH_TOKEN_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 #include "auth/body.h"
+#include "auth/problem.h"
 #include "auth/user.h"
 #include "codec/jwt.h"
 
 struct token_facts {
 	const char *issuer;
-	const struct jwt_key *key;
 	int64_t now_s, expires_at_s;
 	const struct auth_user *user;
 	const char *session_id, *aal;
 	const char *amr; /* JSON list */
 };
 
+/* JSON. NULL at the arena's limit. */
+char *token_claims(struct arena *a, const struct token_facts *facts);
+
+/* Whether claims that a hook gave back are enough for a token, by upstream's schema. */
+bool token_check_claims(const json_t *claims, struct auth_problem *problem);
+
 /* NULL at the arena's limit. */
-char *auth_access_token(struct arena *a, const struct token_facts *facts);
+char *token_sign(struct arena *a, const struct jwt_key *key, const char *claims);
 
 void auth_make_uuid(char ret_uuid[AUTH_UUID_SIZE]); /* version 4 */
 

@@ -6,10 +6,17 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "auth/sql.h"
 #include "base/arena.h"
 #include "base/buf.h"
+
+/* A token that was mailed. */
+struct auth_pending {
+	const char *token; /* its hash as upstream stores it, "pkce_" before it; "" when there is none */
+	int64_t age_ms; /* since it was sent; -1: never */
+};
 
 /* Texts are the row's: borrowed from the result, which lives as long as the call. Null columns are "". */
 struct auth_user {
@@ -20,7 +27,12 @@ struct auth_user {
 	const char *identities; /* JSON list */
 	const char *email, *phone, *role, *aud;
 	const char *password; /* the hash */
-	bool is_anonymous, is_banned, is_email_confirmed;
+	bool is_anonymous, is_banned, is_email_confirmed, is_phone_confirmed, is_invited, is_deleted;
+	bool has_factor; /* a verified one */
+	const char *email_change, *phone_change; /* what they are to become */
+	bool is_change_half_confirmed; /* one of two mails about it was followed */
+	struct auth_pending confirmation, recovery, reauthentication, email_change_new, phone_change_pending;
+	const char *email_change_current; /* token, as old as email_change_new */
 };
 
 /* A row of AUTH_USER_COLUMNS (user_columns.h). */
@@ -32,26 +44,54 @@ char *auth_user_json(struct arena *a, const struct auth_user *user); /* NULL at 
 
 /* One row of AUTH_USER_COLUMNS, or none. */
 void user_sql_by_id(struct auth_sql *sql, const char *user_id);
-void user_sql_by_email(struct auth_sql *sql, const char *email);
+void user_sql_by_email(struct auth_sql *sql, const char *email); /* in lower case */
+void user_sql_by_phone(struct auth_sql *sql, const char *phone);
 
-/* A new user with its identity of the provider "email". What is NULL is empty. */
+/* Whoever has the address, also as that of an identity alone; other than except_id (may be NULL). */
+void user_sql_duplicate(struct auth_sql *sql, const char *email, const char *except_id);
+
+/* A new user, with an identity of the provider "email" or "phone" for what is given; neither: anonymous. What is NULL
+ * is empty. */
 struct user_new {
-	const char *id, *email, *role, *password_hash;
+	const char *id, *email, *phone, *role, *password_hash;
 	const char *user_metadata, *app_metadata; /* JSON objects */
-	bool is_confirmed;
+	const char *identity_data; /* JSON object that the email identity shows beside sub and email; NULL: none */
 };
 void user_sql_create(struct auth_sql *sql, const struct user_new *user);
 
-/* What is not NULL is set, metadata member by member (null takes one out, at the top and nowhere deeper). */
-struct user_change {
-	const char *id, *role, *password_hash;
-	const char *user_metadata, *app_metadata; /* JSON objects */
-	const char *email; /* the address itself, the identity's too */
-	bool is_email_confirmed; /* true confirms it */
-	const char *ban_s; /* digits; "0" lifts it */
-	bool ends_sessions; /* all but keep_session */
-	const char *keep_session;
-};
-void user_sql_change(struct auth_sql *sql, const struct user_change *change);
+/* Confirmed now, a statement of its own, as upstream does: apps have triggers on either. All that was mailed before is
+ * void. */
+void user_sql_confirm_email(struct auth_sql *sql, const char *user_id);
+void user_sql_confirm_phone(struct auth_sql *sql, const char *user_id);
+
+/* Member by member; null takes one out, at the top and nowhere deeper, as upstream does. */
+void user_sql_merge_user_metadata(struct auth_sql *sql, const char *user_id, const char *changes);
+void user_sql_merge_app_metadata(struct auth_sql *sql, const char *user_id, const char *changes);
+
+/* app_metadata's provider and providers, from the identities. */
+void user_sql_providers(struct auth_sql *sql, const char *user_id);
+
+/* A password that is not NULL is set and voids all that was mailed; sessions end, but for keep_session (may be NULL).
+ */
+void user_sql_password(struct auth_sql *sql, const char *user_id, const char *hash, const char *keep_session);
+
+void user_sql_set_role(struct auth_sql *sql, const char *user_id, const char *role);
+void user_sql_ban(struct auth_sql *sql, const char *user_id, const char *seconds); /* digits; "0" lifts it */
+
+/* The new address or number is the user's, confirmed; an anonymous user becomes one with a name. All that was mailed
+ * before is void. */
+void user_sql_change_email(struct auth_sql *sql, const char *user_id, const char *email);
+void user_sql_change_phone(struct auth_sql *sql, const char *user_id, const char *phone);
+
+/* By an administrator: the identity follows, what was mailed stays. */
+void user_sql_set_email(struct auth_sql *sql, const char *user_id, const char *email, bool is_verified);
+void user_sql_set_phone(struct auth_sql *sql, const char *user_id, const char *phone, bool is_verified);
+
+/* The row stays, and nothing in it that tells who it was. */
+void user_sql_soft_delete(struct auth_sql *sql, const char *user_id);
+
+/* The address of the user's email identity, which is made where there is none. */
+void user_sql_identity_email(struct auth_sql *sql, const char *user_id, const char *email, bool is_verified);
+void user_sql_identity_phone(struct auth_sql *sql, const char *user_id, const char *phone, bool is_verified);
 
 #endif

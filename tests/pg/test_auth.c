@@ -11,82 +11,19 @@
 
 #include <cmocka.h>
 
-#include "auth/auth.h"
+#include "authbox.h"
 #include "base/clock.h"
 #include "codec/json.h"
 #include "codec/jwt.h"
-#include "ownbox.h"
-#include "owndb/prelude.h"
 
-#define SECRET "a secret of the app that is at least 32 bytes long"
-
-static struct ownbox box;
-static uv_loop_t loop;
-static struct pg_pool *pool;
-static struct auth *auth;
-
-struct answer {
-	bool is_done;
-	int status;
-	json_t *body; /* the test's */
-	char version[32];
-	char cause[300];
-};
-
-static void on_reply(void *arg, const struct auth_reply *reply)
-{
-	struct answer *a = arg;
-	struct err err;
-	assert_false(a->is_done);
-	a->is_done = true;
-	a->status = reply->status;
-	if (reply->body.len > 0 && !json_parse(reply->body, &a->body, &err))
-		fail_msg("%s: %s", err.msg, reply->body.ptr);
-	for (int i = 0; i < reply->header_count; i++)
-		if (strcmp(reply->headers[i].name, "X-Supabase-Api-Version") == 0)
-			(void)snprintf(a->version, sizeof a->version, "%s", reply->headers[i].value);
-	(void)snprintf(a->cause, sizeof a->cause, "%s", reply->cause != NULL ? reply->cause : "");
-}
-
-static const char *api_version = "";
-static const char *address = "192.0.2.1";
-
-static void begin(struct answer *a, struct arena *arena, const char *method, const char *path, const char *query,
-		  const char *bearer, const char *body)
-{
-	struct auth_request request = {.method = str_from(method),
-				       .path = str_from(path),
-				       .query = str_from(query),
-				       .body = str_from(body),
-				       .bearer = str_from(bearer),
-				       .api_version = str_from(api_version),
-				       .user_agent = STR("test"),
-				       .address = str_from(address),
-				       .arena = arena};
-	*a = (struct answer){0};
-	auth_handle(auth, &request, on_reply, a);
-}
+static struct authbox box;
 
 static struct answer ask(const char *method, const char *path, const char *query, const char *bearer, const char *body)
 {
-	struct answer a;
-	struct arena *arena = arena_new(8u << 20);
-	begin(&a, arena, method, path, query, bearer, body);
-	while (!a.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
-	arena_free(arena);
-	if (a.status >= 500 && a.status != 501 && a.cause[0] != '\0')
-		print_message("%s %s: %s\n", method, path, a.cause);
-	return a;
+	return authbox_ask(&box, method, path, query, bearer, body);
 }
 
-static void expect(struct answer a, int status, const char *code)
-{
-	char *text = a.body != NULL ? json_text(a.body) : strdup("");
-	if (a.status != status || strcmp(json_str(a.body, "error_code", ""), code) != 0)
-		fail_msg("wanted %d %s, got %d %s", status, code, a.status, text);
-	free(text);
-	json_decref(a.body);
-}
+#define expect answer_expect
 
 static struct answer sign_up(const char *email, const char *password)
 {
@@ -111,58 +48,21 @@ static struct answer refresh(const char *token)
 	return ask("POST", "/token", "grant_type=refresh_token", "", body);
 }
 
-static char *service_token(void)
-{
-	const struct jwt_key key = {.algorithm = JWT_HS256, .secret = STR(SECRET)};
-	struct buf b BUF_CLEANUP;
-	buf_init(&b, 1000);
-	jwt_sign_text(&key, STR("{\"role\":\"service_role\"}"), &b);
-	return strdup(buf_cstr(&b));
-}
-
-static json_t *claims_of(const json_t *session)
-{
-	json_t *claims = NULL;
-	struct err err;
-	if (!jwt_peek(str_from(json_str(session, "access_token", "")), &claims, &err)) fail_msg("%s", err.msg);
-	return claims;
-}
-
-static struct keyring *keys;
+#define SETTINGS                                                                                                       \
+	"{\"site_url\":\"http://shop.localhost\",\"rate_limit\":{\"sign_in_sign_ups\":60},\"email\":{"                \
+	"\"enable_confirmations\":false}}"
 
 static int setup(void **state)
 {
 	(void)state;
-	static char conninfo[300];
-	struct err err;
-	ownbox_init(&box);
-	box.db.api_os_user = NULL; /* this process is the backend, too */
-	if (!owndb_create(&box.db, box.cache_dir, &err)) fail_msg("%s", err.msg);
-	ownbox_start(&box);
-	if (!owndb_prelude(&box.db, NULL, &err)) fail_msg("%s", err.msg);
-	(void)snprintf(conninfo, sizeof conninfo, "host=%s dbname=postgres user=supabase_auth_admin", box.socket_dir);
-	assert_int_equal(uv_loop_init(&loop), 0);
-	pool = pg_pool_new(&loop, &(struct pg_pool_settings){.conninfo = conninfo, .size = 4});
-	struct auth_settings *settings;
-	json_t *wish =
-	    json_pack("{s:s, s:{s:i}}", "site_url", "http://shop.localhost", "rate_limit", "sign_in_sign_ups", 100);
-	if (!auth_settings_read(wish, &settings, &err)) fail_msg("%s", err.msg);
-	keys = keyring_from_secret(STR(SECRET));
-	auth = auth_new(&loop, pool, &(struct auth_spec){.settings = settings, .keys = keys});
-	auth_settings_free(settings);
-	json_decref(wish);
+	authbox_init(&box, SETTINGS);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	auth_free(auth);
-	keyring_free(keys);
-	pg_pool_stop(pool, NULL, NULL);
-	(void)uv_run(&loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&loop), 0);
-	ownbox_done(&box);
+	authbox_done(&box);
 	return 0;
 }
 
@@ -192,7 +92,7 @@ static void test_sign_up_gives_a_session(void **state)
 	const json_t *identity = json_array_get(json_object_get(user, "identities"), 0);
 	assert_string_equal(json_str(identity, "provider", ""), "email");
 	assert_string_equal(json_str(identity, "id", ""), json_str(user, "id", "-"));
-	json_t *claims JSON_CLEANUP = claims_of(a.body);
+	json_t *claims JSON_CLEANUP = authbox_claims(a.body);
 	assert_string_equal(json_str(claims, "sub", ""), json_str(user, "id", "-"));
 	assert_string_equal(json_str(claims, "iss", ""), "http://shop.localhost/auth/v1");
 	assert_string_equal(json_str(claims, "aud", ""), "authenticated");
@@ -216,12 +116,12 @@ static void test_sign_up_is_refused_in_upstreams_words(void **state)
 	expect(ask("POST", "/signup", "", "", "{}"), 422, "anonymous_provider_disabled");
 	expect(ask("POST", "/signup", "", "", "{\"phone\":\"+491\",\"password\":\"secret1\"}"), 400,
 	       "phone_provider_disabled");
-	expect(ask("POST", "/recover", "", "", "{}"), 501, "not_implemented");
+	expect(ask("GET", "/authorize", "", "", ""), 501, "not_implemented");
 	expect(ask("DELETE", "/signup", "", "", ""), 405, "bad_json");
 	expect(ask("GET", "/nothing", "", "", ""), 404, "not_found");
-	api_version = "2024-01-01";
+	box.api_version = "2024-01-01";
 	struct answer a = sign_up("new@example.com", "short");
-	api_version = "";
+	box.api_version = "";
 	assert_string_equal(a.version, "2024-01-01");
 	assert_string_equal(json_str(a.body, "code", ""), "weak_password");
 	assert_non_null(json_str(a.body, "message", NULL));
@@ -232,14 +132,14 @@ static void test_sign_up_is_refused_in_upstreams_words(void **state)
 static void test_a_failing_trigger_undoes_the_sign_up(void **state)
 {
 	(void)state;
-	ownbox_script(
-	    &box, "postgres",
+	authbox_run(
+	    &box,
 	    "create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;"
 	    "create trigger refuse after insert on auth.users for each row when (new.email = 'refused@example.com') "
 	    "execute function public.refuse()");
 	expect(sign_up("refused@example.com", "secret1"), 500, "unexpected_failure");
 	expect(sign_in("refused@example.com", "secret1"), 400, "invalid_credentials");
-	ownbox_script(&box, "postgres", "drop trigger refuse on auth.users");
+	authbox_run(&box, "drop trigger refuse on auth.users");
 }
 
 static void test_password_grant(void **state)
@@ -256,10 +156,9 @@ static void test_password_grant(void **state)
 	expect(ask("POST", "/token", "grant_type=password", "", "{\"password\":\"x\"}"), 400, "validation_failed");
 	expect(ask("POST", "/token", "grant_type=x", "", "{}"), 400, "invalid_credentials");
 	expect(ask("POST", "/token", "", "", "{}"), 400, "invalid_credentials");
-	expect(ask("POST", "/token", "grant_type=pkce", "", "{}"), 501, "not_implemented");
-	ownbox_script(
-	    &box, "postgres",
-	    "update auth.users set banned_until = now() + interval '1 day' where email = 'grace@example.com'");
+	expect(ask("POST", "/token", "grant_type=pkce", "", "{}"), 400, "validation_failed");
+	authbox_run(&box,
+		    "update auth.users set banned_until = now() + interval '1 day' where email = 'grace@example.com'");
 	expect(sign_in("grace@example.com", "secret1"), 400, "user_banned");
 }
 
@@ -296,7 +195,6 @@ static void test_user_get_and_update(void **state)
 	expect(ask("PUT", "/user", "", token, "{\"password\":\"secret1\"}"), 422, "same_password");
 	expect(ask("PUT", "/user", "", token, "{\"password\":\"x\"}"), 422, "weak_password");
 	expect(ask("PUT", "/user", "", token, "{\"app_metadata\":{\"role\":\"admin\"}}"), 403, "not_admin");
-	expect(ask("PUT", "/user", "", token, "{\"email\":\"else@example.com\"}"), 501, "not_implemented");
 	u = ask("PUT", "/user", "", token,
 		"{\"role\":\"service_role\",\"email\":\"edit@example.com\",\"password\":\"secret2\"}");
 	assert_int_equal(u.status, 200);
@@ -318,7 +216,7 @@ static void test_user_get_and_update(void **state)
 static void test_tokens_that_do_not_count(void **state)
 {
 	(void)state;
-	const struct jwt_key key = {.algorithm = JWT_HS256, .secret = STR(SECRET)};
+	const struct jwt_key key = {.algorithm = JWT_HS256, .secret = STR(AUTHBOX_SECRET)};
 	struct buf b BUF_CLEANUP;
 	buf_init(&b, 1000);
 	jwt_sign_text(&key, STR("{\"role\":\"anon\"}"), &b);
@@ -343,21 +241,21 @@ static void test_refresh_rotates(void **state)
 	assert_int_equal(b.status, 200);
 	const char *second = json_str(b.body, "refresh_token", "");
 	assert_string_not_equal(first, second);
-	json_t *was JSON_CLEANUP = claims_of(a.body), *is JSON_CLEANUP = claims_of(b.body);
+	json_t *was JSON_CLEANUP = authbox_claims(a.body), *is JSON_CLEANUP = authbox_claims(b.body);
 	assert_string_equal(json_str(was, "session_id", ""), json_str(is, "session_id", "-"));
 	assert_string_equal(json_str(json_array_get(json_object_get(is, "amr"), 0), "method", ""), "password");
 	/* The answer got lost: the parent of the active token gives the same again, however late. */
-	ownbox_script(&box, "postgres", "update auth.refresh_tokens set updated_at = now() - interval '1 hour'");
+	authbox_run(&box, "update auth.refresh_tokens set updated_at = now() - interval '1 hour'");
 	struct answer c = refresh(first);
 	assert_string_equal(json_str(c.body, "refresh_token", ""), second);
 	struct answer d = refresh(second);
 	assert_int_equal(d.status, 200);
 	const char *third = json_str(d.body, "refresh_token", "");
 	/* Within ten seconds a grandparent is forgiven; later it is a theft and ends the family. */
-	ownbox_script(&box, "postgres", "update auth.refresh_tokens set updated_at = now()");
+	authbox_run(&box, "update auth.refresh_tokens set updated_at = now()");
 	struct answer e = refresh(first);
 	assert_int_equal(e.status, 200);
-	ownbox_script(&box, "postgres", "update auth.refresh_tokens set updated_at = now() - interval '11 seconds'");
+	authbox_run(&box, "update auth.refresh_tokens set updated_at = now() - interval '11 seconds'");
 	expect(refresh(second), 400, "refresh_token_already_used");
 	expect(refresh(third), 400, "refresh_token_already_used");
 	expect(refresh(json_str(e.body, "refresh_token", "")), 400, "refresh_token_already_used");
@@ -375,14 +273,12 @@ static void test_refresh_from_two_places_at_once(void **state)
 	(void)snprintf(body, sizeof body, "{\"refresh_token\":\"%s\"}", json_str(a.body, "refresh_token", ""));
 	for (int i = 0; i < 4; i++) {
 		arenas[i] = arena_new(1u << 20);
-		begin(&got[i], arenas[i], "POST", "/token", "grant_type=refresh_token", "", body);
+		authbox_begin(&box, &got[i], arenas[i], "POST", "/token", "grant_type=refresh_token", "", body);
 	}
-	for (int i = 0; i < 4; i++)
-		while (!got[i].is_done) (void)uv_run(&loop, UV_RUN_ONCE);
+	for (int i = 0; i < 4; i++) authbox_await(&box, &got[i]);
 	const char *text =
-	    ownbox_text(&box, "postgres",
-			"select count(*) from auth.refresh_tokens r join auth.users u on u.id::text = r.user_id "
-			"where u.email = 'tabs@example.com' and not r.revoked");
+	    authbox_text(&box, "select count(*) from auth.refresh_tokens r join auth.users u on u.id::text = r.user_id "
+			       "where u.email = 'tabs@example.com' and not r.revoked");
 	assert_string_equal(text, "1");
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(got[i].status, 200);
@@ -414,7 +310,7 @@ static void test_logout_scopes(void **state)
 static void test_administration(void **state)
 {
 	(void)state;
-	char *token = service_token(), path[100];
+	char *token = authbox_token("{\"role\":\"service_role\"}"), path[100];
 	struct answer a = ask("POST", "/admin/users", "", token,
 			      "{\"email\":\"made@example.com\",\"password\":\"secret1\",\"email_confirm\":true,"
 			      "\"user_metadata\":{\"n\":1},\"app_metadata\":{\"plan\":\"pro\"}}");
@@ -463,12 +359,19 @@ static void test_administration(void **state)
 static void test_attempts_are_limited(void **state)
 {
 	(void)state;
-	address = "192.0.2.99";
-	for (int i = 0; i < 100; i++)
-		json_decref(
-		    ask("POST", "/signup", "", "", "{\"email\":\"ada@example.com\",\"password\":\"secret1\"}").body);
+	const char *body = "{\"email\":\"ada@example.com\",\"password\":\"secret1\"}";
+	int taken = 0, status = 422;
+	box.address = "192.0.2.99";
+	/* Each takes a hash, and meanwhile the limit fills again a little. */
+	for (; status == 422; taken++) {
+		struct answer a = ask("POST", "/signup", "", "", body);
+		status = a.status;
+		json_decref(a.body);
+	}
+	assert_int_equal(status, 429);
+	assert_true(taken > 60 && taken < 80);
 	expect(sign_in("ada@example.com", "secret1"), 429, "over_request_rate_limit");
-	address = "192.0.2.1";
+	box.address = "192.0.2.1";
 	struct answer a = sign_in("ada@example.com", "secret1");
 	assert_int_equal(a.status, 200);
 	json_decref(a.body);
@@ -481,19 +384,19 @@ static void test_too_many_hashes_are_refused_at_once(void **state)
 	struct answer got[COUNT];
 	struct arena *arenas[COUNT];
 	int busy = 0;
-	address = "192.0.2.50";
+	box.address = "192.0.2.50";
 	for (int i = 0; i < COUNT; i++) {
 		arenas[i] = arena_new(1u << 20);
-		begin(&got[i], arenas[i], "POST", "/token", "grant_type=password", "",
-		      "{\"email\":\"n@example.com\",\"password\":\"x\"}");
+		authbox_begin(&box, &got[i], arenas[i], "POST", "/token", "grant_type=password", "",
+			      "{\"email\":\"n@example.com\",\"password\":\"x\"}");
 	}
 	for (int i = 0; i < COUNT; i++) {
-		while (!got[i].is_done) (void)uv_run(&loop, UV_RUN_ONCE);
+		authbox_await(&box, &got[i]);
 		busy += got[i].status == 503;
 		json_decref(got[i].body);
 		arena_free(arenas[i]);
 	}
-	address = "192.0.2.1";
+	box.address = "192.0.2.1";
 	assert_true(busy > 0 && busy <= COUNT - 64);
 }
 

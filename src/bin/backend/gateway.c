@@ -195,6 +195,8 @@ static void to_auth(struct exchange *x, struct str path)
 				 .api_version = text_of(req, STR("X-Supabase-Api-Version")),
 				 .user_agent = text_of(req, STR("User-Agent")),
 				 .address = address_of(req),
+				 .referer = text_of(req, STR("Referer")),
+				 .redirect_to = text_of(req, STR("redirect_to")),
 				 .arena = x->arena};
 	exchange_hold(x);
 	auth_handle(x->gateway->auth, &r, on_auth_reply, x);

@@ -93,14 +93,43 @@ static void test_addresses(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) expect_email(bad[i], false);
 }
 
+static struct auth_settings *settings_of(const char *text)
+{
+	json_t *wish JSON_CLEANUP = NULL;
+	struct auth_settings *settings = NULL;
+	struct err err;
+	if (!json_parse(str_from(text), &wish, &err) || !auth_settings_read(wish, &settings, &err))
+		fail_msg("%s", err.msg);
+	return settings;
+}
+
 static void test_passwords_have_bounds(void **state)
 {
 	(void)state;
+	struct auth_settings *settings = settings_of("{\"site_url\":\"http://shop.localhost\"}");
 	char password[80] = "";
 	for (int len = 1; len <= 74; len++) {
 		strcat(password, "x");
-		assert_int_equal(strength_check(password, &problem), len >= 6 && len <= 72);
+		problem.status = 0;
+		assert_int_equal(strength_check(settings, password, &problem), len >= 6 && len <= 72);
+		assert_int_equal(problem.status == 422, len < 6);
 	}
+	auth_settings_free(settings);
+}
+
+static void test_passwords_hold_what_is_asked(void **state)
+{
+	(void)state;
+	struct auth_settings *settings = settings_of("{\"site_url\":\"http://shop.localhost\","
+						     "\"minimum_password_length\":8,"
+						     "\"password_requirements\":\"lower_upper_letters_digits\"}");
+	assert_true(strength_check(settings, "aB345678", &problem));
+	assert_false(strength_check(settings, "ab345678", &problem));
+	assert_int_equal(problem.weak_reasons, WEAK_CHARACTERS);
+	assert_false(strength_check(settings, "ab3", &problem));
+	assert_int_equal(problem.weak_reasons, WEAK_CHARACTERS | WEAK_LENGTH);
+	assert_non_null(strstr(problem.message, "at least 8 characters. Password should contain"));
+	auth_settings_free(settings);
 }
 
 static void test_versions(void **state)
@@ -171,9 +200,13 @@ static void test_made_names(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    T(test_routes),    T(test_addresses),         T(test_passwords_have_bounds),
-	    T(test_versions),  T(test_limit_fills_again), T(test_a_network_counts_as_one),
-	    T(test_made_names)};
+	const struct CMUnitTest tests[] = {T(test_routes),
+					   T(test_addresses),
+					   T(test_passwords_have_bounds),
+					   T(test_passwords_hold_what_is_asked),
+					   T(test_versions),
+					   T(test_limit_fills_again),
+					   T(test_a_network_counts_as_one),
+					   T(test_made_names)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
