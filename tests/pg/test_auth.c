@@ -49,7 +49,7 @@ static struct answer refresh(const char *token)
 }
 
 #define SETTINGS                                                                                                       \
-	"{\"site_url\":\"http://shop.localhost\",\"rate_limit\":{\"sign_in_sign_ups\":60},\"email\":{"                \
+	"{\"site_url\":\"http://shop.localhost\",\"rate_limit\":{\"sign_in_sign_ups\":60},\"email\":{"                 \
 	"\"enable_confirmations\":false}}"
 
 static int setup(void **state)
