@@ -40,8 +40,8 @@ void authbox_init(struct authbox *box, const char *settings)
 	assert_int_equal(uv_loop_init(&box->loop), 0);
 	box->pool = pg_pool_new(&box->loop, &(struct pg_pool_settings){.conninfo = conninfo, .size = 4});
 	struct auth_settings *made = settings_of(settings);
-	box->auth =
-	    auth_new(&box->loop, box->pool, &(struct auth_spec){.settings = made, .jwt_secret = STR(AUTHBOX_SECRET)});
+	box->keys = keyring_from_secret(STR(AUTHBOX_SECRET));
+	box->auth = auth_new(&box->loop, box->pool, &(struct auth_spec){.settings = made, .keys = box->keys});
 	auth_settings_free(made);
 }
 
