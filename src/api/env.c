@@ -11,6 +11,7 @@
 #include "codec/given.h"
 #include "codec/json.h"
 #include "flow/serve_env.h"
+#include "flow/signin.h"
 
 struct env_list {
 	json_t *list;
@@ -127,6 +128,7 @@ void route_env_put(struct route_call *c)
 		ok = apply(c, &change, &err);
 		json_object_set_new(answer, "created", json_boolean(change.is_created));
 	}
+	ok = ok && signin_apply(&c->d->flow, c->app, &err);
 	json_decref(body);
 	if (ok) {
 		reply_env(c, false, answer);

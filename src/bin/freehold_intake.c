@@ -152,8 +152,9 @@ static bool inspect_path(const char *path, const char *aside, json_t **ret_inspe
 	       intake_inspect(&child, aside, ret_inspection, err);
 }
 
-static int print_inspection(const json_t *inspection, bool is_json)
+static int print_inspection(json_t *inspection, bool is_json)
 {
+	(void)json_object_del(inspection, "auth_config"); /* may hold what is secret */
 	struct buf text BUF_CLEANUP;
 	buf_init(&text, REPORT_MAX_BYTES);
 	if (is_json) {

@@ -14,6 +14,7 @@
 #include "flow/daemon.h"
 #include "flow/live.h"
 #include "flow/pause.h"
+#include "flow/signin.h"
 #include "flow/step.h"
 #include "flow/sweep.h"
 #include "flow/web.h"
@@ -130,6 +131,7 @@ static void close_deploy(struct deploy *d)
 	events_close(&d->events);
 	json_decref(d->options);
 	json_decref(d->inspection);
+	json_decref(d->signin);
 	json_decref(d->report);
 	json_decref(d->release);
 	arena_free(d->arena);
@@ -323,8 +325,8 @@ static bool recover_promoted(struct deploy *d, struct err *err)
 	int64_t live = 0;
 	bool ok = live_note_switch(d->f, app, &live, err) && live_publish(d->f, app, err) &&
 		  app_set_state(d->f->db, app, "running", err) && daemon_start_part(d->f, app, "postgres", err) &&
-		  daemon_start_part(d->f, app, "backend", err) && start_server(d, live, err) && close_steps(d, err) &&
-		  sweep(d, err);
+		  daemon_start_part(d->f, app, "backend", err) && start_server(d, live, err) &&
+		  signin_settle_export(d->f, app, err) && close_steps(d, err) && sweep(d, err);
 	if (ok) finish(d, "live", NULL);
 	return ok;
 }

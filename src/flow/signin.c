@@ -102,6 +102,22 @@ static json_t *map_redirects(const char *url, const json_t *list)
 	return mapped;
 }
 
+/* A variable that is no such value counts as missing. */
+static bool resolve(struct gathering *g, const char *name, const char *variable, struct err *err)
+{
+	json_t *typed = NULL;
+	struct err ignored;
+	struct buf found BUF_CLEANUP;
+	buf_init(&found, SEAL_VALUE_MAX_BYTES);
+	bool is_set = app_secret_get(g->f->db, g->f->seal, g->app, "env", variable, &found, err);
+	if (!is_set && err->code != ERR_NOT_FOUND) return false;
+	if (is_set && auth_setting_value(str_from(name), buf_cstr(&found), &typed, &ignored))
+		signin_put(g->document, name, typed);
+	else
+		json_array_append_new(g->missing, json_pack("{s:s, s:s}", "name", name, "variable", variable));
+	return true;
+}
+
 static bool gather(void *arg, const char *name, struct str text, int64_t set_at_ms, struct err *err)
 {
 	struct gathering *g = arg;
@@ -109,17 +125,7 @@ static bool gather(void *arg, const char *name, struct str text, int64_t set_at_
 	json_t *value JSON_CLEANUP = NULL;
 	(void)set_at_ms;
 	if (!signin_parse(name, text, &value, err)) return false;
-	if (g->is_export && is_reference(value, variable)) {
-		struct buf found BUF_CLEANUP;
-		buf_init(&found, SEAL_VALUE_MAX_BYTES);
-		if (!app_secret_get(g->f->db, g->f->seal, g->app, "env", variable, &found, err)) {
-			if (err->code != ERR_NOT_FOUND) return false;
-			json_array_append_new(g->missing, json_pack("{s:s, s:s}", "name", name, "variable", variable));
-			return true;
-		}
-		signin_put(g->document, name, json_stringn(buf_view(&found).ptr, buf_view(&found).len));
-		return true;
-	}
+	if (g->is_export && is_reference(value, variable)) return resolve(g, name, variable, err);
 	if (g->is_export && strcmp(name, "additional_redirect_urls") == 0)
 		signin_put(g->document, name, map_redirects(g->url, value));
 	else
@@ -167,7 +173,7 @@ static void put_own(struct gathering *g)
 	signin_put(doc, "additional_redirect_urls", list);
 }
 
-static bool compose(const struct flow *f, const char *app, bool with_export, json_t **ret_document,
+bool signin_compose(const struct flow *f, const char *app, bool with_export, json_t **ret_document,
 		    json_t **ret_missing, struct err *err)
 {
 	char url[EDGE_HOST_SIZE];
@@ -199,11 +205,11 @@ bool signin_document(const struct flow *f, const char *app, json_t **ret_documen
 {
 	json_t *document = NULL, *missing = NULL;
 	struct err ignored;
-	if (!compose(f, app, true, &document, &missing, err)) return false;
+	if (!signin_compose(f, app, true, &document, &missing, err)) return false;
 	if (!can_be_taken(document, &ignored)) {
 		json_decref(document);
 		json_decref(missing);
-		if (!compose(f, app, false, &document, &missing, err)) return false;
+		if (!signin_compose(f, app, false, &document, &missing, err)) return false;
 	}
 	*ret_document = document;
 	if (ret_missing != NULL)

@@ -31,10 +31,14 @@ bool signin_list_all(const struct flow *f, const char *app, json_t **ret_list, s
  * when the whole can be taken. Templates are tried. The app must exist. */
 bool signin_change(const struct flow *f, const char *app, json_t *set, const json_t *unset, struct err *err);
 
-/* The export's [auth] in place of what the last one brought, when it can be taken: an object as config.toml's. Appends
- * a sentence for each that was taken to ret_taken, and for each that was not, and why, to ret_left. */
-bool signin_take_export(const struct flow *f, const char *app, const json_t *section, json_t *ret_taken,
-			json_t *ret_left, struct err *err);
+/* An export's [auth], an object as config.toml's (NULL: it has none), is read and laid aside for its deployment to
+ * settle. Appends to ret_adaptations {"file", "what"}: what is taken, and each thing that is not, and why; to
+ * ret_missing as signin_document does. */
+bool signin_plan_export(const struct flow *f, const char *app, json_t *section, json_t *ret_adaptations,
+			json_t *ret_missing, struct err *err);
+
+/* The deployment is live: what was laid aside holds, in place of what the last export brought. Can be run again. */
+bool signin_settle_export(const struct flow *f, const char *app, struct err *err);
 
 /* What the backend is to know, when there is one: its configuration written anew, which it takes at once. */
 bool signin_apply(const struct flow *f, const char *app, struct err *err);

@@ -18,6 +18,10 @@ bool signin_is_secret(const char *name);
 /* Into {"email": {"otp_length": …}}. Takes the value. */
 void signin_put(json_t *root, const char *name, json_t *value);
 
+/* signin_document without its promise that the whole can be taken. */
+bool signin_compose(const struct flow *f, const char *app, bool with_export, json_t **ret_document,
+		    json_t **ret_missing, struct err *err);
+
 bool signin_parse(const char *name, struct str text, json_t **ret_value, struct err *err);
 bool signin_keep(const struct flow *f, const char *app, const char *kind, const char *name, const json_t *value,
 		 struct err *err);

@@ -40,6 +40,7 @@ struct deploy {
 	char upload[FILE_PATH_SIZE];
 	char build_dir[FILE_PATH_SIZE];
 	json_t *inspection; /* set by inspect */
+	json_t *signin; /* set by inspect: what of sign-in the export decides, as adaptations */
 	json_t *report; /* grows; docs/api.md REPORT */
 	json_t *release; /* grows; release.json */
 	struct build_job job;

@@ -168,6 +168,7 @@ bool step_check(struct deploy *d, struct err *err)
 	if (!build_adapt(&d->job, &outcome, err)) return false;
 	json_t *adaptations = json_object_get(outcome, "adaptations");
 	list_given_values(d, adaptations);
+	(void)json_array_extend(adaptations, d->signin);
 	json_object_set(d->report, "adaptations", adaptations);
 	json_object_set(d->release, "adapt", outcome);
 	size_t i;

@@ -10,6 +10,7 @@
 #include "flow/daemon.h"
 #include "flow/live.h"
 #include "flow/pause.h"
+#include "flow/signin.h"
 #include "flow/step.h"
 #include "flow/web.h"
 #include "release/release.h"
@@ -39,7 +40,6 @@ bool step_start(struct deploy *d, struct err *err)
 	bool has_server = web_is_there(d->parts.dir, d->number);
 	web_private_host(d->parts.app.name, d->number, host);
 	if (!parts_write_backend_config(d->f, &d->parts, err)) return false;
-	/* A backend that runs already has read its configuration; it changes only with the app's keys. */
 	if (!daemon_start_part(d->f, d->parts.app.name, "backend", err)) return false;
 	if (!release_link_assets(d->parts.dir, d->number, json_object_get(d->release, "assets"), err)) return false;
 	if (!file_path(target, err, "../../apps/%s/releases/%lld", d->parts.app.name, (long long)d->number))
@@ -178,5 +178,5 @@ bool step_watch(struct deploy *d, struct err *err)
 	step_detail(d, "visitors get release %lld; %d requests, none failed", (long long)d->number, WATCH_REQUESTS);
 	if (!prune(d, err)) return false;
 	pause_here("watch", "pruned");
-	return file_remove_tree(d->work_dir, err);
+	return signin_settle_export(d->f, d->parts.app.name, err) && file_remove_tree(d->work_dir, err);
 }

@@ -11,6 +11,7 @@
 #include "codec/json.h"
 #include "flow/git_key.h"
 #include "flow/kept.h"
+#include "flow/signin.h"
 #include "flow/step.h"
 #include "intake/git.h"
 #include "intake/inspect.h"
@@ -198,11 +199,50 @@ static bool note_kept(struct deploy *d, struct err *err)
 	return kept_merge(d->f, app, d->inspection, err);
 }
 
+/* What supabase/config.toml says of sign-in holds once the deployment is live. */
+static bool plan_signin(struct deploy *d, struct err *err)
+{
+	const char *app = d->parts.app.name;
+	json_t *missing JSON_CLEANUP = json_array(), *section = json_object_get(d->inspection, "auth_config");
+	d->signin = json_array();
+	bool ok = signin_plan_export(d->f, app, json_is_object(section) ? section : NULL, d->signin, missing, err);
+	(void)json_object_del(d->inspection, "auth_config");
+	for (size_t i = 0; ok && i < json_array_size(missing); i++) {
+		const json_t *one = json_array_get(missing, i);
+		const char *variable = json_str(one, "variable", "");
+		step_note(d,
+			  "supabase/config.toml wants %s from the variable %s, which is not set; what needs it is off "
+			  "until then: "
+			  "freehold env %s set %s=-",
+			  json_str(one, "name", ""), variable, app, variable);
+	}
+	json_object_set(d->report, "adaptations", d->signin);
+	return ok;
+}
+
+/* Nobody should find out from a user who waits for a mail. */
+static bool say_mail(struct deploy *d, struct err *err)
+{
+	bool sends = false;
+	const char *app = d->parts.app.name;
+	const json_t *uses = json_object_get(d->inspection, "supabase");
+	if (!json_bool(uses, "uses", false)) return true;
+	if (!signin_sends_mail(d->f, app, &sends, err)) return false;
+	if (!sends)
+		step_note(d,
+			  "No mail server is set for %s: who signs up is confirmed at once, and other mails (a new "
+			  "password, an "
+			  "invitation) are kept; freehold mail %s shows them with their links. Set one: freehold auth "
+			  "%s smtp",
+			  app, app, app);
+	return true;
+}
+
 bool step_inspect(struct deploy *d, struct err *err)
 {
 	struct intake_child child = step_intake_child(d);
 	if (!intake_inspect(&child, d->source_dir, &d->inspection, err)) return false;
-	if (!note_kept(d, err)) return false;
+	if (!note_kept(d, err) || !plan_signin(d, err) || !say_mail(d, err)) return false;
 	const char *shape = json_str(d->inspection, "shape", "unknown");
 	const json_t *evidence = json_array_get(json_object_get(d->inspection, "evidence"), 0);
 	report_inspection(d);

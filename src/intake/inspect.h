@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What an unpacked source is, what it needs and what is dangerous in it: read by the helper in its sandbox, handed over
- * as one JSON document, the inspection. It holds no values of secrets and none of .env files.
+ * as one JSON document, the inspection. It holds no values of .env files, and of secrets only what is said below.
  *
  *     schema           1
  *     shape            "vite-spa" "static" (these run) "tanstack-start" "nextjs" "express-vite" "react-router" "remix"
@@ -31,6 +31,8 @@
  * until it is accepted by name, one that cannot stops every deployment; paste is a message for the builder's chat
  *     schema_push      {tool, config} or null: the database's schema is in the code (intake/schema_tool.h)
  *     keeps            [{path, kind, file, line}]: what the server writes, relative to root (intake/keeps.h)
+ *     auth_config      the section [auth] of supabase/config.toml (intake/auth_config.h) or null. It may hold a secret
+ *                      that somebody committed: it is not shown, and kept sealed only
  *     counts           {files, bytes}
  *
  * Paths are relative to the source. Lists are bounded (INSPECT_MAX_LIST). */

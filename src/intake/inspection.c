@@ -8,6 +8,7 @@
 #include "codec/given.h"
 #include "codec/json.h"
 #include "codec/toml.h"
+#include "intake/auth_config.h"
 #include "intake/code.h"
 #include "intake/finding.h"
 #include "intake/inspect.h"
@@ -275,6 +276,8 @@ static void put_all(struct making *m)
 	json_object_set_new(m->out, "schema_push", schema_tool_find(&m->source, m->root));
 	json_object_set_new(m->out, "migrations", migration_plan_to_json(&m->plan));
 	json_object_set(m->out, "keeps", m->keeps);
+	json_t *auth = auth_config_read(&m->source, m->root, m->config);
+	json_object_set_new(m->out, "auth_config", auth != NULL ? auth : json_null());
 	json_object_set(m->out, "findings", m->findings);
 	json_object_set_new(
 	    m->out, "counts",

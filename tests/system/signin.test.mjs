@@ -6,7 +6,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Freehold, example, until } from './freehold.mjs';
+import { Freehold, example, folder, until } from './freehold.mjs';
 
 let f, publishable, anon;
 const SECRET = 'GOCSPX-never-to-be-seen';
@@ -135,6 +135,34 @@ test('texts of mails: looked at, tried, changed, and back', async () => {
   assert.doesNotMatch((await f.cli('auth', 'site', 'template', 'recovery')).stdout, /Salve/);
   assert.equal((await f.cli('auth', 'site', 'template', 'recovery', '--reset')).code, 3);
   assert.match((await f.cli('auth', 'site', 'template', 'nothing')).stderr, /there is no mail "nothing"/);
+});
+
+test("what the export's config.toml says, where the owner says nothing else", async () => {
+  const dir = await folder({
+    'index.html': '<!doctype html><p>ours',
+    'supabase/config.toml': ['[auth]', 'site_url = "http://localhost:3000"', 'additional_redirect_urls = ["https://old.example/welcome"]',
+      'jwt_expiry = 1800', 'minimum_password_length = 8', '[auth.email]', 'otp_length = 8', '[auth.email.template.invite]',
+      'subject = "Come in"', 'content_path = "./supabase/mails/invite.html"', '[auth.external.github]', 'enabled = true',
+      'client_id = "gh"', 'secret = "env(GITHUB_SECRET)"'].join('\n'),
+    'supabase/mails/invite.html': '<p>Come in: <a href="{{ .ConfirmationURL }}">here</a>',
+  });
+  const out = await f.cli('deploy', dir, '--app', 'site');
+  assert.equal(out.code, 0, out.all);
+  assert.match(out.all, /config\.toml.*sign-in is set by \[auth\]/);
+  assert.match(out.all, /site_url: http:\/\/localhost:3000 is not this server/);
+  assert.match(out.all, /freehold env site set GITHUB_SECRET=-/);
+  const now = await auth();
+  assert.equal(now.site_url, `http://site.localhost:${f.port}`);
+  assert.deepEqual(['jwt_expiry', 'minimum_password_length', 'email.otp_length'].map((n) => [setting(now, n).value, setting(now, n).from]),
+    [['2h', 'owner'], [7, 'owner'], [8, 'export']]);
+  assert.deepEqual(now.providers, []);
+  assert.deepEqual(now.missing, [{ name: 'external.github.secret', variable: 'GITHUB_SECRET' }]);
+  assert.match((await f.cli('auth', 'site')).stdout, /GITHUB_SECRET: freehold env site set GITHUB_SECRET=-/);
+  assert.match((await f.cli('auth', 'site', 'template', 'invite', '--preview')).stdout, /Subject: Come in[^]*Come in: here/);
+  assert.equal((await f.cli('env', 'site', 'set', 'GITHUB_SECRET=s')).code, 0);
+  assert.deepEqual((await auth()).providers, ['github']);
+  await until('the backend knows', async () => (await f.get('site', '/auth/v1/settings')).body.external.github !== undefined);
+  assert.equal(JSON.parse(await readFile(f.app('site', 'backend.json'))).auth.external.github.secret, 's');
 });
 
 test('users and mails', async () => {
