@@ -82,10 +82,13 @@ static void step_connecting(struct pg_link *link)
 
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
-	(void)status; /* an error shows when libpq reads */
 	(void)events;
-	struct pg_link *link = ((struct pg_link_watch *)handle->data)->link;
+	struct pg_link_watch *w = handle->data;
+	struct pg_link *link = w->link;
 	if (link == NULL) return;
+	/* At an error of the socket libuv stops watching. Yet libpq may first find what the server said before, and
+	 * must be called again to find the error. */
+	if (status < 0) (void)uv_poll_start(&w->poll, w->events, on_poll);
 	if (link->is_open)
 		link->events->on_ready(link);
 	else

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "cluster.h"
+#include "pg/conn.h"
 #include "pg/listen.h"
 #include "pg/pool.h"
 
@@ -361,6 +362,39 @@ static void test_a_restart_of_the_server(void **state)
 	stop_pool(pool);
 }
 
+/* The server said something and then died with unread bytes of ours: the socket is in error and has bytes to read. */
+static void test_a_death_behind_unread_words_is_seen(void **state)
+{
+	(void)state;
+	enum { LARGE_BYTES = 200000 };
+	struct pg_pool *pool = new_pool(1, 0, 5000, 0);
+	struct pg_conn *look = NULL;
+	struct err err;
+	struct asked a;
+	char *large = calloc(1, LARGE_BYTES + 1), count[8] = "";
+	assert_non_null(large);
+	(void)memset(large, 'x', LARGE_BYTES);
+	const char *params[] = {large};
+	struct pg_statement one[] = {{.sql = "select 1"}};
+	struct pg_statement two[] = {{.sql = "do $$ begin raise notice 'said'; perform pg_sleep(60); end $$"},
+				     {.sql = "select length($1::text)", .param_count = 1, .params = params}};
+	assert_true(pg_conn_open(cluster.conninfo, 5000, &look, &err));
+	ask(pool, &a, one, 1);
+	assert_true(begin(pool, &a, two, 2));
+	while (strcmp(count, "1") != 0)
+		assert_true(pg_conn_text(look, "select count(*) from pg_stat_activity where wait_event = 'PgSleep'", 0,
+					 NULL, count, sizeof count, &err));
+	pg_conn_close(look);
+	cluster_kill(&cluster);
+	int64_t from_ms = clock_now_ms();
+	while (!a.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
+	assert_true(clock_now_ms() - from_ms < 10000);
+	assert_int_equal(a.call.err.code, ERR_UNAVAILABLE);
+	cluster_restart(&cluster);
+	stop_pool(pool);
+	free(large);
+}
+
 struct heard {
 	int begun;
 	char payload[50];
@@ -423,6 +457,7 @@ int main(void)
 	    cmocka_unit_test(test_a_full_queue_is_said_at_once_and_waiting_ends),
 	    cmocka_unit_test(test_cancel_and_run_deadline),
 	    cmocka_unit_test(test_a_restart_of_the_server),
+	    cmocka_unit_test(test_a_death_behind_unread_words_is_seen),
 	    cmocka_unit_test(test_notifications_come_also_after_a_lost_connection),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
