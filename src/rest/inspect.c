@@ -66,7 +66,7 @@ static json_t *tables_of(const struct catalogue *c)
 	json_t *list = json_array();
 	for (int i = 0; i < c->table_count; i++) {
 		const struct catalogue_table *t = &c->tables[i];
-		if (!catalogue_has_schema(c, t->name.schema)) continue;
+		if (!catalogue_has_schema(c, t->name.schema) || t->is_partition) continue;
 		json_t *table =
 		    json_pack("{s:o, s:b, s:b, s:b, s:b, s:o, s:o}", "name", full_name(t->name), "view", t->is_view,
 			      "insertable", t->is_insertable, "updatable", t->is_updatable, "deletable",
