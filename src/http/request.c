@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -393,6 +394,20 @@ bool http_peer_uid(const struct http_request *req, uid_t *ret_uid)
 	if (who.uid == (uid_t)-1) return false; /* TCP: the kernel knows nobody */
 	*ret_uid = who.uid;
 	return true;
+}
+
+bool http_peer_address(const struct http_request *req, char *ret_text, size_t size)
+{
+	if (req->connection == NULL) return false;
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (info == NULL || info->client_addr == NULL) return false;
+	const struct sockaddr *address = info->client_addr;
+	const void *bytes = address->sa_family == AF_INET
+				? (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr
+				: (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	if (address->sa_family != AF_INET && address->sa_family != AF_INET6) return false;
+	return inet_ntop(address->sa_family, bytes, ret_text, (socklen_t)size) != NULL;
 }
 
 void http_body_limit(struct http_request *req, size_t max_bytes)

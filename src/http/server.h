@@ -103,6 +103,9 @@ const struct http_field *http_headers(const struct http_request *req);
 /* Who is at the other end of a unix socket, by SO_PEERCRED. False on TCP. */
 bool http_peer_uid(const struct http_request *req, uid_t *ret_uid);
 
+/* The address at the other end of a TCP connection, "192.0.2.7" or "2001:db8::7". False on a unix socket. */
+bool http_peer_address(const struct http_request *req, char *ret_text, size_t size);
+
 /* In on_head only. The body is collected up to max_bytes. */
 void http_body_limit(struct http_request *req, size_t max_bytes);
 

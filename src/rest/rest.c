@@ -82,8 +82,17 @@ static void add_timing(struct rest_call *c)
 	r->http.headers = r->headers;
 }
 
+/* log-query: by the level that the answer's status has. */
+static void log_queries(const struct rest_call *c)
+{
+	int status = c->reply.http.status;
+	enum log_level level = status >= 500 ? LOG_ERROR : status >= 400 ? LOG_WARN : LOG_INFO;
+	for (int i = 0; i < c->batch.count; i++) log_line(level, "query: %s", c->batch.statements[i].sql);
+}
+
 static void answer(struct rest_call *c)
 {
+	if (c->settings != NULL && c->settings->logs_queries) log_queries(c);
 	if (!c->is_refused && c->settings->server_timing) add_timing(c);
 	catalogue_put(c->catalogue);
 	c->catalogue = NULL;

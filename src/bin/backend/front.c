@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "bin/backend/access.h"
 #include "rest/problem.h"
 
 #define FIELDS_MAX 64
@@ -51,9 +52,9 @@ static size_t cors_fields(const struct front *s, struct http_request *http, stru
 static size_t trace_field(const struct front *s, struct http_request *http, struct http_reply_field *field)
 {
 	const char *name = s->settings->trace_header;
-	if (name == NULL) return 0;
-	struct str value = http_header(http, str_from(name));
-	*field = (struct http_reply_field){name, value.ptr != NULL ? arena_cstr(http_arena(http), value) : ""};
+	struct str value = name != NULL ? http_header(http, str_from(name)) : (struct str){0};
+	if (value.len == 0) return 0; /* the server sends no header without a value */
+	*field = (struct http_reply_field){name, arena_cstr(http_arena(http), value)};
 	return field->value != NULL;
 }
 
@@ -93,6 +94,9 @@ static void on_reply(void *arg, const struct rest_reply *reply)
 		if (has_origin && strcasecmp(name, "Access-Control-Allow-Origin") == 0) continue;
 		fields[n++] = (struct http_reply_field){name, value};
 	}
+	if (access_is_logged(v->s->settings->log_level, (unsigned)reply->status))
+		access_log(v->http, v->request.role, (unsigned)reply->status,
+			   reply->is_streamed ? -1 : (int64_t)reply->body.len);
 	if (reply->is_streamed) {
 		http_reply_begin(v->http, (unsigned)reply->status, fields, n,
 				 &(struct http_stream_spec){.on_room = on_room, .arg = v});
@@ -129,6 +133,8 @@ static void refuse(struct visit *v, const struct token_refusal *why)
 		    is_required
 			? "Bearer"
 			: arena_printf(a, "Bearer error=\"invalid_token\", error_description=\"%s\"", why->message)};
+	if (access_is_logged(v->s->settings->log_level, (unsigned)why->status))
+		access_log(v->http, (struct str){0}, (unsigned)why->status, (int64_t)b.len);
 	http_reply(v->http, (unsigned)why->status, fields, n,
 		   str_eq(http_method(v->http), STR("HEAD")) ? STR("") : buf_view(&b));
 }
