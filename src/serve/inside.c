@@ -103,6 +103,8 @@ static void note_listening(struct inside *in, struct instance *i, const struct l
 	if (was && port_was == at->port) return;
 	in->has_listened = true;
 	tell_ready(in, l);
+	loop_timer_clear(&in->back);
+	lead_release_held(in);
 }
 
 static void on_look(void *arg)
@@ -183,17 +185,45 @@ static void finish_last_words(struct inside *in)
 	loop_timer_set(&in->loop, &in->drain, in->visitor_count > 0 ? LAST_WORDS_MS : 0);
 }
 
-/* While others serve, one that ended is started again; the last takes everything with it. */
+/* A single one that ends for the first time in a long while is worth that visitors wait for another. */
+static bool may_come_back(struct inside *in, struct instance *i)
+{
+	if (clock_now_ms() - i->started_ms >= LASTED_MS) i->failures = 0;
+	return in->phase == PHASE_SERVING && in->config.instances == 1 && in->has_listened && i->failures++ == 0;
+}
+
+static void come_back(struct inside *in)
+{
+	if (in->phase != PHASE_SERVING || running(in) > 0) return;
+	(void)kill(-1, SIGKILL); /* what it had started, and its port with it */
+	start_instance(in, &in->instances[0]);
+}
+
+/* It did not listen again in its time. */
+static void on_back_over(void *arg)
+{
+	struct inside *in = arg;
+	if (in->phase != PHASE_SERVING || in->instances[0].is_listening) return;
+	log_error("serve: the server was started again and did not listen within %lld s",
+		  (long long)in->config.boot_ms / 1000);
+	finish_last_words(in);
+}
+
+/* While others serve, one that ended is started again; the last takes everything with it, unless it may come back. */
 static void on_instance_ended(struct inside *in, struct instance *i, int status)
 {
 	i->pid = 0;
 	i->is_listening = false;
+	bool is_asking = may_come_back(in, i);
 	bool is_last = running(in) == 0;
+	if (is_asking) loop_timer_set(&in->loop, &in->back, in->config.boot_ms);
 	room_tell(in, &(struct message){.kind = MESSAGE_ENDED,
 					.index = i->index,
 					.is_last = is_last,
+					.is_asking = is_asking,
 					.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 					.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0});
+	if (is_asking) return;
 	if (is_last)
 		finish_last_words(in);
 	else if (in->phase != PHASE_ENDING)
@@ -325,6 +355,8 @@ static void take(struct inside *in, const struct message *m, int fd)
 	case MESSAGE_RETIRE: drain(in, false); break;
 	case MESSAGE_END: drain(in, true); break;
 	case MESSAGE_THAW: thaw(in); break;
+	case MESSAGE_AGAIN: come_back(in); break;
+	case MESSAGE_OVER: finish_last_words(in); break;
 	case MESSAGE_LINKED: lead_on_linked(in, fd); return;
 	case MESSAGE_DOOR: lead_take_door(in, m->index, fd); return;
 	default: break;
@@ -384,6 +416,7 @@ static void set_timers(struct inside *in)
 	in->drain = (struct loop_timer){.on_timer = on_drained, .arg = in};
 	in->kill = (struct loop_timer){.on_timer = on_kill, .arg = in};
 	in->again = (struct loop_timer){.on_timer = on_again, .arg = in};
+	in->back = (struct loop_timer){.on_timer = on_back_over, .arg = in};
 }
 
 static bool open_inside(struct inside *in, int control, int config_fd, struct arena *arena, struct err *err)

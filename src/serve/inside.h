@@ -9,6 +9,9 @@
  *                        │                              └──END──▶ draining ──▶ ending ──▶ exit
  *                        └──the last instance ended──▶ exit
  *
+ * A single instance that ends while serving, for the first time in ten seconds, is started again in its place when the
+ * outer half agrees (AGAIN); visitors wait meanwhile, at most for as long as it may take to boot.
+ *
  * The app shares our user: we are not dumpable, so that it can neither trace us nor open our descriptors, and it cannot
  * kill pid 1 of its own namespace. */
 #ifndef FREEHOLD_SERVE_INSIDE_H

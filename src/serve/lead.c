@@ -90,7 +90,32 @@ static void on_dialled(void *arg, int visitor, int fd, int tag)
 	note_left(in);
 }
 
-/* One that cannot be led on is closed: nginx answers for us. */
+static bool is_coming_back(const struct inside *in)
+{
+	return in->phase == PHASE_SERVING && in->config.instances == 1 && !in->instances[0].is_listening;
+}
+
+/* On loopback that is known at once. */
+static bool is_refused(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0;
+}
+
+/* One that has just died is found out here before it is reaped. */
+static int dial_single(struct inside *in, struct instance *i)
+{
+	int fd = dial_begin(&i->address, i->address_len);
+	if (fd >= 0 && !is_refused(fd)) return fd;
+	if (fd >= 0) (void)close(fd);
+	i->is_listening = false;
+	loop_timer_set(&in->loop, &in->look, LOOK_BOOT_MS);
+	if (in->back.at_ms == 0) loop_timer_set(&in->loop, &in->back, in->config.boot_ms);
+	return -1;
+}
+
+/* One that cannot be led on, and has nobody to wait for, is closed: nginx answers for us. */
 static void lead_in(struct inside *in, int visitor)
 {
 	struct instance *i = least_busy(in);
@@ -99,16 +124,33 @@ static void lead_in(struct inside *in, int visitor)
 		dial(&in->loop, &i->address, i->address_len, visitor, i->index, on_dialled, in);
 		return;
 	}
-	int fd = i != NULL ? dial_begin(&i->address, i->address_len) : -1;
-	if (fd < 0)
-		(void)close(visitor);
-	else
+	int fd = i != NULL ? dial_single(in, i) : -1;
+	if (fd >= 0)
 		carry(in, visitor, fd, i->index);
+	else if (is_coming_back(in) && in->held_count < HELD_MAX)
+		in->held[in->held_count++] = visitor;
+	else
+		(void)close(visitor);
+}
+
+void lead_release_held(struct inside *in)
+{
+	int held[HELD_MAX], count = in->held_count;
+	if (count > 0) memcpy(held, in->held, (size_t)count * sizeof *held);
+	in->held_count = 0;
+	for (int n = 0; n < count; n++) lead_in(in, held[n]);
+	lead_accept_visitors(in);
+}
+
+void lead_drop_held(struct inside *in)
+{
+	for (int n = 0; n < in->held_count; n++) (void)close(in->held[n]);
+	in->held_count = 0;
 }
 
 void lead_accept_visitors(struct inside *in)
 {
-	while (in->visitors.fd >= 0) {
+	while (in->visitors.fd >= 0 && !is_coming_back(in)) {
 		if (in->pump_count >= in->pumps_max && in->phase != PHASE_DRAINING) {
 			in->is_full = true;
 			return;
@@ -150,6 +192,7 @@ void lead_stop_accepting(struct inside *in)
 {
 	if (in->visitors.fd >= 0) (void)shutdown(in->visitors.fd, SHUT_RD);
 	lead_accept_visitors(in);
+	lead_drop_held(in);
 	loop_unwatch(&in->loop, &in->visitors);
 }
 

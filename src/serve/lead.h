@@ -15,6 +15,11 @@ void lead_accept_visitors(struct inside *in);
 /* Who has the address still is refused from here on, and asks elsewhere; none is left in the backlog. */
 void lead_stop_accepting(struct inside *in);
 
+/* A single server ended and may come back (it was not the last word): visitors wait. release: it listens again; drop:
+ * it does not come, and nginx answers for us. */
+void lead_release_held(struct inside *in);
+void lead_drop_held(struct inside *in);
+
 bool lead_open_door(struct inside *in, int index, struct err *err);
 
 /* DOOR: the outer half listens there for us. Takes fd. */

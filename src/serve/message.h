@@ -12,6 +12,7 @@
  *                      SIGTERM, later SIGKILL, and exit
  *     THAW             go on; a LISTEN follows
  *     LINKED + socket  answers the oldest LINK; without a socket it could not be reached
+ *     AGAIN, OVER      answers ENDED with is_asking: start it once more, or end
  *
  * inside to outer:
  *     HELLO            the sandbox is there
@@ -19,7 +20,8 @@
  *     LINK             connect me with forward `index`
  *     FROZEN           drained and stopped
  *     USAGE            what it uses now
- *     ENDED            one instance: exit_status or signal; is_last: there is none left */
+ *     ENDED            one instance: exit_status or signal; is_last: there is none left; is_asking: the only one, which
+ *                      has served well so far: visitors wait until AGAIN or OVER says whether it may come back */
 #ifndef FREEHOLD_SERVE_MESSAGE_H
 #define FREEHOLD_SERVE_MESSAGE_H
 
@@ -42,6 +44,8 @@ enum message_kind {
 	MESSAGE_FROZEN,
 	MESSAGE_USAGE,
 	MESSAGE_ENDED,
+	MESSAGE_AGAIN,
+	MESSAGE_OVER,
 };
 
 #define MESSAGE_PORTS_MAX 8
@@ -52,6 +56,7 @@ struct message {
 	int32_t exit_status; /* -1: a signal ended it */
 	int32_t signal;
 	int32_t is_last;
+	int32_t is_asking;
 	uint32_t connections;
 	uint32_t processes;
 	uint32_t port; /* that visitors are forwarded to */

@@ -312,12 +312,32 @@ static void on_usage(struct outer *o, const struct message *m)
 		stop_for(o, END_OUT_OF_PROCESSES);
 }
 
+static void judge(struct outer *o);
+static off_t log_size(void);
+
+/* What it ran into a limit for it would run into again; and the owner is to know of it. */
+static void answer_ended(struct outer *o)
+{
+	judge(o);
+	bool is_again = (o->state.why == END_EXITED || o->state.why == END_SIGNAL) && !o->is_asked && !o->is_retiring;
+	tell(o, is_again ? MESSAGE_AGAIN : MESSAGE_OVER, -1);
+	if (!is_again) return;
+	log_warn("serve: %s; it is started again, and who comes meanwhile waits", o->state.text);
+	o->has_status = false;
+	o->state.why = END_NONE;
+	o->state.text[0] = '\0';
+	o->state.exit_status = -1, o->state.signal = 0;
+	o->log_began = log_size();
+}
+
 static void on_instance_ended(struct outer *o, const struct message *m)
 {
 	o->has_status = true;
 	o->state.exit_status = m->exit_status;
 	o->state.signal = m->signal;
-	if (!m->is_last)
+	if (m->is_asking)
+		answer_ended(o);
+	else if (!m->is_last)
 		log_warn("serve: process %d of the server ended (%s %d); it is started again", m->index,
 			 m->signal != 0 ? "signal" : "status", m->signal != 0 ? m->signal : m->exit_status);
 }

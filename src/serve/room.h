@@ -15,6 +15,7 @@
 
 #define LOOK_BOOT_MS 20 /* the kernel tells nobody that a socket listens, so we look */
 #define LINKS_MAX 64 /* LINK messages without an answer */
+#define HELD_MAX 256 /* visitors that were let in when nobody listened any more; others wait in the backlog */
 
 enum phase {
 	PHASE_WAITING,
@@ -51,8 +52,10 @@ struct inside {
 	struct pump *pumps;
 	int pump_count; /* all */
 	int visitor_count; /* those from web.sock */
+	int held[HELD_MAX]; /* visitors that wait for the server to be back */
+	int held_count;
 	int64_t other_since_ms;
-	struct loop_timer look, usage, drain, kill, again;
+	struct loop_timer look, usage, drain, kill, again, back;
 };
 
 /* To the outer half. */

@@ -310,3 +310,41 @@ test('opens its socket anew where a dead one left a name', { timeout: 60000 }, a
     await s.stop();
   }
 });
+
+serving('killed while visitors come, it loses those that were in it and no other', 'app.mjs', {}, async (s) => {
+  const node = s.family().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('node\0'));
+  const lost = [], slow = [];
+  let asked = 0, isOver = false;
+  const one = async () => {
+    while (!isOver) {
+      asked++;
+      await s.get('/').then(({ status }) => status === 200 || lost.push(status), (error) => lost.push(error.code));
+    }
+  };
+  const all = Array.from({ length: 8 }, one);
+  await until('many were answered', () => asked > 200);
+  for (let i = 0; i < 3; i++) slow.push(s.get('/slow?ms=20000').then(() => 'answered', (error) => error.code));
+  await until('they are in it', () => s.state.connections >= 3);
+  process.kill(node, 'SIGKILL');
+  assert.deepEqual(await Promise.all(slow), ['ECONNRESET', 'ECONNRESET', 'ECONNRESET']);
+  const then = asked;
+  await until('many more were answered', () => asked > then + 200);
+  isOver = true;
+  await Promise.all(all);
+  // Of the eight, those whose request it had just taken.
+  assert.ok(lost.length <= 8, `lost ${lost}`);
+  assert.equal(s.state.state, 'serving');
+  assert.match(s.log, /ended by signal 9 .*it is started again, and who comes meanwhile waits/);
+});
+
+serving('killed again soon after, it ends and says why', 'app.mjs', {}, async (s) => {
+  const node = () => s.family().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('node\0'));
+  const first = node();
+  process.kill(first, 'SIGKILL');
+  const second = await until('another one runs', () => { const pid = node(); return pid !== first && pid; });
+  await until('it answers', () => s.get('/').then(() => true, () => false));
+  process.kill(second, 'SIGKILL');
+  const state = await s.ended();
+  assert.equal(state.why, 'signal');
+  assert.equal(state.signal, 9);
+});
