@@ -45,6 +45,28 @@ bool cache_open(const struct build_job *job, char ret_download[FILE_PATH_SIZE], 
 	       make_private(job, ret_download, err);
 }
 
+static bool kept_reader(const void *arg, json_t **ret_answer, struct err *err)
+{
+	uint64_t bytes = 0;
+	if (!file_tree_size(arg, &bytes, err)) return false;
+	*ret_answer = json_pack("{s:I}", "bytes", (json_int_t)bytes);
+	return true;
+}
+
+bool cache_kept(const struct build_job *job, const char *name, char ret_path[FILE_PATH_SIZE], bool *ret_is_filled,
+		struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	if (!file_path(ret_path, err, "%s/apps/%s/%s", job->cache_dir, job->app, name) ||
+	    !make_private(job, ret_path, err) ||
+	    !build_child_run(job, "measure the build cache", kept_reader, ret_path, -1, &answer, err))
+		return false;
+	uint64_t bytes = (uint64_t)json_int(answer, "bytes", 0);
+	*ret_is_filled = bytes > 0 && bytes <= CACHE_KEPT_MAX_BYTES;
+	if (bytes <= CACHE_KEPT_MAX_BYTES) return true;
+	return cache_remove(ret_path, err) && make_private(job, ret_path, err);
+}
+
 bool cache_entry_path(const struct build_job *job, const char *key, char ret_path[FILE_PATH_SIZE], struct err *err)
 {
 	return file_path(ret_path, err, "%s/apps/%s/deps/%s", job->cache_dir, job->app, key);

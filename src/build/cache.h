@@ -38,4 +38,10 @@ bool cache_forget(const char *cache_dir, const char *app, struct err *err);
 /* Removes half-made entries of this app, and the longest unused of all apps above the maximum. Returns how many. */
 int cache_trim(const struct build_job *job);
 
+/* A folder of the app's that goes from one build to the next (".next/cache"), made where there is none and emptied when
+ * it has grown past CACHE_KEPT_MAX_BYTES. ret_is_filled: an earlier build left something in it. */
+#define CACHE_KEPT_MAX_BYTES (1ull << 30)
+bool cache_kept(const struct build_job *job, const char *name, char ret_path[FILE_PATH_SIZE], bool *ret_is_filled,
+		struct err *err);
+
 #endif

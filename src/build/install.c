@@ -44,7 +44,7 @@ static const struct rung ladder[RUNG_COUNT] = {
 };
 
 /* Folders in node_modules that builds write to; made here, because what is mounted over them needs a place. */
-static const char *const written[] = {".vite", ".vite-temp", ".cache", ".tmp", ".astro"};
+static const char *const written[] = {".vite", ".vite-temp", ".cache", ".tmp", ".astro", ".nitro"};
 
 struct install {
 	const struct build_job *job;

@@ -12,6 +12,7 @@
 #include "build/box.h"
 #include "build/cache.h"
 #include "build/child.h"
+#include "build/fonts.h"
 #include "build/install.h"
 #include "build/server.h"
 #include "build/wish.h"
@@ -20,7 +21,7 @@
 #define ENV_MAX 256
 #define REASON_MAX_BYTES 800
 
-static const char *const in_memory[] = {".vite", ".vite-temp", ".cache", ".tmp", ".astro"};
+static const char *const in_memory[] = {".vite", ".vite-temp", ".cache", ".tmp", ".astro", ".nitro"};
 
 struct run {
 	const struct build_job *job;
@@ -31,6 +32,9 @@ struct run {
 	char inner[FILE_PATH_SIZE]; /* the app's folder inside */
 	char inner_modules[FILE_PATH_SIZE];
 	const char *env[ENV_MAX];
+	char kept[FILE_PATH_SIZE]; /* its build cache; "" where there is none */
+	char inner_kept[FILE_PATH_SIZE];
+	bool has_network;
 	bool is_copied;
 	struct buf tail;
 	struct sandbox_result result;
@@ -56,7 +60,22 @@ static bool make_mount_point(const void *arg, json_t **ret_answer, struct err *e
 	(void)ret_answer;
 	const struct run *r = arg;
 	char path[FILE_PATH_SIZE];
-	return file_path(path, err, "%s/node_modules", r->app_dir) && file_mkdirs(path, 0755, err);
+	return file_path(path, err, "%s/node_modules", r->app_dir) && file_mkdirs(path, 0755, err) &&
+	       (r->kept[0] == '\0' ||
+		(file_path(path, err, "%s/.next/cache", r->app_dir) && file_mkdirs(path, 0755, err)));
+}
+
+/* Next keeps what a build can use again, fetched fonts among it. */
+static bool find_kept(struct run *r, struct err *err)
+{
+	bool is_filled = false, needs_network = false;
+	if (strcmp(json_str(r->job->inspection, "shape", ""), "nextjs") != 0) return true;
+	if (!file_path(r->inner_kept, err, "%s/.next/cache", r->inner) ||
+	    !cache_kept(r->job, "next", r->kept, &is_filled, err) ||
+	    !fonts_prepare(r->job, &r->found.host, is_filled, &needs_network, err))
+		return false;
+	r->has_network = r->has_network || needs_network;
+	return true;
 }
 
 static bool find_modules(struct run *r, struct err *err)
@@ -65,9 +84,11 @@ static bool find_modules(struct run *r, struct err *err)
 	char entry[FILE_PATH_SIZE];
 	json_t *answer JSON_CLEANUP = NULL;
 	if (!file_path(r->inner, err, "/app%s%s", has_root ? "/" : "", has_root ? r->job->root : "") ||
-	    !file_path(r->inner_modules, err, "%s/node_modules", r->inner))
+	    !file_path(r->inner_modules, err, "%s/node_modules", r->inner) || !find_kept(r, err))
 		return false;
-	if (r->found.key[0] == '\0') return true;
+	if (r->found.key[0] == '\0' && r->kept[0] == '\0') return true;
+	if (r->found.key[0] == '\0')
+		return build_child_run(r->job, "prepare the build", make_mount_point, r, -1, &answer, err);
 	return cache_entry_path(r->job, r->found.key, entry, err) &&
 	       file_path(r->modules, err, "%s/app/node_modules", entry) &&
 	       build_child_run(r->job, "prepare the build", make_mount_point, r, -1, &answer, err);
@@ -89,7 +110,7 @@ static bool run_command(struct run *r, const char *const *argv, const struct san
 	    .mounts = mounts,
 	    .mount_count = count,
 	    .env = r->env,
-	    .has_network = r->job->has_network,
+	    .has_network = r->has_network,
 	};
 	buf_clear(&r->tail);
 	return box_run(&call, &r->tail, &r->result, err);
@@ -98,7 +119,7 @@ static bool run_command(struct run *r, const char *const *argv, const struct san
 static bool run_script(struct run *r, struct err *err)
 {
 	enum { IN_MEMORY = sizeof in_memory / sizeof *in_memory };
-	struct sandbox_mount mounts[1 + IN_MEMORY];
+	struct sandbox_mount mounts[2 + IN_MEMORY];
 	char paths[IN_MEMORY][FILE_PATH_SIZE];
 	int n = 0;
 	if (r->modules[0] != '\0' && !r->is_copied)
@@ -107,6 +128,7 @@ static bool run_script(struct run *r, struct err *err)
 		if (!file_path(paths[i], err, "%s/%s", r->inner_modules, in_memory[i])) return false;
 		mounts[n++] = (struct sandbox_mount){SANDBOX_TMPFS, NULL, paths[i]};
 	}
+	if (r->kept[0] != '\0') mounts[n++] = (struct sandbox_mount){SANDBOX_WRITE, r->kept, r->inner_kept};
 	return run_command(r, r->wish.command, mounts, n, err);
 }
 
@@ -151,7 +173,7 @@ static bool explain(struct run *r, struct err *err)
 			       "the build needed more memory than its limit of %llu MB allows Node to take",
 			       (unsigned long long)limits.memory_bytes / 1000000);
 	const char *hint =
-	    !r->job->has_network && said(r, network)
+	    !r->has_network && said(r, network)
 		? "it asked the network for something, and builds run without; if it must, allow it with "
 		  "--network. "
 		: "";
@@ -178,7 +200,7 @@ bool build_run(const struct build_job *job, json_t **ret_outcome, struct err *er
 	int64_t began_ms = clock_now_ms();
 	struct run *r = calloc(1, sizeof *r);
 	if (r == NULL) abort();
-	r->job = job, r->wish = build_wish_read(job->inspection);
+	r->job = job, r->wish = build_wish_read(job->inspection), r->has_network = job->has_network;
 	buf_init(&r->tail, (size_t)2 * BOX_TAIL_BYTES);
 	bool ok = r->wish.command != NULL || err_set(err, ERR_NOT_FOUND, "nothing says how %s is built", job->app);
 	if (ok) build_say(job, "building: %s", r->wish.command_text);

@@ -10,6 +10,7 @@
 #include "intake/scan.h"
 
 #define COMPUTED STR("(computed)")
+#define FONTS_BEFORE 400 /* bytes of an import in which the names are looked for */
 #define REF_LEN 20
 
 /* Looking a constant up reads the whole file: not for each of thousands of calls. */
@@ -26,13 +27,13 @@ struct view {
 void code_facts_init(struct code_facts *f)
 {
 	*f = (struct code_facts){json_array(), json_array(), json_array(), json_array(),
-				 json_array(), json_array(), false};
+				 json_array(), json_array(), json_array(), false};
 }
 
 void code_facts_done(struct code_facts *f)
 {
 	json_decref(f->env), json_decref(f->hard_coded), json_decref(f->storage);
-	json_decref(f->functions), json_decref(f->realtime), json_decref(f->auth);
+	json_decref(f->functions), json_decref(f->realtime), json_decref(f->auth), json_decref(f->fonts);
 }
 
 static const char *below(const char *path, const char *root)
@@ -318,6 +319,24 @@ void code_scan_addresses(struct code_facts *f, const char *path, struct str text
 	}
 }
 
+/* import { Inter, Roboto_Mono as Mono } from "next/font/google": the names between the braces before it. */
+static void scan_fonts(const struct view *v)
+{
+	ptrdiff_t found = str_find(v->text, STR("next/font/google"));
+	if (found < 0) return;
+	size_t close = (size_t)found, open;
+	while (close > 0 && v->text.ptr[close] != '}' && (size_t)found - close < FONTS_BEFORE) close--;
+	for (open = close; open > 0 && v->text.ptr[open] != '{' && close - open < FONTS_BEFORE;) open--;
+	struct str names = str_sub(v->text, open + 1, close), name;
+	if (v->text.ptr[open] != '{' || names.len == 0) names = COMPUTED;
+	while (str_next(&names, ',', &name)) {
+		size_t at = 0;
+		name = str_trim(name);
+		while (at < name.len && scan_is_name_char(name.ptr[at])) at++;
+		if (name.len > 0) add_call(v, v->facts->fonts, at > 0 ? str_sub(name, 0, at) : name, (size_t)found);
+	}
+}
+
 void code_scan(struct code_facts *f, const char *path, enum code_where where, char *text, size_t len)
 {
 	if (!str_has_suffix(str_from(path), STR(".html"))) scan_blank_comments(text, len);
@@ -326,6 +345,7 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	scan_env(&v, STR("import.meta.env"), where == CODE_SERVER ? CODE_SERVER : CODE_BROWSER);
 	scan_env(&v, STR("process.env"), where == CODE_FUNCTION ? CODE_FUNCTION : CODE_SERVER);
 	scan_deno_env(&v);
+	scan_fonts(&v);
 	if (str_find(v.text, STR("@supabase/")) >= 0 || str_find(v.text, STR("supabase-js")) >= 0)
 		f->uses_supabase = true;
 	bool names_supabase = str_find(v.text, STR("supabase")) >= 0 || str_find(v.text, STR("Supabase")) >= 0;

@@ -20,7 +20,9 @@
  *                      env [name]}; keys are literals by the role they carry; the anon key is public by design
  *     env              [{name, file, line, where: "browser"|"server"|"function", set_in: file|null, supplied,
  *                      has_default}]; supplied: Freehold sets it
- *     needs            [name]: read by the browser's code, set nowhere, without a default: values to ask the owner for
+ *     needs            [name]: read by the browser's code, or by the server's where there is one, set nowhere, without
+ *                      a default: values to ask the owner for
+ *     fonts            [{name, file, line}]: fetched from Google while it is built (next/font/google)
  *     calls            {storage, functions, realtime, auth, cron: [{name, file, line}]}: what the backend does not
  * serve yet; such a path answers 501. A name the code computes is "(computed)" functions        [{name, verify_jwt}]
  * below supabase/functions buckets          [{name, public, file, line}] that the migrations create tables [name] of

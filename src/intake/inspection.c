@@ -189,6 +189,7 @@ static void finish_env(struct making *m)
 	}
 	json_object_set(m->out, "env", m->code.env);
 	json_object_set_new(m->out, "needs", needs);
+	json_object_set(m->out, "fonts", m->code.fonts);
 	json_object_set_new(json_object_get(m->out, "supabase"), "env", names);
 }
 

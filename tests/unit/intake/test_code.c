@@ -66,6 +66,20 @@ static void test_calls(void **state)
 	assert_non_null(call(i, "auth", "admin.createUser"));
 }
 
+static void test_fonts(void **state)
+{
+	TREE({"package.json", "{\"dependencies\":{\"next\":\"16\"}}"},
+	     {"app/layout.tsx", "import type { Metadata } from 'next'\nimport { Inter, Roboto_Mono as Mono, } from "
+				"\"next/font/google\""},
+	     {"app/a.tsx", "// from 'next/font/google'"}, {"app/b.tsx", "import * as f from 'next/font/google'"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	const json_t *fonts = json_object_get(i, "fonts");
+	assert_int_equal(json_array_size(fonts), 3);
+	assert_int_equal(json_int(fixture_named(fonts, "Inter"), "line", 0), 2);
+	assert_string_equal(json_str(fixture_named(fonts, "Roboto_Mono"), "file", ""), "app/layout.tsx");
+	assert_non_null(fixture_named(fonts, "(computed)"));
+}
+
 static void test_environment(void **state)
 {
 	TREE({"src/a.ts",
@@ -192,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_calls),
+	    cmocka_unit_test(test_fonts),
 	    cmocka_unit_test(test_environment),
 	    cmocka_unit_test(test_addresses_and_types),
 	    cmocka_unit_test(test_secrets),
