@@ -33,6 +33,8 @@ static void try_adapt(struct str text)
 	buf_init(&out, 8 << 20);
 	for (size_t i = 0; i < text.len; i++) (void)adapt_ref_at(text, i, ref);
 	adapt_text(&(struct adapt_text){text, str_from(ref), on_change, &line}, &out);
+	line = 0;
+	preset_adapt(&(struct adapt_text){text, STR(""), on_change, &line}, &out);
 }
 
 static void try_bind(struct str text)

@@ -14,6 +14,7 @@
 #include "build/child.h"
 #include "build/literal.h"
 #include "build/placeholder.h"
+#include "build/preset.h"
 #include "codec/json.h"
 
 #define DEPTH_MAX 64
@@ -389,7 +390,14 @@ static bool adapt_file(struct walk *w, const char *path, const char *name, struc
 	buf_init(&changed, (size_t)2 * ADAPT_FILE_MAX_BYTES);
 	if (strcmp(name, "config.toml") == 0) return true;
 	w->file = path + strlen(w->top) + 1, w->changed = 0;
-	adapt_text(&(struct adapt_text){buf_view(text), str_from(w->ref), on_change, w}, &changed);
+	if (preset_is_config(name)) {
+		struct buf preset BUF_CLEANUP;
+		buf_init(&preset, (size_t)2 * ADAPT_FILE_MAX_BYTES);
+		preset_adapt(&(struct adapt_text){buf_view(text), STR(""), on_change, w}, &preset);
+		adapt_text(&(struct adapt_text){buf_view(&preset), str_from(w->ref), on_change, w}, &changed);
+	} else {
+		adapt_text(&(struct adapt_text){buf_view(text), str_from(w->ref), on_change, w}, &changed);
+	}
 	if (w->changed == 0) return true;
 	if (!buf_is_ok(&changed)) return err_set(err, ERR_LIMIT, "%s grows too large when it is adapted", w->file);
 	mode_t mode = stat(path, &st) == 0 ? st.st_mode & 0777 : 0644;
@@ -421,8 +429,7 @@ bool build_adapt(const struct build_job *job, json_t **ret_outcome, struct err *
 	    !build_child_run(job, "adapt the app", adapt_reader, top, -1, &outcome, err))
 		return false;
 	size_t count = json_array_size(json_object_get(outcome, "adaptations"));
-	if (count > 0)
-		build_say(job, "adapted %zu places in our copy of the code to this app's own address and keys", count);
+	if (count > 0) build_say(job, "adapted %zu place%s in our copy of the code", count, count == 1 ? "" : "s");
 	(void)json_object_set_new(outcome, "duration_ms", json_integer(clock_now_ms() - began_ms));
 	*ret_outcome = outcome;
 	return true;

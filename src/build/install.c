@@ -208,8 +208,7 @@ static bool add_package(struct install *in, int rung, struct err *err)
 	const char *const *argv = ladder[rung].tool == TOOL_BUN ? bun : ladder[rung].tool == TOOL_PNPM ? pnpm : npm;
 	if (!command(in, argv, true, &why, &result, err)) return false;
 	if (!sandbox_judge(&result, &limits, what, err)) return err_wrap(err, "%s: %s", package, buf_cstr(&why));
-	(void)snprintf(text, sizeof text,
-		       "%s was added to our copy: adapter-auto chooses by the platform, and this is one for Node",
+	(void)snprintf(text, sizeof text, "%s was added to our copy: what the app has is for another platform",
 		       package);
 	note(in, text);
 	return true;

@@ -158,10 +158,14 @@ const char *manifest_addition(const json_t *package)
 {
 	static const char *const adapters[] = {"", "@sveltejs/adapter-node@1", "@sveltejs/adapter-node@5",
 					       "@sveltejs/adapter-node@6"};
+	static const char *const others[] = {"@sveltejs/adapter-auto", "@sveltejs/adapter-vercel",
+					     "@sveltejs/adapter-netlify", "@sveltejs/adapter-cloudflare",
+					     "@sveltejs/adapter-cloudflare-workers"};
 	const char *kit = dependency(package, "@sveltejs/kit");
-	if (kit == NULL || dependency(package, "@sveltejs/adapter-auto") == NULL ||
-	    dependency(package, "@sveltejs/adapter-node") != NULL)
-		return "";
+	bool has_other = false;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		has_other = has_other || dependency(package, others[i]) != NULL;
+	if (kit == NULL || !has_other || dependency(package, "@sveltejs/adapter-node") != NULL) return "";
 	kit += strcspn(kit, "0123456789");
 	return *kit >= '1' && *kit <= '3' ? adapters[*kit - '0'] : adapters[3];
 }

@@ -41,8 +41,8 @@ bool manifest_copy(const struct build_job *job, const struct manifest *manifest,
 /* Replaces https://HOST/lovable-core-prod/sandbox-npm-cache/ by the registry. Appends to ret_text; returns how many. */
 int manifest_rewrite(struct str text, struct str registry, struct buf *ret_text);
 
-/* SvelteKit's adapter-auto takes the adapter of the platform that it finds itself on, and would fetch it during the
- * build, which has no network: the one for Node, of the major that fits the kit. "" where none is wanted. */
+/* SvelteKit's adapter for Node, of the major that fits the kit, where the app has one for elsewhere (build/preset.h) or
+ * adapter-auto, which would fetch it during the build. "" where none is wanted. */
 const char *manifest_addition(const json_t *package);
 
 /* supabase-js from 2.110 on and TanStack Start want Node 22. */

@@ -19,6 +19,7 @@
 #include "build/literal.h"
 #include "build/manifest.h"
 #include "build/placeholder.h"
+#include "build/preset.h"
 #include "build/tools.h"
 #include "build/wish.h"
 #include "codec/base64.h"
@@ -283,6 +284,42 @@ static void test_addition(void **state)
 	}
 }
 
+static void count_changes(void *arg, int line, const char *what, bool is_left)
+{
+	int *sum = arg;
+	assert_false(is_left);
+	assert_non_null(strstr(what, "built for Node instead of "));
+	*sum += line;
+}
+
+static void test_presets(void **state)
+{
+	(void)state;
+	const struct {
+		const char *text, *wanted;
+		int lines; /* of the changes, added up */
+	} cases[] = {
+	    {"a\n  nitro: { preset: \"cloudflare-module\" },\n", "a\n  nitro: { preset: \"node-server\" },\n", 2},
+	    {"preset: x ? 'vercel' : 'cloudflare_pages'", "preset: x ? 'node-server' : 'node-server'", 2},
+	    {"preset: 'bun'", "preset: 'bun'", 0},
+	    {"'vercel' preset", "'vercel' preset", 0},
+	    {"import a from '@sveltejs/adapter-vercel';", "import a from '@sveltejs/adapter-node';", 1},
+	    {"import a from '@sveltejs/adapter-static';", "import a from '@sveltejs/adapter-static';", 0},
+	    {"preset: 'vercel", "preset: 'vercel", 0},
+	    {"preset: ''", "preset: ''", 0},
+	    {"", "", 0}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf out BUF_CLEANUP;
+		int lines = 0;
+		buf_init(&out, 4096);
+		preset_adapt(&(struct adapt_text){str_from(cases[i].text), STR(""), count_changes, &lines}, &out);
+		assert_string_equal(buf_cstr(&out), cases[i].wanted);
+		assert_int_equal(lines, cases[i].lines);
+	}
+	assert_true(preset_is_config("vite.config.mts") && preset_is_config("nuxt.config.ts"));
+	assert_false(preset_is_config("config.ts"));
+}
+
 static void test_what_builds(void **state)
 {
 	(void)state;
@@ -336,8 +373,9 @@ int main(void)
 	    cmocka_unit_test(test_keys),          cmocka_unit_test(test_binding),
 	    cmocka_unit_test(test_private_cache), cmocka_unit_test(test_assets),
 	    cmocka_unit_test(test_node_versions), cmocka_unit_test(test_node_floor),
-	    cmocka_unit_test(test_addition),      cmocka_unit_test(test_what_builds),
-	    cmocka_unit_test(test_environment),   cmocka_unit_test(test_reason),
+	    cmocka_unit_test(test_addition),      cmocka_unit_test(test_presets),
+	    cmocka_unit_test(test_what_builds),   cmocka_unit_test(test_environment),
+	    cmocka_unit_test(test_reason),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
