@@ -13,6 +13,7 @@
 #include "build/box.h"
 #include "build/literal.h"
 #include "build/manifest.h"
+#include "build/preset.h"
 #include "build/tools.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
