@@ -10,6 +10,7 @@
 #include "build/cache.h"
 #include "build/fetch_server.h"
 #include "build/install.h"
+#include "build/neon_door.h"
 #include "build/tree.h"
 #include "codec/json.h"
 
@@ -317,6 +318,17 @@ static bool put_fetch_server(const char *release_dir, struct err *err)
 	       file_write(path, str_from(fetch_servers[0].text), 0644, err);
 }
 
+/* The app's PostgreSQL is no service of Neon's; what the driver asks of one is led to it. */
+static bool put_neon_door(const struct build_job *job, const char *release_dir, json_t *server, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (json_str(json_object_get(job->inspection, "versions"), NEON_DOOR_PACKAGE, NULL) == NULL) return true;
+	json_object_set_new(json_object_get(server, "env"), "NODE_OPTIONS",
+			    json_string("--import=/app/" NEON_DOOR_NAME));
+	return file_path(path, err, "%s/server/" NEON_DOOR_NAME, release_dir) &&
+	       file_write(path, str_from(neon_doors[0].text), 0644, err);
+}
+
 bool server_package(const struct build_job *job, struct server_plan *plan, const char *release_dir,
 		    const char *modules_dir, struct err *err)
 {
@@ -331,6 +343,7 @@ bool server_package(const struct build_job *job, struct server_plan *plan, const
 		return false;
 	if (strcmp(start, "next-standalone") == 0 && !complete_next(job, release_dir, plan->server, err)) return false;
 	if (strcmp(start, "fetch-handler") == 0 && !put_fetch_server(release_dir, err)) return false;
+	if (!put_neon_door(job, release_dir, plan->server, err)) return false;
 	if (plan->needs_modules && !keep_modules(job, &found, plan, release_dir, modules_dir, err)) return false;
 	char point[FILE_PATH_SIZE];
 	if (!json_is_null(json_object_get(plan->server, "modules")) &&

@@ -360,6 +360,7 @@ static void put_package(const struct candidate *c, json_t *inspection)
 						 "nitro",
 						 "hono",
 						 "drizzle-orm",
+						 "@neondatabase/serverless",
 						 "@supabase/supabase-js",
 						 "@supabase/ssr",
 						 "react-router-dom",
