@@ -253,11 +253,29 @@ int serve_env_port(const json_t *env)
 	return (int)port;
 }
 
-bool serve_env_for_build(const struct flow *f, const char *app, json_t *ret_pairs, struct err *err)
+/* Frameworks run the app's own modules and pages while they build, and those often refuse to load without a name that
+ * only a server reads. What is no secret becomes the app's own when the release is bound; a secret's place is held. */
+#define HELD_PLACE "freehold-none-while-building"
+
+static void hold_places(json_t *env)
+{
+	put_pairs(env, backend, COUNT(backend));
+	for (size_t i = 0; i < COUNT(addresses); i++) put(env, addresses[i], PLACEHOLDER_ORIGIN);
+	for (size_t i = 0; i < COUNT(keys); i++) put(env, keys[i].name, HELD_PLACE);
+	for (size_t i = 0; i < COUNT(made); i++) put(env, made[i].name, HELD_PLACE);
+	serve_env_put_database(env, HELD_PLACE);
+}
+
+bool serve_env_for_build(const struct flow *f, const char *app, bool runs_code, json_t *ret_pairs, struct err *err)
 {
 	struct buf key BUF_CLEANUP;
+	json_t *env JSON_CLEANUP = json_object(), *value;
+	const char *name;
 	buf_init(&key, 128);
 	if (!keep_actions_key(f, app, &key, err)) return false;
-	json_array_append_new(ret_pairs, json_sprintf(ACTIONS_KEY "=%s", buf_cstr(&key)));
+	if (runs_code) hold_places(env);
+	put(env, ACTIONS_KEY, buf_cstr(&key));
+	json_object_foreach(env, name, value)
+	    json_array_append_new(ret_pairs, json_sprintf("%s=%s", name, json_string_value(value)));
 	return true;
 }

@@ -36,9 +36,10 @@ bool serve_env(const struct flow *f, const char *app, const json_t *server, json
 /* PORT of such an object, as a number. */
 int serve_env_port(const json_t *env);
 
-/* "NAME=value" of the made secrets that a build must know because they end up in what it writes
- * (NEXT_SERVER_ACTIONS_ENCRYPTION_KEY), appended to the array. */
-bool serve_env_for_build(const struct flow *f, const char *app, json_t *ret_pairs, struct err *err);
+/* "NAME=value" for a build, appended to the array: the made secret that ends up in what it writes
+ * (NEXT_SERVER_ACTIONS_ENCRYPTION_KEY) and, where the build runs the app's own code, every other name that its server
+ * will have, without one secret value. */
+bool serve_env_for_build(const struct flow *f, const char *app, bool runs_code, json_t *ret_pairs, struct err *err);
 
 /* The password of the app's own database role, made when there is none. */
 #define SERVE_ENV_PASSWORD_SIZE 64

@@ -22,7 +22,7 @@
 #include "release/release.h"
 #include "store/env.h"
 
-#define BUILD_ENV_MAX (ENV_MAX + 20)
+#define BUILD_ENV_MAX (ENV_MAX + 80)
 
 static void on_line(void *arg, int stream, struct str line)
 {
@@ -51,12 +51,23 @@ static bool add_env(void *arg, const struct env_entry *entry, struct err *err)
 	return build_env_check(pair, err);
 }
 
+/* Builds that render pages, or load the server's modules to look at them. */
+static bool runs_code(const struct deploy *d)
+{
+	static const char *const shapes[] = {"nextjs", "nuxt",         "sveltekit",      "astro",
+					     "remix",  "react-router", "tanstack-start", NULL};
+	const char *shape = json_str(d->inspection, "shape", "");
+	for (const char *const *s = shapes; *s != NULL; s++)
+		if (strcmp(shape, *s) == 0) return true;
+	return false;
+}
+
 /* Before the owner's, so that those win. */
 static bool add_made(struct env_list *l, struct err *err)
 {
 	json_t *pairs JSON_CLEANUP = json_array(), *pair;
 	size_t i;
-	if (!serve_env_for_build(l->d->f, l->d->parts.app.name, pairs, err)) return false;
+	if (!serve_env_for_build(l->d->f, l->d->parts.app.name, runs_code(l->d), pairs, err)) return false;
 	json_array_foreach(pairs, i, pair)
 	{
 		char *text = arena_strdup(l->d->arena, json_string_value(pair));

@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #include "build/adapt.h"
+#include "build/placeholder.h"
 #include "codec/given.h"
 #include "codec/json.h"
 #include "flow/keys.h"
@@ -105,9 +106,32 @@ static void test_secrets_are_made_once(void **state)
 	struct err err;
 	char wanted[128];
 	json_t *pairs JSON_CLEANUP = json_array();
-	assert_true(serve_env_for_build(&x->f, "shop", pairs, &err));
+	assert_true(serve_env_for_build(&x->f, "shop", false, pairs, &err));
+	assert_int_equal(json_array_size(pairs), 1);
 	(void)snprintf(wanted, sizeof wanted, "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY=%s", text);
 	assert_string_equal(json_string_value(json_array_get(pairs, 0)), wanted);
+}
+
+/* Every name that the server will have and no secret of it. */
+static void test_a_build_that_runs_code(void **state)
+{
+	struct fixture *x = *state;
+	struct err err;
+	json_t *env JSON_CLEANUP = env_of(x, NULL), *pairs JSON_CLEANUP = json_array(), *pair;
+	static const char *const secrets[] = {"SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY", "PGPASSWORD",
+					      "SESSION_SECRET", "SUPABASE_JWT_SECRET"};
+	size_t i;
+	bool has_database = false, has_origin = false;
+	assert_true(serve_env_for_build(&x->f, "shop", true, pairs, &err));
+	json_array_foreach(pairs, i, pair)
+	{
+		const char *text = json_string_value(pair);
+		has_database = has_database || strncmp(text, "DATABASE_URL=postgres://", 24) == 0;
+		has_origin = has_origin || strcmp(text, "NEXT_PUBLIC_SITE_URL=" PLACEHOLDER_ORIGIN) == 0;
+		for (size_t n = 0; n < sizeof secrets / sizeof *secrets; n++)
+			assert_null(strstr(text, json_str(env, secrets[n], "?")));
+	}
+	assert_true(has_database && has_origin);
 }
 
 static void test_the_owner_wins(void **state)
@@ -161,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_what_a_server_gets, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_secrets_are_made_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_build_that_runs_code, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_the_owner_wins, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_database_elsewhere, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_what_nobody_need_set, set_up, tear_down),
