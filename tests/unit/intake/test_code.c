@@ -205,12 +205,9 @@ static void test_env_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_calls),
-	    cmocka_unit_test(test_fonts),
-	    cmocka_unit_test(test_environment),
-	    cmocka_unit_test(test_addresses_and_types),
-	    cmocka_unit_test(test_secrets),
-	    cmocka_unit_test(test_env_files),
+	    cmocka_unit_test(test_calls),       cmocka_unit_test(test_fonts),
+	    cmocka_unit_test(test_environment), cmocka_unit_test(test_addresses_and_types),
+	    cmocka_unit_test(test_secrets),     cmocka_unit_test(test_env_files),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
