@@ -136,6 +136,17 @@ def line(name, text, stream=1):
     return {"event": "line", "step": name, "stream": stream, "text": text}
 
 
+AUTH = {
+    "site_url": "http://shop.localhost:8080", "callback": "http://shop.localhost:8080/auth/v1/callback", "sends_mail": False,
+    "confirmations": False, "signup": True, "providers": [], "missing": [{"name": "external.github.secret", "variable": "GITHUB_SECRET"}],
+    "settings": [{"name": "captcha.secret", "from": "owner", "secret": True, "set_at": "2026-11-22T21:03:20.123Z"},
+                 {"name": "jwt_expiry", "value": 7200, "from": "export", "secret": False, "set_at": "2026-11-22T21:03:20.123Z"}],
+    "keys": [{"id": "legacy", "algorithm": "HS256", "state": "in_use"}],
+}
+
+MAIL = {"id": 12, "queued_at": "2026-11-22T21:03:20.123Z", "kind": "recovery", "recipient": "ada@example.com", "subject": "Reset",
+        "state": "waiting", "attempts": 0, "answer": None, "link": "http://shop.localhost:8080/auth/v1/verify?token=abc", "token": "123456"}
+
 REPORT = {
     "url": "http://shop.localhost:8080", "shape": "Vite single-page app", "rung": "npm ci",
     "adaptations": [{"file": "src/integrations/supabase/client.ts", "line": 5, "what": "address of the backend: this app's own"},

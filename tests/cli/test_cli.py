@@ -16,7 +16,7 @@ import time
 import unittest
 
 import fake_daemon
-from fake_daemon import FakeDaemon, line, step
+from fake_daemon import AUTH, MAIL, FakeDaemon, line, step
 
 FREEHOLD = os.path.abspath(sys.argv.pop(1))
 END = {"event": "end", "deployment": {"app": "shop", "number": 7, "state": "live", "step": "watch", "duration_ms": 900,
@@ -293,6 +293,79 @@ class Others(Case):
             self.assertEqual(done.returncode, 2)
             self.assertIn(text, done.stderr)
 
+    def test_auth(self):
+        self.daemon.answer("GET", "/v1/apps/shop/auth", AUTH)
+        shown = self.run_cli("auth", "shop").stdout
+        for text in ("no mail server is set", "confirmed at once", "HS256 (key legacy)", "freehold env shop set GITHUB_SECRET=-", "(secret)", "7200", "config.toml"):
+            self.assertIn(text, shown)
+        self.daemon.answer("PUT", "/v1/apps/shop/auth", AUTH | {"created": True})
+        done = self.run_cli("auth", "shop", "set", "jwt_expiry=1h", "captcha.secret=-", stdin="s3cret\n")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {"jwt_expiry": "1h", "captcha.secret": "s3cret"}})
+        self.assertIn("no app named shop yet", done.stdout)
+        self.assertNotIn("s3cret", done.stdout + done.stderr)
+        self.run_cli("auth", "shop", "unset", "jwt_expiry")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"unset": ["jwt_expiry"]})
+        self.run_cli("auth", "shop", "list", "--all")
+        self.assertEqual(self.daemon.asked[-1].query, "all=1")
+        self.assertEqual(json.loads(self.run_cli("auth", "shop", "--json").stdout), AUTH)
+        for words, text in ((["sett", "a=1"], "did you mean set?"), (["set"], "needs settings"), (["set", "a"], "NAME=-"), (["unset"], "needs names"),
+                            (["smtp", "h:99999", "--from", "a@b"], "HOST:PORT"), (["smtp", "h:25"], "--from"), (["keys", "turn"], "standby"),
+                            (["keys", "revoke"], "say which"), (["provider", "google", "maybe"], "on or off"), (["list", "more"], "too many")):
+            done = self.run_cli("auth", "shop", *words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(text, done.stderr)
+
+    def test_auth_smtp_and_provider(self):
+        self.daemon.answer("PUT", "/v1/apps/shop/auth", AUTH | {"sends_mail": True, "confirmations": True, "providers": ["google"]})
+        done = self.run_cli("auth", "shop", "smtp", "mail.example:465", "--user", "me", "--from", "a@b.example", "--sender", "Shop", stdin="pw\n")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body)["set"], {
+            "email.smtp.host": "mail.example", "email.smtp.port": 465, "email.smtp.enabled": True, "email.smtp.user": "me",
+            "email.smtp.admin_email": "a@b.example", "email.smtp.sender_name": "Shop", "email.smtp.pass": "pw"})
+        self.assertIn("a sign-up is confirmed by mail", done.stdout)
+        done = self.run_cli("auth", "shop", "provider", "google", "--client-id", "1.apps", stdin="sec\n")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body)["set"], {
+            "external.google.client_id": "1.apps", "external.google.secret": "sec", "external.google.enabled": True})
+        self.assertIn("http://shop.localhost:8080/auth/v1/callback", done.stdout)
+        self.assertIn("Authorized redirect URIs", done.stdout)
+        self.daemon.answer("POST", "/v1/apps/shop/mail/test", {"id": 12})
+        self.daemon.answer("GET", "/v1/apps/shop/mail/12", MAIL | {"state": "waiting", "tries": [{"at": "x", "outcome": "again", "answer": "535 wrong password"}]})
+        done = self.run_cli("auth", "shop", "smtp", "test", "me@example.com")
+        self.assertEqual(done.returncode, 10)
+        self.assertIn("535 wrong password", done.stderr)
+
+    def test_auth_keys(self):
+        keys = {"keys": [{"id": "k1", "algorithm": "ES256", "state": "in_use", "changed_at": "2026-11-22T21:03:20.123Z"},
+                         {"id": "legacy", "algorithm": "HS256", "state": "previously_used"}]}
+        self.daemon.answer("GET", "/v1/apps/shop/auth/keys", keys)
+        self.daemon.answer("POST", "/v1/apps/shop/auth/keys", keys)
+        self.assertRegex(self.run_cli("auth", "shop", "keys").stdout, r"k1 +ES256 +signs")
+        for words, body in ((["standby"], {"action": "standby", "algorithm": "ES256"}), (["standby", "RS256"], {"action": "standby", "algorithm": "RS256"}),
+                            (["rotate"], {"action": "rotate"}), (["revoke", "legacy"], {"action": "revoke", "id": "legacy"})):
+            self.assertEqual(self.run_cli("auth", "shop", "keys", *words).returncode, 0)
+            self.assertEqual(json.loads(self.daemon.asked[-1].body), body)
+        self.run_cli("auth", "shop", "keys", "import", "-", stdin="a secret of thirty-two characters\n")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body)["keys"][0]["kty"], "oct")
+        self.assertEqual(self.run_cli("auth", "shop", "keys", "import", "-", stdin="short\n").returncode, 2)
+
+    def test_mail(self):
+        self.daemon.answer("GET", "/v1/apps/shop/mail", {"mails": [MAIL], "counts": {"waiting": 1}, "sends_mail": False})
+        shown = self.run_cli("mail", "shop").stdout
+        for text in ("kept", "ada@example.com", MAIL["link"], "No mail server is set"):
+            self.assertIn(text, shown)
+        self.daemon.answer("GET", "/v1/apps/shop/mail/12", MAIL | {"plain": "Hello\x1b[2J", "html": "<p>Hello", "tries": [], "sends_mail": True})
+        shown = self.run_cli("mail", "shop", "show", "12").stdout
+        self.assertIn("Hello", shown)
+        self.assertNotIn("\x1b", shown)
+        self.daemon.answer("POST", "/v1/apps/shop/mail/12/retry", {"retried": 0, "sends_mail": True})
+        self.assertEqual(self.run_cli("mail", "shop", "retry", "12").returncode, 3)
+        self.daemon.answer("DELETE", "/v1/apps/shop/mail", {"removed": 4})
+        self.assertIn("4 removed", self.run_cli("mail", "shop", "purge", "dead").stdout)
+        self.assertEqual(self.daemon.asked[-1].query, "state=dead")
+        for words, text in ((["shwo"], "did you mean show?"), (["show"], "say which"), (["show", "x"], "not the number"), (["purge"], "say which")):
+            done = self.run_cli("mail", "shop", *words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(text, done.stderr)
+
     def test_env_says_what_happened(self):
         self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": [{"name": "STRIPE", "scope": "run"}, {"name": "VITE_A", "scope": "both"}],
                                                         "created": True, "left_out": []})
@@ -388,6 +461,8 @@ class Completion(Case):
         self.assertEqual(self.complete("logs", "--so"), ["--source", "--socket"])
         self.assertEqual(self.complete("logs", "--source", "b"), ["backend"])
         self.assertEqual(self.complete("env", "shop", "un"), ["unset"])
+        self.assertEqual(self.complete("auth", "shop", "s"), ["set", "smtp"])
+        self.assertEqual(self.complete("mail", "shop", "p"), ["purge"])
         self.assertEqual(self.complete("deploy", ""), [":files"])
         self.assertEqual(self.complete("deploy", "--app", ""), ["shop", "bad"])
         self.assertEqual(self.complete("completion", ""), ["bash", "zsh"])
