@@ -165,12 +165,70 @@ test("what the export's config.toml says, where the owner says nothing else", as
   assert.equal(JSON.parse(await readFile(f.app('site', 'backend.json'))).auth.external.github.secret, 's');
 });
 
+// Says yes to everything but a recipient that it is told not to know.
+async function mailServer() {
+  const net = await import('node:net');
+  const mails = [];
+  const server = net.createServer((socket) => {
+    let to, data = null, rest = '';
+    socket.write('220 here\r\n');
+    socket.on('error', () => {});
+    socket.on('data', (bytes) => {
+      rest += bytes;
+      for (let end; (end = rest.indexOf('\r\n')) >= 0;) {
+        const line = rest.slice(0, end);
+        rest = rest.slice(end + 2);
+        if (data !== null) {
+          if (line !== '.') { data += `${line}\n`; continue; }
+          mails.push({ to, data });
+          data = null;
+          socket.write('250 2.0.0 taken as 4711\r\n');
+        } else if (/^RCPT/i.test(line)) {
+          [, to] = line.match(/<(.*)>/);
+          socket.write(to.startsWith('nobody') ? '550 5.1.1 no such user\r\n' : '250 ok\r\n');
+        } else if (/^DATA/i.test(line)) {
+          data = '';
+          socket.write('354 go on\r\n');
+        } else if (/^QUIT/i.test(line)) socket.end('221 bye\r\n');
+        else socket.write('250 ok\r\n');
+      }
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { mails, port: server.address().port, close: () => server.close() };
+}
+
+test('a mail server: set, tried, refused, and off again', async () => {
+  const smtp = await mailServer();
+  try {
+    const set = await f.cli('auth', 'site', 'smtp', `127.0.0.1:${smtp.port}`, '--from', 'shop@here.example', '--sender', 'The Shop');
+    assert.equal(set.code, 0, set.all);
+    const sent = await f.cli('auth', 'site', 'smtp', 'test', 'me@example.com');
+    assert.equal(sent.code, 0, sent.all);
+    assert.match(sent.stdout, /taken as 4711/);
+    assert.equal(smtp.mails[0].to, 'me@example.com');
+    assert.match(smtp.mails[0].data, /From: "?The Shop"? <shop@here\.example>/);
+    const refused = await f.cli('auth', 'site', 'smtp', 'test', 'nobody@example.com');
+    assert.equal(refused.code, 10, refused.all);
+    assert.match(refused.stderr, /5\.1\.1 no such user/);
+    const { mails } = JSON.parse((await f.cli('mail', 'site', '--json')).stdout);
+    assert.deepEqual(mails.map((m) => [m.recipient, m.state]), [['nobody@example.com', 'dead'], ['me@example.com', 'sent']]);
+    assert.match((await f.cli('mail', 'site', 'show', String(mails[0].id))).stdout, /no such user[^]*This mail came through/);
+    assert.match((await f.cli('mail', 'site', 'purge', 'dead')).stdout, /1 removed/);
+    assert.equal((await auth()).confirmations, true);
+    assert.equal((await f.cli('auth', 'site', 'smtp', 'off')).code, 0);
+    assert.equal((await auth()).confirmations, false);
+  } finally {
+    smtp.close();
+  }
+});
+
 test('users and mails', async () => {
   const users = JSON.parse((await f.cli('auth', 'site', 'users', '--json')).stdout);
   assert.deepEqual(users.users.map((u) => [u.email, u.confirmed, u.providers]), [['ada@example.com', true, ['email']]]);
   assert.match((await f.cli('auth', 'site', 'users', '--search', 'ADA@')).stdout, /1 of 1 users/);
   assert.match((await f.cli('auth', 'site', 'users', '--search', 'nobody')).stdout, /0 of 1 users/);
-  assert.match((await f.cli('mail', 'site')).stdout, /site has no mails|kept/);
+  assert.match((await f.cli('mail', 'site')).stdout, /me@example\.com/);
   assert.equal((await f.cli('mail', 'site', 'show', '99999')).code, 3);
   assert.match((await f.cli('auth', 'site', 'smtp', 'test', 'me@example.com')).stderr, /site has no mail server/);
   assert.equal((await f.cli('stop', 'site')).code, 0);
