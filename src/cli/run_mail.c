@@ -63,11 +63,12 @@ static void put_mails(struct cli *cli, const json_t *answer)
 	wide.columns = 0; /* a link that is cut is none */
 	table_render(&t, &wide, 0, &out);
 	if (!sends && json_int(json_object_get(answer, "counts"), "waiting", 0) > 0)
-		buf_printf(&out,
-			   "No mail server is set, so that what is kept does not leave. Pass a link on by hand, or set one: "
-			   "freehold auth "
-			   "%s smtp\n",
-			   cli->words[0]);
+		buf_printf(
+		    &out,
+		    "No mail server is set, so that what is kept does not leave. Pass a link on by hand, or set one: "
+		    "freehold auth "
+		    "%s smtp\n",
+		    cli->words[0]);
 	screen_write(buf_view(&out));
 }
 
