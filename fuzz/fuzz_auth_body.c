@@ -25,7 +25,8 @@ static void check_route(struct arena *a, const struct auth_request *r)
 {
 	const char *ids[AUTH_ROUTE_IDS_MAX] = {NULL};
 	struct auth_problem problem;
-	if (auth_route_find(r, ids, &problem) == NULL) {
+	const struct auth_route *route = auth_route_find(r, ids, &problem);
+	if (route == NULL || !auth_route_check_ids(route, ids, &problem)) {
 		check_problem(a, &problem);
 		return;
 	}

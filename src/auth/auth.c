@@ -127,7 +127,7 @@ static void begin(struct auth_call *call)
 	call->route = auth_route_find(r, call->ids, &problem);
 	if (call->route == NULL ||
 	    !auth_caller_check(r, call->route->access, call->auth->keys, call_now_s(call), &call->caller, &problem) ||
-	    !read_body(call, &problem))
+	    !auth_route_check_ids(call->route, call->ids, &problem) || !read_body(call, &problem))
 		call_problem(call, &problem, NULL);
 	else if (call->route->access == AUTH_USER)
 		step_caller(call);

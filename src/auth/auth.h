@@ -12,6 +12,7 @@
 #ifndef FREEHOLD_AUTH_AUTH_H
 #define FREEHOLD_AUTH_AUTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -39,7 +40,8 @@ struct auth_request {
 	struct str path; /* behind the prefix: "/token" */
 	struct str query;
 	struct str body;
-	struct str bearer; /* of the Authorization header, without "Bearer" */
+	struct str bearer; /* of the Authorization header, without "Bearer"; without that header the apikey */
+	bool is_bearer_apikey; /* which says whose app it is, and signs nobody in */
 	struct str key_role; /* of a bearer that is one of the app's own long-lived keys; else empty */
 	struct str api_version; /* X-Supabase-Api-Version */
 	struct str user_agent;

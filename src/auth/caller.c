@@ -53,6 +53,9 @@ bool auth_caller_check(const struct auth_request *request, enum auth_access acce
 {
 	json_t *claims JSON_CLEANUP = NULL;
 	if (access == AUTH_ANYONE) return true;
+	if (access == AUTH_USER && request->is_bearer_apikey)
+		return auth_problem_set(ret_problem, 401, "no_authorization",
+					"This endpoint requires a valid Bearer token");
 	if (!read_claims(request, keys, now_s, &claims, ret_problem)) return false;
 	ret_caller->role = arena_strdup(request->arena, json_str(claims, "role", ""));
 	if (ret_caller->role == NULL) return auth_full(ret_problem);

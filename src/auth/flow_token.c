@@ -31,7 +31,9 @@ void flow_token(struct auth_call *call)
 		grants[i].begin(call);
 		return;
 	}
-	if (str_eq(grant, STR("id_token")) || str_eq(grant, STR("web3")))
+	if (str_eq(grant, STR("web3")))
+		call_fail(call, 422, "web3_provider_disabled", "Web3 provider is disabled");
+	else if (str_eq(grant, STR("id_token")))
 		not_served(call, grant);
 	else
 		call_fail(call, 400, "invalid_credentials", "unsupported_grant_type");

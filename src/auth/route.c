@@ -44,11 +44,20 @@ static const struct {
     {"/authorize", "signing in with Google or another provider"},
     {"/callback", "signing in with Google or another provider"},
     {"/user/identities", "linking identities"},
-    {"/user/oauth", "signing in elsewhere with this app"},
-    {"/sso", "single sign-on"},
-    {"/saml", "single sign-on"},
-    {"/passkeys", "passkeys"},
-    {"/oauth", "signing in elsewhere with this app"},
+};
+
+/* What a project of upstream's may have switched off answers so here. */
+static const struct {
+	const char *prefix, *code, *message;
+} off[] = {
+    {"/sso", "saml_provider_disabled", "SAML 2.0 is disabled"},
+    {"/admin/sso", "saml_provider_disabled", "SAML 2.0 is disabled"},
+    {"/passkeys", "passkey_disabled", "Passkeys are disabled"},
+    {"/oauth", "feature_disabled", "OAuth server is disabled"},
+    {"/user/oauth", "feature_disabled", "OAuth server is disabled"},
+    {"/admin/oauth", "feature_disabled", "OAuth server is disabled"},
+    {"/admin/custom-providers", "feature_disabled", "Custom OAuth providers are disabled"},
+    {"/scim", "feature_disabled", "SCIM server is disabled"},
 };
 
 /* Part by part; what stands for ":id" goes to ret_ids. */
@@ -73,6 +82,9 @@ static bool is_match(const char *pattern, struct str path, struct str ret_ids[AU
 static bool unknown(struct str path, bool is_known_path, struct auth_problem *problem)
 {
 	if (is_known_path) return auth_problem_set(problem, 405, "bad_json", "This method is not allowed here");
+	for (size_t i = 0; i < sizeof off / sizeof *off; i++)
+		if (str_has_prefix(path, str_from(off[i].prefix)))
+			return auth_problem_set(problem, 404, off[i].code, "%s", off[i].message);
 	for (size_t i = 0; i < sizeof not_served / sizeof *not_served; i++)
 		if (str_has_prefix(path, str_from(not_served[i].prefix)))
 			return auth_problem_set(problem, 501, "not_implemented", "Freehold does not serve this yet: %s",
@@ -103,11 +115,19 @@ const struct auth_route *auth_route_find(const struct auth_request *request, con
 	for (int i = 0; i < AUTH_ROUTE_IDS_MAX && ids[i].ptr != NULL; i++) {
 		ret_ids[i] = arena_cstr(request->arena, ids[i]);
 		if (ret_ids[i] == NULL) return (void)auth_full(ret_problem), NULL;
-		if (auth_is_uuid(ret_ids[i])) continue;
-		(void)auth_problem_set(ret_problem, 404, "validation_failed", "%s must be an UUID",
-				       i == 0 && str_has_prefix(str_from(route->path), STR("/admin")) ? "user_id"
-												      : "factor_id");
-		return NULL;
 	}
 	return route;
+}
+
+bool auth_route_check_ids(const struct auth_route *route, const char *const ids[AUTH_ROUTE_IDS_MAX],
+			  struct auth_problem *problem)
+{
+	bool is_admin = str_has_prefix(str_from(route->path), STR("/admin"));
+	for (int i = 0; i < AUTH_ROUTE_IDS_MAX && ids[i] != NULL; i++) {
+		const char *name = i == 1 ? "factor_id" : is_admin ? "user_id" : "factor_id";
+		if (str_has_prefix(str_from(route->path), STR("/user/identities"))) name = "identity_id";
+		if (!auth_is_uuid(ids[i]))
+			return auth_problem_set(problem, 404, "validation_failed", "%s must be an UUID", name);
+	}
+	return true;
 }

@@ -23,9 +23,13 @@ struct auth_route {
 	void (*begin)(struct auth_call *call);
 };
 
-/* NULL with a problem: 404 for a path that is none, 405 for a method, 501 for upstream's paths that are not served, 404
- * for an id that is no UUID. ret_ids are in the request's arena. */
+/* NULL with a problem: 404 for a path that is none and for what is switched off, 405 for a method, 501 for upstream's
+ * paths that are not served. ret_ids are in the request's arena, and anything: see below. */
 const struct auth_route *auth_route_find(const struct auth_request *request, const char *ret_ids[AUTH_ROUTE_IDS_MAX],
 					 struct auth_problem *ret_problem);
+
+/* Whether they are UUIDs, asked once it is known who asks; 404 names the one that is none. */
+bool auth_route_check_ids(const struct auth_route *route, const char *const ids[AUTH_ROUTE_IDS_MAX],
+			  struct auth_problem *problem);
 
 #endif

@@ -23,6 +23,17 @@ static void sign(struct buf *b, const char *claims)
 	jwt_sign_text(&key, str_from(claims), b);
 }
 
+/* What whoever runs this by hand wants beside, or instead: BACKEND_CONFIG names a file of JSON. */
+static void add_given(json_t *config)
+{
+	json_t *given JSON_CLEANUP = NULL;
+	struct err err;
+	const char *path = getenv("BACKEND_CONFIG");
+	if (path == NULL) return;
+	if (!json_parse_file(path, 1u << 20, &given, &err)) ownbox_die(path, err.msg);
+	(void)json_object_update(config, given);
+}
+
 static void write_config(const struct backendbox *box, const char *site_url)
 {
 	char rest[200], auth[200];
@@ -34,6 +45,7 @@ static void write_config(const struct backendbox *box, const char *site_url)
 	    "auth_database", auth, "jwt_secret", SECRET, "anon_key", buf_cstr(&box->anon_key), "service_role_key",
 	    buf_cstr(&box->service_role_key), "publishable_key", BACKENDBOX_PUBLISHABLE_KEY, "secret_key",
 	    BACKENDBOX_SECRET_KEY, "site_url", site_url, "pool_size", 4);
+	add_given(o);
 	char *text = json_text(o);
 	if (!file_write(box->config_path, str_from(text), 0600, &err)) ownbox_die("config", err.msg);
 	free(text);

@@ -5,7 +5,8 @@
  *     with_backend FREEHOLD-BACKEND MIGRATIONS APP COMMAND ARGUMENT…
  *
  * MIGRATIONS is a folder of .sql files, run in the order of their names ("-": none). COMMAND finds the variables that
- * tests/e2e/lib/env.js describes for APP. With BACKEND_LOG=1 the backend's log is shown. Exits as COMMAND does. */
+ * tests/e2e/lib/env.js describes for APP. With BACKEND_LOG=1 the backend's log is shown, BACKEND_PORT names the port,
+ * and BACKEND_CONFIG a file of JSON that is added to the backend's configuration. Exits as COMMAND does. */
 #include <ctype.h>
 #include <dirent.h>
 #include <netinet/in.h>
@@ -84,7 +85,7 @@ int main(int argc, char **argv)
 	if (argc < 5) return (void)fprintf(stderr, "usage: with_backend FREEHOLD-BACKEND MIGRATIONS APP COMMAND…\n"), 2;
 	static struct backendbox box;
 	char listen[64], origin[128];
-	unsigned port = free_port();
+	unsigned port = getenv("BACKEND_PORT") != NULL ? (unsigned)atoi(getenv("BACKEND_PORT")) : free_port();
 	(void)snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
 	(void)snprintf(origin, sizeof origin, "http://%s.localhost:%u", argv[3], port);
 	backendbox_init(&box, argv[1], listen, origin);

@@ -192,6 +192,7 @@ static void to_auth(struct exchange *x, struct str path)
 				 .body = http_body(req),
 				 .bearer = bearer,
 				 .key_role = key_role,
+				 .is_bearer_apikey = http_header(req, STR("Authorization")).len == 0,
 				 .api_version = text_of(req, STR("X-Supabase-Api-Version")),
 				 .user_agent = text_of(req, STR("User-Agent")),
 				 .address = address_of(req),

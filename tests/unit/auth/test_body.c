@@ -52,12 +52,16 @@ static void test_routes(void **state)
 	assert_int_equal(route->access, AUTH_ADMIN);
 	assert_string_equal(ids[0], "10000000-0000-4000-8000-00000000000a");
 	assert_non_null(find("POST", "/logout/", ids));
-	assert_null(find("GET", "/admin/users/x", ids));
+	route = find("DELETE", "/admin/users/10000000-0000-4000-8000-00000000000a/factors/x", ids);
+	assert_non_null(route);
+	assert_string_equal(ids[1], "x");
+	assert_false(auth_route_check_ids(route, ids, &problem));
 	assert_int_equal(problem.status, 404);
+	assert_string_equal(problem.message, "factor_id must be an UUID");
 	assert_null(find("PATCH", "/signup", ids));
 	assert_int_equal(problem.status, 405);
 	assert_null(find("GET", "/passkeys", ids));
-	assert_int_equal(problem.status, 501);
+	assert_string_equal(problem.code, "passkey_disabled");
 	assert_null(find("GET", "/userx", ids));
 	assert_int_equal(problem.status, 404);
 }
