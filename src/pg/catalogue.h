@@ -25,7 +25,7 @@ struct catalogue_name {
 struct catalogue_column {
 	struct str name;
 	struct str type; /* as declared: "character varying(20)", a domain's name */
-	struct str base_type; /* without length, domains followed to what they are made of */
+	struct str base_type; /* without length; a domain over one of PostgreSQL's own types is that type */
 	struct str default_sql; /* .len 0: none, or generated */
 	struct str comment;
 	bool is_nullable;

@@ -20,14 +20,15 @@ const char openapi_facts_sql[] =
     "  or pg_catalog.has_any_column_privilege(c.oid, 'SELECT,INSERT,UPDATE,REFERENCES'))),"
     "'routines', (select pg_catalog.json_object_agg(p.oid::text, true) from pg_catalog.pg_proc p"
     "  where p.pronamespace = n.oid and ($2::boolean or pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))),"
-    "'columns', (select pg_catalog.json_object_agg(a.attrelid::text || '.' || a.attnum::text,"
-    "  pg_catalog.json_build_object('max', nullif(case when t.typname in ('varchar','bpchar')"
-    "  and a.atttypmod > 4 then a.atttypmod - 4 else 0 end, 0),"
-    "  'enum', (select pg_catalog.json_agg(e.enumlabel order by e.enumsortorder) from pg_catalog.pg_enum e"
-    "   where e.enumtypid = t.oid)))"
-    "  from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid"
-    "  join pg_catalog.pg_type t on t.oid = a.atttypid where c.relnamespace = n.oid and a.attnum > 0"
-    "  and (t.typtype = 'e' or a.atttypmod > 4)))"
+    "'columns', (select pg_catalog.json_object_agg(k.place, pg_catalog.json_build_object('max', k.max, 'enum',"
+    "  (select pg_catalog.json_agg(e.enumlabel order by e.enumsortorder) from pg_catalog.pg_enum e"
+    "   where e.enumtypid = k.enum))) from (select a.attrelid::text || '.' || a.attnum::text as place,"
+    "   information_schema._pg_char_max_length(information_schema._pg_truetypid(a, t),"
+    "    information_schema._pg_truetypmod(a, t))::int as max,"
+    "   case when t.typtype = 'e' then t.oid when b.typtype = 'e' then b.oid end as enum"
+    "   from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid"
+    "   join pg_catalog.pg_type t on t.oid = a.atttypid left join pg_catalog.pg_type b on b.oid = t.typbasetype"
+    "   where c.relnamespace = n.oid and a.attnum > 0) k where k.max is not null or k.enum is not null))"
     " from pg_catalog.pg_namespace n where n.nspname = $1";
 
 struct writing {
