@@ -39,11 +39,51 @@ static const char *const hook_words[AUTH_HOOK_KINDS] = {
     [AUTH_HOOK_AFTER_USER_CREATED] = "after_user_created",
 };
 
-static const char *const provider_words[] = {
-    "apple",      "azure",    "bitbucket", "discord",  "facebook", "figma",         "fly",    "github",
-    "gitlab",     "google",   "kakao",     "keycloak", "linkedin", "linkedin_oidc", "notion", "slack",
-    "slack_oidc", "snapchat", "spotify",   "twitch",   "twitter",  "workos",        "x",      "zoom",
+/* Upstream's names. Those that are plain OpenID Connect need no more than their issuer. */
+static const struct {
+	const char *name;
+	bool is_served;
+	const char *issuer;
+} providers[] = {
+    {"apple", true, NULL},
+    {"azure", true, NULL},
+    {"discord", true, NULL},
+    {"facebook", true, NULL},
+    {"github", true, NULL},
+    {"google", true, NULL},
+    {"keycloak", true, NULL},
+    {"gitlab", true, "https://gitlab.com"},
+    {"slack_oidc", true, "https://slack.com"},
+    {"linkedin_oidc", true, "https://www.linkedin.com/oauth"},
+    {"bitbucket", false, NULL},
+    {"figma", false, NULL},
+    {"fly", false, NULL},
+    {"kakao", false, NULL},
+    {"linkedin", false, NULL},
+    {"notion", false, NULL},
+    {"slack", false, NULL},
+    {"snapchat", false, NULL},
+    {"spotify", false, NULL},
+    {"twitch", false, NULL},
+    {"twitter", false, NULL},
+    {"workos", false, NULL},
+    {"x", false, NULL},
+    {"zoom", false, NULL},
 };
+#define PROVIDERS (sizeof providers / sizeof *providers)
+
+static int find_provider(struct str name)
+{
+	for (size_t i = 0; i < PROVIDERS; i++)
+		if (str_eq(name, str_from(providers[i].name))) return (int)i;
+	return -1;
+}
+
+bool auth_provider_is_served(struct str name)
+{
+	int known = find_provider(name);
+	return known < 0 || providers[known].is_served;
+}
 
 const char *auth_mail_kind_word(enum auth_mail_kind kind)
 {
@@ -103,8 +143,8 @@ static void *provider_at(struct auth_settings *s, struct str name, struct err *e
 	}
 	struct auth_provider *p = &s->providers[s->provider_count];
 	auth_setting_defaults(auth_setting_groups[AUTH_GROUP_PROVIDER].rows, p);
-	int known = find_word(provider_words, sizeof provider_words / sizeof *provider_words, name);
-	p->is_generic = known < 0;
+	int known = find_provider(name);
+	p->is_generic = known < 0 || providers[known].issuer != NULL;
 	p->name = arena_cstr(s->arena, name);
 	if (p->name == NULL) {
 		(void)too_large(err);
@@ -265,11 +305,21 @@ static bool read_hook(struct auth_settings *s, enum auth_hook_kind kind, struct 
 	return true;
 }
 
-static bool check_providers(const struct auth_settings *s, struct err *err)
+static bool check_providers(struct auth_settings *s, struct err *err)
 {
 	for (size_t i = 0; i < s->provider_count; i++) {
-		const struct auth_provider *p = &s->providers[i];
+		struct auth_provider *p = &s->providers[i];
 		if (!p->is_enabled) continue;
+		int known = find_provider(str_from(p->name));
+		if (!auth_provider_is_served(str_from(p->name)))
+			return err_set(err, ERR_INVALID,
+				       "external.%s: sign-in with it is not served; apple, azure, discord, facebook, "
+				       "github, gitlab, "
+				       "google, keycloak, linkedin_oidc and slack_oidc are, and any OpenID Connect "
+				       "issuer by its url",
+				       p->name);
+		if (known >= 0 && p->url[0] == '\0' && providers[known].issuer != NULL)
+			p->url = providers[known].issuer;
 		if (p->client_ids.count == 0)
 			return err_set(err, ERR_INVALID, "external.%s is enabled and has no client_id", p->name);
 		if ((p->is_generic || strcmp(p->name, "keycloak") == 0) && p->url[0] == '\0')

@@ -36,7 +36,8 @@ struct auth_texts {
 /* external.NAME. A name that upstream does not know is an OpenID Connect issuer whose address is url. */
 struct auth_provider {
 	const char *name; /* "google", "custom:acme" */
-	bool is_generic; /* none of upstream's names */
+	bool is_generic; /* needs nothing but its issuer: none of upstream's names, or one that is plain OpenID Connect
+			  */
 	bool is_enabled;
 	struct auth_texts client_ids; /* the first is the one that asks; each may stand in an ID token's audience */
 	const char *secret; /* "" when there is none */
@@ -189,6 +190,7 @@ struct auth_settings *auth_settings_hold(struct auth_settings *settings);
 void auth_settings_free(struct auth_settings *settings); /* lets go; the last one frees. NULL is allowed */
 
 const struct auth_provider *auth_settings_provider(const struct auth_settings *settings, struct str name); /* or NULL */
+bool auth_provider_is_served(struct str name); /* false for upstream's names that are not */
 bool auth_settings_sends_mail(const struct auth_settings *settings); /* by smtp or a hook */
 
 /* "confirmation", "password_changed" …: the words of email.template and email.notification. */

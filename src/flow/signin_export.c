@@ -56,6 +56,16 @@ static bool is_own(const char *name)
 	return false;
 }
 
+static bool is_foreign_provider(struct reading *r, const char *name, const json_t *value)
+{
+	struct str rest = str_from(name), provider;
+	if (!str_has_prefix(rest, STR("external."))) return false;
+	(void)str_cut(rest, '.', &provider, &rest);
+	if (!str_cut(rest, '.', &provider, &rest) || auth_provider_is_served(provider)) return false;
+	if (str_eq(rest, STR("enabled")) && json_is_true(value)) leave(r, name, "sign-in with it is not served");
+	return true;
+}
+
 static bool is_not_served(struct reading *r, const char *name, const json_t *value)
 {
 	for (size_t i = 0; i < sizeof not_served / sizeof *not_served; i++) {
@@ -67,7 +77,7 @@ static bool is_not_served(struct reading *r, const char *name, const json_t *val
 		if (is_switch && json_is_true(value)) leave(r, name, text);
 		return true;
 	}
-	return has_prefix(name, "rate_limit.web3");
+	return is_foreign_provider(r, name, value) || has_prefix(name, "rate_limit.web3");
 }
 
 /* "external.apple.…" of a provider that is off, and the like. */

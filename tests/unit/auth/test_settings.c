@@ -93,7 +93,8 @@ static void test_members(void **state)
 	    "\"sms\":{\"test_otp\":{\"+1234567890\":\"123456\"}},"
 	    "\"captcha\":{\"enabled\":true,\"provider\":\"turnstile\",\"secret\":\"s\"},"
 	    "\"mfa\":{\"phone\":{\"enroll_enabled\":true}},"
-	    "\"external\":{\"google\":{\"enabled\":true,\"client_id\":\"one, two\",\"secret\":\"x\"},"
+	    "\"external\":{\"google\":{\"enabled\":true,\"client_id\":\"one, "
+	    "two\",\"secret\":\"x\"},\"gitlab\":{\"enabled\":true,\"client_id\":\"g\"},"
 	    "\"custom:acme\":{\"enabled\":true,\"client_id\":\"c\",\"url\":\"https://id.acme.example/\","
 	    "\"scopes\":[\"groups\"]}},"
 	    "\"hook\":{\"custom_access_token\":{\"enabled\":true,\"uri\":\"pg-functions://postgres/public/hook_1\"},"
@@ -118,6 +119,9 @@ static void test_members(void **state)
 	assert_false(google->is_generic);
 	assert_int_equal(google->client_ids.count, 2);
 	assert_string_equal(google->client_ids.at[1], "two");
+	const struct auth_provider *gitlab = auth_settings_provider(s, STR("gitlab"));
+	assert_true(gitlab->is_generic);
+	assert_string_equal(gitlab->url, "https://gitlab.com");
 	const struct auth_provider *acme = auth_settings_provider(s, STR("custom:acme"));
 	assert_true(acme->is_generic);
 	assert_string_equal(acme->url, "https://id.acme.example");
@@ -166,6 +170,8 @@ static void test_refused(void **state)
 	    {"{" SITE ",\"external\":{\"acme\":{\"enabled\":true,\"client_id\":\"c\"}}}", "external.acme needs url"},
 	    {"{" SITE ",\"external\":{\"acme\":{\"enabled\":true,\"client_id\":\"c\",\"url\":\"http://far.example\"}}}",
 	     "external.acme.url must begin with https"},
+	    {"{" SITE ",\"external\":{\"twitter\":{\"enabled\":true,\"client_id\":\"c\"}}}",
+	     "external.twitter: sign-in with it is not served"},
 	    {"{" SITE ",\"external\":{\"Acme\":{\"enabled\":true}}}", "external.Acme"},
 	    {"{" SITE ",\"external\":{\"email\":{\"enabled\":true}}}", "external.email"},
 	    {"{" SITE ",\"hook\":{\"send_sms\":{\"enabled\":true}}}", "has no uri"},

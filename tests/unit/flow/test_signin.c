@@ -138,6 +138,7 @@ static const char export_toml[] =
     "[auth.email]\nenable_confirmations = false\nmax_frequency = \"1s\"\n"
     "[auth.sms.twilio]\nenabled = true\nauth_token = \"env(TWILIO)\"\n"
     "[auth.web3.solana]\nenabled = false\n"
+    "[auth.external.twitch]\nenabled = true\nclient_id = \"t\"\n"
     "[auth.external.apple]\nenabled = false\nsecret = \"env(APPLE)\"\n"
     "[auth.external.google]\nenabled = true\nclient_id = \"1.apps\"\nsecret = \"env(GOOGLE_SECRET)\"\n";
 
@@ -152,6 +153,7 @@ static void test_export(void **state)
 	assert_non_null(strstr(said, "minimum_password_length: minimum_password_length must be 6 to 72, not 3"));
 	assert_non_null(strstr(said, "enable_magic: is not known"));
 	assert_non_null(strstr(said, "sms.twilio.enabled: text messages by Twilio is not served"));
+	assert_non_null(strstr(said, "external.twitch.enabled: sign-in with it is not served"));
 	assert_null(strstr(said, "apple"));
 	assert_null(strstr(said, "web3"));
 	assert_null(strstr(said, "email_sent"));
