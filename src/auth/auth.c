@@ -9,6 +9,7 @@
 
 #include "auth/body.h"
 #include "auth/call.h"
+#include "auth/oidc.h"
 #include "auth/user_columns.h"
 #include "codec/json.h"
 
@@ -23,6 +24,8 @@ struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_s
 	auth->pool = pool;
 	auth->settings = auth_settings_hold(spec->settings);
 	auth->keys = spec->keys;
+	auth->http = spec->http;
+	auth->oidc = oidc_cache_new();
 	auth->limit = auth_limit_new();
 	auth->passwords = auth_passwords_new(loop, spec->hash_queue_max > 0 ? spec->hash_queue_max : HASH_QUEUE_MAX);
 	return auth;
@@ -40,6 +43,7 @@ void auth_free(struct auth *auth)
 {
 	if (auth == NULL) return;
 	assert(auth->calls == 0);
+	oidc_cache_free(auth->oidc);
 	auth_limit_free(auth->limit);
 	auth_passwords_free(auth->passwords);
 	auth_settings_free(auth->settings);

@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "codec/keyring.h"
+#include "http/multi.h"
 #include "pg/pool.h"
 
 #define AUTH_BODY_MAX_BYTES (1u << 20)
@@ -31,6 +32,7 @@ struct auth;
 struct auth_spec {
 	struct auth_settings *settings; /* the auth holds them, too */
 	const struct keyring *keys; /* borrowed until auth_configure gives others */
+	struct http_multi *http; /* to other servers; borrowed. NULL: none is asked */
 	unsigned hash_queue_max; /* passwords waiting for a hash; beyond it 503. 0: 64 */
 };
 

@@ -32,7 +32,9 @@
 #include "base/err.h"
 #include "pg/pool.h"
 
+struct account;
 struct factor;
+struct oidc_cache;
 
 struct auth {
 	uv_loop_t *loop;
@@ -41,7 +43,9 @@ struct auth {
 	const struct keyring *keys;
 	struct auth_passwords *passwords;
 	struct auth_limit *limit;
-	size_t calls; /* under way */
+	struct http_multi *http;
+	struct oidc_cache *oidc;
+	size_t calls, fetches; /* under way */
 };
 
 /* The session that the caller's token names. */
@@ -76,7 +80,8 @@ struct auth_call {
 	bool is_error_in_query;
 
 	/* The modules' own. */
-	void *begun, *posting, *new_user, *otp, *loading;
+	void *begun, *posting, *new_user, *otp, *loading, *oidc, *provider;
+	struct account *account;
 	const struct factor *factor;
 	struct pg_call pg;
 	void (*on_rows)(struct auth_call *call, const PGresult *rows);

@@ -12,15 +12,8 @@ static const struct {
     {"password", flow_grant_password},
     {"refresh_token", flow_grant_refresh},
     {"pkce", flow_grant_pkce},
+    {"id_token", flow_grant_id_token},
 };
-
-static void not_served(struct auth_call *call, struct str grant)
-{
-	struct auth_problem problem;
-	(void)auth_problem_set(&problem, 501, "not_implemented", "Freehold does not serve this yet: grant_type=%.*s",
-			       STR_FMT(grant));
-	call_problem(call, &problem, NULL);
-}
 
 void flow_token(struct auth_call *call)
 {
@@ -33,8 +26,6 @@ void flow_token(struct auth_call *call)
 	}
 	if (str_eq(grant, STR("web3")))
 		call_fail(call, 422, "web3_provider_disabled", "Web3 provider is disabled");
-	else if (str_eq(grant, STR("id_token")))
-		not_served(call, grant);
 	else
 		call_fail(call, 400, "invalid_credentials", "unsupported_grant_type");
 }

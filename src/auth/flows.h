@@ -17,6 +17,13 @@ void flow_token(struct auth_call *call);
 void flow_grant_password(struct auth_call *call); /* flow_password.c */
 void flow_grant_refresh(struct auth_call *call); /* flow_refresh.c */
 void flow_grant_pkce(struct auth_call *call); /* flow_pkce.c */
+void flow_grant_id_token(struct auth_call *call); /* flow_id_token.c */
+
+/* flow_authorize.c, flow_callback.c, flow_identities.c: providers */
+void flow_authorize(struct auth_call *call);
+void flow_identity_authorize(struct auth_call *call);
+void flow_callback(struct auth_call *call);
+void flow_identity_delete(struct auth_call *call);
 
 /* flow_otp.c, flow_recover.c, flow_resend.c, flow_verify.c, flow_invite.c */
 void flow_otp(struct auth_call *call);

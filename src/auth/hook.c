@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "auth/hook_http.h"
 #include "auth/token.h"
 #include "base/clock.h"
 #include "codec/json.h"
@@ -64,6 +65,11 @@ void hook_failed(struct hook_asked *asked, const struct err *why)
 	struct auth_problem problem;
 	(void)auth_problem_set(&problem, 500, "unexpected_failure", "Error running hook URI: %.180s", asked->hook->uri);
 	asked->refused(asked->call, &problem, arena_strdup(asked->call->arena, why->msg));
+}
+
+void hook_refuse(struct hook_asked *asked, const struct auth_problem *problem, const char *cause)
+{
+	asked->refused(asked->call, problem, cause);
 }
 
 /* Whether the answer is a refusal, and if so, says it. */
@@ -135,7 +141,6 @@ void hook_ask(struct auth_call *call, enum auth_hook_kind kind, json_t *input, h
 	struct hook_asked *asked = arena_alloc(call->arena, sizeof *asked);
 	char *text = json_text(held);
 	const char *copy = arena_strdup(call->arena, text);
-	struct err err;
 	free(text);
 	if (asked == NULL || copy == NULL) {
 		call_full(call);
@@ -149,6 +154,5 @@ void hook_ask(struct auth_call *call, enum auth_hook_kind kind, json_t *input, h
 		ask_function(asked, copy);
 		return;
 	}
-	(void)err_set(&err, ERR_UNAVAILABLE, "hooks at an address are not asked yet");
-	hook_failed(asked, &err);
+	hook_http_ask(call, asked->hook, copy, asked);
 }

@@ -35,5 +35,6 @@ void hook_ask(struct auth_call *call, enum auth_hook_kind kind, json_t *input, h
 struct hook_asked;
 void hook_answer(struct hook_asked *asked, struct str output);
 void hook_failed(struct hook_asked *asked, const struct err *why);
+void hook_refuse(struct hook_asked *asked, const struct auth_problem *problem, const char *cause);
 
 #endif

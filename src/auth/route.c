@@ -16,6 +16,11 @@ static const struct auth_route routes[] = {
     {"POST", "/resend", AUTH_ANYONE, AUTH_JSON_BODY, flow_resend},
     {"GET", "/verify", AUTH_ANYONE, AUTH_NO_BODY, flow_verify},
     {"POST", "/verify", AUTH_ANYONE, AUTH_JSON_BODY, flow_verify},
+    {"GET", "/authorize", AUTH_ANYONE, AUTH_NO_BODY, flow_authorize},
+    {"GET", "/callback", AUTH_ANYONE, AUTH_NO_BODY, flow_callback},
+    {"POST", "/callback", AUTH_ANYONE, AUTH_NO_BODY, flow_callback},
+    {"GET", "/user/identities/authorize", AUTH_USER, AUTH_NO_BODY, flow_identity_authorize},
+    {"DELETE", "/user/identities/:id", AUTH_USER, AUTH_NO_BODY, flow_identity_delete},
     {"POST", "/invite", AUTH_ADMIN, AUTH_JSON_BODY, flow_invite},
     {"GET", "/user", AUTH_USER, AUTH_NO_BODY, flow_user_get},
     {"PUT", "/user", AUTH_USER, AUTH_JSON_BODY, flow_user_update},
@@ -41,9 +46,6 @@ static const struct {
 	const char *prefix, *what;
 } not_served[] = {
     {"/admin/", "this administrative call"},
-    {"/authorize", "signing in with Google or another provider"},
-    {"/callback", "signing in with Google or another provider"},
-    {"/user/identities", "linking identities"},
 };
 
 /* What a project of upstream's may have switched off answers so here. */

@@ -133,7 +133,8 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	g->http = http_multi_new(&b->loop);
 	g->mail = mail_sender_new(&b->loop, g->auth_pool, c->auth_database);
 	mailing_set(g->mail, c->auth);
-	g->auth = auth_new(&b->loop, g->auth_pool, &(struct auth_spec){.settings = c->auth, .keys = c->keys});
+	g->auth = auth_new(&b->loop, g->auth_pool,
+			   &(struct auth_spec){.settings = c->auth, .keys = c->keys, .http = g->http});
 }
 
 static bool start_server(struct backend *b, struct err *err)

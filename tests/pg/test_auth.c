@@ -116,7 +116,7 @@ static void test_sign_up_is_refused_in_upstreams_words(void **state)
 	expect(ask("POST", "/signup", "", "", "{}"), 422, "anonymous_provider_disabled");
 	expect(ask("POST", "/signup", "", "", "{\"phone\":\"+491\",\"password\":\"secret1\"}"), 400,
 	       "phone_provider_disabled");
-	expect(ask("GET", "/authorize", "", "", ""), 501, "not_implemented");
+	expect(ask("GET", "/authorize", "", "", ""), 400, "validation_failed");
 	expect(ask("DELETE", "/signup", "", "", ""), 405, "bad_json");
 	expect(ask("GET", "/nothing", "", "", ""), 404, "not_found");
 	box.api_version = "2024-01-01";

@@ -5,8 +5,9 @@
  *     with_backend FREEHOLD-BACKEND MIGRATIONS APP COMMAND ARGUMENT…
  *
  * MIGRATIONS is a folder of .sql files, run in the order of their names ("-": none). COMMAND finds the variables that
- * tests/e2e/lib/env.js describes for APP. With BACKEND_LOG=1 the backend's log is shown, BACKEND_PORT names the port,
- * and BACKEND_CONFIG a file of JSON that is added to the backend's configuration. Exits as COMMAND does. */
+ * tests/e2e/lib/env.js describes for APP, and FREEHOLD_BACKEND_CONFIG, which it may rewrite. With BACKEND_LOG=1 the
+ * backend's log is shown, BACKEND_PORT names the port, and BACKEND_CONFIG a file of JSON that is added to the backend's
+ * configuration. Exits as COMMAND does. */
 #include <ctype.h>
 #include <dirent.h>
 #include <netinet/in.h>
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
 	backendbox_init(&box, argv[1], listen, origin);
 	if (strcmp(argv[2], "-") != 0) migrate(&box, argv[2]);
 	pid_t pid = backendbox_start(&box);
+	(void)setenv("FREEHOLD_BACKEND_CONFIG", box.config_path, 1);
 	set_for(argv[3], "FREEHOLD_ORIGIN", origin);
 	set_for(argv[3], "FREEHOLD_ANON_KEY", buf_cstr(&box.anon_key));
 	set_for(argv[3], "FREEHOLD_SERVICE_KEY", buf_cstr(&box.service_role_key));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "bin/backend/broker.h"
 #include "bin/backend/exchange.h"
 #include "bin/backend/health.h"
 
@@ -20,7 +21,6 @@ static const struct {
     {"/graphql/v1", "GraphQL"},
     {"/pg", "the database's administration"},
     {"/analytics/v1", "analytics"},
-    {"/~oauth", "the builder's sign-in with Google"},
 };
 
 /* "/rest/v1" and below, not "/rest/v10". */
@@ -180,7 +180,7 @@ static struct str text_of(const struct http_request *req, struct str name)
 	return value.ptr != NULL ? value : STR("");
 }
 
-static void to_auth(struct exchange *x, struct str path)
+static void to_auth(struct exchange *x, struct str path, struct str query)
 {
 	const struct http_request *req = x->req;
 	struct str key_role;
@@ -188,7 +188,7 @@ static void to_auth(struct exchange *x, struct str path)
 					   http_header(req, STR("Authorization")), &key_role);
 	struct auth_request r = {.method = http_method(req),
 				 .path = path,
-				 .query = http_query(req),
+				 .query = query,
 				 .body = http_body(req),
 				 .bearer = bearer,
 				 .key_role = key_role,
@@ -201,6 +201,18 @@ static void to_auth(struct exchange *x, struct str path)
 				 .arena = x->arena};
 	exchange_hold(x);
 	auth_handle(x->gateway->auth, &r, on_auth_reply, x);
+}
+
+/* The builder's own button. */
+static void to_broker(struct exchange *x)
+{
+	struct str query;
+	struct err err;
+	if (broker_query(x->arena, http_query(x->req), &query, &err))
+		to_auth(x, STR("/authorize"), query);
+	else
+		exchange_end_json(x, (unsigned)err_code_http_status(err.code), "validation_failed", err.msg, NULL,
+				  NULL);
 }
 
 static void elsewhere(struct exchange *x, struct str path)
@@ -227,7 +239,9 @@ static void on_request(void *arg, struct http_request *req)
 	else if (is_below(path, REST_PREFIX, &below))
 		to_rest(x, below);
 	else if (is_below(path, AUTH_PREFIX, &below))
-		to_auth(x, below);
+		to_auth(x, below, http_query(req));
+	else if (str_eq(path, STR(BROKER_PATH)))
+		to_broker(x);
 	else if (str_eq(path, STR("/health")))
 		health_answer(x);
 	else

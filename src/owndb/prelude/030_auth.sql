@@ -222,9 +222,27 @@ create table if not exists auth.flow_state (
   auth_code_issued_at timestamptz,
   constraint flow_state_pkey primary key (id)
 );
+alter table auth.flow_state add column if not exists invite_token text;
+alter table auth.flow_state add column if not exists referrer text;
+alter table auth.flow_state add column if not exists oauth_client_state_id uuid;
+alter table auth.flow_state add column if not exists linking_target_id uuid;
+alter table auth.flow_state add column if not exists email_optional boolean not null default false;
+alter table auth.flow_state alter column auth_code drop not null;
+alter table auth.flow_state alter column code_challenge drop not null;
+alter table auth.flow_state alter column code_challenge_method drop not null;
 create index if not exists flow_state_created_at_idx on auth.flow_state (created_at desc);
 create index if not exists idx_auth_code on auth.flow_state (auth_code);
 create index if not exists idx_user_id_auth_method on auth.flow_state (user_id, authentication_method);
+
+-- What proves our own request to a provider (PKCE), for as long as a person is there.
+create table if not exists auth.oauth_client_states (
+  id uuid not null,
+  provider_type text not null,
+  code_verifier text,
+  created_at timestamptz not null,
+  constraint oauth_client_states_pkey primary key (id)
+);
+create index if not exists idx_oauth_client_states_created_at on auth.oauth_client_states (created_at);
 
 create table if not exists auth.audit_log_entries (
   instance_id uuid,
@@ -306,7 +324,7 @@ declare
   name text;
 begin
   foreach name in array array['users', 'identities', 'sessions', 'refresh_tokens', 'mfa_factors', 'mfa_challenges',
-      'mfa_amr_claims', 'one_time_tokens', 'flow_state', 'audit_log_entries', 'instances', 'schema_migrations',
+      'mfa_amr_claims', 'one_time_tokens', 'flow_state', 'oauth_client_states', 'audit_log_entries', 'instances', 'schema_migrations',
       'sso_providers', 'sso_domains', 'saml_providers', 'saml_relay_states'] loop
     execute format('alter table auth.%I enable row level security', name);
   end loop;
