@@ -220,21 +220,60 @@ static bool plan_signin(struct deploy *d, struct err *err)
 	return ok;
 }
 
-/* Nobody should find out from a user who waits for a mail. */
-static bool say_mail(struct deploy *d, struct err *err)
+static bool is_wished(const json_t *list, const char *name)
 {
-	bool sends = false;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (strcmp(json_str(json_array_get(list, i), "name", ""), name) == 0) return true;
+	return false;
+}
+
+static void say_providers(struct deploy *d, const struct auth_settings *s, const json_t *wishes)
+{
 	const char *app = d->parts.app.name;
-	const json_t *uses = json_object_get(d->inspection, "supabase");
-	if (!json_bool(uses, "uses", false)) return true;
-	if (!signin_sends_mail(d->f, app, &sends, err)) return false;
-	if (!sends)
+	for (size_t i = 0; i < json_array_size(wishes); i++) {
+		const char *name = json_str(json_array_get(wishes, i), "name", "");
+		if (strncmp(name, "provider ", 9) != 0) continue;
+		const struct auth_provider *p = auth_settings_provider(s, str_from(name + 9));
+		if (p != NULL && p->is_enabled) continue;
+		if (auth_provider_is_served(str_from(name + 9)))
+			step_note(
+			    d, "The app signs in with %s, which is off until it is set: freehold auth %s provider %s",
+			    name + 9, app, name + 9);
+		else
+			step_note(
+			    d,
+			    "The app signs in with %s, which is not served; whoever tries gets a sentence that says so",
+			    name + 9);
+	}
+}
+
+/* Nobody should find out from a user who waits for a mail, or who gets an error for Google. */
+static bool say_signin(struct deploy *d, struct err *err)
+{
+	const char *app = d->parts.app.name;
+	json_t *document JSON_CLEANUP = NULL, *wishes = json_object_get(d->inspection, "sign_in");
+	struct auth_settings *s = NULL;
+	if (!json_bool(json_object_get(d->inspection, "supabase"), "uses", false)) return true;
+	if (!signin_document(d->f, app, &document, NULL, err) || !auth_settings_read(document, &s, err)) return false;
+	say_providers(d, s, wishes);
+	if (!auth_settings_sends_mail(s))
 		step_note(d,
 			  "No mail server is set for %s: who signs up is confirmed at once, and other mails (a new "
 			  "password, an "
 			  "invitation) are kept; freehold mail %s shows them with their links. Set one: freehold auth "
 			  "%s smtp",
 			  app, app, app);
+	if (is_wished(wishes, "anonymous") && !s->enable_anonymous_sign_ins)
+		step_note(d,
+			  "The app signs people in without an account, which is off: freehold auth %s set "
+			  "enable_anonymous_sign_ins=true",
+			  app);
+	if (is_wished(wishes, "linking") && !s->enable_manual_linking)
+		step_note(d,
+			  "The app lets people add a provider to their account, which is off: freehold auth %s set "
+			  "enable_manual_linking=true",
+			  app);
+	auth_settings_free(s);
 	return true;
 }
 
@@ -242,7 +281,7 @@ bool step_inspect(struct deploy *d, struct err *err)
 {
 	struct intake_child child = step_intake_child(d);
 	if (!intake_inspect(&child, d->source_dir, &d->inspection, err)) return false;
-	if (!note_kept(d, err) || !plan_signin(d, err) || !say_mail(d, err)) return false;
+	if (!note_kept(d, err) || !plan_signin(d, err) || !say_signin(d, err)) return false;
 	const char *shape = json_str(d->inspection, "shape", "unknown");
 	const json_t *evidence = json_array_get(json_object_get(d->inspection, "evidence"), 0);
 	report_inspection(d);

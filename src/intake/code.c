@@ -26,14 +26,15 @@ struct view {
 
 void code_facts_init(struct code_facts *f)
 {
-	*f = (struct code_facts){json_array(), json_array(), json_array(), json_array(),
+	*f = (struct code_facts){json_array(), json_array(), json_array(), json_array(), json_array(),
 				 json_array(), json_array(), json_array(), false};
 }
 
 void code_facts_done(struct code_facts *f)
 {
 	json_decref(f->env), json_decref(f->hard_coded), json_decref(f->storage);
-	json_decref(f->functions), json_decref(f->realtime), json_decref(f->auth), json_decref(f->fonts);
+	json_decref(f->functions), json_decref(f->realtime), json_decref(f->auth), json_decref(f->sign_in),
+	    json_decref(f->fonts);
 }
 
 static const char *below(const char *path, const char *root)
@@ -248,56 +249,55 @@ static void scan_channels(const struct view *v)
 	}
 }
 
-static void add_auth(const struct view *v, struct str method, size_t offset, size_t at)
+/* What of sign-in must be set up by its owner, and what is not served at all. */
+static const struct {
+	const char *method, *wish; /* "": the provider it names; NULL: not served */
+} sign_ins[] = {
+    {"signInWithOAuth", ""},     {"signInWithIdToken", ""},     {"signInAnonymously", "anonymous"},
+    {"linkIdentity", "linking"}, {"signInWithOtp", "mail"},     {"resetPasswordForEmail", "mail"},
+    {"resend", "mail"},          {"inviteUserByEmail", "mail"}, {"signInWithSSO", NULL},
+    {"signInWithWeb3", NULL},    {"signInWithPasskey", NULL},
+};
+
+/* google of `signInWithOAuth({ provider: 'google' })` and `signInWithOAuth('google')`. */
+static struct str provider_at(const struct view *v, size_t at)
 {
-	char name[200];
-	struct str provider = {0};
-	if (str_eq(method, STR("signInWithOAuth")) || str_eq(method, STR("signInWithIdToken"))) {
-		struct str near = str_sub(v->text, 0, at + 200);
-		ptrdiff_t key = scan_word(near, at, STR("provider"));
-		size_t value = key >= 0 ? (size_t)key + 8 : 0;
-		if (key < 0 || !scan_take(near, &value, STR(":")) || !scan_take_quoted(near, &value, &provider)) {
-			provider = (struct str){0};
-			size_t literal = at;
-			if (scan_take(near, &literal, STR("("))) (void)scan_take_quoted(near, &literal, &provider);
-		}
+	struct str near = str_sub(v->text, 0, at + 200), provider = {0};
+	ptrdiff_t key = scan_word(near, at, STR("provider"));
+	size_t value = key >= 0 ? (size_t)key + 8 : 0;
+	if (key >= 0 && scan_take(near, &value, STR(":")) && scan_take_quoted(near, &value, &provider)) return provider;
+	if (!scan_take(near, &at, STR("(")) || !scan_take_quoted(near, &at, &provider)) return STR("");
+	return provider;
+}
+
+static void add_sign_in(const struct view *v, size_t kind, size_t offset, size_t at)
+{
+	const char *wish = sign_ins[kind].wish;
+	if (wish == NULL)
+		add_call(v, v->facts->auth, str_from(sign_ins[kind].method), offset);
+	else if (wish[0] != '\0')
+		add_call(v, v->facts->sign_in, str_from(wish), offset);
+	else {
+		char name[80];
+		struct str provider = provider_at(v, at);
+		if (provider.len == 0 || provider.len > 60) return;
+		int len = snprintf(name, sizeof name, "provider %.*s", STR_FMT(provider));
+		add_call(v, v->facts->sign_in, (struct str){name, (size_t)len}, offset);
 	}
-	int len = snprintf(name, sizeof name, "%.*s", STR_FMT(method));
-	if (provider.len > 0 && provider.len < 60)
-		len = snprintf(name, sizeof name, "%.*s (%.*s)", STR_FMT(method), STR_FMT(provider));
-	add_call(v, v->facts->auth, (struct str){name, (size_t)len}, offset);
 }
 
 static void scan_auth(const struct view *v)
 {
-	static const char *const methods[] = {
-	    "signInWithOAuth",        "signInWithOtp",         "signInWithIdToken", "signInWithSSO",
-	    "signInAnonymously",      "resetPasswordForEmail", "verifyOtp",         "resend",
-	    "exchangeCodeForSession", "linkIdentity",          "reauthenticate"};
-	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-		struct str method = str_from(methods[i]);
+	for (size_t i = 0; i < sizeof sign_ins / sizeof *sign_ins; i++) {
+		struct str method = str_from(sign_ins[i].method);
 		ptrdiff_t found;
 		for (size_t from = 0; (found = scan_word(v->text, from, method)) >= 0;
-		     from = (size_t)found + method.len)
-			if (str_eq(owner_of(v->text, (size_t)found), STR("auth")))
-				add_auth(v, method, (size_t)found, (size_t)found + method.len);
-	}
-	ptrdiff_t found;
-	for (size_t from = 0; (found = scan_word(v->text, from, STR("admin"))) >= 0;) {
-		size_t at = (size_t)found + 5;
-		from = at;
-		struct str method;
-		if (str_eq(owner_of(v->text, (size_t)found), STR("auth")) && scan_take(v->text, &at, STR(".")) &&
-		    scan_take_name(v->text, &at, &method)) {
-			char name[200];
-			int len = snprintf(name, sizeof name, "admin.%.*s", (int)(method.len < 100 ? method.len : 100),
-					   method.ptr);
-			add_call(v, v->facts->auth, (struct str){name, (size_t)len}, (size_t)found);
+		     from = (size_t)found + method.len) {
+			struct str owner = owner_of(v->text, (size_t)found);
+			if (str_eq(owner, STR("auth")) || str_eq(owner, STR("admin")))
+				add_sign_in(v, i, (size_t)found, (size_t)found + method.len);
 		}
 	}
-	for (size_t from = 0; (found = scan_word(v->text, from, STR("mfa"))) >= 0; from = (size_t)found + 3)
-		if (str_eq(owner_of(v->text, (size_t)found), STR("auth")))
-			add_call(v, v->facts->auth, STR("mfa"), (size_t)found);
 }
 
 void code_scan_addresses(struct code_facts *f, const char *path, struct str text)

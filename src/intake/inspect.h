@@ -33,9 +33,10 @@
  * until it is accepted by name, one that cannot stops every deployment; paste is a message for the builder's chat
  *     schema_push      {tool, config} or null: the database's schema is in the code (intake/schema_tool.h)
  *     keeps            [{path, kind, file, line}]: what the server writes, relative to root (intake/keeps.h)
- *     auth_config      the section [auth] of supabase/config.toml (intake/auth_config.h) or null. It may hold a secret
- *                      that somebody committed: it is not shown, and kept sealed only
- *     counts           {files, bytes}
+ *     sign_in          [{name, file, line}]: what of sign-in the app uses and its owner sets up: "provider google",
+ * "mail", "anonymous", "linking" auth_config      the section [auth] of supabase/config.toml (intake/auth_config.h) or
+ * null. It may hold a secret that somebody committed: it is not shown, and kept sealed only counts           {files,
+ * bytes}
  *
  * Paths are relative to the source. Lists are bounded (INSPECT_MAX_LIST). */
 #ifndef FREEHOLD_INTAKE_INSPECT_H

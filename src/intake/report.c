@@ -344,6 +344,38 @@ static void put_calls(const struct page *p)
 	}
 }
 
+/* Served, once it is set. */
+static void put_sign_in(const struct page *p)
+{
+	static const struct {
+		const char *name, *what;
+	} wishes[] = {
+	    {"mail",
+	     "mails (codes, new passwords, invitations): they are kept until a mail server is set, freehold auth "
+	     "APP smtp"},
+	    {"anonymous", "sign-in without an account: freehold auth APP set enable_anonymous_sign_ins=true"},
+	    {"linking", "adding a provider to an account: freehold auth APP set enable_manual_linking=true"}};
+	const json_t *list = json_object_get(p->i, "sign_in");
+	if (json_array_size(list) == 0) return;
+	buf_puts(p->out, "\nUsed by the app for sign-in, and to be set up once it is here:\n");
+	for (size_t k = 0; k < sizeof wishes / sizeof *wishes; k++)
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			if (strcmp(json_str(json_array_get(list, i), "name", ""), wishes[k].name) != 0) continue;
+			buf_puts(p->out, "  - ");
+			wrap(p, wishes[k].what, 4, 4);
+			break;
+		}
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_str(json_array_get(list, i), "name", "");
+		struct buf line BUF_CLEANUP;
+		buf_init(&line, 512);
+		if (strncmp(name, "provider ", 9) != 0) continue;
+		buf_printf(&line, "sign-in with %.60s: freehold auth APP provider %.60s", name + 9, name + 9);
+		buf_puts(p->out, "  - ");
+		wrap(p, buf_cstr(&line), 4, 4);
+	}
+}
+
 static void put_database(const struct page *p)
 {
 	const json_t *list = json_object_get(json_object_get(p->i, "migrations"), "migrations");
@@ -376,5 +408,6 @@ void intake_report(const json_t *inspection, struct buf *ret_text, bool colour)
 	put_stops(&p);
 	put_warnings(&p);
 	put_calls(&p);
+	put_sign_in(&p);
 	put_database(&p);
 }

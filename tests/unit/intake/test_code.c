@@ -46,7 +46,9 @@ static void test_calls(void **state)
 	      "supabase.functions.invoke<Reply>('pay', {}); fetch(`${url}/functions/v1/hook-it`);\n"
 	      "supabase.channel(`room:${id}`); tv.channel; supabase.auth.signInWithOAuth({ provider: 'google' });\n"
 	      "supabase.auth.signInWithPassword({}); form.resend(); await supabase.auth.resend({});\n"
-	      "admin.auth.admin.createUser({})"},
+	      "admin.auth.admin.createUser({}); lovable.auth.signInWithOAuth(\"github\", {}); "
+	      "a.auth.signInWithSSO({});\n"
+	      "supabase.auth.signInAnonymously()"},
 	     {"src/b.ts", "fetch(`${import.meta.env.VITE_SUPABASE_URL}/functions/v1/chat`)"},
 	     {"src/a.test.ts", "supabase.storage.from('in-a-test')"});
 	json_t *i JSON_CLEANUP = fixture_inspect(*state);
@@ -60,10 +62,14 @@ static void test_calls(void **state)
 	assert_non_null(call(i, "functions", "hook-it"));
 	assert_int_equal(json_array_size(json_object_get(calls, "realtime")), 1);
 	assert_non_null(call(i, "realtime", "room:"));
-	assert_int_equal(json_array_size(json_object_get(calls, "auth")), 3);
-	assert_non_null(call(i, "auth", "signInWithOAuth (google)"));
-	assert_non_null(call(i, "auth", "resend"));
-	assert_non_null(call(i, "auth", "admin.createUser"));
+	assert_int_equal(json_array_size(json_object_get(calls, "auth")), 1);
+	assert_non_null(call(i, "auth", "signInWithSSO"));
+	const json_t *sign_in = json_object_get(i, "sign_in");
+	assert_int_equal(json_array_size(sign_in), 4);
+	assert_non_null(fixture_named(sign_in, "provider google"));
+	assert_non_null(fixture_named(sign_in, "provider github"));
+	assert_non_null(fixture_named(sign_in, "mail"));
+	assert_non_null(fixture_named(sign_in, "anonymous"));
 }
 
 static void test_fonts(void **state)
