@@ -155,7 +155,7 @@ static void test_a_public_key_is_no_secret(void **state)
 	json_t *list JSON_CLEANUP = json_pack("[{s:s, s:O}]", "state", "in_use", "jwk", jwk);
 	assert_true(keyring_read(list, &keys, &err));
 	json_t *wish JSON_CLEANUP = NULL;
-	struct auth_settings *settings;
+	struct auth_settings *settings = NULL;
 	assert_true(json_parse(STR(SETTINGS), &wish, &err) && auth_settings_read(wish, &settings, &err));
 	auth_configure(box.auth, settings, keys);
 	json_t *public_half = keyring_public(jwk);
