@@ -2,12 +2,23 @@
 // What supabase-js asks /auth/v1 for in real exports: accounts with passwords, sessions, keys. The environment is
 // described in lib/env.js; codes and statuses are GoTrue's documented ones.
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { address, connect, person, word } from "./lib/client.js";
 import { appFromEnv } from "./lib/env.js";
 import { edgeFetch } from "./lib/fetch.js";
 
 const app = appFromEnv("tool-library");
+
+// RFC 6238, as an authenticator app has it.
+function totp(secret) {
+  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/[01]{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000)));
+  const digest = createHmac("sha1", key).update(step).digest();
+  return String((digest.readUInt32BE(digest.at(-1) & 15) & 0x7fffffff) % 1000000).padStart(6, "0");
+}
 const get = (path, headers = {}) => edgeFetch(`${app.origin}/auth/v1${path}`, { headers: { apikey: app.anonKey(), ...headers } });
 
 function refused(reply, status, code) {
@@ -132,6 +143,78 @@ test("getClaims verifies with the published keys, or asks the server", async () 
   const claims = { ...JSON.parse(Buffer.from(body, "base64url")), role: "service_role" };
   const forged = `${head}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.${signature}`;
   assert.ok((await ada.client.auth.getClaims(forged)).error);
+});
+
+test("a forgotten password: the link's hash signs in, once, and a new password ends the other sessions", async () => {
+  const ada = await person(app, "forgot");
+  const admin = connect(app, app.serviceKey()).auth.admin;
+  const link = await admin.generateLink({ type: "recovery", email: ada.email });
+  assert.equal(link.error, null);
+  const { hashed_token: token_hash, action_link, email_otp } = link.data.properties;
+  assert.ok(action_link.includes(token_hash));
+  assert.match(email_otp, /^[0-9]{6}$/);
+  const client = connect(app);
+  const taken = await client.auth.verifyOtp({ type: "recovery", token_hash });
+  assert.equal(taken.error, null);
+  assert.equal(taken.data.user.id, ada.id);
+  refused(await connect(app).auth.verifyOtp({ type: "recovery", token_hash }), 403, "otp_expired");
+  assert.equal((await client.auth.updateUser({ password: "another-secret" })).error, null);
+  refused(await client.auth.updateUser({ password: "another-secret" }), 422, "same_password");
+  const after = await get("/user", { authorization: `Bearer ${ada.session.access_token}` });
+  assert.equal((await after.json()).error_code, "session_not_found");
+  assert.equal((await client.auth.signInWithPassword({ email: ada.email, password: "another-secret" })).error, null);
+});
+
+test("links never lead elsewhere", async () => {
+  const ada = await person(app, "elsewhere");
+  const admin = connect(app, app.serviceKey()).auth.admin;
+  for (const redirectTo of ["https://evil.example/", `${app.origin}.evil.example/`, "javascript:alert(1)"]) {
+    const link = await admin.generateLink({ type: "magiclink", email: ada.email, options: { redirectTo } });
+    assert.equal(new URL(link.data.properties.redirect_to).origin, new URL(app.origin).origin);
+  }
+  const link = await admin.generateLink({ type: "magiclink", email: ada.email, options: { redirectTo: `${app.origin}/hello?a=1` } });
+  const { search } = new URL(link.data.properties.action_link);
+  const reply = await edgeFetch(`${app.origin}/auth/v1/verify${search}`, { redirect: "manual" });
+  assert.equal(reply.status, 303);
+  const to = new URL(reply.headers.get("location"));
+  assert.deepEqual([to.pathname, to.search], ["/hello", "?a=1"]);
+  assert.equal(new URLSearchParams(to.hash.slice(1)).get("type"), "magiclink");
+});
+
+test("a second factor raises the session", async () => {
+  const ada = await person(app, "mfa");
+  const enrolled = await ada.client.auth.mfa.enroll({ factorType: "totp", friendlyName: "phone" });
+  assert.equal(enrolled.error, null);
+  assert.match(enrolled.data.totp.qr_code, /^data:image\/svg\+xml;utf-8,<svg /);
+  const code = totp(enrolled.data.totp.secret);
+  const wrong = await ada.client.auth.mfa.challengeAndVerify({ factorId: enrolled.data.id, code: code === "000000" ? "000001" : "000000" });
+  refused(wrong, 422, "mfa_verification_failed");
+  assert.equal((await ada.client.auth.mfa.challengeAndVerify({ factorId: enrolled.data.id, code })).error, null);
+  const level = await ada.client.auth.mfa.getAuthenticatorAssuranceLevel();
+  assert.deepEqual([level.data.currentLevel, level.data.nextLevel], ["aal2", "aal2"]);
+  assert.equal((await ada.client.auth.mfa.listFactors()).data.totp.length, 1);
+  assert.equal((await ada.client.auth.mfa.unenroll({ factorId: enrolled.data.id })).error, null);
+});
+
+test("an administrator lists by pages, invites, and deletes softly", async () => {
+  const admin = connect(app, app.serviceKey()).auth.admin;
+  const email = address("guest");
+  const invited = await admin.inviteUserByEmail(email, { data: { team: "a" } });
+  assert.equal(invited.error, null);
+  assert.ok(invited.data.user.invited_at);
+  const page = await admin.listUsers({ page: 1, perPage: 1 });
+  assert.equal(page.data.users.length, 1);
+  assert.ok(page.data.total >= 1 && page.data.lastPage >= 1);
+  assert.equal((await admin.deleteUser(invited.data.user.id, true)).error, null);
+  assert.ok((await admin.getUserById(invited.data.user.id)).data.user.deleted_at);
+  refused(await connect(app).auth.admin.listUsers(), 403, "not_admin");
+});
+
+test("what is off says so, as in a project where it is off", async () => {
+  const client = connect(app);
+  refused(await client.auth.signInAnonymously(), 422, "anonymous_provider_disabled");
+  refused(await client.auth.signInWithSSO({ domain: "example.com" }), 404, "saml_provider_disabled");
+  refused(await client.auth.signInWithOtp({ phone: "+1234567" }), 400, "phone_provider_disabled");
 });
 
 test("settings and health answer; passwords are on", async () => {
