@@ -44,9 +44,31 @@ bool http_listen_unix(const char *path, mode_t mode, int *ret_fd, struct err *er
 	if (fd < 0) return err_set_errno(err, "socket");
 	(void)unlink(address.sun_path);
 	if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || chmod(address.sun_path, mode) != 0 ||
-	    listen(fd, BACKLOG) != 0 || rename(address.sun_path, path) != 0) {
+	    listen(fd, BACKLOG) != 0) {
 		(void)err_set_errno(err, "listen on %s", path);
 		(void)unlink(address.sun_path);
+		(void)close(fd);
+		return false;
+	}
+	*ret_fd = fd;
+	return true;
+}
+
+bool http_name_unix(const char *path, struct err *err)
+{
+	char beside[sizeof((struct sockaddr_un *)NULL)->sun_path];
+	(void)snprintf(beside, sizeof beside, "%s.new", path);
+	if (rename(beside, path) == 0) return true;
+	(void)err_set_errno(err, "listen on %s", path);
+	(void)unlink(beside);
+	return false;
+}
+
+static bool listen_unix(const char *path, mode_t mode, int *ret_fd, struct err *err)
+{
+	int fd = -1;
+	if (!http_listen_unix(path, mode, &fd, err)) return false;
+	if (!http_name_unix(path, err)) {
 		(void)close(fd);
 		return false;
 	}
@@ -224,7 +246,7 @@ bool http_server_start(uv_loop_t *loop, const struct http_server_spec *spec, con
 	assert(handler->on_request != NULL);
 	int fd = spec->fd;
 	if (fd <= 0 && spec->socket_path != NULL) {
-		if (!http_listen_unix(spec->socket_path, spec->socket_mode != 0 ? spec->socket_mode : 0600, &fd, err))
+		if (!listen_unix(spec->socket_path, spec->socket_mode != 0 ? spec->socket_mode : 0600, &fd, err))
 			return false;
 	} else if (fd <= 0 && !listen_tcp(spec->tcp_port, &fd, err)) {
 		return false;

@@ -68,8 +68,10 @@ struct http_server_spec {
 bool http_server_start(uv_loop_t *loop, const struct http_server_spec *spec, const struct http_handler *handler,
 		       struct http_server **ret_server, struct err *err);
 
-/* A listening unix socket to hand over as fd, made as the server would. */
+/* A listening unix socket to hand over as fd, in the two steps the server makes it in: bound beside the path, and given
+ * the path's name, which a predecessor may have until then. */
 bool http_listen_unix(const char *path, mode_t mode, int *ret_fd, struct err *err);
+bool http_name_unix(const char *path, struct err *err);
 
 uint16_t http_server_port(const struct http_server *s); /* 0 for a unix socket */
 size_t http_server_active(const struct http_server *s); /* requests that owe an answer or are being sent */

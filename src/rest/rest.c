@@ -31,6 +31,8 @@ struct rest {
 	struct config *config, *next_config; /* next: comes with the next catalogue; NULL: none */
 	void (*on_notify)(void *arg); /* NULL: the catalogue is loaded */
 	void *notify_arg;
+	void (*on_ready)(void *arg); /* NULL: called, or nobody asked */
+	void *ready_arg;
 	struct rest_stats stats;
 	int64_t load_began_us;
 	struct pg_listener *listener;
@@ -384,7 +386,15 @@ static void on_catalogue(void *arg, struct catalogue *catalogue, const struct er
 	put_config(rest->loading_config);
 	rest->loading_config = NULL;
 	run_waiting(rest, err);
+	void (*on_ready)(void *arg) = rest->catalogue != NULL ? rest->on_ready : NULL;
+	if (on_ready != NULL) rest->on_ready = NULL, on_ready(rest->ready_arg);
 	if (rest->is_stale) rest_reload(rest);
+}
+
+void rest_on_ready(struct rest *rest, void (*on_ready)(void *arg), void *arg)
+{
+	rest->on_ready = on_ready;
+	rest->ready_arg = arg;
 }
 
 void rest_reload(struct rest *rest)

@@ -134,6 +134,9 @@ void rest_configure(struct rest *rest, const struct rest_settings *settings, voi
  * calls rest_configure or rest_reload. */
 void rest_on_notify(struct rest *rest, void (*on_notify)(void *arg), void *arg);
 
+/* Called once, when the first catalogue is there. */
+void rest_on_ready(struct rest *rest, void (*on_ready)(void *arg), void *arg);
+
 /* What has happened so far; for the owner's metrics. */
 struct rest_stats {
 	uint64_t pool_timeouts; /* requests that had to wait for a connection too long */

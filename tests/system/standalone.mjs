@@ -8,7 +8,7 @@
 //
 // The roles are auth (who connects) and anon.
 import { spawn, execFile } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -23,6 +23,8 @@ const pgbin = (name) => `/usr/lib/postgresql/${version}/bin/${name}`;
 const as = (program, args) => (process.getuid() === 0 ? ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', program, ...args]] : [program, args]);
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const freePort = () => new Promise((resolve) => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); }); });
+
+const nameOf = (socket) => stat(socket).then((found) => found.ino, () => null);
 
 export class Standalone {
   static async start({ schema, settings = {}, isUnix = false }) {
@@ -55,6 +57,7 @@ export class Standalone {
     const where = this.isUnix ? { PGRST_SERVER_UNIX_SOCKET: this.socket } : { PGRST_SERVER_HOST: '127.0.0.1', PGRST_SERVER_PORT: String(this.port) };
     const env = { PGRST_DB_URI: `postgresql://auth@/postgres?host=${this.dir}`, PGRST_DB_ANON_ROLE: 'anon', PGRST_JWT_SECRET: 'x'.repeat(40), PGRST_LOG_LEVEL: 'crit', PGRST_ADMIN_SERVER_HOST: '127.0.0.1', ...where,
       ...(admin ? { PGRST_ADMIN_SERVER_PORT: String(this.admin) } : {}), ...this.settings, ASAN_OPTIONS: process.env.ASAN_OPTIONS ?? '', UBSAN_OPTIONS: process.env.UBSAN_OPTIONS ?? '' };
+    const before = await nameOf(this.socket);
     const child = spawn(path.join(bin, 'freehold-backend'), [], { stdio: ['ignore', 'inherit', 'inherit'], env });
     const server = { pid: child.pid, child, ended: null };
     server.exit = new Promise((resolve) => child.once('exit', (code, signal) => resolve((server.ended = signal ?? code))));
@@ -62,7 +65,7 @@ export class Standalone {
     await until('the server is ready', async () => {
       if (server.ended !== null) throw new Error(`freehold-backend ended: ${server.ended}`);
       if (admin) return (await fetch(`http://127.0.0.1:${this.admin}/ready`).catch(() => null))?.status === 200;
-      return (await readFile('/proc/net/unix', 'utf8')).split('\n').filter((line) => line.endsWith(this.socket) || line.endsWith(`${this.socket}.new`)).length >= this.servers.filter((one) => one.ended === null).length;
+      return (await nameOf(this.socket)) !== before; // the name is the new one's
     });
     return server;
   }

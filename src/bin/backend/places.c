@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "http/server.h"
 
 #define BACKLOG 511
@@ -78,10 +79,25 @@ static bool is_free(const struct pgrst *p, struct err *err)
 	return true;
 }
 
+static bool name_if_free(const struct pgrst *p, struct places *places, struct err *err)
+{
+	places->is_unnamed = p->unix_socket != NULL && access(p->unix_socket, F_OK) == 0;
+	return p->unix_socket == NULL || places->is_unnamed || http_name_unix(p->unix_socket, err);
+}
+
+void places_name(struct places *places, const char *path)
+{
+	struct err err;
+	if (!places->is_unnamed) return;
+	places->is_unnamed = false;
+	if (!http_name_unix(path, &err) && err.code != ERR_NOT_FOUND) log_error("freehold-backend: %s", err.msg);
+}
+
 bool places_open(const struct pgrst *settings, struct places *ret_places, struct err *err)
 {
 	struct places places = {.admin = -1};
 	bool ok = is_free(settings, err) && open_http(settings, &places, err);
+	ok = ok && name_if_free(settings, &places, err);
 	if (ok && settings->admin_port != 0)
 		ok = listen_at(settings->admin_host, settings->admin_port, settings->reuseport, &places.admin, err);
 	if (ok)

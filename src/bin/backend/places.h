@@ -13,9 +13,13 @@ struct places {
 	int http[PGRST_WORKERS_MAX];
 	int count;
 	int admin; /* for all workers; -1: none */
+	bool is_unnamed; /* somebody has the unix socket's name: places_name takes it over */
 };
 
 bool places_open(const struct pgrst *settings, struct places *ret_places, struct err *err);
+
+/* Gives the unix socket its name, once a worker can answer by it. Any of them may; the first does it. */
+void places_name(struct places *places, const char *path);
 
 /* Closes all but those of one worker; index -1: all. */
 void places_close_others(struct places *places, int index);

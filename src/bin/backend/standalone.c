@@ -16,6 +16,7 @@
 #define DRAIN_MS 30000
 #define FINISH_MS 5000
 #define RETRY_MS 1000
+#define TAKE_OVER_MS 5000 /* at the latest, ready or not */
 #define ARENA_MAX_BYTES (256u << 20)
 
 struct standalone {
@@ -28,7 +29,8 @@ struct standalone {
 	int pool_size;
 	struct http_server *http, *admin;
 	uv_signal_t terminate, interrupt, reload_schema, reload_config;
-	uv_timer_t finish_timer, retry_timer;
+	uv_timer_t finish_timer, retry_timer, take_over_timer;
+	struct places *places;
 	bool is_stopping, is_loading, is_stale; /* stale: asked for settings while they were being read */
 };
 
@@ -49,11 +51,26 @@ static void renew_tokens(struct standalone *s)
 					      .remembered_max = p->token_cache_max > 0 ? p->token_cache_max : -1});
 }
 
+/* A predecessor answers until we can. */
+static void take_over(void *standalone)
+{
+	struct standalone *s = standalone;
+	places_name(s->places, s->first->unix_socket);
+	(void)uv_timer_stop(&s->take_over_timer);
+}
+
+static void on_take_over_late(uv_timer_t *timer)
+{
+	struct standalone *s = timer->data;
+	places_name(s->places, s->settings->unix_socket);
+}
+
 static void start_rest(struct standalone *s)
 {
 	const struct pgrst *p = s->first = pgrst_get(s->settings);
 	s->front.rest = rest_new(&s->loop, s->pool, &p->rest, p->channel_enabled ? p->db_uri : NULL);
 	rest_on_notify(s->front.rest, load_settings, s);
+	rest_on_ready(s->front.rest, take_over, s);
 }
 
 static void put_settings(void *settings)
@@ -153,6 +170,7 @@ static void close_rest(struct standalone *s)
 	uv_close((uv_handle_t *)&s->reload_config, NULL);
 	uv_close((uv_handle_t *)&s->finish_timer, NULL);
 	uv_close((uv_handle_t *)&s->retry_timer, NULL);
+	uv_close((uv_handle_t *)&s->take_over_timer, NULL);
 }
 
 static void on_finish_late(uv_timer_t *timer)
@@ -206,7 +224,9 @@ static void start_signals(struct standalone *s)
 	start_signal(s, &s->reload_config, SIGUSR2, on_reload);
 	(void)uv_timer_init(&s->loop, &s->finish_timer);
 	(void)uv_timer_init(&s->loop, &s->retry_timer);
-	s->finish_timer.data = s->retry_timer.data = s;
+	(void)uv_timer_init(&s->loop, &s->take_over_timer);
+	s->finish_timer.data = s->retry_timer.data = s->take_over_timer.data = s;
+	if (s->places->is_unnamed) (void)uv_timer_start(&s->take_over_timer, on_take_over_late, TAKE_OVER_MS, 0);
 }
 
 static int pool_share(const struct pgrst *p, int index)
@@ -229,6 +249,7 @@ static int serve(void *arg, int index)
 	struct pgrst *p = serving->settings;
 	places_close_others(&serving->places, index);
 	s.source = serving->source;
+	s.places = &serving->places;
 	s.front.settings = s.settings = pgrst_get(p);
 	s.pool_size = pool_share(p, index);
 	if (uv_loop_init(&s.loop) != 0) abort();
