@@ -7,6 +7,9 @@
 #include "codec/json.h"
 #include "rest/openapi.h"
 
+/* A longer Content-Location is left out: few clients and no proxy take such headers. */
+#define LOCATION_MAX_BYTES 4096
+
 struct replying {
 	struct arena *arena;
 	const struct rest_settings *settings;
@@ -107,9 +110,10 @@ static void reply_read(struct replying *r)
 	bool ok = range_status(r);
 	content_range(r, r->ask->top.lower, r->ask->top.lower + r->rows - 1, r->total);
 	bool has_query = r->ask->target.canonical.len > 0;
-	add_text(r->reply, "Content-Location",
-		 arena_printf(r->arena, "/%.*s%s%.*s", STR_FMT(r->ask->name), has_query ? "?" : "",
-			      STR_FMT(r->ask->target.canonical)));
+	if (r->ask->target.canonical.len <= LOCATION_MAX_BYTES)
+		add_text(r->reply, "Content-Location",
+			 arena_printf(r->arena, "/%.*s%s%.*s", STR_FMT(r->ask->name), has_query ? "?" : "",
+				      STR_FMT(r->ask->target.canonical)));
 	content_type(r);
 	preference_applied(r);
 	if (!ok) error_body(r);
