@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/asan.h"
 #include "base/clock.h"
 #include "cluster.h"
 #include "pg/conn.h"
@@ -138,7 +139,7 @@ static long resident_kib(void)
 	return kib;
 }
 
-#define LARGE "select repeat('x', 1000) from generate_series(1, 200000)" /* 200 MB */
+#define LARGE "select repeat('x', 1000) from generate_series(1, 50000)" /* 50 MB */
 
 static void test_rows_are_streamed_and_the_reader_sets_the_pace(void **state)
 {
@@ -160,10 +161,11 @@ static void test_rows_are_streamed_and_the_reader_sets_the_pace(void **state)
 		pauses++;
 		pg_call_resume(&s.asked.call);
 	}
-	assert_int_equal(s.rows, 200000);
-	assert_in_range(pauses, 150, 200);
+	assert_int_equal(s.rows, 50000);
+	assert_in_range(pauses, 40, 50);
 	assert_string_equal(s.asked.text, "7");
-	assert_in_range(resident_kib() - before, 0, 16384);
+	/* What the sanitizer has freed it keeps. */
+	if (!HAS_ASAN) assert_in_range(resident_kib(), 0, before + 16384);
 	struct pg_statement again[] = {{.sql = "select 1 where false", .is_streamed = true, .is_prepared = true}};
 	for (int i = 0; i < 2; i++) {
 		begin_stream(pool, &s, again, 1, 0);
