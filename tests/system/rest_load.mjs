@@ -3,6 +3,7 @@
 // What the tests of REST under load share: a generator of requests that knows the grammar, and what is done to the server and its database meanwhile.
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import { until } from './freehold.mjs';
 import { Standalone, sleep } from './standalone.mjs';
 
 let state = 1n;
@@ -122,10 +123,12 @@ async function replace({ times, settings }) {
   const [statuses, errors, agents] = [new Map(), [], [new http.Agent({ keepAlive: true }), new http.Agent({ keepAlive: false })]];
   let [isLoading, requests] = [true, 0];
   try {
+    await until('the first one serves', async () => (await s.ask('GET', '/book?limit=1')).status === 200);
     const clients = Array.from({ length: 8 }, async (_, i) => {
       while (isLoading) {
         const res = await s.ask('GET', i % 4 === 0 ? '/rpc/nap' : '/book?select=id,title&id=eq.7', { agent: agents[i % 2] }).catch((error) => { errors.push(error.code ?? error.message); });
         requests++;
+        if (res?.status >= 500) errors.push(`${res.status} ${res.body}`);
         if (res !== undefined) statuses.set(res.status, (statuses.get(res.status) ?? 0) + 1);
         if (res?.status === 200 && i % 4 !== 0) assert.equal(res.body, right);
       }
