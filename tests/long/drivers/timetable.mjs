@@ -35,6 +35,11 @@ export async function drive({ visitor, step }) {
   await join(obi, "obi", mark);
   step("two schools sign up through the app's form; sessions are in PostgreSQL");
 
+  await ada.page.goto("/settings", { waitUntil: "networkidle" });
+  await ada.page.getByTestId("button-add-subject").click();
+  await ada.page.getByTestId("input-subject-name").fill(`Algebra ${mark}`);
+  await ada.page.getByTestId("button-submit-subject").click();
+  await ada.page.getByText(`Algebra ${mark}`).first().waitFor();
   await ada.page.goto("/teachers", { waitUntil: "networkidle" });
   await ada.page.getByTestId("button-add-teacher").click();
   await ada.page.getByTestId("input-teacher-name").fill(`Mr. ${mark}`);
@@ -44,7 +49,7 @@ export async function drive({ visitor, step }) {
   await ada.page.getByText(`Mr. ${mark}`).first().waitFor();
   await ada.page.reload({ waitUntil: "networkidle" });
   await ada.page.getByText(`Mr. ${mark}`).first().waitFor();
-  step("a teacher is added through the app's form and is there after a reload");
+  step("a subject and a teacher are added through the app's forms and are there after a reload");
 
   assert.equal((await teachers(ada)).filter((it) => it.name === `Mr. ${mark}`).length, 1);
   assert.deepEqual(await teachers(obi), []);
