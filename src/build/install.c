@@ -20,6 +20,7 @@
 #define WHY_MAX_BYTES 400
 #define PACKAGE_JSON_MAX_BYTES (1u << 20)
 #define NAMED_MAX 100
+#define NATIVE_MAX 10
 
 enum tool_kind { TOOL_NONE, TOOL_BUN, TOOL_PNPM };
 
@@ -298,6 +299,67 @@ static bool finish(struct install *in, uint64_t *ret_bytes, struct err *err)
 	return true;
 }
 
+/* Parts in C++ that a package fetches or compiles by its install script: there is no other way to them. By name, since
+ * most scripts of packages only print or phone home. */
+static bool is_native(const char *package)
+{
+	static const char *const names[] = {"better-sqlite3", "sqlite3", "bcrypt", "argon2", "canvas"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(package, names[i]) == 0) return true;
+	return false;
+}
+
+/* The headers lie beside the Node that will run it; node-gyp would fetch them. */
+static const char *headers_of(const struct installed *f, char space[FILE_PATH_SIZE])
+{
+	bool has_tool = f->tool_count > 0 && strncmp(f->tools[0].name, "node-", 5) == 0;
+	int len = has_tool ? (int)(strlen(f->tools[0].bin) - strlen("/bin")) : 0;
+	if (has_tool)
+		(void)snprintf(space, FILE_PATH_SIZE, "npm_config_nodedir=/tools/%s/%.*s", f->tools[0].name, len,
+			       f->tools[0].bin);
+	else
+		(void)snprintf(space, FILE_PATH_SIZE, "npm_config_nodedir=%s",
+			       f->host.node_prefix[0] != '\0' ? f->host.node_prefix : "/usr");
+	return space;
+}
+
+static bool make_native(struct install *in, int rung, struct err *err)
+{
+	const char *argv[NATIVE_MAX + 4] = {ladder[rung].tool == TOOL_PNPM ? "pnpm" : "npm", "rebuild"};
+	char nodedir[FILE_PATH_SIZE], text[WHY_MAX_BYTES + 200];
+	const char *env[] = {"npm_config_ignore_scripts=false", headers_of(&in->found, nodedir), NULL};
+	struct buf tail BUF_CLEANUP;
+	struct sandbox_result result;
+	struct limits limits = build_limits(in->job);
+	struct err failed;
+	size_t i;
+	json_t *name;
+	int n = 2;
+	buf_init(&tail, (size_t)2 * BOX_TAIL_BYTES);
+	json_array_foreach(json_object_get(in->outcome, "scripts_not_run"), i,
+			   name) if (is_native(json_string_value(name)) && n < NATIVE_MAX) argv[n++] =
+	    json_string_value(name);
+	if (n == 2) return true;
+	struct box_call call = {.job = in->job,
+				.host = &in->found.host,
+				.argv = argv,
+				.app_dir = in->into,
+				.cwd = "/app",
+				.cache_dir = in->download,
+				.tools = in->found.tools,
+				.tool_count = in->found.tool_count,
+				.env = env,
+				.has_network = true};
+	build_say(in->job, "making what %s %s compiled", argv[2], n > 3 ? "and others need" : "needs");
+	if (!box_run(&call, &tail, &result, err)) return false;
+	if (sandbox_judge(&result, &limits, argv[2], &failed)) return true;
+	struct str why = box_reason(buf_view(&tail), WHY_MAX_BYTES);
+	(void)snprintf(text, sizeof text, "%s has a part that could be neither fetched nor compiled here: %.*s",
+		       argv[2], STR_FMT(why));
+	if (str_is_utf8(str_from(text))) note(in, text);
+	return true;
+}
+
 /* The phase. */
 
 static bool choose_node(struct install *in, struct err *err)
@@ -329,7 +391,7 @@ static bool install_fresh(struct install *in, int *ret_rung, struct err *err)
 	bool ok = climb(in, ret_rung, err) && add_package(in, *ret_rung, err);
 	if (ok && in->manifest.has_postinstall) ok = run_own_script(in, "postinstall", err);
 	if (ok && in->manifest.has_prepare) ok = run_own_script(in, "prepare", err);
-	ok = ok && finish(in, &bytes, err);
+	ok = ok && finish(in, &bytes, err) && make_native(in, *ret_rung, err);
 	if (ok) (void)json_object_set_new(in->outcome, "rung", json_string(ladder[*ret_rung].name));
 	if (ok && is_cached) ok = cache_commit(in->job, staged, in->manifest.key, in->outcome, bytes, err);
 	struct err ignored;
