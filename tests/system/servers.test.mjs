@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An app with a server of its own: deployed, switched, put back, broken.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test, { after, before } from 'node:test';
 import { Freehold, folder, until } from './freehold.mjs';
 import { Mixed, release } from './mixed.mjs';
@@ -82,7 +83,14 @@ const broken = {
   'throws': [`throw new Error('no database here');`, /no database here/],
   'answers 500': [`require('node:http').createServer((q, r) => { console.log('broken inside'); r.statusCode = 500; r.end(); }).listen(process.env.PORT); return;`, /answered 500.*broken inside/s],
   'listens and hangs': [`require('node:http').createServer(() => {}).listen(process.env.PORT); return;`, /does not answer/],
+  'listens and then traps in a loop': [`require('node:http').createServer(() => { for (;;); }).listen(process.env.PORT); return;`, /does not answer/],
+  'never listens': [`setInterval(() => {}, 1000); return;`, /never listened/],
+  'eats memory': [`const all = []; setInterval(() => { for (let i = 0; i < 16; i++) all.push(Buffer.alloc(1 << 20, 1)); }, 1); return;`, /memory.*limit/],
+  'forks without end': [`const { spawn } = require('node:child_process'); (function more() { spawn('sleep', ['1000']).on('error', () => {}); setImmediate(more); })(); return;`, /more than its \d+ processes/],
 };
+test('a limit of memory is set', async () => {
+  assert.equal((await f.api('PUT', '/v1/apps/echo/settings', { memory: '192M' })).status, 200);
+});
 for (const [name, [code, said]] of Object.entries(broken))
   test(`a server that ${name}`, async () => {
     const result = await f.cli('deploy', await server(9, code), '--app', 'echo');
@@ -91,6 +99,69 @@ for (const [name, [code, said]] of Object.entries(broken))
     assert.match(await switched(2), /^version 2 /);
     assert.deepEqual((await servers()).map((p) => p.release), [2]);
   });
+
+test('an app that does not compile is shown its compiler\'s own lines', async () => {
+  const dir = await folder({
+    'package.json': JSON.stringify({ name: 'echo', private: true, scripts: { build: 'node build.js', start: 'node server.js' } }),
+    'build.js': `console.error("server.ts(12,7): error TS2322: Type 'string' is not assignable to type 'number'."); process.exit(2);`,
+    'server.js': 'process.exit(1)',
+  });
+  const result = await f.cli('deploy', dir, '--app', 'echo');
+  assert.notEqual(result.code, 0);
+  assert.match(result.all, /It said:\n.*server\.ts\(12,7\): error TS2322/s);
+  assert.match(await switched(2), /^version 2 /);
+});
+
+test('one that ignores SIGTERM is replaced all the same, and is gone', async () => {
+  await f.deploy(await server(20, `process.on('SIGTERM', () => console.log('no'));`), 'echo');
+  const live = await f.live('echo');
+  const [deaf] = await servers();
+  await f.deploy(await server(21), 'echo');
+  assert.match((await f.get('echo', '/')).text, /^version 21 /);
+  await until('the deaf one is gone', async () => (await servers()).every((p) => p.release !== live));
+  assert.throws(() => process.kill(deaf.pid, 0));
+});
+
+// A first deployment of an app whose page is made of what its own backend answers, before anybody else may ask that.
+test('the server has its backend before its app is live, and while the app is stopped', async () => {
+  const asks = (version) => server(version, `require('node:http').createServer(async (q, r) => {
+    const replies = await Promise.all(['/auth/v1/health', '/rest/v1/'].map((path) => fetch(process.env.SUPABASE_URL + path, { headers: { apikey: process.env.SUPABASE_ANON_KEY } }).then((x) => x.status, (e) => String(e.cause))));
+    r.statusCode = replies.every((status) => status === 200) ? 200 : 500;
+    console.log(replies.join(' '));
+    r.end('page ${version} of ' + replies.join(' '));
+  }).listen(process.env.PORT); return;`);
+  assert.equal(await f.deploy(await asks(1), 'asks'), 1);
+  assert.equal((await f.get('asks', '/')).text, 'page 1 of 200 200');
+  await f.cli('stop', 'asks');
+  assert.equal((await f.get('asks', '/auth/v1/health')).status, 503);
+  await f.deploy(await asks(2), 'asks');
+  assert.equal((await f.get('asks', '/')).text, 'page 2 of 200 200');
+  await f.api('DELETE', '/v1/apps/asks');
+  assert.equal((await f.get('asks', '/auth/v1/health')).status, 404);
+});
+
+test('killed under load, it is back before anybody but its last visitors has noticed', async () => {
+  const live = await f.live('echo');
+  const path = (pid) => `/proc/${pid}/task/${pid}/children`;
+  const below = (pid) => { const list = readFileSync(path(pid), 'utf8').trim().split(' ').filter(Boolean).map(Number); return list.flatMap((one) => [one, ...below(one)]); };
+  const node = below((await servers()).find((p) => p.release === live).pid).find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('node\0'));
+  const bad = [];
+  let asked = 0, isOver = false;
+  const visitors = Array.from({ length: 6 }, async () => {
+    while (!isOver) {
+      asked++;
+      await f.get('echo', '/', { method: 'POST', body: 'x'.repeat(1000) }).then((reply) => reply.status === 200 || bad.push(reply.status), (error) => bad.push(error.code));
+    }
+  });
+  await until('many were answered', () => asked > 100);
+  process.kill(node, 'SIGKILL');
+  const then = asked;
+  await until('many more were answered', () => asked > then + 100);
+  isOver = true;
+  await Promise.all(visitors);
+  assert.ok(bad.length <= 6, `${bad.length} of ${asked} failed: ${bad}`);
+  assert.match((await f.cli('logs', 'echo', '--source', 'server')).all, /started again, and who comes meanwhile waits/);
+});
 
 test('switched under every kind of load: nothing lost, nothing done twice', async () => {
   for (let n = 1; n <= 2; n++) await f.deploy(await release(n), 'mixed');
