@@ -204,7 +204,9 @@ static bool has_index(int dir)
 
 static int open_output(int app, const struct build_wish *wish, const char **ret_name, struct err *err)
 {
-	static const char *const usual[] = {"dist", "build", "out", "public", NULL};
+	/* React Router and Remix, Nuxt, Astro with a server beside it. */
+	static const char *const usual[] = {"dist",           "build",       "out",    "build/client",
+					    ".output/public", "dist/client", "public", NULL};
 	const char *only[] = {wish->output, NULL};
 	const char *const *names = wish->is_static && wish->output[0] == '\0' ? (const char *const[]){".", NULL}
 				   : wish->output[0] != '\0'                  ? only
@@ -221,6 +223,12 @@ static int open_output(int app, const struct build_wish *wish, const char **ret_
 			return fd;
 		}
 		if (fd >= 0) (void)close(fd);
+	}
+	if (!wish->is_static && wish->output[0] == '\0') {
+		(void)err_set(err, ERR_FAILED,
+			      "the build left neither pages (an index.html in dist, build, out or public) nor a server "
+			      "that is known, and no start script starts one; does the build script build the app?");
+		return -1;
 	}
 	(void)err_set(err, ERR_FAILED, "%s left no index.html in %s, so there is nothing to serve%s",
 		      wish->is_static ? "the export" : "the build", wish->output[0] != '\0' ? wish->output : "dist",

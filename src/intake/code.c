@@ -26,15 +26,21 @@ struct view {
 
 void code_facts_init(struct code_facts *f)
 {
-	*f = (struct code_facts){json_array(), json_array(), json_array(), json_array(), json_array(),
-				 json_array(), json_array(), json_array(), false};
+	*f = (struct code_facts){.env = json_array(),
+				 .hard_coded = json_array(),
+				 .storage = json_array(),
+				 .functions = json_array(),
+				 .realtime = json_array(),
+				 .auth = json_array(),
+				 .sign_in = json_array(),
+				 .fonts = json_array()};
 }
 
 void code_facts_done(struct code_facts *f)
 {
 	json_decref(f->env), json_decref(f->hard_coded), json_decref(f->storage);
-	json_decref(f->functions), json_decref(f->realtime), json_decref(f->auth), json_decref(f->sign_in),
-	    json_decref(f->fonts);
+	json_decref(f->functions), json_decref(f->realtime), json_decref(f->auth), json_decref(f->sign_in);
+	json_decref(f->fonts), json_decref(f->replit_login);
 }
 
 static const char *below(const char *path, const char *root)
@@ -337,6 +343,15 @@ static void scan_fonts(const struct view *v)
 	}
 }
 
+/* The address of its sign-in, which answers only to apps that run there. */
+static void scan_replit_login(const struct view *v)
+{
+	ptrdiff_t found = str_find(v->text, STR("replit.com/oidc"));
+	if (found < 0 || v->facts->replit_login != NULL) return;
+	v->facts->replit_login =
+	    json_pack("{s:s,s:i}", "file", v->path, "line", (int)scan_line(v->text, (size_t)found));
+}
+
 void code_scan(struct code_facts *f, const char *path, enum code_where where, char *text, size_t len)
 {
 	if (!str_has_suffix(str_from(path), STR(".html"))) scan_blank_comments(text, len);
@@ -346,6 +361,7 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	scan_env(&v, STR("process.env"), where == CODE_FUNCTION ? CODE_FUNCTION : CODE_SERVER);
 	scan_deno_env(&v);
 	scan_fonts(&v);
+	scan_replit_login(&v);
 	if (str_find(v.text, STR("@supabase/")) >= 0 || str_find(v.text, STR("supabase-js")) >= 0)
 		f->uses_supabase = true;
 	bool names_supabase = str_find(v.text, STR("supabase")) >= 0 || str_find(v.text, STR("Supabase")) >= 0;

@@ -193,6 +193,25 @@ static void finish_env(struct making *m)
 	json_object_set_new(json_object_get(m->out, "supabase"), "env", names);
 }
 
+static void judge_login(struct making *m)
+{
+	const json_t *at = m->code.replit_login;
+	if (at == NULL) return;
+	finding_add(
+	    m->findings,
+	    &(struct finding){.kind = "replit-login",
+			      .subject = json_str(at, "file", ""),
+			      .severity = FINDING_STOP,
+			      .title = "People sign in by Replit's own login",
+			      .detail = "It answers only to apps that run on Replit: here nobody could sign in, and "
+					"many such servers end at their start without REPLIT_DOMAINS.",
+			      .file = json_str(at, "file", ""),
+			      .line = (uint32_t)json_int(at, "line", 0),
+			      .paste = "Replace Replit Auth by sign-up and sign-in with email and password "
+				       "(passport-local, passwords hashed with scrypt), keep the sessions in "
+				       "PostgreSQL, and do not read REPLIT_DOMAINS, REPL_ID or ISSUER_URL any more."});
+}
+
 static void put_supabase(struct making *m)
 {
 	const char *ref = json_str(m->config, "project_id", NULL);
@@ -265,6 +284,7 @@ static void put_all(struct making *m)
 {
 	put_supabase(m);
 	finish_env(m);
+	judge_login(m);
 	put_functions(m);
 	json_object_set_new(m->out, "calls",
 			    json_pack("{s:O,s:O,s:O,s:O,s:o}", "storage", m->code.storage, "functions",

@@ -72,6 +72,18 @@ static void test_calls(void **state)
 	assert_non_null(fixture_named(sign_in, "anonymous"));
 }
 
+static void test_replit_login(void **state)
+{
+	TREE({"package.json",
+	      "{\"dependencies\":{\"express\":\"4\",\"vite\":\"5\"},\"scripts\":{\"start\":\"node x\"}}"},
+	     {"server/replitAuth.ts", "import x\nnew URL(process.env.ISSUER_URL ?? \"https://replit.com/oidc\")"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	const json_t *finding = fixture_finding(i, "replit-login:server/replitAuth.ts");
+	assert_non_null(finding);
+	assert_int_equal(json_int(finding, "line", 0), 2);
+	assert_string_equal(json_str(finding, "severity", ""), "stop");
+}
+
 static void test_fonts(void **state)
 {
 	TREE({"package.json", "{\"dependencies\":{\"next\":\"16\"}}"},
@@ -211,9 +223,13 @@ static void test_env_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_calls),       cmocka_unit_test(test_fonts),
-	    cmocka_unit_test(test_environment), cmocka_unit_test(test_addresses_and_types),
-	    cmocka_unit_test(test_secrets),     cmocka_unit_test(test_env_files),
+	    cmocka_unit_test(test_calls),
+	    cmocka_unit_test(test_replit_login),
+	    cmocka_unit_test(test_fonts),
+	    cmocka_unit_test(test_environment),
+	    cmocka_unit_test(test_addresses_and_types),
+	    cmocka_unit_test(test_secrets),
+	    cmocka_unit_test(test_env_files),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
