@@ -9,6 +9,7 @@
 #include "pg/pool.h"
 
 #define CONNECT_MS 4000
+#define CONNINFO_SIZE (FILE_PATH_SIZE + 200)
 
 struct query {
 	struct http_request *req;
@@ -62,7 +63,7 @@ static void on_done(void *arg, struct pg_call *call)
 	pg_pool_stop(q->pool, free, q);
 }
 
-static bool find_database(struct route_call *c, char ret_conninfo[FILE_PATH_SIZE + 100], struct err *err)
+static bool find_database(struct route_call *c, char ret_conninfo[CONNINFO_SIZE], struct err *err)
 {
 	char dir[FILE_PATH_SIZE], socket[FILE_PATH_SIZE];
 	struct app app;
@@ -73,15 +74,19 @@ static bool find_database(struct route_call *c, char ret_conninfo[FILE_PATH_SIZE
 	if (!file_exists(socket))
 		return err_set(err, ERR_UNAVAILABLE, "the database of %s does not run; freehold start %s starts it",
 			       c->app, c->app);
-	(void)snprintf(ret_conninfo, FILE_PATH_SIZE + 100, "host='%s' port=5432 dbname=%s user=%s", dir, OWNDB_DATABASE,
-		       OWNDB_SUPERUSER);
+	/* Nothing that the app made in its schemas may stand in for what the statement means (CVE-2018-1058), and no
+	 * statement here needs a superuser. */
+	(void)snprintf(
+	    ret_conninfo, CONNINFO_SIZE,
+	    "host='%s' port=5432 dbname=%s user=%s options='-c search_path=pg_catalog -c role=supabase_auth_admin'",
+	    dir, OWNDB_DATABASE, OWNDB_SUPERUSER);
 	return true;
 }
 
 void app_query(struct route_call *c, const char *sql, const char *const *params, int param_count, const char *none,
 	       json_t *extra)
 {
-	char conninfo[FILE_PATH_SIZE + 100];
+	char conninfo[CONNINFO_SIZE];
 	struct err err;
 	if (!find_database(c, conninfo, &err)) {
 		json_decref(extra);
