@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rest/openapi.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "codec/json.h"
+#include "rest/openapi_schema.h"
 
 #define JSON_TYPES                                                                                                     \
 	"application/json", "application/vnd.pgrst.object+json;nulls=stripped", "application/vnd.pgrst.object+json"
@@ -31,158 +32,12 @@ const char openapi_facts_sql[] =
     "   where c.relnamespace = n.oid and a.attnum > 0) k where k.max is not null or k.enum is not null))"
     " from pg_catalog.pg_namespace n where n.nspname = $1";
 
-struct writing {
-	const struct rest_settings *settings;
-	const struct catalogue *c;
-	struct str schema;
-	const json_t *facts;
-};
-
-static json_t *text(struct str s)
-{
-	return json_stringn(s.ptr, s.len);
-}
-
-static void set_text(json_t *o, const char *key, struct str value)
-{
-	if (value.len > 0) (void)json_object_set_new(o, key, text(value));
-}
-
-static void set_named(json_t *o, struct str key, json_t *value)
-{
-	(void)json_object_setn_new(o, key.ptr, key.len, value);
-}
-
-static const char *type_of(struct str type)
-{
-	static const char *const rows[][2] = {
-	    {"character varying", "string"}, {"character", "string"}, {"text", "string"},
-	    {"boolean", "boolean"},          {"smallint", "integer"}, {"integer", "integer"},
-	    {"bigint", "integer"},           {"numeric", "number"},   {"real", "number"},
-	    {"double precision", "number"},  {"json", NULL},          {"jsonb", NULL},
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (str_eq(type, str_from(rows[i][0]))) return rows[i][1];
-	return str_has_suffix(type, STR("[]")) ? "array" : "string";
-}
-
-static struct str format_of(struct str type)
-{
-	if (str_eq(type, STR("smallint")) || str_eq(type, STR("integer"))) return STR("int32");
-	return str_eq(type, STR("bigint")) ? STR("int64") : type;
-}
-
-static struct str element_of(struct str type)
-{
-	return str_sub(type, 0, type.len - 2);
-}
-
-static void set_type(json_t *o, struct str type)
-{
-	const char *name = type_of(type);
-	set_text(o, "format", format_of(type));
-	if (name == NULL) return;
-	(void)json_object_set_new(o, "type", json_string(name));
-	if (strcmp(name, "array") != 0) return;
-	const char *of = type_of(element_of(type));
-	(void)json_object_set_new(o, "items", of != NULL ? json_pack("{s:s}", "type", of) : json_object());
-}
-
-/* A default is shown where it is a plain value; 'text'::type loses its cast and quotes. */
-static void set_default(json_t *o, struct str type, struct str sql)
-{
-	BUF_CLEANUP struct buf b;
-	json_t *value = NULL;
-	struct err ignored;
-	const char *name = type_of(type);
-	buf_init(&b, 8192);
-	if (sql.len == 0) return;
-	if (name != NULL && strcmp(name, "string") == 0) {
-		bool is_cast = str_has_suffix(sql, type) && sql.len > type.len + 2 &&
-			       str_has_suffix(str_sub(sql, 0, sql.len - type.len), STR("::"));
-		if (is_cast) sql = str_sub(sql, 0, sql.len - type.len - 2);
-		while (is_cast && sql.len > 0 && sql.ptr[0] == '\'') sql = str_sub(sql, 1, sql.len);
-		while (is_cast && sql.len > 0 && sql.ptr[sql.len - 1] == '\'') sql.len--;
-		buf_printf(&b, "\"%.*s\"", STR_FMT(sql));
-	} else {
-		buf_str(&b, sql);
-	}
-	if (json_parse(buf_view(&b), &value, &ignored)) (void)json_object_set_new(o, "default", value);
-}
-
-/* The column a key of this one column points to; tables come before views. */
-static const struct catalogue_rel *foreign_key(const struct catalogue_table *t, struct str column)
-{
-	const struct catalogue_rel *found = NULL;
-	for (int i = 0; i < t->rel_count; i++) {
-		const struct catalogue_rel *r = &t->rels[i];
-		bool fits = r->cardinality == REL_M2O || (r->cardinality == REL_O2O && !r->is_parent);
-		if (!fits || r->pair_count != 1 || !str_eq(r->pairs[0].from, column)) continue;
-		if (found == NULL || (found->foreign_is_view && !r->foreign_is_view)) found = r;
-	}
-	return found;
-}
-
-static bool is_key(const struct catalogue_table *t, struct str column)
-{
-	for (int i = 0; i < t->key_count; i++)
-		if (str_eq(t->key[i], column)) return true;
-	return false;
-}
-
-static void set_column_text(json_t *o, const struct catalogue_table *t, const struct catalogue_column *col)
-{
-	BUF_CLEANUP struct buf b;
-	const struct catalogue_rel *rel = foreign_key(t, col->name);
-	bool has_note = is_key(t, col->name) || rel != NULL;
-	buf_init(&b, 64u << 10);
-	buf_str(&b, col->comment);
-	if (has_note) buf_printf(&b, "%sNote:", col->comment.len > 0 ? "\n\n" : "");
-	if (is_key(t, col->name)) buf_puts(&b, "\nThis is a Primary Key.<pk/>");
-	if (rel != NULL) {
-		struct str table = rel->foreign.name, to = rel->pairs[0].to;
-		buf_printf(&b, "\nThis is a Foreign Key to `%.*s.%.*s`.<fk table='%.*s' column='%.*s'/>",
-			   STR_FMT(table), STR_FMT(to), STR_FMT(table), STR_FMT(to));
-	}
-	set_text(o, "description", buf_view(&b));
-}
-
-static json_t *property(const struct writing *w, const struct catalogue_table *t, const struct catalogue_column *col)
-{
-	json_t *o = json_object();
-	char key[32];
-	(void)snprintf(key, sizeof key, "%u.%d", t->oid, col->number);
-	const json_t *more = json_object_get(json_object_get(w->facts, "columns"), key);
-	json_t *labels = json_object_get(more, "enum"), *max = json_object_get(more, "max");
-	set_default(o, col->base_type, col->default_sql);
-	set_column_text(o, t, col);
-	if (json_is_array(labels)) (void)json_object_set(o, "enum", labels);
-	if (json_is_integer(max)) (void)json_object_set(o, "maxLength", max);
-	set_type(o, col->base_type);
-	return o;
-}
-
-static json_t *definition(const struct writing *w, const struct catalogue_table *t)
-{
-	json_t *o = json_object(), *required = json_array(), *properties = json_object();
-	set_text(o, "description", t->comment);
-	for (int i = 0; i < t->column_count; i++) {
-		if (!t->columns[i].is_nullable) (void)json_array_append_new(required, text(t->columns[i].name));
-		set_named(properties, t->columns[i].name, property(w, t, &t->columns[i]));
-	}
-	if (json_array_size(required) > 0) (void)json_object_set(o, "required", required);
-	json_decref(required);
-	(void)json_object_set_new(o, "properties", properties);
-	(void)json_object_set_new(o, "type", json_string("object"));
-	return o;
-}
-
 static json_t *reference(const char *kind, const char *before, struct str a, const char *between, struct str b)
 {
 	BUF_CLEANUP struct buf path;
 	buf_init(&path, 4096);
 	buf_printf(&path, "#/%s/%s%.*s%s%.*s", kind, before, STR_FMT(a), between, STR_FMT(b));
-	return json_pack("{s:o}", "$ref", text(buf_view(&path)));
+	return json_pack("{s:o}", "$ref", openapi_text(buf_view(&path)));
 }
 
 static json_t *common(const char *name)
@@ -208,15 +63,15 @@ static void set_summary(json_t *o, struct str comment)
 	struct str head = comment, rest = {"", 0};
 	(void)str_cut(comment, '\n', &head, &rest);
 	while (rest.len > 0 && rest.ptr[0] == '\n') rest = str_sub(rest, 1, rest.len);
-	set_text(o, "summary", head);
-	set_text(o, "description", rest);
+	openapi_set_text(o, "summary", head);
+	openapi_set_text(o, "description", rest);
 }
 
 static json_t *table_operation(const struct catalogue_table *t, json_t *parameters, json_t *answers)
 {
 	json_t *o = json_object();
 	set_summary(o, t->comment);
-	(void)json_object_set_new(o, "tags", json_pack("[o]", text(t->name.name)));
+	(void)json_object_set_new(o, "tags", json_pack("[o]", openapi_text(t->name.name)));
 	(void)json_object_set_new(o, "parameters", parameters);
 	(void)json_object_set_new(o, "responses", answers);
 	return o;
@@ -261,12 +116,12 @@ static struct str short_type(struct str type)
 static json_t *query_parameter(const struct catalogue_param *param)
 {
 	struct str type = short_type(param->type);
-	const char *name = type_of(type);
+	const char *name = openapi_type(type);
 	bool is_array = name != NULL && strcmp(name, "array") == 0;
-	json_t *o =
-	    json_pack("{s:o, s:b, s:s}", "name", text(param->name), "required", param->is_required, "in", "query");
+	json_t *o = json_pack("{s:o, s:b, s:s}", "name", openapi_text(param->name), "required", param->is_required,
+			      "in", "query");
 	if (!param->is_variadic) {
-		set_text(o, "format", format_of(type));
+		openapi_set_text(o, "format", openapi_format(type));
 		(void)json_object_set_new(o, "type", json_string(is_array || name == NULL ? "string" : name));
 		return o;
 	}
@@ -274,9 +129,9 @@ static json_t *query_parameter(const struct catalogue_param *param)
 	(void)json_object_set_new(o, "collectionFormat", json_string("multi"));
 	if (!is_array) return o;
 	json_t *items = json_object();
-	const char *of = type_of(element_of(type));
+	const char *of = openapi_type(openapi_element(type));
 	if (of != NULL) (void)json_object_set_new(items, "type", json_string(of));
-	set_text(items, "format", format_of(element_of(type)));
+	openapi_set_text(items, "format", openapi_format(openapi_element(type)));
 	(void)json_object_set_new(o, "items", items);
 	return o;
 }
@@ -286,11 +141,11 @@ static json_t *arguments(const struct catalogue_routine *f)
 	json_t *properties = json_object(), *required = json_array(), *o = json_object();
 	for (int i = 0; i < f->param_count; i++) {
 		json_t *p = json_object();
-		set_type(p, short_type(f->params[i].type));
-		set_named(properties, f->params[i].name, p);
-		if (f->params[i].is_required) (void)json_array_append_new(required, text(f->params[i].name));
+		openapi_set_type(p, short_type(f->params[i].type));
+		openapi_set_named(properties, f->params[i].name, p);
+		if (f->params[i].is_required) (void)json_array_append_new(required, openapi_text(f->params[i].name));
 	}
-	set_text(o, "description", f->comment);
+	openapi_set_text(o, "description", f->comment);
 	if (json_array_size(required) > 0) (void)json_object_set(o, "required", required);
 	json_decref(required);
 	(void)json_object_set_new(o, "properties", properties);
@@ -305,7 +160,7 @@ static json_t *routine_operation(const struct catalogue_routine *f, json_t *para
 	buf_init(&tag, 1024);
 	buf_printf(&tag, "(rpc) %.*s", STR_FMT(f->name.name));
 	set_summary(o, f->comment);
-	(void)json_object_set_new(o, "tags", json_pack("[o]", text(buf_view(&tag))));
+	(void)json_object_set_new(o, "tags", json_pack("[o]", openapi_text(buf_view(&tag))));
 	(void)json_object_set_new(o, "produces", json_pack("[s, s, s]", JSON_TYPES));
 	(void)json_object_set_new(o, "parameters", parameters);
 	(void)json_object_set_new(o, "responses", answer("200", "OK"));
@@ -366,29 +221,29 @@ static void add_table_parameters(json_t *o, const struct catalogue_table *t)
 	BUF_CLEANUP struct buf key;
 	buf_init(&key, 4096);
 	buf_printf(&key, "body.%.*s", STR_FMT(t->name.name));
-	set_named(o, buf_view(&key),
-		  json_pack("{s:o, s:o, s:b, s:s, s:o}", "name", text(t->name.name), "description", text(t->name.name),
-			    "required", 0, "in", "body", "schema",
-			    reference("definitions", "", t->name.name, "", STR(""))));
+	openapi_set_named(o, buf_view(&key),
+			  json_pack("{s:o, s:o, s:b, s:s, s:o}", "name", openapi_text(t->name.name), "description",
+				    openapi_text(t->name.name), "required", 0, "in", "body", "schema",
+				    reference("definitions", "", t->name.name, "", STR(""))));
 	for (int i = 0; i < t->column_count; i++) {
 		const struct catalogue_column *col = &t->columns[i];
-		json_t *p = json_pack("{s:o, s:b, s:s, s:s}", "name", text(col->name), "required", 0, "in", "query",
-				      "type", "string");
-		set_text(p, "description", col->comment);
+		json_t *p = json_pack("{s:o, s:b, s:s, s:s}", "name", openapi_text(col->name), "required", 0, "in",
+				      "query", "type", "string");
+		openapi_set_text(p, "description", col->comment);
 		buf_clear(&key);
 		buf_printf(&key, "rowFilter.%.*s.%.*s", STR_FMT(t->name.name), STR_FMT(col->name));
-		set_named(o, buf_view(&key), p);
+		openapi_set_named(o, buf_view(&key), p);
 	}
 }
 
-static bool is_seen(const struct writing *w, const char *kind, uint32_t oid)
+static bool is_seen(const struct openapi_writing *w, const char *kind, uint32_t oid)
 {
 	char key[16];
 	(void)snprintf(key, sizeof key, "%u", oid);
 	return json_object_get(json_object_get(w->facts, kind), key) != NULL;
 }
 
-static void add_tables(const struct writing *w, json_t *root)
+static void add_tables(const struct openapi_writing *w, json_t *root)
 {
 	json_t *definitions = json_object(), *parameters = common_parameters(), *paths = json_object_get(root, "paths");
 	for (int i = 0; i < w->c->table_count; i++) {
@@ -397,15 +252,15 @@ static void add_tables(const struct writing *w, json_t *root)
 		buf_init(&path, 1024);
 		if (!str_eq(t->name.schema, w->schema) || t->is_partition || !is_seen(w, "tables", t->oid)) continue;
 		buf_printf(&path, "/%.*s", STR_FMT(t->name.name));
-		set_named(definitions, t->name.name, definition(w, t));
+		openapi_set_named(definitions, t->name.name, openapi_definition(w, t));
 		add_table_parameters(parameters, t);
-		set_named(paths, buf_view(&path), table_path(t));
+		openapi_set_named(paths, buf_view(&path), table_path(t));
 	}
 	(void)json_object_set_new(root, "definitions", definitions);
 	(void)json_object_set_new(root, "parameters", parameters);
 }
 
-static void add_routines(const struct writing *w, json_t *root)
+static void add_routines(const struct openapi_writing *w, json_t *root)
 {
 	for (int i = 0; i < w->c->routine_count; i++) {
 		const struct catalogue_routine *f = &w->c->routines[i];
@@ -413,7 +268,7 @@ static void add_routines(const struct writing *w, json_t *root)
 		buf_init(&path, 1024);
 		if (!str_eq(f->name.schema, w->schema) || !is_seen(w, "routines", f->oid)) continue;
 		buf_printf(&path, "/rpc/%.*s", STR_FMT(f->name.name));
-		set_named(json_object_get(root, "paths"), buf_view(&path), routine_path(f));
+		openapi_set_named(json_object_get(root, "paths"), buf_view(&path), routine_path(f));
 	}
 }
 
@@ -437,21 +292,21 @@ static void add_address(const struct rest_settings *settings, json_t *root)
 		buf_printf(&host, "%s:%d", is_any ? "0.0.0.0" : name,
 			   settings->server_port > 0 ? settings->server_port : 80);
 	}
-	(void)json_object_set_new(root, "basePath", text(path));
-	(void)json_object_set_new(root, "host", text(buf_view(&host)));
+	(void)json_object_set_new(root, "basePath", openapi_text(path));
+	(void)json_object_set_new(root, "host", openapi_text(buf_view(&host)));
 	(void)json_object_set_new(root, "schemes", json_pack("[s]", str_eq(scheme, STR("https")) ? "https" : "http"));
 }
 
-static void add_info(const struct writing *w, json_t *root)
+static void add_info(const struct openapi_writing *w, json_t *root)
 {
 	struct str comment = str_from(json_str(w->facts, "comment", "")), title = comment, rest = {"", 0};
 	(void)str_cut(comment, '\n', &title, &rest);
 	while (rest.len > 0 && rest.ptr[0] == '\n') rest = str_sub(rest, 1, rest.len);
 	if (comment.len == 0) title = STR("PostgREST API");
 	if (comment.len == 0) rest = STR("This is a dynamic API generated by PostgREST");
-	(void)json_object_set_new(
-	    root, "info",
-	    json_pack("{s:o, s:o, s:s}", "title", text(title), "description", text(rest), "version", "14.17"));
+	(void)json_object_set_new(root, "info",
+				  json_pack("{s:o, s:o, s:s}", "title", openapi_text(title), "description",
+					    openapi_text(rest), "version", "14.17"));
 }
 
 bool openapi_write(struct arena *a, const struct rest_settings *settings, const struct catalogue *c, struct str schema,
@@ -460,7 +315,7 @@ bool openapi_write(struct arena *a, const struct rest_settings *settings, const 
 	JSON_CLEANUP json_t *seen = NULL;
 	struct err ignored;
 	(void)json_parse(facts, &seen, &ignored);
-	struct writing w = {settings, c, schema, seen};
+	struct openapi_writing w = {settings, c, schema, seen};
 	JSON_CLEANUP json_t *root = json_pack(
 	    "{s:s, s:{s:{s:{s:[s], s:s, s:[s, s], s:o}}}, s:{s:s, s:s}, s:[s,s,s,s], s:[s,s,s,s]}", "swagger", "2.0",
 	    "paths", "/", "get", "tags", "Introspection", "summary", "OpenAPI description (this document)", "produces",
