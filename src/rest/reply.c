@@ -176,7 +176,8 @@ static void reply_write(struct replying *r)
 	int status = representation == RETURN_FULL ? 200 : 204;
 	switch (r->ask->action) {
 	case ASK_INSERT:
-		status = inserted == 0 && r->ask->prefer.resolution == RESOLUTION_MERGE ? 200 : 201;
+		/* Nothing was new, or there was nothing at all. */
+		status = inserted <= 0 && r->ask->prefer.resolution == RESOLUTION_MERGE ? 200 : 201;
 		location(r);
 		content_range(r, 1, 0, counted);
 		break;

@@ -51,8 +51,32 @@ static void test_csv(void **state)
 	struct str json;
 	assert_true(body_csv_to_json(arena, STR("a,b\r\n1,\"x,\"\"y\"\"\"\r\nNULL,2\n"), &json, &message));
 	assert_string_equal(arena_cstr(arena, json), "[{\"a\":\"1\",\"b\":\"x,\\\"y\\\"\"},{\"a\":null,\"b\":\"2\"}]");
-	assert_false(body_csv_to_json(arena, STR("a,b\n1\n"), &json, &message));
-	assert_string_equal(message, "All lines must have same number of fields");
+}
+
+static void test_csv_as_cassava_reads_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *csv;
+		const char *json;
+		const char *message;
+	} cases[] = {
+	    {"a,b\n\n1,2\n", "[{\"a\":\"1\",\"b\":\"2\"}]", NULL},
+	    {"a,b\n1\n", "[{\"a\":\"1\"}]", NULL},
+	    {"a,b\n1\n1,2\n", NULL, "All lines must have same number of fields"},
+	    {"a,b", NULL, "parse error (not enough input) at \"\""},
+	    {"a\n\"1\"x\n2", NULL, "parse error (Failed reading: satisfy) at \"x\\n2\""},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const char *message = NULL;
+		struct str json;
+		bool good = body_csv_to_json(arena, str_from(cases[i].csv), &json, &message);
+		assert_int_equal(good, cases[i].json != NULL);
+		if (good)
+			assert_string_equal(arena_cstr(arena, json), cases[i].json);
+		else
+			assert_string_equal(message, cases[i].message);
+	}
 }
 
 static void test_form(void **state)
@@ -83,9 +107,8 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_keys),
-	    cmocka_unit_test(test_what_is_no_json),
-	    cmocka_unit_test(test_csv),
+	    cmocka_unit_test(test_keys), cmocka_unit_test(test_what_is_no_json),
+	    cmocka_unit_test(test_csv),  cmocka_unit_test(test_csv_as_cassava_reads_it),
 	    cmocka_unit_test(test_form),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
