@@ -84,7 +84,7 @@ const apps = [
   { ...svelte('sveltekit-static', { dependencies: { '@sveltejs/adapter-static': '3.0.10' } }, { 'src/routes/+page.server.js': '', 'src/routes/+layout.js': 'export const prerender = true;', 'src/routes/+page.svelte': '<p>shape</p>' }), ...files },
   astro('astro-static', '5.16.3', {}, 'export default {};', '<p>shape</p>', files),
   astro('astro-node', '5.16.3', { '@astrojs/node': '9.5.1' }, 'import node from "@astrojs/node"; export default { output: "server", adapter: node({ mode: "standalone" }) };', `<p>shape {${SHOWN}}</p>`),
-  router('react-router-ssr', true), router('react-router-spa', false, files),
+  router('react-router-ssr', true), router('react-router-spa', false, { isFiles: true, page: /entry.client/ }),
   app('remix', { '@remix-run/node': '2.17.2', '@remix-run/react': '2.17.2', '@remix-run/serve': '2.17.2', '@remix-run/dev': '2.17.2', isbot: '5.1.31', vite: '6.4.1', react: '18.3.1', 'react-dom': '18.3.1' }, { build: 'remix vite:build', start: 'remix-serve ./build/server/index.js' }, {
     'vite.config.js': `import { vitePlugin as remix } from "@remix-run/dev"; export default { plugins: [remix()] };`,
     'app/root.jsx': `import { Outlet, Scripts } from "@remix-run/react"; export default function App() { return <html><head /><body><Outlet /><Scripts /></body></html>; }`,
