@@ -12,6 +12,7 @@
 #include "flow/pause.h"
 #include "flow/signin.h"
 #include "flow/step.h"
+#include "flow/sweep.h"
 #include "flow/web.h"
 #include "release/release.h"
 
@@ -176,7 +177,7 @@ bool step_watch(struct deploy *d, struct err *err)
 	}
 	if (!retire_before(d, err)) return false;
 	step_detail(d, "visitors get release %lld; %d requests, none failed", (long long)d->number, WATCH_REQUESTS);
-	if (!prune(d, err)) return false;
+	if (!prune(d, err) || !sweep_tools(d->f, false, err)) return false;
 	pause_here("watch", "pruned");
 	return signin_settle_export(d->f, d->parts.app.name, err) && file_remove_tree(d->work_dir, err);
 }
