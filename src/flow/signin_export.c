@@ -36,7 +36,8 @@ static const struct {
 struct reading {
 	const json_t *section;
 	json_t *values; /* name: value */
-	json_t *taken, *left; /* names; sentences */
+	json_t *left; /* sentences */
+	json_t *unwanted; /* names */
 };
 
 static bool has_prefix(const char *name, const char *prefix)
@@ -127,6 +128,21 @@ static bool is_sound(const struct auth_setting *row, const char *name, const jso
 	return ok;
 }
 
+/* An export is not the owner: the backend must not be led to what else listens on this machine, and a code that always
+ * fits is a developer's. Whoever means it sets it by hand. */
+static const char *unwanted(const char *name, const struct auth_setting *row, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	if (has_prefix(name, "sms.test_otp.")) return "a code that always fits is for development only";
+	if (text == NULL) return NULL;
+	bool is_address = row->kind == AUTH_SETTING_URL || strcmp(row->name, "uri") == 0;
+	if (is_address && has_prefix(text, "http://")) return "an address without https is not taken from an export";
+	if (strcmp(name, "email.smtp.host") != 0) return NULL;
+	bool is_here = strchr(text, '.') == NULL || has_prefix(text, "127.") || strchr(text, ':') != NULL;
+	return is_here && !has_prefix(text, "env(") ? "a mail server on this machine is not taken from an export"
+						    : NULL;
+}
+
 static void read_leaf(struct reading *r, const char *name, json_t *value)
 {
 	const struct auth_setting *row;
@@ -146,6 +162,12 @@ static void read_leaf(struct reading *r, const char *name, json_t *value)
 		if (last == NULL || strcmp(last, ".content_path") != 0) leave(r, name, "is not known");
 		return;
 	}
+	const char *why = unwanted(name, row, value);
+	if (why != NULL) {
+		leave(r, name, why);
+		(void)json_array_append_new(r->unwanted, json_string(name));
+		return;
+	}
 	bool is_empty = json_is_string(value) && json_string_length(value) == 0;
 	bool is_test_mail =
 	    strcmp(name, "rate_limit.email_sent") == 0 && json_integer_value(value) == MAILS_OF_THE_TEMPLATE;
@@ -156,7 +178,6 @@ static void read_leaf(struct reading *r, const char *name, json_t *value)
 		return;
 	}
 	(void)json_object_set(r->values, name, value);
-	(void)json_array_append_new(r->taken, json_string(name));
 }
 
 static void read_object(struct reading *r, const char *prefix, json_t *object)
@@ -176,18 +197,32 @@ static void read_object(struct reading *r, const char *prefix, json_t *object)
 	}
 }
 
+/* What lacks a part that was not wanted stays off, as a whole. */
+static void switch_off_unwanted(struct reading *r)
+{
+	for (size_t i = 0; i < json_array_size(r->unwanted); i++) {
+		const char *name = json_string_value(json_array_get(r->unwanted, i)), *last = strrchr(name, '.');
+		char enabled[SIGNIN_NAME_MAX + 16];
+		if (last == NULL) continue;
+		(void)snprintf(enabled, sizeof enabled, "%.*s.enabled", (int)(last - name), name);
+		(void)json_object_del(r->values, enabled);
+	}
+}
+
 static void adapt(json_t *adaptations, json_t *what)
 {
 	(void)json_array_append_new(adaptations, json_pack("{s:s, s:o}", "file", "supabase/config.toml", "what", what));
 }
 
-static json_t *joined(const char *before, const json_t *names)
+static json_t *joined(const char *before, json_t *values)
 {
 	struct buf text BUF_CLEANUP;
 	buf_init(&text, 4000);
 	buf_puts(&text, before);
-	for (size_t i = 0; i < json_array_size(names); i++)
-		buf_printf(&text, "%s%s", i > 0 ? ", " : "", json_string_value(json_array_get(names, i)));
+	const char *name;
+	json_t *ignored;
+	size_t i = 0;
+	json_object_foreach(values, name, ignored) buf_printf(&text, "%s%s", i++ > 0 ? ", " : "", name);
 	return json_string(buf_cstr(&text));
 }
 
@@ -220,18 +255,19 @@ static bool try_out(const struct flow *f, const char *app, json_t *values, json_
 bool signin_plan_export(const struct flow *f, const char *app, json_t *section, json_t *ret_adaptations,
 			json_t *ret_missing, struct err *err)
 {
-	json_t *values JSON_CLEANUP = json_object(), *taken JSON_CLEANUP = json_array(),
-		       *left JSON_CLEANUP = json_array();
+	json_t *values JSON_CLEANUP = json_object(), *left JSON_CLEANUP = json_array(),
+		       *not_wanted JSON_CLEANUP = json_array();
 	json_t *missing JSON_CLEANUP = NULL;
-	struct reading r = {section, values, taken, left};
+	struct reading r = {section, values, left, not_wanted};
 	struct err why;
 	if (section != NULL) read_object(&r, "", section);
+	switch_off_unwanted(&r);
 	if (!try_out(f, app, values, &missing, &why, err)) return false;
 	if (why.code != ERR_NONE) {
 		adapt(ret_adaptations, json_sprintf("[auth] is not taken: %.400s", why.msg));
 		(void)json_object_clear(values);
 	} else {
-		if (json_array_size(taken) > 0) adapt(ret_adaptations, joined("sign-in is set by [auth]: ", taken));
+		if (json_object_size(values) > 0) adapt(ret_adaptations, joined("sign-in is set by [auth]: ", values));
 		if (json_object_get(values, "additional_redirect_urls") != NULL)
 			adapt(ret_adaptations,
 			      json_string("additional_redirect_urls keep their paths, under the app's own address"));

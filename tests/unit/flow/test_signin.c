@@ -185,6 +185,32 @@ static void test_export(void **state)
 	assert_string_equal(deploy_with("project_id = \"x\"\n", NULL), "");
 }
 
+/* What an export must not decide: it could lead the backend to what else runs on the machine, or leave a door open. */
+static void test_export_is_not_the_owner(void **state)
+{
+	(void)state;
+	const char *said =
+	    deploy_with("[auth]\njwt_expiry = 7200\n[auth.sms.test_otp]\n4152127777 = \"123456\"\n"
+			"[auth.external.acme]\nenabled = true\nclient_id = \"a\"\nurl = \"http://127.0.0.1:6379\"\n"
+			"[auth.email.smtp]\nenabled = true\nhost = \"localhost\"\nadmin_email = \"a@b.example\"\n"
+			"[auth.hook.send_sms]\nenabled = true\nuri = \"http://localhost:9200\"\nsecrets = "
+			"\"v1,whsec_YQ==\"\n",
+			NULL);
+	assert_non_null(strstr(said, "sms.test_otp.4152127777: a code that always fits"));
+	assert_non_null(strstr(said, "external.acme.url: an address without https"));
+	assert_non_null(strstr(said, "email.smtp.host: a mail server on this machine"));
+	assert_non_null(strstr(said, "hook.send_sms.uri: an address without https"));
+	struct auth_settings *s = settings();
+	assert_null(strstr(said, "is not taken:"));
+	assert_int_equal(s->jwt_expiry_s, 3600); /* the owner's */
+	assert_false(auth_settings_provider(s, STR("acme"))->is_enabled);
+	assert_int_equal(s->sms.test_otp_count, 0);
+	assert_false(auth_settings_sends_mail(s));
+	assert_false(s->hooks[AUTH_HOOK_SEND_SMS].is_enabled);
+	auth_settings_free(s);
+	(void)deploy_with("project_id = \"x\"\n", NULL);
+}
+
 /* What does not fit together is not taken, and says so. */
 static void test_export_that_cannot_be(void **state)
 {
@@ -250,6 +276,7 @@ int main(void)
 	    cmocka_unit_test(test_owner),
 	    cmocka_unit_test(test_export),
 	    cmocka_unit_test(test_export_that_cannot_be),
+	    cmocka_unit_test(test_export_is_not_the_owner),
 	    cmocka_unit_test(test_secrets_are_not_listed),
 	    cmocka_unit_test(test_keys),
 	};
