@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "auth/body.h"
+#include "auth/phone.h"
 #include "auth/route.h"
+#include "auth/totp.h"
 #include "codec/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -48,6 +50,11 @@ static void check_members(struct arena *a, const json_t *body)
 	if (!body_lower(a, body, "token", &text, &problem)) check_problem(a, &problem);
 	if (!body_bool(body, "create_user", &flag, &problem)) check_problem(a, &problem);
 	if (!body_object(a, body, "data", &object, &problem)) check_problem(a, &problem);
+	const char *phone = NULL;
+	char code[7];
+	if (!phone_read(a, body, "phone", &phone, &problem)) check_problem(a, &problem);
+	if (phone != NULL && (strlen(phone) < 2 || strspn(phone, "0123456789") != strlen(phone))) abort();
+	if (text != NULL) (void)totp_code(text, 1234567890, code);
 	if (object != NULL && (!json_parse(str_from(object), &value, &err) || !json_is_object(value))) abort();
 }
 
