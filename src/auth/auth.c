@@ -11,6 +11,7 @@
 #include "auth/call.h"
 #include "auth/oidc.h"
 #include "auth/user_columns.h"
+#include "base/clock.h"
 #include "codec/json.h"
 
 #define HASH_QUEUE_MAX 64
@@ -27,6 +28,7 @@ struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_s
 	auth->http = spec->http;
 	auth->oidc = oidc_cache_new();
 	auth->limit = auth_limit_new();
+	auth->sweep = sweep_new(pool);
 	auth->passwords = auth_passwords_new(loop, spec->hash_queue_max > 0 ? spec->hash_queue_max : HASH_QUEUE_MAX);
 	return auth;
 }
@@ -45,6 +47,7 @@ void auth_free(struct auth *auth)
 	assert(auth->calls == 0);
 	oidc_cache_free(auth->oidc);
 	auth_limit_free(auth->limit);
+	sweep_free(auth->sweep);
 	auth_passwords_free(auth->passwords);
 	auth_settings_free(auth->settings);
 	free(auth);
@@ -133,8 +136,8 @@ static void begin(struct auth_call *call)
 	    !auth_caller_check(r, call->route->access, call->auth->keys, call_now_s(call), &call->caller, &problem) ||
 	    !auth_route_check_ids(call->route, call->ids, &problem) || !read_body(call, &problem))
 		call_problem(call, &problem, NULL);
-	else if (call->route->access == AUTH_USER)
-		step_caller(call);
+	else if (call->route->access == AUTH_USER || call->caller.session_id != NULL)
+		step_caller(call); /* an administrator who signed in may have signed out since, too */
 	else
 		call->route->begin(call);
 }
@@ -154,6 +157,7 @@ void auth_handle(struct auth *auth, const struct auth_request *request, auth_rep
 				   .arg = arg};
 	arena_defer(request->arena, free_settings, auth->settings);
 	auth->calls++;
+	sweep_maybe(auth->sweep, auth->settings, clock_now_ms());
 	if (note_client(call))
 		begin(call);
 	else

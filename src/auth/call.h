@@ -28,6 +28,7 @@
 #include "auth/route.h"
 #include "auth/settings.h"
 #include "auth/sql.h"
+#include "auth/sweep.h"
 #include "auth/user.h"
 #include "base/err.h"
 #include "pg/pool.h"
@@ -43,6 +44,7 @@ struct auth {
 	const struct keyring *keys;
 	struct auth_passwords *passwords;
 	struct auth_limit *limit;
+	struct sweep *sweep;
 	struct http_multi *http;
 	struct oidc_cache *oidc;
 	size_t calls, fetches; /* under way */

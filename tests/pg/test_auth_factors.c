@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "auth/sweep.h"
 #include "auth/totp.h"
 #include "authbox.h"
 #include "base/clock.h"
@@ -381,14 +382,61 @@ static void test_what_happened_is_written(void **state)
 	free(admin);
 }
 
+/* Calls take away what nobody will ask for again, one kind after the other. */
+static void test_old_rows_go(void **state)
+{
+	(void)state;
+	json_t *session = sign_up("sweep@example.com");
+	json_decref(answer_ok(refresh(session)));
+	json_decref(answer_ok(
+	    ask("POST", "/recover", "", "",
+		"{\"email\":\"sweep@example.com\",\"code_challenge\":\"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\","
+		"\"code_challenge_method\":\"s256\"}")));
+	authbox_run(&box, "update auth.flow_state set created_at = now() - interval '25 hours'; update "
+			  "auth.refresh_tokens set updated_at = now() - interval '26 hours'");
+	struct sweep *sweep = sweep_new(box.pool);
+	struct auth_settings *settings = NULL;
+	json_t *wish JSON_CLEANUP = json_pack("{s:s}", "site_url", "http://shop.localhost");
+	struct err err;
+	assert_true(auth_settings_read(wish, &settings, &err));
+	for (int i = 0; i < 5; i++) {
+		sweep_maybe(sweep, settings, (i + 1) * SWEEP_PAUSE_MS);
+		while (sweep_is_running(sweep)) (void)uv_run(&box.loop, UV_RUN_ONCE);
+	}
+	sweep_free(sweep);
+	auth_settings_free(settings);
+	assert_string_equal(authbox_text(&box, "select count(*)::text from auth.flow_state"), "0");
+	assert_string_equal(authbox_text(&box,
+					 "select count(*)::text || count(*) filter (where revoked) from "
+					 "auth.refresh_tokens r join auth.users u on u.id::text = r.user_id where "
+					 "u.email = 'sweep@example.com'"),
+			    "10");
+	json_decref(session);
+}
+
+/* The token of an administrator who signed in like anybody ends with the session. */
+static void test_an_administrator_who_signed_out(void **state)
+{
+	(void)state;
+	json_decref(sign_up("boss@example.com"));
+	authbox_run(&box, "update auth.users set role = 'service_role' where email = 'boss@example.com'");
+	json_t *session = answer_ok(sign_in("boss@example.com"));
+	json_decref(answer_ok(ask("GET", "/admin/users", "per_page=1", token_of(session), "")));
+	authbox_run(&box, "delete from auth.sessions");
+	answer_expect(ask("GET", "/admin/users", "per_page=1", token_of(session), ""), 403, "session_not_found");
+	json_decref(session);
+}
+
 #define T(name) cmocka_unit_test_setup(name, usual)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_a_second_factor),   T(test_challenges_grow_old),      T(test_anonymous_users),
-	    T(test_sessions_end),      T(test_hooks_in_the_database),    T(test_a_hook_sends_the_mails),
-	    T(test_telephone_numbers), T(test_what_happened_is_written),
+	    T(test_a_second_factor),       T(test_challenges_grow_old),
+	    T(test_anonymous_users),       T(test_sessions_end),
+	    T(test_hooks_in_the_database), T(test_a_hook_sends_the_mails),
+	    T(test_telephone_numbers),     T(test_what_happened_is_written),
+	    T(test_old_rows_go),           T(test_an_administrator_who_signed_out),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
