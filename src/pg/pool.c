@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "pg/cancel.h"
 #include "pg/link.h"
 #include "pg/pipeline.h"
 #include "pg/statements.h"
 
 #define CONNECT_MS 10000
-#define CANCEL_GRACE_MS 3000
+#define CANCEL_AGAIN_MS 500
+#define CANCELS_MAX 6
 #define STALL_LOOK_MS 500
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS 2000
@@ -30,6 +32,7 @@ struct pool_conn {
 	bool is_broken; /* while sending; said from the loop */
 	uint64_t affinity; /* of the last call: its role's plans are warm */
 	int64_t idle_since_ms;
+	int cancels; /* sent for the call */
 	int64_t paused_since_ms; /* 0: rows are wanted */
 	uv_timer_t timer; /* ends connecting, running, or the grace after a cancel */
 };
@@ -164,6 +167,7 @@ static void connect_failed(struct pool_conn *conn, const struct err *err)
 	if (!pool->is_stopping) (void)uv_timer_start(&pool->backoff_timer, on_backoff, (uint64_t)pool->backoff_ms, 0);
 }
 
+static void send_cancel(struct pool_conn *conn);
 static void cancel_running(struct pool_conn *conn);
 static void watch_paused(struct pool_conn *conn);
 
@@ -186,32 +190,22 @@ static void on_conn_timer(uv_timer_t *timer)
 			cancel_running(conn);
 		break;
 	case CONN_CANCELLING:
-		lose_call(conn, ERR_TIMEOUT, "the query took too long and did not stop when asked");
+		if (conn->cancels < CANCELS_MAX)
+			send_cancel(conn);
+		else
+			lose_call(conn, ERR_TIMEOUT, "the query took too long and did not stop when asked");
 		break;
 	default: break;
 	}
 	dispatch(pool);
 }
 
-/* PQcancel opens a connection of its own and waits, so it runs beside the loop; it only reads its own copy of where the
- * server is. */
-struct cancel_work {
-	uv_work_t work;
-	PGcancel *handle;
-};
-
-static void run_cancel(uv_work_t *work)
+/* More than once, since a cancel that comes before PostgreSQL has begun with the query is forgotten. */
+static void send_cancel(struct pool_conn *conn)
 {
-	char why[256];
-	(void)PQcancel(((struct cancel_work *)work->data)->handle, why, sizeof why);
-}
-
-static void on_cancel_run(uv_work_t *work, int status)
-{
-	(void)status;
-	struct cancel_work *w = work->data;
-	PQfreeCancel(w->handle);
-	free(w);
+	conn->cancels++;
+	pg_cancel(conn->pool->loop, conn->link.raw);
+	(void)uv_timer_start(&conn->timer, on_conn_timer, CANCEL_AGAIN_MS, 0);
 }
 
 static void cancel_running(struct pool_conn *conn)
@@ -220,15 +214,8 @@ static void cancel_running(struct pool_conn *conn)
 	conn->state = CONN_CANCELLING;
 	conn->pipeline.drops_rows = true;
 	pipeline_resume(&conn->pipeline); /* PostgreSQL heeds a cancel only once it need not wait for us */
-	(void)uv_timer_start(&conn->timer, on_conn_timer, CANCEL_GRACE_MS, 0);
-	struct cancel_work *w = calloc(1, sizeof *w);
-	if (w == NULL) abort();
-	w->work.data = w;
-	w->handle = PQgetCancel(conn->link.raw);
-	if (w->handle == NULL || uv_queue_work(conn->pool->loop, &w->work, run_cancel, on_cancel_run) != 0) {
-		PQfreeCancel(w->handle);
-		free(w);
-	}
+	conn->cancels = 0;
+	send_cancel(conn);
 }
 
 static void start_run_timer(struct pool_conn *conn)
