@@ -9,6 +9,7 @@
 
 #include "auth/body.h"
 #include "auth/call.h"
+#include "auth/captcha.h"
 #include "auth/oidc.h"
 #include "auth/user_columns.h"
 #include "base/clock.h"
@@ -46,6 +47,7 @@ void auth_free(struct auth *auth)
 	if (auth == NULL) return;
 	assert(auth->calls == 0);
 	oidc_cache_free(auth->oidc);
+	keyring_free(auth->issuer_keys);
 	auth_limit_free(auth->limit);
 	sweep_free(auth->sweep);
 	auth_passwords_free(auth->passwords);
@@ -139,7 +141,7 @@ static void begin(struct auth_call *call)
 	else if (call->route->access == AUTH_USER || call->caller.session_id != NULL)
 		step_caller(call); /* an administrator who signed in may have signed out since, too */
 	else
-		call->route->begin(call);
+		captcha_run(call, call->route->begin);
 }
 
 void auth_handle(struct auth *auth, const struct auth_request *request, auth_reply_fn done, void *arg)

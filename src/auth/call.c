@@ -118,6 +118,12 @@ static void redirect_problem(struct auth_call *call, const struct auth_problem *
 
 void call_problem(struct auth_call *call, const struct auth_problem *problem, const char *cause)
 {
+	void (*on_problem)(struct auth_call *, const struct auth_problem *) = call->on_problem;
+	if (on_problem != NULL) {
+		call->on_problem = NULL;
+		on_problem(call, problem);
+		return;
+	}
 	if (call->error_redirect != NULL) {
 		redirect_problem(call, problem, cause);
 		return;
@@ -153,15 +159,20 @@ void call_fail_inside(struct auth_call *call, const char *words, const struct er
 	call_problem(call, &problem, arena_strdup(call->arena, cause->msg));
 }
 
-void call_reply_with(struct auth_call *call, struct auth_reply *reply, const char *body)
+void call_reply_typed(struct auth_call *call, struct auth_reply *reply, const char *type, const char *body)
 {
 	if (body == NULL) {
 		call_full(call);
 		return;
 	}
 	reply->body = str_from(body);
-	if (body[0] != '\0') auth_reply_add(reply, "Content-Type", "application/json");
+	if (body[0] != '\0') auth_reply_add(reply, "Content-Type", type);
 	finish(call, reply);
+}
+
+void call_reply_with(struct auth_call *call, struct auth_reply *reply, const char *body)
+{
+	call_reply_typed(call, reply, "application/json", body);
 }
 
 void call_reply(struct auth_call *call, int status, const char *body)

@@ -36,6 +36,7 @@
 struct account;
 struct factor;
 struct oidc_cache;
+struct session;
 
 struct auth {
 	uv_loop_t *loop;
@@ -47,6 +48,7 @@ struct auth {
 	struct sweep *sweep;
 	struct http_multi *http;
 	struct oidc_cache *oidc;
+	struct keyring *issuer_keys; /* of issuer.h; NULL until they are needed */
 	size_t calls, fetches; /* under way */
 };
 
@@ -80,9 +82,13 @@ struct auth_call {
 	/* Set: a failure is a redirect there, with upstream's parameters in the fragment, and in the query too. */
 	const char *error_redirect;
 	bool is_error_in_query;
+	/* Set: gets failures and sessions instead, once, to say them in another form. */
+	void (*on_problem)(struct auth_call *call, const struct auth_problem *problem);
+	void (*on_session)(struct auth_call *call, const struct session *session);
 
 	/* The modules' own. */
-	void *begun, *posting, *new_user, *otp, *loading, *oidc, *provider;
+	void *begun, *posting, *new_user, *otp, *loading, *oidc, *provider, *captcha, *breach, *strength, *issuer,
+	    *readying;
 	struct account *account;
 	const struct factor *factor;
 	struct pg_call pg;
@@ -132,6 +138,7 @@ bool call_limit(struct auth_call *call, enum call_limit what);
 /* The ends. A body of NULL (the arena was full) becomes a 413. */
 void call_reply(struct auth_call *call, int status, const char *body);
 void call_reply_with(struct auth_call *call, struct auth_reply *reply, const char *body);
+void call_reply_typed(struct auth_call *call, struct auth_reply *reply, const char *type, const char *body);
 void call_redirect(struct auth_call *call, const char *url); /* 303 */
 void call_fail(struct auth_call *call, int status, const char *code, const char *words);
 void call_full(struct auth_call *call);

@@ -19,6 +19,14 @@ void flow_grant_refresh(struct auth_call *call); /* flow_refresh.c */
 void flow_grant_pkce(struct auth_call *call); /* flow_pkce.c */
 void flow_grant_id_token(struct auth_call *call); /* flow_id_token.c */
 
+/* flow_issuer_authorize.c, flow_issuer_token.c: the app as an issuer (issuer.h) */
+void flow_issuer_discovery(struct auth_call *call);
+void flow_issuer_jwks(struct auth_call *call);
+void flow_issuer_authorize(struct auth_call *call);
+void flow_issuer_token(struct auth_call *call);
+void flow_issuer_userinfo(struct auth_call *call);
+void flow_issuer_end_session(struct auth_call *call);
+
 /* flow_authorize.c, flow_callback.c, flow_identities.c: providers */
 void flow_authorize(struct auth_call *call);
 void flow_identity_authorize(struct auth_call *call);

@@ -40,6 +40,9 @@ static bool split(struct str url, struct parts *ret_parts)
 			p.port = str_sub(authority, (size_t)colon + 1, authority.len);
 			p.host = str_sub(authority, 0, (size_t)colon);
 		}
+		/* "https://localhost:1.evil.example" is none: what is behind the colon is a number. */
+		for (size_t i = 0; i < p.port.len; i++)
+			if (!isdigit((unsigned char)p.port.ptr[i])) return false;
 		if (p.host.len >= 2 && p.host.ptr[0] == '[') p.host = str_sub(p.host, 1, p.host.len - 1);
 	}
 	*ret_parts = p;

@@ -200,6 +200,10 @@ void session_reply(struct auth_call *call, const struct session *session)
 {
 	struct buf b BUF_CLEANUP;
 	buf_init(&b, SESSION_MAX_BYTES);
+	if (call->on_session != NULL) {
+		call->on_session(call, session);
+		return;
+	}
 	put_session(&b, session);
 	call_reply(call, 200, buf_is_ok(&b) ? arena_cstr(call->arena, buf_view(&b)) : NULL);
 }

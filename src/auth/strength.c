@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/breach.h"
 #include "auth/call.h"
 #include "auth/password.h"
 
@@ -46,11 +47,35 @@ bool strength_check(const struct auth_settings *settings, const char *password, 
 	return false;
 }
 
+struct running {
+	void (*next)(struct auth_call *call);
+};
+
+static void on_breach(struct auth_call *call, bool is_leaked)
+{
+	const struct running *r = call->strength;
+	struct auth_problem problem;
+	if (!is_leaked) {
+		r->next(call);
+		return;
+	}
+	(void)auth_problem_set(&problem, 422, "weak_password",
+			       "Password is known to be weak and easy to guess, please choose a different one.");
+	problem.weak_reasons = WEAK_PWNED;
+	call_problem(call, &problem, NULL);
+}
+
 void strength_run(struct auth_call *call, const char *password, void (*next)(struct auth_call *call))
 {
 	struct auth_problem problem;
-	if (strength_check(call->settings, password, &problem))
-		next(call);
-	else
+	struct running *r;
+	if (!strength_check(call->settings, password, &problem)) {
 		call_problem(call, &problem, NULL);
+	} else if ((r = arena_alloc(call->arena, sizeof *r)) == NULL) {
+		call_full(call);
+	} else {
+		r->next = next;
+		call->strength = r;
+		breach_run(call, password, on_breach);
+	}
 }

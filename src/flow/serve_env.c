@@ -118,6 +118,20 @@ static const char *value_of(const struct values *v, const char *placeholder)
 	return strcmp(placeholder, PLACEHOLDER_PROJECT) == 0 ? v->project : placeholder;
 }
 
+/* What Replit gives its own: the app's users sign in here instead (auth/issuer.h). */
+static void put_issuer(json_t *env, const char *app, const char *url)
+{
+	char issuer[EDGE_HOST_SIZE + 16];
+	struct str host = str_from(url), part;
+	ptrdiff_t at = str_find(host, STR("://"));
+	if (at > 0) host = str_sub(host, (size_t)at + 3, host.len);
+	if (str_cut(host, ':', &part, &host)) host = part;
+	(void)snprintf(issuer, sizeof issuer, "%s/auth/v1/oidc", url);
+	put(env, "ISSUER_URL", issuer);
+	put(env, "REPL_ID", app);
+	json_object_set_new(env, "REPLIT_DOMAINS", json_stringn(host.ptr, host.len));
+}
+
 static bool put_backend(const struct flow *f, const char *app, json_t *env, struct err *err)
 {
 	struct values v = {.project = app};
@@ -136,6 +150,7 @@ static bool put_backend(const struct flow *f, const char *app, json_t *env, stru
 		if (!parts_key(f, app, keys[i].value, key, err)) return false;
 		put(env, keys[i].name, key);
 	}
+	put_issuer(env, app, v.url);
 	return true;
 }
 

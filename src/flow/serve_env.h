@@ -5,7 +5,8 @@
  *   1. what any server wants         NODE_ENV=production, PORT, HOST, HOSTNAME, HOME, TMPDIR, LANG, DATA_DIR …
  *   2. the backend                   SUPABASE_URL, its keys (the service key too: nothing of this reaches a browser),
  * and the names with a public prefix that builds have placeholders for (build/adapt.h), here with this app's values
- *   3. its own address               APP_URL, SITE_URL, ORIGIN, NEXTAUTH_URL …
+ *   3. its own address               APP_URL, SITE_URL, ORIGIN, NEXTAUTH_URL …; as an issuer of OpenID Connect, in
+ * Replit's names: ISSUER_URL, REPL_ID, REPLIT_DOMAINS (auth/issuer.h)
  *   4. its database                  DATABASE_URL, POSTGRES_URL and kin, PGHOST … for owndb/server_role.h's role
  *   5. secrets made once and kept    SESSION_SECRET, AUTH_SECRET …
  *   6. what its kind needs           release.json server.env

@@ -197,19 +197,21 @@ static void judge_login(struct making *m)
 {
 	const json_t *at = m->code.replit_login;
 	if (at == NULL) return;
-	finding_add(
-	    m->findings,
-	    &(struct finding){.kind = "replit-login",
-			      .subject = json_str(at, "file", ""),
-			      .severity = FINDING_STOP,
-			      .title = "People sign in by Replit's own login",
-			      .detail = "It answers only to apps that run on Replit: here nobody could sign in, and "
-					"many such servers end at their start without REPLIT_DOMAINS.",
-			      .file = json_str(at, "file", ""),
-			      .line = (uint32_t)json_int(at, "line", 0),
-			      .paste = "Replace Replit Auth by sign-up and sign-in with email and password "
-				       "(passport-local, passwords hashed with scrypt), keep the sessions in "
-				       "PostgreSQL, and do not read REPLIT_DOMAINS, REPL_ID or ISSUER_URL any more."});
+	finding_add(m->findings,
+		    &(struct finding){
+			.kind = "replit-login",
+			.subject = json_str(at, "file", ""),
+			.severity = FINDING_STOP,
+			.title = "People sign in by Replit's own login",
+			.detail = "It answers only to apps that run on Replit. Freehold gives the server a sign-in of "
+				  "the app's own in its place (ISSUER_URL, REPL_ID, REPLIT_DOMAINS), but the server's "
+				  "library takes that by https only: until this app is reached by https, nobody "
+				  "could sign in.",
+			.file = json_str(at, "file", ""),
+			.line = (uint32_t)json_int(at, "line", 0),
+			.paste = "Replace Replit Auth by sign-up and sign-in with email and password "
+				 "(passport-local, passwords hashed with scrypt), keep the sessions in "
+				 "PostgreSQL, and do not read REPLIT_DOMAINS, REPL_ID or ISSUER_URL any more."});
 }
 
 static void put_supabase(struct making *m)

@@ -71,6 +71,9 @@ static void test_what_a_server_gets(void **state)
 	assert_true(str_has_prefix(str_from(json_str(env, "DATABASE_URL", "")), STR("postgres://freehold_app:")));
 	assert_true(str_has_suffix(str_from(json_str(env, "DATABASE_URL", "")),
 				   STR("@127.0.0.1:5432/postgres?sslmode=disable")));
+	assert_string_equal(json_str(env, "ISSUER_URL", ""), "http://shop.localhost:8080/auth/v1/oidc");
+	assert_string_equal(json_str(env, "REPL_ID", ""), "shop");
+	assert_string_equal(json_str(env, "REPLIT_DOMAINS", ""), "shop.localhost");
 	assert_int_equal(serve_env_port(env), 3000);
 	/* No name with a public prefix has a placeholder left or a secret in it. */
 	const char *name;
