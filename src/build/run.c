@@ -14,6 +14,7 @@
 #include "build/child.h"
 #include "build/fonts.h"
 #include "build/install.h"
+#include "build/placeholder.h"
 #include "build/server.h"
 #include "build/wish.h"
 #include "codec/json.h"
@@ -162,7 +163,7 @@ static bool explain(struct run *r, struct err *err)
 {
 	static const char *const network[] = {
 	    "ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "getaddrinfo", "fetch failed", "Could not resolve host", NULL};
-	static const char *const heap[] = {"heap out of memory", NULL};
+	static const char *const heap[] = {"heap out of memory", NULL}, *const backend[] = {PLACEHOLDER_HOST, NULL};
 	struct limits limits = build_limits(r->job);
 	if (sandbox_judge(&r->result, &limits, "the build", err)) return true;
 	bool is_over = r->result.end != SANDBOX_EXITED && r->result.end != SANDBOX_SIGNALED;
@@ -173,7 +174,12 @@ static bool explain(struct run *r, struct err *err)
 			       "the build needed more memory than its limit of %llu MB allows Node to take",
 			       (unsigned long long)limits.memory_bytes / 1000000);
 	const char *hint =
-	    !r->has_network && said(r, network)
+	    said(r, backend)
+		? "a page that is rendered while the app is built asks its database, which no build has; paste into "
+		  "the builder's chat: Render the pages that read from Supabase at request time (export const dynamic "
+		  "= "
+		  "\"force-dynamic\"). "
+	    : !r->has_network && said(r, network)
 		? "it asked the network for something, and builds run without; if it must, allow it with "
 		  "--network. "
 		: "";
