@@ -152,8 +152,10 @@ const struct command commands[] = {
      "loaded from while it is warm (off).",
      "freehold set shop\nfreehold set shop memory=1G instances=2\nfreehold set shop warm=30m pin=on", NULL, 1, 6, "a",
      run_set},
-    {"auth", CHANGE, "APP [list|set|unset|smtp|provider|template|keys|users] ...", "how the app's users sign in",
-     "Without more it says how sign-in is set. What is set holds at once, without a restart.\n"
+    {"auth", CHANGE, "APP [WORD ...]", "how the app's users sign in",
+     "Without more it says how sign-in is set. What is set holds at once, without a restart. Words behind the app: "
+     "list, "
+     "set, unset, smtp, provider, template, keys, users.\n"
      "set and unset: any setting by its name in supabase/config.toml; NAME=- types it unseen. smtp: the server that "
      "mails "
      "leave through, and smtp test ADDRESS tries it. provider: sign-in with Google and others; it prints the address "
@@ -166,8 +168,9 @@ const struct command commands[] = {
      "shop provider google --client-id 123.apps.googleusercontent.com\nfreehold auth shop template confirmation "
      "--edit\nfreehold auth shop keys standby && freehold auth shop keys rotate\nfreehold auth shop users --search ada",
      auth_options, 1, CLI_WORDS_MAX, "au", run_auth},
-    {"mail", CHANGE, "APP [list|show N|retry [N]|purge STATE]", "the mails of the app's sign-in",
-     "Shows the mails that sign-up, password reset and the like made: whether they left, what the mail server "
+    {"mail", CHANGE, "APP [WORD ...]", "the mails of the app's sign-in",
+     "Words behind the app: list, show N, retry [N], purge STATE. Shows the mails that sign-up, password reset and the "
+     "like made: whether they left, what the mail server "
      "answered, and "
      "of those that did not leave their links and codes. Without a mail server all are kept here.\nretry sends what "
      "waits or "
