@@ -14,11 +14,14 @@
 
 #include "bin/backend/config.h"
 #include "bin/backend/gateway.h"
+#include "bin/backend/live.h"
 #include "bin/backend/mailing.h"
 #include "bin/backend/options.h"
 #include "bin/backend/reload.h"
 
 #define DRAIN_MS 30000
+#define SPREAD_MS 5000 /* over which live connections are sent away, so that they do not all come back at once */
+#define LIVE_POOL_SIZE 4
 #define FINISH_MS 5000 /* after the drain: for what the database still runs */
 
 struct backend {
@@ -30,6 +33,7 @@ struct backend {
 	struct http_server *server;
 	struct reload reload;
 	bool is_stopping, is_finished;
+	int draining;
 };
 
 static const char *const search_path[] = {"public", "extensions"};
@@ -42,6 +46,8 @@ static void finish(struct backend *b)
 	mail_sender_stop(b->gateway.mail);
 	pg_pool_stop(b->gateway.rest_pool, NULL, NULL);
 	pg_pool_stop(b->gateway.auth_pool, NULL, NULL);
+	pg_pool_stop(b->gateway.live_pool, NULL, NULL);
+	realtime_stop(b->gateway.realtime);
 	rest_free(b->gateway.rest);
 	auth_free(b->gateway.auth);
 	callers_free(b->gateway.callers);
@@ -83,10 +89,11 @@ static void on_server_closed(void *arg)
 	b->gateway.on_idle = on_idle;
 }
 
+/* The server's requests and the live connections are drained side by side. */
 static void on_drained(void *arg)
 {
 	struct backend *b = arg;
-	http_server_close(b->server, on_server_closed, b);
+	if (--b->draining == 0) http_server_close(b->server, on_server_closed, b);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -97,6 +104,8 @@ static void on_signal(uv_signal_t *handle, int number)
 	b->is_stopping = true;
 	(void)mail_sender_set(b->gateway.mail, NULL, &ignored); /* what is under way has the drain to end in */
 	log_info("backend: stopping (%s), %zu requests under way", strsignal(number), http_server_active(b->server));
+	b->draining = 2;
+	realtime_drain(b->gateway.realtime, SPREAD_MS, on_drained, b);
 	http_server_drain(b->server, DRAIN_MS, on_drained, b);
 }
 
@@ -129,6 +138,10 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	g->callers = callers_new(c);
 	g->rest_pool = pool_of(b, c->rest_database, c->pool_size);
 	g->auth_pool = pool_of(b, c->auth_database, c->pool_size / 2);
+	g->live_pool = pg_pool_new(&b->loop, &(struct pg_pool_settings){.conninfo = c->rest_database,
+									.size = LIVE_POOL_SIZE,
+									.queue_max = REALTIME_CLIENTS_MAX});
+	g->realtime = live_new(g, c->realtime_database);
 	g->rest = rest_new(&b->loop, g->rest_pool, rest_settings, c->rest_database);
 	g->http = http_multi_new(&b->loop);
 	g->mail = mail_sender_new(&b->loop, g->auth_pool, c->auth_database);

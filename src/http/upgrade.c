@@ -60,6 +60,7 @@ static void on_upgrade(void *request, struct MHD_Connection *connection, void *c
 	req->upgrade = NULL;
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	(void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+	http_server_kick(req->server); /* it closes its own when it runs next */
 	if (own < 0) {
 		log_error("http: no descriptor is left for a WebSocket");
 		http_upgrade_fail(upgrade);

@@ -30,7 +30,6 @@ void code_facts_init(struct code_facts *f)
 				 .hard_coded = json_array(),
 				 .storage = json_array(),
 				 .functions = json_array(),
-				 .realtime = json_array(),
 				 .auth = json_array(),
 				 .sign_in = json_array(),
 				 .fonts = json_array()};
@@ -39,7 +38,7 @@ void code_facts_init(struct code_facts *f)
 void code_facts_done(struct code_facts *f)
 {
 	json_decref(f->env), json_decref(f->hard_coded), json_decref(f->storage);
-	json_decref(f->functions), json_decref(f->realtime), json_decref(f->auth), json_decref(f->sign_in);
+	json_decref(f->functions), json_decref(f->auth), json_decref(f->sign_in);
 	json_decref(f->fonts), json_decref(f->replit_login);
 }
 
@@ -243,18 +242,6 @@ static void scan_function_addresses(const struct view *v)
 	}
 }
 
-static void scan_channels(const struct view *v)
-{
-	ptrdiff_t found;
-	for (size_t from = 0; (found = scan_word(v->text, from, STR("channel"))) >= 0;) {
-		size_t at = (size_t)found + 7;
-		from = at;
-		struct str owner = owner_of(v->text, (size_t)found);
-		if (owner.len > 0 && scan_take(v->text, &at, STR("(")))
-			add_call(v, v->facts->realtime, first_argument(v, at), (size_t)found);
-	}
-}
-
 /* What of sign-in must be set up by its owner, and what is not served at all. */
 static const struct {
 	const char *method, *wish; /* "": the provider it names; NULL: not served */
@@ -370,6 +357,5 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	if (!names_supabase) return;
 	scan_owned_calls(&v, STR("storage"), STR("from"), f->storage);
 	scan_owned_calls(&v, STR("functions"), STR("invoke"), f->functions);
-	scan_channels(&v);
 	scan_auth(&v);
 }

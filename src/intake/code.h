@@ -15,7 +15,7 @@ enum code_where { CODE_BROWSER, CODE_SERVER, CODE_FUNCTION };
 
 /* Collected over all files; lists as the inspection has them. */
 struct code_facts {
-	json_t *env, *hard_coded, *storage, *functions, *realtime, *auth; /* arrays */
+	json_t *env, *hard_coded, *storage, *functions, *auth; /* arrays */
 	json_t *sign_in; /* what its owner must set up: "provider google", "anonymous", "linking", "mail" */
 	json_t *fonts; /* of next/font/google: [{"name", "file", "line"}] */
 	json_t *replit_login; /* {"file", "line"} of the first that signs people in by Replit, or NULL */

@@ -23,7 +23,7 @@
  *     needs            [name]: read by the browser's code, or by the server's where there is one, set nowhere, without
  *                      a default: values to ask the owner for
  *     fonts            [{name, file, line}]: fetched from Google while it is built (next/font/google)
- *     calls            {storage, functions, realtime, auth, cron: [{name, file, line}]}: what the backend does not
+ *     calls            {storage, functions, auth, cron: [{name, file, line}]}: what the backend does not
  * serve yet; such a path answers 501. A name the code computes is "(computed)" functions        [{name, verify_jwt}]
  * below supabase/functions buckets          [{name, public, file, line}] that the migrations create tables [name] of
  * the generated types; migration_tables [name] that exist after the migrations extensions       [{name, file, line}]

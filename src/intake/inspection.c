@@ -289,9 +289,8 @@ static void put_all(struct making *m)
 	judge_login(m);
 	put_functions(m);
 	json_object_set_new(m->out, "calls",
-			    json_pack("{s:O,s:O,s:O,s:O,s:o}", "storage", m->code.storage, "functions",
-				      m->code.functions, "realtime", m->code.realtime, "auth", m->code.auth, "cron",
-				      named_list(m->sql.cron)));
+			    json_pack("{s:O,s:O,s:O,s:o}", "storage", m->code.storage, "functions", m->code.functions,
+				      "auth", m->code.auth, "cron", named_list(m->sql.cron)));
 	json_object_set(m->out, "sign_in", m->code.sign_in);
 	json_object_set_new(m->out, "buckets", named_list(m->sql.buckets));
 	json_object_set_new(m->out, "extensions", named_list(m->sql.extensions));

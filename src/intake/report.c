@@ -328,7 +328,6 @@ static void put_calls(const struct page *p)
 {
 	static const char *const kinds[][2] = {{"storage", "files (storage)"},
 					       {"functions", "edge functions"},
-					       {"realtime", "live updates (realtime)"},
 					       {"auth", "other ways to sign in"},
 					       {"cron", "scheduled jobs, which will not run"}};
 	bool has_head = false;

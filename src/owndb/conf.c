@@ -93,5 +93,6 @@ bool conf_users(struct buf *ret_text, const char *self, const char *os_user, con
 	if (strcmp(os_user, self) != 0) allow_owner(ret_text, os_user);
 	allow(ret_text, api_os_user, "authenticator");
 	allow(ret_text, api_os_user, "supabase_auth_admin");
+	allow(ret_text, api_os_user, "freehold_realtime");
 	return true;
 }

@@ -21,16 +21,6 @@ static const char sql[] =
     " union all"
     " select 3, format('web requests of the database that wait and are not sent yet: %s', count(*))"
     "   from net.http_request_queue having count(*) > 0"
-    " union all"
-    " select 4, format('the function %s.%s sends realtime messages: they are recorded and not delivered yet',"
-    "   n.nspname, p.proname)"
-    "   from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-    "   where p.prosrc ~ 'realtime[.](send|broadcast_changes)' and n.nspname !~ '^(pg_|information_schema$|realtime$)'"
-    " union all"
-    " select 5, format('changes of %s are published for realtime and not delivered yet',"
-    "   string_agg(format('%s.%s', schemaname, tablename), ', ' order by schemaname, tablename))"
-    "   from (select schemaname, tablename from pg_publication_tables where pubname = 'supabase_realtime'"
-    "         order by 1, 2 limit 30) t having count(*) > 0"
     ") select what, count(*) over () from said order by sort, what limit 200";
 
 static bool collect(const PGresult *rows, struct arena *arena, const char *const **ret_list, size_t *ret_count,

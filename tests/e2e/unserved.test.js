@@ -13,7 +13,6 @@ for (const [method, path] of [
   ["POST", "/storage/v1/object/tool-pictures/a.png"],
   ["GET", "/storage/v1/bucket"],
   ["POST", "/functions/v1/hello"],
-  ["GET", "/realtime/v1/websocket"],
 ]) {
   test(`${method} ${path} answers 501 in words`, async () => {
     const body = method === "POST" ? "{}" : undefined;

@@ -74,7 +74,7 @@ static void test_what_is_not_served_says_so(void **state)
 	assert_int_equal(call("POST", "/storage/v1/object/avatars/x", NULL, "{}", &b), 501);
 	assert_non_null(strstr(buf_cstr(&b), "file storage"));
 	assert_int_equal(call("POST", "/functions/v1/x", NULL, "{}", &b), 501);
-	assert_int_equal(call("GET", "/realtime/v1/websocket", NULL, NULL, &b), 501);
+	assert_int_equal(call("GET", "/realtime/v1/websocket", NULL, NULL, &b), 426);
 	assert_int_equal(call("GET", "/rest/v10", NULL, NULL, &b), 404);
 	assert_int_equal(call("GET", "/", NULL, NULL, &b), 404);
 }

@@ -82,8 +82,9 @@ static void test_roles(void **state)
 	is("select string_agg(rolname, ' ' order by rolname) from pg_roles where rolbypassrls and not rolsuper",
 	   "postgres service_role");
 	is("select string_agg(rolname, ' ' order by rolname) from pg_roles where rolcanlogin",
-	   "authenticator postgres supabase_admin supabase_auth_admin");
-	is("select count(*) from pg_roles where (rolreplication or rolcreatedb) and not rolsuper", "0");
+	   "authenticator freehold_realtime postgres supabase_admin supabase_auth_admin");
+	is("select count(*) from pg_roles where rolcreatedb and not rolsuper", "0");
+	is("select string_agg(rolname, ' ') from pg_roles where rolreplication and not rolsuper", "freehold_realtime");
 	is("select pg_get_userbyid(datdba) from pg_database where datname = 'postgres'", "postgres");
 	script(
 	    "do $$ begin if current_setting('server_version_num')::int < 160000 and"

@@ -290,8 +290,7 @@ static void test_promises(void **state)
 			    "https://abcdefgh.supabase.co, which is not this server\n"
 			    "the function public.f sends web requests (net.http_post): they are recorded and not sent "
 			    "yet\n"
-			    "web requests of the database that wait and are not sent yet: 1\n"
-			    "changes of public.posts are published for realtime and not delivered yet\n");
+			    "web requests of the database that wait and are not sent yet: 1\n");
 }
 
 static void test_dump(void **state)

@@ -5,9 +5,10 @@
  *     with_backend FREEHOLD-BACKEND MIGRATIONS APP COMMAND ARGUMENT…
  *
  * MIGRATIONS is a folder of .sql files, run in the order of their names ("-": none). COMMAND finds the variables that
- * tests/e2e/lib/env.js describes for APP, and FREEHOLD_BACKEND_CONFIG, which it may rewrite. With BACKEND_LOG=1 the
- * backend's log is shown, BACKEND_PORT names the port, and BACKEND_CONFIG a file of JSON that is added to the backend's
- * configuration. Exits as COMMAND does. */
+ * tests/e2e/lib/env.js describes for APP, FREEHOLD_BACKEND_CONFIG, which it may rewrite, FREEHOLD_DATABASE (the
+ * socket's folder), FREEHOLD_JWT_SECRET and FREEHOLD_BACKEND_PID. SIGUSR1 to FREEHOLD_HARNESS_PID, us, kills PostgreSQL
+ * and starts it again. With BACKEND_LOG=1 the backend's log is shown, BACKEND_PORT names the port, and BACKEND_CONFIG a
+ * file of JSON that is added to the backend's configuration. Exits as COMMAND does. */
 #include <ctype.h>
 #include <dirent.h>
 #include <netinet/in.h>
@@ -68,16 +69,31 @@ static void set_for(const char *app, const char *what, const char *value)
 	(void)setenv(name, value, 1);
 }
 
-static int run_command(char **argv)
+static volatile sig_atomic_t is_restart_wanted;
+
+static void on_usr1(int number)
+{
+	(void)number;
+	is_restart_wanted = 1;
+}
+
+static int run_command(struct backendbox *box, char **argv)
 {
 	int status = 0;
+	struct sigaction action = {.sa_handler = on_usr1}; /* without SA_RESTART: waitpid returns */
+	(void)sigaction(SIGUSR1, &action, NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)execvp(argv[0], argv);
 		perror(argv[0]);
 		_exit(127);
 	}
-	(void)waitpid(pid, &status, 0);
+	while (waitpid(pid, &status, 0) != pid) {
+		if (!is_restart_wanted) continue;
+		is_restart_wanted = 0;
+		ownbox_kill(&box->db);
+		ownbox_start(&box->db);
+	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -96,7 +112,14 @@ int main(int argc, char **argv)
 	set_for(argv[3], "FREEHOLD_ORIGIN", origin);
 	set_for(argv[3], "FREEHOLD_ANON_KEY", buf_cstr(&box.anon_key));
 	set_for(argv[3], "FREEHOLD_SERVICE_KEY", buf_cstr(&box.service_role_key));
-	int status = run_command(argv + 4);
+	char number[24];
+	(void)snprintf(number, sizeof number, "%d", (int)pid);
+	(void)setenv("FREEHOLD_BACKEND_PID", number, 1);
+	(void)snprintf(number, sizeof number, "%d", (int)getpid());
+	(void)setenv("FREEHOLD_HARNESS_PID", number, 1);
+	(void)setenv("FREEHOLD_DATABASE", box.db.socket_dir, 1);
+	(void)setenv("FREEHOLD_JWT_SECRET", BACKENDBOX_SECRET, 1);
+	int status = run_command(&box, argv + 4);
 	if (backendbox_stop(pid) != 0)
 		(void)fprintf(stderr, "with_backend: the backend did not stop cleanly\n"), status = 1;
 	backendbox_done(&box);

@@ -8,19 +8,17 @@
 #include "bin/backend/broker.h"
 #include "bin/backend/exchange.h"
 #include "bin/backend/health.h"
+#include "bin/backend/live.h"
 
 #define REST_PREFIX "/rest/v1"
 #define AUTH_PREFIX "/auth/v1"
+#define REALTIME_PREFIX "/realtime/v1"
 
 static const struct {
 	const char *prefix, *what;
 } not_served[] = {
-    {"/storage/v1", "file storage"},
-    {"/functions/v1", "edge functions"},
-    {"/realtime/v1", "live changes (realtime)"},
-    {"/graphql/v1", "GraphQL"},
-    {"/pg", "the database's administration"},
-    {"/analytics/v1", "analytics"},
+    {"/storage/v1", "file storage"},          {"/functions/v1", "edge functions"}, {"/graphql/v1", "GraphQL"},
+    {"/pg", "the database's administration"}, {"/analytics/v1", "analytics"},
 };
 
 /* "/rest/v1" and below, not "/rest/v10". */
@@ -240,6 +238,8 @@ static void on_request(void *arg, struct http_request *req)
 		to_rest(x, below);
 	else if (is_below(path, AUTH_PREFIX, &below))
 		to_auth(x, below, http_query(req));
+	else if (is_below(path, REALTIME_PREFIX, &below))
+		live_answer(x, below);
 	else if (str_eq(path, STR(BROKER_PATH)))
 		to_broker(x);
 	else if (str_eq(path, STR("/health")))
@@ -253,6 +253,7 @@ static void on_head(void *arg, struct http_request *req)
 	(void)arg;
 	struct str ignored;
 	if (is_below(http_path(req), AUTH_PREFIX, &ignored)) http_body_limit(req, AUTH_BODY_MAX_BYTES);
+	if (is_below(http_path(req), REALTIME_PREFIX, &ignored)) http_body_limit(req, REALTIME_MESSAGE_MAX_BYTES);
 }
 
 static void on_refused(void *arg, struct http_request *req, const struct err *why)

@@ -2,7 +2,8 @@
  *
  * What the backend answers, by path:
  *
- *     /rest/v1/…   src/rest        /auth/v1/…   src/auth       /health   does the database answer?
+ *     /rest/v1/…   src/rest        /auth/v1/…   src/auth       /realtime/v1/…   src/realtime
+ *     /health      does the database answer?
  *     everything else that Supabase serves: 501, naming what is missing
  *
  * and what Supabase's gateway does around it: preflights of browsers, the headers that let a page of any origin read
@@ -15,6 +16,7 @@
 #include "http/multi.h"
 #include "http/server.h"
 #include "mail/sender.h"
+#include "realtime/realtime.h"
 #include "rest/rest.h"
 
 struct gateway {
@@ -22,7 +24,8 @@ struct gateway {
 	struct callers *callers;
 	struct rest *rest;
 	struct auth *auth;
-	struct pg_pool *rest_pool, *auth_pool;
+	struct realtime *realtime;
+	struct pg_pool *rest_pool, *auth_pool, *live_pool;
 	struct mail_sender *mail;
 	struct http_multi *http; /* to other servers */
 	size_t active; /* requests that rest, auth or a database still works on */

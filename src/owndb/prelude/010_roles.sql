@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The roles that policies, grants and clients name. Names and powers are those of a Supabase project, but for powers that
--- would lead out of the database: nobody but supabase_admin is superuser, replicates or creates databases, and postgres
+-- would lead out of the database: nobody but supabase_admin is superuser or creates databases, nobody else replicates but
+-- the backend's reader of changes (050_realtime.sql), and postgres
 -- creates roles only where that cannot make it more than it is (PostgreSQL 16 and later; before, CREATEROLE may grant
 -- itself pg_execute_server_program, which is a shell as the cluster's system user).
 

@@ -149,7 +149,7 @@ static void test_config_is_for_its_owner_only(void **state)
 	(void)state;
 	char path[] = "/tmp/freehold-config-XXXXXX";
 	const char *text =
-	    "{\"listen\":\"/run/x.sock\",\"rest_database\":\"a\",\"auth_database\":\"b\","
+	    "{\"listen\":\"/run/x.sock\",\"rest_database\":\"a\",\"auth_database\":\"b\",\"realtime_database\":\"c\","
 	    "\"jwt_secret\":\"" SECRET "\",\"anon_key\":\"k\",\"service_role_key\":\"k\","
 	    "\"publishable_key\":\"p\",\"secret_key\":\"s\",\"site_url\":\"http://x\",\"listen_mode\":\"0660\"}";
 	struct backend_config c;

