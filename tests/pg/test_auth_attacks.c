@@ -23,6 +23,7 @@
 	"\"token_verifications\":30},\"email\":{\"enable_confirmations\":true,\"max_frequency\":\"0s\"}}"
 
 #define VERIFIER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+#define LONGER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk "
 #define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 static struct authbox box;
@@ -209,7 +210,7 @@ static void test_pkce_is_not_talked_down(void **state)
 	assert_null(strstr(a.location, "access_token"));
 	char code[64];
 	(void)snprintf(code, sizeof code, "%.36s", strstr(a.location, "code=") + 5);
-	static const char *const verifiers[] = {CHALLENGE, "", "x", VERIFIER " ", "plain"};
+	static const char *const verifiers[] = {CHALLENGE, "", "x", LONGER, "plain"};
 	for (size_t i = 0; i < sizeof verifiers / sizeof *verifiers; i++) {
 		struct answer b = ask("POST", "/token", "grant_type=pkce", "",
 				      textf("{\"auth_code\":\"%s\",\"code_verifier\":\"%s\",\"code_challenge_method\":"
