@@ -27,7 +27,8 @@ struct standalone {
 	struct front front;
 	struct pg_pool *pool;
 	int pool_size;
-	struct http_server *http, *admin;
+	struct http_server *http, *admin; /* http NULL: of several workers one that is not ready yet */
+	int http_fd;
 	uv_signal_t terminate, interrupt, reload_schema, reload_config;
 	uv_timer_t finish_timer, retry_timer, take_over_timer;
 	struct places *places;
@@ -51,18 +52,23 @@ static void renew_tokens(struct standalone *s)
 					      .remembered_max = p->token_cache_max > 0 ? p->token_cache_max : -1});
 }
 
-/* A predecessor answers until we can. */
+static bool start_http(struct standalone *s, struct err *err);
+
+/* A predecessor, or another worker, answers until we can; who came to this worker's own socket waits there. */
 static void take_over(void *standalone)
 {
 	struct standalone *s = standalone;
-	places_name(s->places, s->first->unix_socket);
+	struct err err;
+	places_name(s->places, s->settings->unix_socket);
 	(void)uv_timer_stop(&s->take_over_timer);
+	if (s->http != NULL || s->is_stopping || start_http(s, &err)) return;
+	log_error("freehold-backend: %s", err.msg);
+	_exit(err_code_exit_status(err.code));
 }
 
 static void on_take_over_late(uv_timer_t *timer)
 {
-	struct standalone *s = timer->data;
-	places_name(s->places, s->settings->unix_socket);
+	take_over(timer->data);
 }
 
 static void start_rest(struct standalone *s)
@@ -145,16 +151,19 @@ static void on_admin(void *arg, struct http_request *http)
 	    http);
 }
 
-static bool start_servers(struct standalone *s, int http_fd, int admin_fd, struct err *err)
+static bool start_http(struct standalone *s, struct err *err)
 {
 	struct http_server_spec spec = {
-	    .fd = http_fd, .body_max_bytes = REST_BODY_MAX_BYTES, .arena_max_bytes = ARENA_MAX_BYTES};
+	    .fd = s->http_fd, .body_max_bytes = REST_BODY_MAX_BYTES, .arena_max_bytes = ARENA_MAX_BYTES};
 	struct http_handler handler = {.on_request = front_request, .arg = &s->front};
-	if (!http_server_start(&s->loop, &spec, &handler, &s->http, err)) return false;
-	if (admin_fd < 0) return true;
-	spec = (struct http_server_spec){.fd = admin_fd};
-	handler = (struct http_handler){.on_request = on_admin, .arg = s};
-	return http_server_start(&s->loop, &spec, &handler, &s->admin, err);
+	return http_server_start(&s->loop, &spec, &handler, &s->http, err);
+}
+
+static bool start_admin(struct standalone *s, int admin_fd, struct err *err)
+{
+	struct http_server_spec spec = {.fd = admin_fd};
+	struct http_handler handler = {.on_request = on_admin, .arg = s};
+	return admin_fd < 0 || http_server_start(&s->loop, &spec, &handler, &s->admin, err);
 }
 
 /* The end. */
@@ -190,7 +199,10 @@ static void on_drained(void *arg)
 	struct standalone *s = arg;
 	(void)uv_timer_start(&s->finish_timer, on_finish_late, FINISH_MS, 0);
 	if (s->admin != NULL) http_server_close(s->admin, NULL, NULL);
-	http_server_close(s->http, on_closed, s);
+	if (s->http != NULL)
+		http_server_close(s->http, on_closed, s);
+	else
+		close_rest(s);
 }
 
 static void on_stop(uv_signal_t *signal, int number)
@@ -199,7 +211,10 @@ static void on_stop(uv_signal_t *signal, int number)
 	if (s->is_stopping) return;
 	s->is_stopping = true;
 	log_info("freehold-backend: stopping (%s)", strsignal(number));
-	http_server_drain(s->http, DRAIN_MS, on_drained, s);
+	if (s->http != NULL)
+		http_server_drain(s->http, DRAIN_MS, on_drained, s);
+	else
+		on_drained(s);
 }
 
 static void on_reload(uv_signal_t *signal, int number)
@@ -226,7 +241,8 @@ static void start_signals(struct standalone *s)
 	(void)uv_timer_init(&s->loop, &s->retry_timer);
 	(void)uv_timer_init(&s->loop, &s->take_over_timer);
 	s->finish_timer.data = s->retry_timer.data = s->take_over_timer.data = s;
-	if (s->places->is_unnamed) (void)uv_timer_start(&s->take_over_timer, on_take_over_late, TAKE_OVER_MS, 0);
+	if (s->places->is_unnamed || s->settings->workers > 1)
+		(void)uv_timer_start(&s->take_over_timer, on_take_over_late, TAKE_OVER_MS, 0);
 }
 
 static int pool_share(const struct pgrst *p, int index)
@@ -257,7 +273,8 @@ static int serve(void *arg, int index)
 	renew_tokens(&s);
 	s.pool = pg_pool_new(&s.loop, &(struct pg_pool_settings){
 					  .conninfo = p->db_uri, .size = s.pool_size, .wait_ms = p->acquisition_ms});
-	bool ok = start_servers(&s, serving->places.http[index], serving->places.admin, &err);
+	s.http_fd = serving->places.http[index];
+	bool ok = (p->workers > 1 || start_http(&s, &err)) && start_admin(&s, serving->places.admin, &err);
 	if (ok && p->db_config)
 		load_settings(&s);
 	else if (ok)
