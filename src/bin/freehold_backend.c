@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bin/backend/config.h"
@@ -50,6 +51,7 @@ static void finish(struct backend *b)
 	realtime_stop(b->gateway.realtime);
 	rest_free(b->gateway.rest);
 	auth_free(b->gateway.auth);
+	storage_free(b->gateway.storage);
 	callers_free(b->gateway.callers);
 	http_multi_stop(b->gateway.http);
 	reload_stop(&b->reload);
@@ -150,6 +152,17 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 			   &(struct auth_spec){.settings = c->auth, .keys = c->keys, .http = g->http});
 }
 
+static bool start_storage(struct backend *b, struct err *err)
+{
+	const struct backend_config *c = &b->config;
+	struct storage_spec spec = {.folder = c->storage_folder,
+				    .keys = c->keys,
+				    .file_max_bytes = c->storage_file_max,
+				    .reserve_bytes = c->storage_reserve};
+	return c->storage_folder == NULL ||
+	       storage_new(&b->loop, b->gateway.rest_pool, &spec, &b->gateway.storage, err);
+}
+
 static bool start_server(struct backend *b, struct err *err)
 {
 	const struct backend_config *c = &b->config;
@@ -176,10 +189,11 @@ static int serve(struct backend *b)
 	struct err err;
 	if (uv_loop_init(&b->loop) != 0) abort();
 	raise_descriptors();
+	(void)umask(0027); /* the edge reads files by their group */
 	start_signals(b);
 	start_parts(b, &rest_settings);
 	reload_start(&b->reload, &b->loop);
-	bool ok = start_server(b, &err);
+	bool ok = start_storage(b, &err) && start_server(b, &err);
 	if (ok)
 		log_info("backend: listening on %s", json_string_value(json_object_get(b->config.file, "listen")));
 	else

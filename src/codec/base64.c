@@ -46,3 +46,43 @@ bool base64url_decode(struct str text, struct buf *ret_bytes)
 	}
 	return true;
 }
+
+void base64_decode_any(struct str text, struct buf *ret_bytes)
+{
+	unsigned bits = 0;
+	int count = 0;
+	for (size_t i = 0; i < text.len && text.ptr[i] != '='; i++) {
+		char c = text.ptr[i];
+		unsigned value;
+		if (c >= 'A' && c <= 'Z')
+			value = (unsigned)(c - 'A');
+		else if (c >= 'a' && c <= 'z')
+			value = (unsigned)(c - 'a') + 26;
+		else if (c >= '0' && c <= '9')
+			value = (unsigned)(c - '0') + 52;
+		else if (c == '+' || c == '-')
+			value = 62;
+		else if (c == '/' || c == '_')
+			value = 63;
+		else
+			continue;
+		bits = bits << 6 | value;
+		if (++count % 4 == 1) continue;
+		buf_putc(ret_bytes, (char)(unsigned char)(bits >> (count % 4 == 2 ? 4 : count % 4 == 3 ? 2 : 0)));
+	}
+}
+
+void base64_encode(struct str bytes, struct buf *ret_text)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	for (size_t i = 0; i < bytes.len; i += 3) {
+		size_t left = bytes.len - i;
+		unsigned bits = (unsigned)(unsigned char)bytes.ptr[i] << 16;
+		if (left > 1) bits |= (unsigned)(unsigned char)bytes.ptr[i + 1] << 8;
+		if (left > 2) bits |= (unsigned char)bytes.ptr[i + 2];
+		buf_putc(ret_text, letters[bits >> 18]);
+		buf_putc(ret_text, letters[bits >> 12 & 63]);
+		buf_putc(ret_text, left > 1 ? letters[bits >> 6 & 63] : '=');
+		buf_putc(ret_text, left > 2 ? letters[bits & 63] : '=');
+	}
+}

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Where the backend's answers find the files of objects; no visitor does. */
+#define EDGE_FILES "/.freehold/files/"
+
 /* What browsers fetch as parts of a page. A missing one is 404, never the page: a script that is HTML breaks the tab.
  */
 #define ASSET_ENDINGS                                                                                                  \
@@ -93,6 +96,49 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	"      proxy_set_header X-Forwarded-Host $http_host;\n"                                                        \
 	"      proxy_set_header X-Forwarded-Proto $scheme;\n"                                                          \
 	"      proxy_connect_timeout 5s;\n      proxy_next_upstream off;\n      proxy_intercept_errors off;\n"
+
+/* Headers of the backend's that nginx does not keep when it sends a file in the answer's place. */
+static void put_file_headers(struct buf *b)
+{
+	static const struct {
+		const char *name, *variable;
+	} kept[] = {{"ETag", "etag"},
+		    {"Last-Modified", "last_modified"},
+		    {"X-Content-Type-Options", "x_content_type_options"},
+		    {"Content-Security-Policy", "content_security_policy"},
+		    {"X-Robots-Tag", "x_robots_tag"},
+		    {"X-Transformations", "x_transformations"},
+		    {"Access-Control-Allow-Origin", "access_control_allow_origin"},
+		    {"Access-Control-Expose-Headers", "access_control_expose_headers"}};
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+		buf_printf(b, "      add_header %s $upstream_http_%s;\n", kept[i].name, kept[i].variable);
+}
+
+/* Files of objects: the backend says who may have which (X-Accel-Redirect), nginx sends it from the disk. An upload
+ * flows through as it comes; the backend knows how large it may be. Below our name for the files no visitor gets. */
+static void put_storage(const struct edge_settings *e, const struct door *d, struct buf *b)
+{
+	buf_printf(
+	    b,
+	    "    location ^~ /storage/v1/ {\n"
+	    "      proxy_pass http://unix:%s/%s/$host/backend.sock;\n" PROXY "      proxy_set_header Host $host;\n"
+	    "      proxy_set_header X-Freehold-Files " EDGE_FILES ";\n"
+	    "      client_max_body_size 0;\n      proxy_request_buffering off;\n      proxy_send_timeout 120s;\n"
+	    "      proxy_read_timeout 120s;\n      error_page 502 504 = @backend_away;\n    }\n"
+	    "    location ^~ " EDGE_FILES " {\n      internal;\n"
+	    "      alias %s/%s/$host/storage/objects/;\n"
+	    "      etag off;\n      if_modified_since off;\n      gzip off;\n%s      charset off;\n      types {}\n"
+	    "      error_page 404 = @file_away;\n",
+	    e->home, d->hosts, e->home, d->hosts, e->has_brotli ? "      brotli off;\n" : "");
+	put_file_headers(b);
+	buf_puts(
+	    b,
+	    "    }\n"
+	    "    location @file_away {\n      internal;\n      default_type application/json;\n"
+	    "      add_header Access-Control-Allow-Origin * always;\n      add_header Cache-Control no-store always;\n"
+	    "      return 400 '{\"statusCode\":\"404\",\"error\":\"not_found\",\"message\":\"Object not "
+	    "found\",\"code\":\"NoSuchKey\"}';\n    }\n");
+}
 
 static void put_api(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
@@ -197,6 +243,7 @@ static void put_server(const struct edge_settings *e, const struct door *d, stru
 		   "    if (-d $at/../server) {\n      set $kind server;\n    }\n",
 		   e->home, e->home, e->home);
 	put_api(e, d, b);
+	put_storage(e, d, b);
 	put_app_server(b);
 	put_static(e, d, b);
 	buf_puts(b, "  }\n");

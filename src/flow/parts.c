@@ -52,7 +52,7 @@ static bool spell_paths(const struct flow *f, struct parts *p, struct err *err)
 	       layout_app_run(l, app, "postgres", p->pg_socket_dir, err) &&
 	       layout_app_run(l, app, "database", p->pg_app_socket_dir, err) &&
 	       layout_app_run(l, app, "database/.s.PGSQL.5432", p->pg_app_socket, err) &&
-	       layout_app(l, app, "data", p->files_dir, err) &&
+	       layout_app(l, app, "data", p->files_dir, err) && layout_app(l, app, "storage", p->storage_dir, err) &&
 	       layout_app(l, app, "logs/postgres.log", p->pg_log, err) &&
 	       layout_app_run(l, app, "backend/backend.sock", p->backend_socket, err) &&
 	       layout_app(l, app, "logs/backend.log", p->backend_log, err) &&
@@ -108,6 +108,15 @@ static bool ensure_run_folders(const struct flow *f, struct parts *p, struct err
 	       own(f, backend, p->users.api.uid, edge.gid, f->is_root ? 0750 : 0700, err);
 }
 
+/* The backend makes what lies in it; by the group that it hands down the edge's workers can read that. */
+static bool ensure_storage(const struct flow *f, struct parts *p, struct err *err)
+{
+	struct user edge = {0};
+	if (f->is_root && !user_ensure(FLOW_EDGE_USER, &edge, err)) return false;
+	return file_mkdirs(p->storage_dir, 0750, err) &&
+	       own(f, p->storage_dir, p->users.api.uid, edge.gid, f->is_root ? 02750 : 0750, err);
+}
+
 /* The edge's workers read what is served; the builds and the backend pass through the others to what is theirs. No user
  * of another app is to see what lies there. */
 static bool ensure_folders(const struct flow *f, struct parts *p, struct err *err)
@@ -140,7 +149,7 @@ static bool open_parts(const struct flow *f, const char *app, struct parts *p, s
 	    !find_postgres(p, err))
 		return false;
 	set_owner(f, p);
-	return ensure_run_folders(f, p, err);
+	return ensure_run_folders(f, p, err) && ensure_storage(f, p, err);
 }
 
 bool parts_open(const struct flow *f, const char *app, struct parts *p, struct err *err)
@@ -193,9 +202,9 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 					   "secret_key"};
 	char url[EDGE_HOST_SIZE], key[PARTS_KEY_SIZE], conninfo[FILE_PATH_SIZE + 128];
 	edge_app_url(&f->edge, p->app.name, url);
-	json_t *config JSON_CLEANUP =
-	    json_pack("{s:s, s:s, s:s, s:[s], s:i, s:s}", "listen", p->backend_socket, "listen_mode", "0666",
-		      "site_url", url, "schemas", "public", "pool_size", 8, "log_level", "info");
+	json_t *config JSON_CLEANUP = json_pack(
+	    "{s:s, s:s, s:s, s:[s], s:i, s:s, s:{s:s}}", "listen", p->backend_socket, "listen_mode", "0666", "site_url",
+	    url, "schemas", "public", "pool_size", 8, "log_level", "info", "storage", "folder", p->storage_dir);
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		if (!parts_key(f, p->app.name, keys[i], key, err)) return false;
 		json_object_set_new(config, keys[i], json_string(key));

@@ -226,6 +226,14 @@ static void begin_body(struct http_request *req)
 	}
 }
 
+static void begin_or_refuse(struct http_request *req)
+{
+	if (req->is_refused)
+		refuse_at_head(req);
+	else
+		begin_body(req);
+}
+
 static void step_head(struct http_request *req, const char *method)
 {
 	const struct http_handler *handler = &req->server->handler;
@@ -236,16 +244,7 @@ static void step_head(struct http_request *req, const char *method)
 	}
 	if (handler->on_head != NULL) handler->on_head(handler->arg, req);
 	if (req->state != REQUEST_HEAD || req->is_paused) return;
-	begin_body(req);
-}
-
-/* libmicrohttpd asks again where it was suspended at the head: an answer may still come before the body. */
-static void step_head_again(struct http_request *req)
-{
-	if (req->is_refused)
-		refuse_at_head(req);
-	else
-		begin_body(req);
+	begin_or_refuse(req);
 }
 
 /* False: the client goes on sending what was refused; cut. */
@@ -304,7 +303,8 @@ enum MHD_Result http_request_on_access(void *server, struct MHD_Connection *conn
 	if (req->is_paused) return MHD_YES;
 	req->is_inside = true;
 	if (req->state == REQUEST_HEAD && req->is_head_seen) {
-		step_head_again(req);
+		begin_or_refuse(
+		    req); /* asked again since it was suspended there: an answer may still come before the body */
 	} else if (req->state == REQUEST_HEAD) {
 		step_head(req, method);
 	} else if (*size > 0) {
@@ -329,6 +329,7 @@ void http_request_on_done(void *server, struct MHD_Connection *connection, void 
 	req->connection = NULL;
 	req->is_suspended = false;
 	if (req->upgrade != NULL) http_upgrade_fail(req->upgrade);
+	if (req->is_paused) return; /* stays until it is resumed */
 	if (!is_owed(req)) {
 		request_free(req);
 		return;
@@ -436,7 +437,10 @@ void http_body_resume(struct http_request *req)
 {
 	if (!req->is_paused) return;
 	req->is_paused = false;
-	if (!req->is_inside) http_request_resume(req);
+	if (req->connection == NULL)
+		request_free(req);
+	else if (!req->is_inside)
+		http_request_resume(req);
 }
 
 void http_body_refuse(struct http_request *req, const struct err *why)

@@ -93,6 +93,21 @@ static bool read_auth(const json_t *file, struct backend_config *c, struct err *
 	return auth_settings_read(auth, &c->auth, err) || err_wrap(err, "auth");
 }
 
+static bool read_storage(const json_t *file, struct backend_config *c, struct err *err)
+{
+	const json_t *o = json_object_get(file, "storage");
+	if (o == NULL) return true;
+	int64_t limit = json_int(o, "file_size_limit", 0), reserve = json_int(o, "reserve", 0);
+	c->storage_folder = json_str(o, "folder", NULL);
+	if (c->storage_folder == NULL || c->storage_folder[0] != '/')
+		return err_set(err, ERR_INVALID, "storage.folder must be an absolute path");
+	if (limit < 0 || reserve < 0)
+		return err_set(err, ERR_INVALID, "storage.file_size_limit and storage.reserve must not be negative");
+	c->storage_file_max = (uint64_t)limit;
+	c->storage_reserve = (uint64_t)reserve;
+	return true;
+}
+
 static bool read_keys(const json_t *file, struct backend_config *c, struct err *err)
 {
 	const json_t *list = json_object_get(file, "signing_keys");
@@ -118,7 +133,8 @@ static bool read_members(const json_t *file, struct backend_config *c, struct er
 	if (c->publishable_key[0] == '\0' || c->secret_key[0] == '\0')
 		return err_set(err, ERR_INVALID, "publishable_key and secret_key must not be empty");
 	return read_listen(file, c, err) && read_schemas(file, c, err) && read_level(file, c, err) &&
-	       read_numbers(file, c, err) && read_keys(file, c, err) && read_auth(file, c, err);
+	       read_numbers(file, c, err) && read_keys(file, c, err) && read_storage(file, c, err) &&
+	       read_auth(file, c, err);
 }
 
 bool backend_config_read(const char *path, struct backend_config *ret_config, struct err *err)

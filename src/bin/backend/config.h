@@ -15,6 +15,8 @@
  *     schemas              which are served below /rest/v1; ["public"] unless given
  *     pool_size            connections of rest; 10 unless given. Auth has half as many
  *     max_rows             of one answer; 0 (no limit) unless given
+ *     storage              {"folder": where the files of objects lie, "file_size_limit": bytes of one; 1 GiB unless
+ * given, "reserve": bytes that uploads leave free on the disk; 64 MiB unless given}; without it /storage/v1 answers 501
  *     auth                 the app's sign-in: an object with the names of auth/settings.h
  *     log_level            debug, info, warn or error; "info" unless given
  *
@@ -48,6 +50,8 @@ struct backend_config {
 	int schema_count;
 	int pool_size;
 	int64_t max_rows;
+	const char *storage_folder; /* NULL: none */
+	uint64_t storage_file_max, storage_reserve; /* 0: storage's own */
 	struct auth_settings *auth;
 	struct keyring *keys;
 	enum log_level log_level;

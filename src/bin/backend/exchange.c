@@ -79,6 +79,12 @@ void exchange_end(struct exchange *x, unsigned status, struct str body, const ch
 	http_reply_owned(x->req, status, x->fields, x->field_count, body, keep, NULL);
 }
 
+void exchange_end_file(struct exchange *x, unsigned status, int fd, uint64_t offset, uint64_t size)
+{
+	add_browser_fields(x);
+	http_reply_file(x->req, status, x->fields, x->field_count, fd, offset, size);
+}
+
 static json_t *text_or_null(const char *text)
 {
 	return text != NULL ? json_string(text) : json_null();

@@ -32,6 +32,9 @@ void exchange_end(struct exchange *x, unsigned status, struct str body, const ch
 /* A body that follows piece by piece, by http_stream_write and http_stream_end on x->req. */
 void exchange_begin(struct exchange *x, unsigned status, const struct http_stream_spec *spec);
 
+/* A part of a file as the body; the descriptor is closed. */
+void exchange_end_file(struct exchange *x, unsigned status, int fd, uint64_t offset, uint64_t size);
+
 /* {"code","details","hint","message"} as PostgREST words it; code NULL: {"message"}. */
 void exchange_end_json(struct exchange *x, unsigned status, const char *code, const char *message, const char *details,
 		       const char *hint);

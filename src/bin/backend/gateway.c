@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "bin/backend/broker.h"
 #include "bin/backend/exchange.h"
+#include "bin/backend/files.h"
 #include "bin/backend/health.h"
 #include "bin/backend/live.h"
 
@@ -17,8 +18,11 @@
 static const struct {
 	const char *prefix, *what;
 } not_served[] = {
-    {"/storage/v1", "file storage"},          {"/functions/v1", "edge functions"}, {"/graphql/v1", "GraphQL"},
-    {"/pg", "the database's administration"}, {"/analytics/v1", "analytics"},
+    {FILES_PREFIX, "file storage (no folder for files is set)"},
+    {"/functions/v1", "edge functions"},
+    {"/graphql/v1", "GraphQL"},
+    {"/pg", "the database's administration"},
+    {"/analytics/v1", "analytics"},
 };
 
 /* "/rest/v1" and below, not "/rest/v10". */
@@ -229,8 +233,13 @@ static void elsewhere(struct exchange *x, struct str path)
 
 static void on_request(void *arg, struct http_request *req)
 {
-	struct exchange *x = exchange_new(arg, req);
+	struct gateway *gateway = arg;
 	struct str path = http_path(req), below;
+	if (!is_preflight(req) && is_below(path, FILES_PREFIX, &below) && gateway->storage != NULL) {
+		files_on_request(gateway, req, below);
+		return;
+	}
+	struct exchange *x = exchange_new(gateway, req);
 	if (x == NULL) return;
 	if (is_preflight(req))
 		preflight(x);
@@ -250,16 +259,15 @@ static void on_request(void *arg, struct http_request *req)
 
 static void on_head(void *arg, struct http_request *req)
 {
-	(void)arg;
-	struct str ignored;
-	if (is_below(http_path(req), AUTH_PREFIX, &ignored)) http_body_limit(req, AUTH_BODY_MAX_BYTES);
-	if (is_below(http_path(req), REALTIME_PREFIX, &ignored)) http_body_limit(req, REALTIME_MESSAGE_MAX_BYTES);
+	struct str below;
+	if (is_below(http_path(req), AUTH_PREFIX, &below)) http_body_limit(req, AUTH_BODY_MAX_BYTES);
+	if (is_below(http_path(req), REALTIME_PREFIX, &below)) http_body_limit(req, REALTIME_MESSAGE_MAX_BYTES);
+	if (!is_preflight(req) && is_below(http_path(req), FILES_PREFIX, &below)) files_on_head(arg, req, below);
 }
 
 static void on_refused(void *arg, struct http_request *req, const struct err *why)
 {
-	struct exchange *x = exchange_new(arg, req);
-	if (x != NULL) exchange_end_json(x, (unsigned)err_code_http_status(why->code), NULL, why->msg, NULL, NULL);
+	files_on_refused(arg, req, why);
 }
 
 struct http_handler gateway_handler(struct gateway *gateway)

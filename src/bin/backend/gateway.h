@@ -3,6 +3,7 @@
  * What the backend answers, by path:
  *
  *     /rest/v1/…   src/rest        /auth/v1/…   src/auth       /realtime/v1/…   src/realtime
+ *     /storage/v1/…   src/storage
  *     /health      does the database answer?
  *     everything else that Supabase serves: 501, naming what is missing
  *
@@ -18,6 +19,7 @@
 #include "mail/sender.h"
 #include "realtime/realtime.h"
 #include "rest/rest.h"
+#include "storage/storage.h"
 
 struct gateway {
 	uv_loop_t *loop;
@@ -25,10 +27,11 @@ struct gateway {
 	struct rest *rest;
 	struct auth *auth;
 	struct realtime *realtime;
+	struct storage *storage; /* NULL: no folder for files is set */
 	struct pg_pool *rest_pool, *auth_pool, *live_pool;
 	struct mail_sender *mail;
 	struct http_multi *http; /* to other servers */
-	size_t active; /* requests that rest, auth or a database still works on */
+	size_t active; /* requests that rest, auth, storage or a database still works on */
 	void (*on_idle)(void *arg); /* optional: active became 0 */
 	void *idle_arg;
 };

@@ -42,6 +42,7 @@ static void apply(struct reload *r)
 	config->keys = next.keys;
 	auth_configure(r->gateway->auth, config->auth, config->keys);
 	callers_rekey(r->gateway->callers);
+	if (r->gateway->storage != NULL) storage_rekey(r->gateway->storage, config->keys);
 	mailing_set(r->gateway->mail, config->auth);
 	next.auth = old_auth;
 	next.keys = old_keys;

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bin/backend/files.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bin/backend/caller.h"
+
+#define ACCEL_HEADER "X-Freehold-Files"
+
+/* One request. Of a streamed one the reply may come while the body still does: it is kept until it may be sent. */
+struct passage {
+	struct exchange *x;
+	struct storage_call *call; /* NULL once it has replied */
+	bool is_streamed, is_body_over, is_paused, has_reply, is_sent;
+	struct storage_reply reply;
+};
+
+static struct str header_of(const void *req, struct str name)
+{
+	return http_header(req, name);
+}
+
+static void send_reply(struct passage *p)
+{
+	struct exchange *x = p->x;
+	struct gateway *gateway = x->gateway;
+	const struct storage_reply *reply = &p->reply;
+	p->is_sent = true;
+	for (int i = 0; i < reply->header_count; i++)
+		exchange_field(x, reply->headers[i].name, reply->headers[i].value);
+	if (reply->fd > 0)
+		exchange_end_file(x, (unsigned)reply->status, reply->fd, reply->offset, reply->size);
+	else
+		exchange_end(x, (unsigned)reply->status, reply->body, reply->cause);
+	exchange_release(gateway);
+}
+
+static void on_reply(void *arg, const struct storage_reply *reply)
+{
+	struct passage *p = arg;
+	struct err why;
+	p->call = NULL;
+	p->has_reply = true;
+	p->reply = *reply;
+	if (!p->is_streamed || p->is_body_over) {
+		send_reply(p);
+		return;
+	}
+	if (!p->is_paused) return; /* with the next of the body */
+	p->is_paused = false;
+	(void)err_set(&why, ERR_REFUSED, "refused");
+	http_body_refuse(p->x->req, &why);
+}
+
+static void on_room(void *arg)
+{
+	struct passage *p = arg;
+	if (!p->is_paused) return;
+	p->is_paused = false;
+	http_body_resume(p->x->req);
+}
+
+static bool on_chunk(void *arg, struct http_request *req, struct str bytes, struct err *err)
+{
+	struct passage *p = arg;
+	if (p->has_reply) return err_set(err, ERR_REFUSED, "refused");
+	if (storage_body(p->call, bytes)) return !p->has_reply || err_set(err, ERR_REFUSED, "refused");
+	p->is_paused = true;
+	http_body_pause(req);
+	return true;
+}
+
+/* The client left in the middle of its body. */
+static void on_freed(void *arg)
+{
+	struct passage *p = arg;
+	struct gateway *gateway = p->x->gateway;
+	if (p->is_sent) return;
+	if (p->call != NULL) storage_abandon(p->call);
+	if (p->has_reply && p->reply.fd > 0) (void)close(p->reply.fd);
+	exchange_release(gateway);
+}
+
+static void begin(struct passage *p, struct str path)
+{
+	struct exchange *x = p->x;
+	struct str apikey = http_header(x->req, STR("apikey")),
+		   authorization = http_header(x->req, STR("Authorization"));
+	struct str accel = http_header(x->req, STR(ACCEL_HEADER));
+	struct caller caller;
+	struct token_refusal refusal = {.status = 0};
+	bool is_sound = callers_find(x->gateway->callers, x->arena, apikey, authorization, clock_wall_ms() / 1000,
+				     &caller, &refusal);
+	bool is_known = is_sound && caller.bearer.len > 0;
+	struct str words = is_sound ? STR("") : arena_str(x->arena, str_from(refusal.message));
+	struct storage_request r = {.method = http_method(x->req),
+				    .path = path,
+				    .query = http_query(x->req),
+				    .body = p->is_streamed ? STR("") : http_body(x->req),
+				    .header = header_of,
+				    .header_arg = x->req,
+				    .is_authenticated = is_known,
+				    .refusal = words.ptr != NULL ? words : STR(""),
+				    .role = is_known ? caller.role : STR("anon"),
+				    .claims = is_known ? caller.claims : STR("{\"role\":\"anon\"}"),
+				    .accel = accel.ptr != NULL ? accel : STR(""),
+				    .on_room = on_room,
+				    .arena = x->arena};
+	exchange_hold(x);
+	struct storage_call *call = storage_handle(x->gateway->storage, &r, on_reply, p);
+	if (call != NULL) p->call = call; /* NULL: it has replied, and all may be gone */
+}
+
+static struct passage *passage_new(struct gateway *gateway, struct http_request *req, bool is_streamed)
+{
+	struct exchange *x = exchange_new(gateway, req);
+	struct passage *p = x != NULL ? arena_alloc(x->arena, sizeof *p) : NULL;
+	if (p == NULL) {
+		if (x != NULL)
+			exchange_end_json(x, 413, NULL, "The request needs more memory than is set aside", NULL, NULL);
+		return NULL;
+	}
+	*p = (struct passage){.x = x, .is_streamed = is_streamed};
+	return p;
+}
+
+void files_on_head(struct gateway *gateway, struct http_request *req, struct str path)
+{
+	struct err why;
+	if (gateway->storage == NULL) return;
+	if (!storage_takes_body(http_method(req), path)) {
+		http_body_limit(req, STORAGE_BODY_MAX_BYTES);
+		return;
+	}
+	struct passage *p = passage_new(gateway, req, true);
+	if (p == NULL) return;
+	http_body_stream(req, UINT64_MAX / 2, on_chunk, p); /* storage knows the limit */
+	begin(p, path);
+	arena_defer(http_arena(req), on_freed, p);
+	if (!p->has_reply && storage_body(p->call, STR(""))) return;
+	http_body_pause(req);
+	p->is_paused = !p->has_reply;
+	(void)err_set(&why, ERR_REFUSED, "refused");
+	if (p->has_reply) http_body_refuse(req, &why);
+}
+
+void files_on_request(struct gateway *gateway, struct http_request *req, struct str path)
+{
+	struct passage *p = http_stream_arg(req);
+	if (p == NULL) {
+		p = passage_new(gateway, req, false);
+		if (p != NULL) begin(p, path);
+		return;
+	}
+	p->is_body_over = true;
+	if (p->has_reply)
+		send_reply(p);
+	else
+		storage_body_end(p->call);
+}
+
+void files_on_refused(struct gateway *gateway, struct http_request *req, const struct err *why)
+{
+	struct passage *p = http_stream_arg(req);
+	struct exchange *x;
+	if (p != NULL && p->has_reply) {
+		send_reply(p);
+		return;
+	}
+	x = exchange_new(gateway, req);
+	if (x != NULL) exchange_end_json(x, (unsigned)err_code_http_status(why->code), NULL, why->msg, NULL, NULL);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What files.c and incoming.c share. Nobody else includes this. */
+#ifndef FREEHOLD_STORAGE_FILES_PRIVATE_H
+#define FREEHOLD_STORAGE_FILES_PRIVATE_H
+
+#include "storage/files.h"
+
+struct files {
+	uv_loop_t *loop;
+	char folder[FILES_PATH_SIZE];
+	char incoming[FILES_PATH_SIZE]; /* this process's own */
+	int lock_fd;
+	int holds; /* its owner's, and one for each job on the pool */
+};
+
+void files_hold(struct files *files); /* undone by files_free */
+
+bool files_make_place(const struct files *files, const char *version, char ret_folder[FILES_PATH_SIZE],
+		      char ret_path[FILES_PATH_SIZE], struct err *err);
+
+#endif

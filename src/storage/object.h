@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A row of storage.objects as it is answered, and the file behind it as a reply. */
+#ifndef FREEHOLD_STORAGE_OBJECT_H
+#define FREEHOLD_STORAGE_OBJECT_H
+
+#include "storage/call.h"
+
+/* What a statement selects from "storage.objects o", in this order. */
+#define OBJECT_COLUMNS                                                                                                 \
+	"o.version, o.metadata ->> 'mimetype', o.metadata ->> 'size', o.metadata ->> 'cacheControl', "                 \
+	"o.metadata ->> 'eTag', coalesce(o.metadata ->> 'lastModified', " SQL_TIME(                                    \
+	    "o.updated_at") "), "                                                                                      \
+			    "o.metadata ->> 'xRobotsTag', o.id, o.name, o.bucket_id, "                                 \
+			    "o.user_metadata::text, " SQL_TIME("o.updated_at") ", " SQL_TIME("o.created_at")
+#define OBJECT_COLUMN_COUNT 13
+
+/* Of upstream's answers that hold a whole row. */
+#define OBJECT_JSON                                                                                                    \
+	"json_build_object('id', o.id, 'bucket_id', o.bucket_id, 'name', o.name, 'owner', o.owner, 'owner_id', "       \
+	"o.owner_id, 'version', o.version, 'created_at', " SQL_TIME("o.created_at") ", 'updated_at', " SQL_TIME(       \
+	    "o.updated_at") ", 'last_accessed_at', " SQL_TIME("o.last_accessed_at") ", 'metadata', o.metadata, "       \
+										    "'user_metadata', "                \
+										    "o.user_metadata)"
+
+/* All point into the rows. */
+struct object {
+	const char *version, *type, *size, *cache_control, *etag, *modified, *robots;
+	const char *id, *name, *bucket, *user_metadata, *updated_at, *created_at;
+	bool has_type, has_size, has_cache_control, has_etag, has_user_metadata;
+};
+
+void object_read(const PGresult *rows, int row, int first_column, struct object *ret_object);
+
+/* The file itself: a part of it where one was asked for, 304 where the client has it. expires_s > 0: until when a
+ * signed address is good. */
+void object_reply_file(struct storage_call *call, const struct object *o, int64_t expires_s);
+/* Adds the statement that puts a row for a file that lies in its place, or lets it name another. metadata and
+ * user_metadata are JSON. Its rows: the object as OBJECT_JSON, its id, the version it had before (null: none). No row:
+ * it is there and may not be replaced. */
+int object_put(struct storage_call *call, const char *bucket, const char *key, bool is_upsert, const char *owner,
+	       const char *version, const char *metadata, const char *user_metadata);
+
+/* Of that row: takes the file away that it named before. */
+void object_forget_before(struct storage_call *call, const PGresult *put, const char *version);
+
+void object_reply_info(struct storage_call *call, const struct object *o);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /storage/v1: what storage-api answers, by its paths, bodies, error codes and tables. This module knows no HTTP
+ * library: a request is a struct, the reply another.
+ *
+ *     request ─▶ route (route.h) ─▶ the flow (call.h): its statements under the role of who asks, its files (files.h)
+ *                                                                                                        ─▶ reply
+ *
+ * Row security on storage.objects and storage.buckets decides every access. The bytes of an object lie in one file that
+ * is named by the row's version and never changes: moving and renaming are the row's business alone, and an object is
+ * there, whole, from the commit of its row on.
+ *
+ * Of a route that takes a body as it comes (storage_takes_body) the call begins at the request's head:
+ *
+ *     storage_handle ─▶ storage_body (any number; false: wait for on_room) ─▶ storage_body_end ─▶ reply
+ *           └──────────────── storage_abandon: who asked has gone ───────────────────┘
+ *
+ * The reply may come before the body has ended; storage_body then takes no more. */
+#ifndef FREEHOLD_STORAGE_STORAGE_H
+#define FREEHOLD_STORAGE_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "codec/keyring.h"
+#include "pg/pool.h"
+
+#define STORAGE_BODY_MAX_BYTES (1u << 20) /* of what is not a file */
+#define STORAGE_REPLY_HEADERS_MAX 14
+
+struct storage;
+struct storage_call;
+
+struct storage_spec {
+	const char *folder; /* copied; made where it is missing */
+	const struct keyring *keys; /* signs and verifies tokens of URLs; borrowed until storage_rekey */
+	uint64_t file_max_bytes; /* of one object, whatever its bucket allows; 0: 1 GiB */
+	uint64_t reserve_bytes; /* uploads are refused when the disk has less left; 0: 64 MiB */
+};
+
+struct storage_header {
+	const char *name;
+	const char *value;
+};
+
+/* Everything is borrowed until the reply was given. What is absent is empty. */
+struct storage_request {
+	struct str method;
+	struct str path; /* behind the prefix: "/object/avatars/a.png", percent-encoded as it came */
+	struct str query;
+	struct str body; /* of a route that does not take it as it comes */
+	struct str (*header)(const void *arg, struct str name); /* .ptr NULL: there is none */
+	const void *header_arg;
+
+	bool is_authenticated; /* a token or a key was given, and it is sound */
+	struct str refusal; /* why it is not; empty: none was given */
+	struct str role; /* "anon" where it is not authenticated */
+	struct str claims; /* a JSON object, role included */
+	struct str origin; /* "https://shop.example": where the client sees us, for addresses in answers */
+	struct str accel; /* what the edge serves our files below ("/x/"); empty: we send them ourselves */
+
+	void (*on_room)(void *arg); /* storage_body was false; more may come now */
+	struct arena *arena; /* what the reply points into lives here */
+};
+
+struct storage_reply {
+	int status;
+	struct storage_header headers[STORAGE_REPLY_HEADERS_MAX];
+	int header_count;
+	struct str body;
+	int fd; /* > 0: the body is size bytes of this file from offset on; whoever gets the reply closes it */
+	uint64_t offset, size;
+	const char *cause; /* of a failure, for the log; NULL: nothing to say */
+};
+
+typedef void (*storage_reply_fn)(void *arg, const struct storage_reply *reply);
+
+/* The pool is one of the role authenticator and must outlive the storage. */
+bool storage_new(uv_loop_t *loop, struct pg_pool *pool, const struct storage_spec *spec, struct storage **ret_storage,
+		 struct err *err);
+void storage_rekey(struct storage *storage, const struct keyring *keys);
+
+/* No request may be under way; files that are being written are given up. */
+void storage_free(struct storage *storage); /* NULL is allowed */
+
+bool storage_takes_body(struct str method, struct str path);
+
+/* done is called exactly once, from inside or later, unless the call is abandoned. The call is good until done was
+ * called, and NULL when that was from inside. */
+struct storage_call *storage_handle(struct storage *storage, const struct storage_request *request,
+				    storage_reply_fn done, void *arg);
+
+/* The bytes are taken either way. False: no more until on_room. */
+bool storage_body(struct storage_call *call, struct str bytes);
+void storage_body_end(struct storage_call *call);
+
+/* Who asked has gone in the middle of the body: done will not be called, and the request's arena may go at once. */
+void storage_abandon(struct storage_call *call);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One step after the other, each a job on the pool or a statement; a step at a time, so that it never weighs:
+ *
+ *     dead ─▶ (for each of the 256 folders: list ─▶ ask ─▶ set aside) ─▶ (rows, by 500: ask ─▶ look) ─▶ done */
+#include "storage/sweep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "os/file.h"
+#include "pg/batch.h"
+#include "storage/files_private.h"
+
+#define ROWS_AT_ONCE 500
+#define ROWS_AT_ONCE_TEXT "500"
+#define AGAIN_MS ((uint64_t)(SWEEP_AGE_S + 60) * 1000)
+#define DAILY_MS ((uint64_t)24 * 3600 * 1000)
+#define NAMED_MAX 10 /* missing files that are told by name */
+#define RUN_MS 60000
+
+struct row {
+	char id[STORAGE_VERSION_SIZE], version[STORAGE_VERSION_SIZE], name[200];
+};
+
+struct sweep {
+	uv_loop_t *loop;
+	struct pg_pool *pool;
+	struct files *files;
+	uv_timer_t timer;
+	uv_work_t work;
+	struct pg_batch batch;
+	struct pg_call pg;
+	bool is_busy, is_stopped;
+	bool was_told; /* the first is repeated soon: what a crash left was too young for it */
+
+	int folder; /* 0 to 255; 256: the rows */
+	struct buf versions; /* as PostgreSQL writes an array */
+	char after[STORAGE_VERSION_SIZE]; /* the last row that was looked at */
+	struct row rows[ROWS_AT_ONCE];
+	int row_count;
+	uint64_t dead, lost, found, missing;
+};
+
+static void free_sweep(uv_handle_t *timer)
+{
+	struct sweep *s = timer->data;
+	buf_done(&s->versions);
+	files_free(s->files);
+	free(s);
+}
+
+static void rest(struct sweep *s, void (*on_timer)(uv_timer_t *), uint64_t ms)
+{
+	s->is_busy = false;
+	if (s->is_stopped)
+		uv_close((uv_handle_t *)&s->timer, free_sweep);
+	else
+		(void)uv_timer_start(&s->timer, on_timer, ms, 0);
+}
+
+static void begin(uv_timer_t *timer);
+
+/* Every step comes by here, so that a stop is heard between any two. */
+static bool is_over(struct sweep *s)
+{
+	if (s->is_stopped) rest(s, begin, 0);
+	return s->is_stopped;
+}
+
+static void run_job(struct sweep *s, void (*job)(uv_work_t *), void (*after)(uv_work_t *, int))
+{
+	s->work.data = s;
+	(void)uv_queue_work(s->loop, &s->work, job, after);
+}
+
+#define AS_SERVICE "select where set_config('role', 'service_role', true) is null"
+
+static void ask(struct sweep *s, const char *sql, const char *value, void (*done)(void *, struct pg_call *))
+{
+	struct err err;
+	s->batch.count = 0;
+	(void)pg_batch_add(&s->batch, AS_SERVICE, 0, NULL);
+	(void)PG_ADD(&s->batch, sql, value);
+	s->pg = (struct pg_call){.statements = s->batch.statements,
+				 .count = s->batch.count,
+				 .is_repeatable = true,
+				 .run_ms = RUN_MS,
+				 .done = done,
+				 .arg = s};
+	if (pg_pool_run(s->pool, &s->pg, &err)) return;
+	log_warn("storage: files and rows were not compared: %s", err.msg);
+	rest(s, begin, AGAIN_MS);
+}
+
+static bool has_answer(struct sweep *s, struct pg_call *pg)
+{
+	if (pg->err.code == ERR_NONE && pg->failed < 0) return !is_over(s);
+	if (!s->is_stopped)
+		log_warn("storage: files and rows were not compared: %s",
+			 pg->err.code != ERR_NONE ? pg->err.msg : PQresultErrorMessage(pg->results[pg->failed]));
+	rest(s, begin, AGAIN_MS);
+	return false;
+}
+
+/* What dead processes left: their folders' locks are free. */
+static void dead_job(uv_work_t *work)
+{
+	struct sweep *s = work->data;
+	char path[FILES_PATH_SIZE];
+	struct err ignored;
+	if (!file_path(path, &ignored, "%s/incoming", s->files->folder)) return;
+	DIR *dir = opendir(path);
+	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+		char one[FILES_PATH_SIZE];
+		if (e->d_name[0] == '.' || !file_path(one, &ignored, "%s/%s", path, e->d_name)) continue;
+		if (strcmp(one, s->files->incoming) == 0) continue;
+		int fd = open(one, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		bool is_dead = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+		if (is_dead && file_remove_tree(one, &ignored)) s->dead++;
+		if (fd >= 0) (void)close(fd);
+	}
+	if (dir != NULL) (void)closedir(dir);
+	time_t oldest = time(NULL) - (time_t)SWEEP_LOST_DAYS * 24 * 3600;
+	if (!file_path(path, &ignored, "%s/lost", s->files->folder)) return;
+	dir = opendir(path);
+	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+		struct stat st;
+		bool is_old = e->d_name[0] != '.' && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			      st.st_ctime < oldest;
+		if (is_old) (void)unlinkat(dirfd(dir), e->d_name, 0);
+	}
+	if (dir != NULL) (void)closedir(dir);
+}
+
+static void step_folder(struct sweep *s);
+static void step_rows(struct sweep *s);
+
+static void next_folder(struct sweep *s)
+{
+	if (is_over(s)) return;
+	if (++s->folder < 256)
+		step_folder(s);
+	else
+		step_rows(s);
+}
+
+static void list_job(uv_work_t *work)
+{
+	struct sweep *s = work->data;
+	char path[FILES_PATH_SIZE];
+	struct err ignored;
+	time_t youngest = time(NULL) - SWEEP_AGE_S;
+	buf_clear(&s->versions);
+	if (!file_path(path, &ignored, "%s/objects/%02x", s->files->folder, s->folder)) return;
+	DIR *dir = opendir(path);
+	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+		struct stat st;
+		if (!storage_is_uuid(str_from(e->d_name)) ||
+		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_ctime > youngest)
+			continue;
+		buf_putc(&s->versions, s->versions.len == 0 ? '{' : ',');
+		buf_puts(&s->versions, e->d_name);
+	}
+	if (dir != NULL) (void)closedir(dir);
+	if (s->versions.len > 0) buf_putc(&s->versions, '}');
+}
+
+static void aside_job(uv_work_t *work)
+{
+	struct sweep *s = work->data;
+	struct str rest = buf_view(&s->versions), version;
+	while (str_next(&rest, ',', &version)) {
+		char from[FILES_PATH_SIZE], to[FILES_PATH_SIZE];
+		struct err ignored;
+		if (files_path(s->files, version, from, &ignored) &&
+		    file_path(to, &ignored, "%s/lost/%.*s", s->files->folder, STR_FMT(version)) &&
+		    rename(from, to) == 0)
+			s->lost++;
+	}
+}
+
+static void after_aside(uv_work_t *work, int status)
+{
+	(void)status;
+	next_folder(work->data);
+}
+
+static void on_unnamed(void *arg, struct pg_call *pg)
+{
+	struct sweep *s = arg;
+	if (has_answer(s, pg)) {
+		const PGresult *rows = pg->results[1];
+		buf_clear(&s->versions);
+		for (int i = 0; i < PQntuples(rows); i++) {
+			if (i > 0) buf_putc(&s->versions, ',');
+			buf_puts(&s->versions, PQgetvalue(rows, i, 0));
+		}
+		if (PQntuples(rows) > 0)
+			run_job(s, aside_job, after_aside);
+		else
+			next_folder(s);
+	}
+	pg_call_clear(pg);
+}
+
+static void after_list(uv_work_t *work, int status)
+{
+	struct sweep *s = work->data;
+	(void)status;
+	if (is_over(s)) return;
+	if (s->versions.len == 0)
+		next_folder(s);
+	else
+		ask(s,
+		    "select v from unnest($1::text[]) v where not exists (select from storage.objects o where "
+		    "o.version = v)",
+		    buf_cstr(&s->versions), on_unnamed);
+}
+
+static void step_folder(struct sweep *s)
+{
+	run_job(s, list_job, after_list);
+}
+
+/* The other way round: rows whose file is missing, or lies among the lost. */
+static void look_job(uv_work_t *work)
+{
+	struct sweep *s = work->data;
+	for (int i = 0; i < s->row_count; i++) {
+		char path[FILES_PATH_SIZE], lost[FILES_PATH_SIZE], folder[FILES_PATH_SIZE];
+		struct err err;
+		const struct row *r = &s->rows[i];
+		bool is_version = files_path(s->files, str_from(r->version), path, &err);
+		if (is_version && access(path, F_OK) == 0) continue;
+		if (is_version && file_path(lost, &err, "%s/lost/%s", s->files->folder, r->version) &&
+		    access(lost, F_OK) == 0 && files_make_place(s->files, r->version, folder, path, &err) &&
+		    rename(lost, path) == 0) {
+			s->found++;
+			continue;
+		}
+		if (s->missing++ < NAMED_MAX)
+			log_warn("storage: the file of %s is missing (version %s)", r->name, r->version);
+	}
+}
+
+static void tell(struct sweep *s)
+{
+	if (s->dead > 0)
+		log_info("storage: removed what %llu processes that died had not finished",
+			 (unsigned long long)s->dead);
+	if (s->lost > 0)
+		log_warn("storage: %llu files that no object names were set aside in %s/lost for %d days",
+			 (unsigned long long)s->lost, s->files->folder, SWEEP_LOST_DAYS);
+	if (s->found > 0)
+		log_info("storage: %llu files that objects name again were put back", (unsigned long long)s->found);
+	if (s->missing > 0) log_warn("storage: %llu objects have no file", (unsigned long long)s->missing);
+}
+
+static void after_look(uv_work_t *work, int status)
+{
+	struct sweep *s = work->data;
+	(void)status;
+	if (is_over(s)) return;
+	if (s->row_count == ROWS_AT_ONCE) {
+		step_rows(s);
+		return;
+	}
+	tell(s);
+	rest(s, begin, s->was_told ? DAILY_MS : AGAIN_MS);
+	s->was_told = true;
+}
+
+static void on_rows(void *arg, struct pg_call *pg)
+{
+	struct sweep *s = arg;
+	if (has_answer(s, pg)) {
+		const PGresult *rows = pg->results[1];
+		s->row_count = PQntuples(rows) < ROWS_AT_ONCE ? PQntuples(rows) : ROWS_AT_ONCE;
+		for (int i = 0; i < s->row_count; i++) {
+			struct row *r = &s->rows[i];
+			(void)snprintf(r->id, sizeof r->id, "%s", PQgetvalue(rows, i, 0));
+			(void)snprintf(r->version, sizeof r->version, "%s", PQgetvalue(rows, i, 1));
+			(void)snprintf(r->name, sizeof r->name, "%s", PQgetvalue(rows, i, 2));
+		}
+		if (s->row_count > 0) memcpy(s->after, s->rows[s->row_count - 1].id, sizeof s->after);
+		run_job(s, look_job, after_look);
+	}
+	pg_call_clear(pg);
+}
+
+static void step_rows(struct sweep *s)
+{
+	ask(s,
+	    "select id, coalesce(version, ''), bucket_id || '/' || name from storage.objects where id > $1::uuid "
+	    "order by id limit " ROWS_AT_ONCE_TEXT,
+	    s->after, on_rows);
+}
+
+static void after_dead(uv_work_t *work, int status)
+{
+	struct sweep *s = work->data;
+	(void)status;
+	next_folder(s);
+}
+
+static void begin(uv_timer_t *timer)
+{
+	struct sweep *s = timer->data;
+	s->is_busy = true;
+	s->folder = -1;
+	s->dead = s->lost = s->found = s->missing = 0;
+	(void)snprintf(s->after, sizeof s->after, "00000000-0000-0000-0000-000000000000");
+	run_job(s, dead_job, after_dead);
+}
+
+struct sweep *sweep_start(uv_loop_t *loop, struct pg_pool *pool, struct files *files)
+{
+	struct sweep *s = calloc(1, sizeof *s);
+	if (s == NULL) abort();
+	s->loop = loop;
+	s->pool = pool;
+	s->files = files;
+	files_hold(files);
+	buf_init(&s->versions, 64u << 20);
+	(void)uv_timer_init(loop, &s->timer);
+	s->timer.data = s;
+	(void)uv_timer_start(&s->timer, begin, 1000, 0);
+	uv_unref((uv_handle_t *)&s->timer);
+	return s;
+}
+
+void sweep_stop(struct sweep *s)
+{
+	if (s == NULL || s->is_stopped) return;
+	s->is_stopped = true;
+	if (!s->is_busy) uv_close((uv_handle_t *)&s->timer, free_sweep);
+}
