@@ -159,6 +159,7 @@ static void report_not_served(struct deploy *d)
 	size_t i;
 	json_object_foreach(json_object_get(d->inspection, "calls"), kind, calls)
 	{
+		if (strcmp(kind, "storage") == 0) continue; /* is served; what it names becomes a bucket */
 		json_array_foreach(calls, i, call)
 		{
 			json_array_append_new(list, json_pack("{s:o, s:O?, s:O?}", "what",

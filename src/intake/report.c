@@ -326,8 +326,7 @@ static void put_call_list(const struct page *p, const char *words, const json_t 
 
 static void put_calls(const struct page *p)
 {
-	static const char *const kinds[][2] = {{"storage", "files (storage)"},
-					       {"functions", "edge functions"},
+	static const char *const kinds[][2] = {{"functions", "edge functions"},
 					       {"auth", "other ways to sign in"},
 					       {"cron", "scheduled jobs, which will not run"}};
 	bool has_head = false;

@@ -73,9 +73,10 @@ static bool check_access(const struct storage_call *call, struct storage_problem
 	if (!r->is_authenticated && access == ACCESS_SERVICE)
 		return storage_problem_set(problem, FAULT_DENIED_403, "Access denied: JWT is not authenticated");
 	if (!r->is_authenticated)
-		return storage_problem_set(
-		    problem, FAULT_DENIED, "%.*s",
-		    STR_FMT(r->refusal.len > 0 ? r->refusal : STR("an Authorization header or an apikey is needed")));
+		return storage_problem_set(problem, FAULT_DENIED, "%.*s",
+					   STR_FMT(r->refusal.len > 0
+						       ? r->refusal
+						       : STR("Invalid Compact JWS") /* upstream's word for none */));
 	if (access == ACCESS_SERVICE && !str_eq(r->role, STR("service_role")))
 		return storage_problem_set(problem, FAULT_DENIED_403, "Access denied: Invalid role");
 	return true;

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { launch, seen, visitor } from "./lib/browser.js";
 import { address, word } from "./lib/client.js";
 import { appFromEnv } from "./lib/env.js";
+import { edgeFetch } from "./lib/fetch.js";
 import { servedSinglePageApp } from "./lib/served.js";
 
 const app = appFromEnv("tool-library");
@@ -91,10 +92,17 @@ describe("tool-library, used", () => {
     adaSees.assertQuiet();
   }));
 
-  test("a picture is kept, or its absence is said; the tool hangs either way", () => seen(adaSees, "tool-library-picture", async () => {
+  test("a picture is kept, and the neighbours see it", () => seen(adaSees, "tool-library-picture", async () => {
     const { page } = adaSees;
     const dot = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
-    await adaSees.expectTrouble(/501.*\/storage\/v1\//, () => hangUp(page, `Camera stand ${mark}`, dot));
+    await hangUp(page, `Camera stand ${mark}`, dot);
+    const picture = page.getByTestId("my-tool").filter({ hasText: "Camera stand" }).locator("img");
+    const src = await picture.getAttribute("src");
+    assert.match(src, /\/storage\/v1\/object\/public\/tool-pictures\//);
+    const kept = await edgeFetch(new URL(src, app.origin).href);
+    assert.equal(kept.headers.get("content-type"), "image/png");
+    assert.deepEqual(Buffer.from(await kept.arrayBuffer()), dot);
+    assert.ok(await picture.evaluate((img) => img.decode().then(() => img.naturalWidth > 0)), "the browser shows it");
     await page.getByRole("button", { name: `Remove Camera stand ${mark}` }).click();
     await page.getByTestId("my-tool").filter({ hasText: "Camera stand" }).waitFor({ state: "detached" });
     adaSees.assertQuiet();

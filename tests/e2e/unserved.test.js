@@ -10,8 +10,8 @@ import { edgeFetch } from "./lib/fetch.js";
 const app = appFromEnv("tool-library");
 
 for (const [method, path] of [
-  ["POST", "/storage/v1/object/tool-pictures/a.png"],
-  ["GET", "/storage/v1/bucket"],
+  ["GET", "/storage/v1/render/image/public/tool-pictures/a.png?width=10"],
+  ["POST", "/storage/v1/upload/resumable"],
   ["POST", "/functions/v1/hello"],
 ]) {
   test(`${method} ${path} answers 501 in words`, async () => {
@@ -25,7 +25,7 @@ for (const [method, path] of [
 }
 
 test("supabase-js hands the words on", async () => {
-  const { data, error } = await connect(app).storage.from("tool-pictures").upload("a.txt", "text");
+  const { data, error } = await connect(app).storage.from("tool-pictures").download("a.png", { transform: { width: 10 } });
   assert.equal(data, null);
   assert.ok(error.message.length > 20, error.message);
 });
