@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/buckets.h"
 #include "flow/daemon.h"
 #include "flow/pause.h"
 #include "flow/schema_push.h"
@@ -348,7 +349,10 @@ bool step_migrate(struct deploy *d, struct err *err)
 	struct owndb_failure failure = {0};
 	if (!find_pending(d, &pending, err)) return false;
 	size_t count = pending.pending_count + d->push.plan.migration_count;
-	if (count == 0) return report_promises(d, err) && step_skip(d, "no migration is pending");
+	if (count == 0) {
+		buckets_ensure(d);
+		return report_promises(d, err) && step_skip(d, "no migration is pending");
+	}
 	if (!report_pending(d, &pending, err)) return false;
 	if (!apply_all(d, &pending, &failure, err)) {
 		/* A commit whose answer never came may have happened. */
@@ -362,5 +366,6 @@ bool step_migrate(struct deploy *d, struct err *err)
 	}
 	d->has_committed = true;
 	step_detail(d, "%zu migration%s applied", count, count == 1 ? "" : "s");
+	buckets_ensure(d);
 	return report_promises(d, err);
 }

@@ -228,6 +228,41 @@ static void scan_owned_calls(const struct view *v, struct str owner, struct str 
 	}
 }
 
+/* Past the parenthesis that closes the one before `at`, on a few lines at most. */
+static size_t behind_arguments(struct str text, size_t at)
+{
+	int depth = 1;
+	for (size_t end = at + 300 < text.len ? at + 300 : text.len; at < end; at++) {
+		if (text.ptr[at] == '(') depth++;
+		if (text.ptr[at] == ')' && --depth == 0) return at + 1;
+	}
+	return at;
+}
+
+/* storage.from('x'), and whether public addresses are asked of it. The start of a computed name is none. */
+static void scan_buckets(const struct view *v)
+{
+	ptrdiff_t found;
+	for (size_t from = 0; (found = scan_word(v->text, from, STR("from"))) >= 0;) {
+		size_t at = (size_t)found + 4;
+		from = at;
+		if (!str_eq(owner_of(v->text, (size_t)found), STR("storage")) || !scan_take(v->text, &at, STR("(")))
+			continue;
+		struct str name = first_argument(v, at), method;
+		size_t end = (size_t)(name.ptr - v->text.ptr) + name.len; /* of a literal; elsewhere it says nothing */
+		bool is_here = name.ptr > v->text.ptr + at - 1 && name.ptr < v->text.ptr + v->text.len;
+		if (is_here && end < v->text.len && v->text.ptr[end] == '$') name = COMPUTED;
+		add_call(v, v->facts->storage, name, (size_t)found);
+		at = behind_arguments(v->text, at);
+		if (!scan_take(v->text, &at, STR(".")) || !scan_take_name(v->text, &at, &method) ||
+		    !str_eq(method, STR("getPublicUrl")))
+			continue;
+		json_t *clean = scan_json(name), *call = find(v->facts->storage, "name", json_string_value(clean));
+		if (call != NULL) (void)json_object_set_new(call, "public", json_true());
+		json_decref(clean);
+	}
+}
+
 static void scan_function_addresses(const struct view *v)
 {
 	struct str mark = STR("/functions/v1/");
@@ -352,10 +387,10 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	if (str_find(v.text, STR("@supabase/")) >= 0 || str_find(v.text, STR("supabase-js")) >= 0)
 		f->uses_supabase = true;
 	bool names_supabase = str_find(v.text, STR("supabase")) >= 0 || str_find(v.text, STR("Supabase")) >= 0;
+	if (names_supabase) scan_buckets(&v);
 	if (where == CODE_FUNCTION) return;
 	scan_function_addresses(&v); /* the client's name may be absent: the address comes from the environment */
 	if (!names_supabase) return;
-	scan_owned_calls(&v, STR("storage"), STR("from"), f->storage);
 	scan_owned_calls(&v, STR("functions"), STR("invoke"), f->functions);
 	scan_auth(&v);
 }

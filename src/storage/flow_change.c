@@ -149,7 +149,7 @@ void flow_move(struct storage_call *call)
 static void on_copy_put(struct storage_call *call)
 {
 	const struct way *w = call->flow;
-	const PGresult *put = storage_rows(call, 1);
+	const PGresult *put = storage_rows(call, PUT_STATEMENT);
 	json_t *row = NULL;
 	struct err err;
 	if (PQntuples(put) == 0) {
@@ -158,7 +158,7 @@ static void on_copy_put(struct storage_call *call)
 		storage_fail(call, FAULT_KEY_EXISTS);
 		return;
 	}
-	object_forget_before(call, put, w->version);
+	object_forget_before(call, PUT_STATEMENT, w->version);
 	if (!json_parse(str_from(storage_value(put, 0, 0)), &row, &err)) row = json_object();
 	json_t *answer JSON_CLEANUP = row;
 	(void)json_object_set_new(answer, "Id", json_string(storage_value(put, 0, 1)));

@@ -180,14 +180,16 @@ void object_reply_file(struct storage_call *call, const struct object *o, int64_
 }
 
 #define PUT_ROW                                                                                                        \
-	"with before as (select version from storage.objects where bucket_id = $1 and name = $2 for update) "          \
 	"insert into storage.objects as o (bucket_id, name, owner, owner_id, version, metadata, user_metadata) "       \
 	"values ($1, $2, storage.freehold_uuid($3), $3, $4, $5::jsonb, $6::jsonb) on conflict (bucket_id, name) "
-#define PUT_RETURNING " returning " OBJECT_JSON ", o.id, (select version from before)"
+#define PUT_RETURNING " returning " OBJECT_JSON ", o.id"
 
 int object_put(struct storage_call *call, const char *bucket, const char *key, bool is_upsert, const char *owner,
 	       const char *version, const char *metadata, const char *user_metadata)
 {
+	/* Of two that replace it at a time the second waits here, and then sees what the first left. */
+	(void)PG_ADD(&call->batch, "select version from storage.objects where bucket_id = $1 and name = $2 for update",
+		     bucket, key);
 	if (!is_upsert)
 		return PG_ADD(&call->batch, PUT_ROW "do nothing" PUT_RETURNING, bucket, key, owner, version, metadata,
 			      user_metadata);
@@ -198,9 +200,9 @@ int object_put(struct storage_call *call, const char *bucket, const char *key, b
 		      bucket, key, owner, version, metadata, user_metadata);
 }
 
-void object_forget_before(struct storage_call *call, const PGresult *put, const char *version)
+void object_forget_before(struct storage_call *call, int put, const char *version)
 {
-	const char *before = storage_value(put, 0, 2);
+	const char *before = storage_value(storage_rows(call, put - 1), 0, 0);
 	if (*before != '\0' && strcmp(before, version) != 0) files_remove(call->storage->files, &before, 1);
 }
 

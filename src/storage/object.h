@@ -35,14 +35,15 @@ void object_read(const PGresult *rows, int row, int first_column, struct object 
 /* The file itself: a part of it where one was asked for, 304 where the client has it. expires_s > 0: until when a
  * signed address is good. */
 void object_reply_file(struct storage_call *call, const struct object *o, int64_t expires_s);
-/* Adds the statement that puts a row for a file that lies in its place, or lets it name another. metadata and
- * user_metadata are JSON. Its rows: the object as OBJECT_JSON, its id, the version it had before (null: none). No row:
- * it is there and may not be replaced. */
+/* Adds the statements that put a row for a file that lies in its place, or let it name another. metadata and
+ * user_metadata are JSON. Returns the number of the last; its rows: the object as OBJECT_JSON, its id. No row: it is
+ * there and may not be replaced. */
+#define PUT_STATEMENT 2 /* behind the role, in a pipeline of its own */
 int object_put(struct storage_call *call, const char *bucket, const char *key, bool is_upsert, const char *owner,
 	       const char *version, const char *metadata, const char *user_metadata);
 
-/* Of that row: takes the file away that it named before. */
-void object_forget_before(struct storage_call *call, const PGresult *put, const char *version);
+/* Takes the file away that the row named before. put: what object_put returned. */
+void object_forget_before(struct storage_call *call, int put, const char *version);
 
 void object_reply_info(struct storage_call *call, const struct object *o);
 

@@ -132,13 +132,13 @@ static bool on_commit_refused(struct storage_call *call, int failed, const struc
 static void on_committed(struct storage_call *call)
 {
 	struct work *work = call->upload;
-	const PGresult *put = storage_rows(call, 1);
+	const PGresult *put = storage_rows(call, PUT_STATEMENT);
 	if (PQntuples(put) == 0) {
 		forget(call);
 		storage_fail(call, FAULT_KEY_EXISTS);
 		return;
 	}
-	object_forget_before(call, put, work->stored.version);
+	object_forget_before(call, PUT_STATEMENT, work->stored.version);
 	work->then_id(call, storage_value(put, 0, 1));
 }
 

@@ -36,6 +36,28 @@ static const json_t *call(const json_t *inspection, const char *kind, const char
 	return fixture_named(json_object_get(json_object_get(inspection, "calls"), kind), name);
 }
 
+/* Which are asked for public addresses, in whatever file; a computed name is no bucket's. */
+static void test_buckets(void **state)
+{
+	TREE({"src/a.ts", "import { supabase } from './client';\n"
+			  "supabase.storage.from('avatars').upload(path(x), f);\n"
+			  "supabase.storage.from(`shed-${id}`).list(); supabase.storage.from(`plain`).list();\n"
+			  "await supabase.storage.from('docs').createSignedUrl(p, 60);"},
+	     {"src/b.ts", "import { supabase } from './client';\n"
+			  "supabase.storage\n  .from('avatars')\n  .getPublicUrl(`${id}/a.png`);"},
+	     {"supabase/functions/report/index.ts",
+	      "createClient(); // supabase\n"
+	      "const supabase = 1; supabase.storage.from('reports').upload(a, b)"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	assert_true(json_bool(call(i, "storage", "avatars"), "public", false));
+	assert_non_null(call(i, "storage", "docs"));
+	assert_false(json_bool(call(i, "storage", "docs"), "public", false));
+	assert_non_null(call(i, "storage", "plain"));
+	assert_non_null(call(i, "storage", "reports"));
+	assert_null(call(i, "storage", "shed-"));
+	assert_int_equal(json_array_size(json_object_get(json_object_get(i, "calls"), "storage")), 5);
+}
+
 static void test_calls(void **state)
 {
 	TREE({"src/a.ts",
@@ -222,13 +244,10 @@ static void test_env_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_calls),
-	    cmocka_unit_test(test_replit_login),
-	    cmocka_unit_test(test_fonts),
-	    cmocka_unit_test(test_environment),
-	    cmocka_unit_test(test_addresses_and_types),
-	    cmocka_unit_test(test_secrets),
-	    cmocka_unit_test(test_env_files),
+	    cmocka_unit_test(test_buckets),      cmocka_unit_test(test_calls),
+	    cmocka_unit_test(test_replit_login), cmocka_unit_test(test_fonts),
+	    cmocka_unit_test(test_environment),  cmocka_unit_test(test_addresses_and_types),
+	    cmocka_unit_test(test_secrets),      cmocka_unit_test(test_env_files),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
