@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+// Files through the edge, beside a plain nginx that sends the very same file from the same disk: bench/storage.mjs [ROUNDS [SECONDS]]
+//   download   a public object, 10 kB and 100 MB: the backend says who may, nginx sends
+//   upload     10 kB and 100 MB into a bucket (synced to the disk before the answer), against nginx's own PUT (WebDAV, which does not sync)
+import { chmod, mkdtemp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { Freehold, example, until } from '../tests/system/freehold.mjs';
+import { background, head, inTurns, median, run, table, wrk } from './lib.mjs';
+
+const [rounds, seconds] = [Number(process.argv[2] ?? 3), Number(process.argv[3] ?? 3)];
+const isRoot = process.getuid() === 0;
+head(`storage: medians of ${rounds} rounds of ${seconds} s in turns`);
+
+async function freePort() {
+  const server = net.createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const f = await Freehold.start();
+const dir = await mkdtemp(path.join(os.tmpdir(), 'fh-st-'));
+let plain;
+try {
+  await chmod(dir, 0o755);
+  await f.deploy(example('static-site'), 'shop');
+  const { service_role_key: key } = JSON.parse(await readFile(f.app('shop', 'backend.json'), 'utf8'));
+  const at = `http://127.0.0.1:${f.port}/storage/v1`;
+  const curl = async (...args) => (await run('curl', ['-sS', '--fail-with-body', '-H', 'Host: shop.localhost', '-H', `Authorization: Bearer ${key}`, ...args], { maxBuffer: 1 << 20 })).stdout;
+  await curl('-H', 'Content-Type: application/json', '-d', '{"name":"open","public":true}', `${at}/bucket`);
+
+  const sizes = { '10 kB': 10_000, '100 MB': 100_000_000 };
+  await mkdir(path.join(dir, 'put'), { mode: 0o777 });
+  await chmod(path.join(dir, 'put'), 0o777);
+  for (const [name, size] of Object.entries(sizes)) {
+    await writeFile(path.join(dir, String(size)), randomBytes(size));
+    await curl('-H', 'Content-Type: application/x', '--data-binary', `@${path.join(dir, String(size))}`, `${at}/object/open/${size}`);
+  }
+  const port = await freePort();
+  const workers = isRoot ? `user ${/^user (.*);$/m.exec(await readFile(path.join(f.home, 'edge/nginx.conf'), 'utf8'))[1]};` : '';
+  const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join('\n');
+  await writeFile(path.join(dir, 'nginx.conf'), `${workers} daemon off; worker_processes auto; pid ${dir}/nginx.pid; error_log stderr error; events { worker_connections 4096; }
+http { sendfile on; tcp_nopush on; keepalive_requests 100000; client_max_body_size 0; access_log ${dir}/access.log combined buffer=32k flush=1s; ${temps}
+server { listen 127.0.0.1:${port} backlog=4096; root ${dir}; location /put/ { dav_methods PUT; } } }`);
+  plain = background('/usr/sbin/nginx', ['-p', dir, '-c', path.join(dir, 'nginx.conf')]);
+  await until('nginx answers', () => new Promise((resolve) => { const s = net.connect(port, '127.0.0.1', () => { s.destroy(); resolve(true); }).on('error', () => resolve(false)); }));
+
+  const download = (url, size, headers = {}) => wrk(url, { headers, seconds, connections: size > 1e6 ? 4 : 64 }).then(({ rate }) => rate);
+  // One after the other, by one curl: a request each.
+  const upload = async (url, size, headers = []) => {
+    const count = size > 1e6 ? 3 : 200, started = performance.now();
+    const list = Array.from({ length: count }, (_, i) => ['-X', url.includes('/put/') ? 'PUT' : 'POST', '-H', 'Expect:', '--data-binary', `@${path.join(dir, String(size))}`, '-H', 'Content-Type: application/x', '-H', 'x-upsert: true', ...headers, `${url}-${i}`, '-o', '/dev/null', '--next']).flat();
+    await run('curl', ['-sS', '--fail', ...list.slice(0, -1)], { maxBuffer: 1 << 20 });
+    return count / ((performance.now() - started) / 1000);
+  };
+  const mine = { Host: 'shop.localhost' };
+  const cases = {};
+  for (const [name, size] of Object.entries(sizes)) {
+    cases[`download ${name}, edge`] = () => download(`${at}/object/public/open/${size}`, size, mine);
+    cases[`download ${name}, plain nginx`] = () => download(`http://127.0.0.1:${port}/${size}`, size);
+    cases[`upload ${name}, edge`] = () => upload(`${at}/object/open/up-${size}`, size, ['-H', 'Host: shop.localhost', '-H', `Authorization: Bearer ${key}`]);
+    cases[`upload ${name}, plain nginx`] = () => upload(`http://127.0.0.1:${port}/put/up-${size}`, size);
+  }
+  const results = await inTurns(rounds, cases);
+  table(['', 'requests/s', 'MB/s', 'of plain nginx'], Object.entries(results).map(([name, list]) => {
+    const size = name.includes('100 MB') ? 1e8 : 1e4, other = results[name.replace('edge', 'plain nginx')];
+    return [name, median(list).toFixed(1), (median(list) * size / 1e6).toFixed(0), name.includes('edge') ? `${(100 * median(list.map((one, i) => one / other[i]))).toFixed(0)} %` : ''];
+  }));
+  const pid = (await f.api('GET', '/v1/apps/shop')).body.processes.find((p) => p.name === 'backend').pid;
+  console.log(`the backend's memory at its highest: ${/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))[1]} kB`);
+  await stat(dir);
+} finally {
+  await plain?.stop();
+  await f.end();
+  await rm(dir, { recursive: true, force: true });
+}
