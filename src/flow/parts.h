@@ -29,7 +29,8 @@ struct parts {
 	char pg_app_socket_dir[FILE_PATH_SIZE]; /* <run>/<app>/database: the same for the app's own server */
 	char pg_app_socket[FILE_PATH_SIZE]; /* .s.PGSQL.5432 in it */
 	char files_dir[FILE_PATH_SIZE]; /* apps/<app>/data: what the app's server writes; the code user's */
-	char storage_dir[FILE_PATH_SIZE]; /* apps/<app>/storage: the files of objects; the backend writes, the edge reads */
+	char storage_dir[FILE_PATH_SIZE]; /* apps/<app>/storage: the files of objects; the backend writes, the edge
+					     reads */
 	char pg_log[FILE_PATH_SIZE];
 	char backend_socket[FILE_PATH_SIZE];
 	char backend_log[FILE_PATH_SIZE];
