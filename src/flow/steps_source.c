@@ -159,7 +159,7 @@ static void report_not_served(struct deploy *d)
 	size_t i;
 	json_object_foreach(json_object_get(d->inspection, "calls"), kind, calls)
 	{
-		if (strcmp(kind, "storage") == 0) continue; /* is served; what it names becomes a bucket */
+		if (strcmp(kind, "storage") == 0 || strcmp(kind, "realtime") == 0) continue; /* are served */
 		json_array_foreach(calls, i, call)
 		{
 			json_array_append_new(list, json_pack("{s:o, s:O?, s:O?}", "what",

@@ -42,12 +42,12 @@ static void write_config(const struct backendbox *box, const char *site_url)
 	(void)snprintf(rest, sizeof rest, "host=%s dbname=postgres user=authenticator", box->db.socket_dir);
 	(void)snprintf(auth, sizeof auth, "host=%s dbname=postgres user=supabase_auth_admin", box->db.socket_dir);
 	(void)snprintf(live, sizeof live, "host=%s dbname=postgres user=freehold_realtime", box->db.socket_dir);
-	json_t *o JSON_CLEANUP = json_pack(
-	    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:{s:s}}", "listen", box->listen, "rest_database",
-	    rest, "auth_database", auth, "realtime_database", live, "jwt_secret", SECRET, "anon_key",
-	    buf_cstr(&box->anon_key), "service_role_key", buf_cstr(&box->service_role_key), "publishable_key",
-	    BACKENDBOX_PUBLISHABLE_KEY, "secret_key", BACKENDBOX_SECRET_KEY, "site_url", site_url, "pool_size", 4,
-	    "storage", "folder", files);
+	json_t *o JSON_CLEANUP =
+	    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:{s:s}}", "listen", box->listen,
+		      "rest_database", rest, "auth_database", auth, "realtime_database", live, "jwt_secret", SECRET,
+		      "anon_key", buf_cstr(&box->anon_key), "service_role_key", buf_cstr(&box->service_role_key),
+		      "publishable_key", BACKENDBOX_PUBLISHABLE_KEY, "secret_key", BACKENDBOX_SECRET_KEY, "site_url",
+		      site_url, "pool_size", 4, "storage", "folder", files);
 	add_given(o);
 	char *text = json_text(o);
 	if (!file_write(box->config_path, str_from(text), 0600, &err)) ownbox_die("config", err.msg);
