@@ -154,7 +154,6 @@ struct auth_settings {
 		bool enable_signup; /* the same for telephone numbers */
 		bool enable_confirmations;
 		int64_t max_frequency_ms, otp_length, otp_expiry_s;
-		const char *template;
 		struct auth_test_otp test_otp[AUTH_TEST_OTP_MAX];
 		size_t test_otp_count;
 	} sms;
@@ -170,7 +169,6 @@ struct auth_settings {
 		bool totp_enroll_enabled, totp_verify_enabled;
 		bool phone_enroll_enabled, phone_verify_enabled;
 		int64_t phone_otp_length, phone_max_frequency_ms;
-		const char *phone_template;
 	} mfa;
 
 	struct auth_provider providers[AUTH_PROVIDERS_MAX];

@@ -103,7 +103,6 @@ static const struct auth_setting settings_rows[] = {
     MS("sms.max_frequency", S(sms.max_frequency_ms), 24 * HOUR_MS, 60000),
     INT("sms.otp_length", S(sms.otp_length), 6, 10, 6),
     SECONDS("sms.otp_expiry", S(sms.otp_expiry_s), 10, WEEK_S, 60),
-    TEXT("sms.template", S(sms.template), "Your code is {{ .Code }}"),
     MS("sessions.timebox", S(sessions.timebox_ms), DURATION_MAX_MS, 0),
     MS("sessions.inactivity_timeout", S(sessions.inactivity_timeout_ms), DURATION_MAX_MS, 0),
     BOOL("sessions.single_per_user", S(sessions.single_per_user), false),
@@ -115,7 +114,6 @@ static const struct auth_setting settings_rows[] = {
     BOOL("mfa.phone.verify_enabled", S(mfa.phone_verify_enabled), false),
     INT("mfa.phone.otp_length", S(mfa.phone_otp_length), 6, 10, 6),
     MS("mfa.phone.max_frequency", S(mfa.phone_max_frequency_ms), 24 * HOUR_MS, 60000),
-    TEXT("mfa.phone.template", S(mfa.phone_template), "Your code is {{ .Code }}"),
     {.name = NULL},
 };
 

@@ -13,9 +13,11 @@
 #define PENDING "auth_export_next" /* sealed among the app's keys, until its deployment is live */
 #define MAILS_OF_THE_TEMPLATE 2 /* an hour: of the command line's own test mail server */
 
-/* Known, and nothing of an app's settings here: addresses and keys are Freehold's own. */
-static const char *const own[] = {"enabled",    "external_url", "jwt_issuer", "signing_keys_path", "publishable_key",
-				  "secret_key", "jwt_secret",   "anon_key",   "service_role_key",  NULL};
+/* Known, and nothing of an app's settings here: addresses and keys are Freehold's own, and text messages are worded by
+ * the hook that sends them. */
+static const char *const own[] = {"enabled",          "external_url", "jwt_issuer",         "signing_keys_path",
+				  "publishable_key",  "secret_key",   "jwt_secret",         "anon_key",
+				  "service_role_key", "sms.template", "mfa.phone.template", NULL};
 
 static const struct {
 	const char *prefix, *what;
