@@ -290,9 +290,9 @@ static void on_claimed(void *arg, struct pg_call *pg)
 		if (!ok || (count == 0 && !is_woken && !ask(s, &s->next, mail_next_sql, 0, on_next)))
 			sleep_for(s, DATABASE_PAUSE_MS);
 	}
-	s->claim.is_running = false;
-	if (ok && (count > 0 || is_woken)) wake(s);
 	pg_call_clear(pg);
+	s->claim.is_running = false; /* from here on the next claim may use the same call */
+	if (ok && (count > 0 || is_woken)) wake(s);
 	s->open_calls--;
 	maybe_gone(s);
 }
