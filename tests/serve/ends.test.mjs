@@ -62,7 +62,7 @@ test('what a server said before it ended arrives', { timeout: 60000 }, async () 
     await once(socket, 'close');
     assert.equal(got, 400_000);
     // It is started again; a second end so soon is the end of all.
-    net.connect(s.socket).on('error', () => {}).write('x');
+    net.connect(s.socket).on('error', () => {}).resume().write('x');
     assert.equal((await s.ended()).why, 'exited');
   } finally {
     await s.stop();
