@@ -11,6 +11,9 @@
 /* Of a body that was refused, so much is still read, so that a client that writes first and reads later sees the
  * answer. Beyond it the connection is cut. */
 #define DISCARD_MAX_BYTES (16u << 20)
+/* The same where it was refused while it was held up. Behind a proxy that passes bodies on as they come there is no
+ * other way: one that cannot write any more does not look for an answer. */
+#define DISCARD_HELD_MAX_BYTES (128u << 20)
 
 static struct http_request *request_new(struct http_server *s, struct MHD_Connection *connection)
 {
@@ -207,13 +210,13 @@ static void refuse_at_head(struct http_request *req)
 {
 	int64_t length;
 	bool is_short = str_to_int(http_header(req, STR("Content-Length")), &length) && length >= 0 &&
-			length <= (int64_t)DISCARD_MAX_BYTES && http_header(req, STR("Expect")).ptr == NULL;
+			length <= (int64_t)DISCARD_HELD_MAX_BYTES && http_header(req, STR("Expect")).ptr == NULL;
 	if (!is_short) {
 		ask_refused(req);
 		return;
 	}
 	req->state = REQUEST_DISCARD;
-	req->body_max = DISCARD_MAX_BYTES;
+	req->body_max = DISCARD_HELD_MAX_BYTES;
 }
 
 static void begin_body(struct http_request *req)
@@ -247,11 +250,19 @@ static void step_head(struct http_request *req, const char *method)
 	begin_or_refuse(req);
 }
 
+/* What still comes is read, within limits, so that the answer is heard. */
+static void discard(struct http_request *req)
+{
+	req->state = REQUEST_DISCARD;
+	if (req->body_max > req->body_seen + DISCARD_HELD_MAX_BYTES)
+		req->body_max = req->body_seen + DISCARD_HELD_MAX_BYTES;
+}
+
 /* False: the client goes on sending what was refused; cut. */
 static bool step_body(struct http_request *req, struct str bytes)
 {
 	req->body_seen += bytes.len;
-	if (req->is_refused) req->state = REQUEST_DISCARD;
+	if (req->is_refused && req->state == REQUEST_BODY) discard(req);
 	if (req->state == REQUEST_BODY && req->body_seen > req->body_max) {
 		(void)too_large(req);
 		req->state = REQUEST_DISCARD;
@@ -261,7 +272,7 @@ static bool step_body(struct http_request *req, struct str bytes)
 	if (req->on_chunk == NULL)
 		buf_str(&req->body, bytes);
 	else if (!req->on_chunk(req->chunk_arg, req, bytes, &req->refusal))
-		req->state = REQUEST_DISCARD;
+		discard(req);
 	return true;
 }
 

@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { Freehold, example, until } from './freehold.mjs';
+import { Freehold, example, folder, until } from './freehold.mjs';
 
 let f, keys;
 before(async () => {
@@ -213,4 +213,18 @@ test('moving, replacing, copying and removing keep rows and files together', asy
   assert.ok((await ask('GET', '/object/public/open/copy', { key: null })).bytes.equals(one));
   assert.equal((await ask('DELETE', '/object/shut', { json: { prefixes: ['m/two', 'not there'] } })).json.length, 1);
   await until('files of removed rows go', () => stored().length === count);
+});
+
+test('a bucket that the code names and nothing makes is made, and told', async () => {
+  const out = await f.cli('deploy', await folder({
+    'index.html': '<!doctype html><title>photos</title><script type="module" src="/app.js"></script>',
+    'app.js': `import { supabase } from './supabase.js';
+supabase.storage.from('photos').getPublicUrl(name); supabase.storage.from('papers').upload(name, file); supabase.storage.from('open').list();`,
+  }), '--app', 'site');
+  assert.equal(out.code, 0, out.all);
+  assert.match(out.all, /The bucket photos for files was made[\s\S]*public/);
+  assert.match(out.all, /The bucket papers for files was made[\s\S]*private/);
+  assert.doesNotMatch(out.all, /The bucket open /);
+  const buckets = Object.fromEntries((await ask('GET', '/bucket')).json.map((b) => [b.id, b.public]));
+  assert.deepEqual([buckets.photos, buckets.papers, buckets.open], [true, false, true]);
 });

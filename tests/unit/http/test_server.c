@@ -370,7 +370,7 @@ static void test_refusing_while_held_at_the_head(void **state)
 	struct fixture *f = *state;
 	f->is_refusing = true;
 	int fd = dial(f);
-	const char *large = "POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 50000000\r\n\r\n";
+	const char *large = "POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 500000000\r\n\r\n";
 	say(f, fd, large, strlen(large));
 	assert_non_null(strstr(hear(f, fd, "not yours"), "HTTP/1.1 403"));
 	(void)close(fd);
