@@ -96,11 +96,11 @@ static void on_session(struct auth_call *call, const struct session *session)
 static void on_code(struct auth_call *call, const PGresult *rows)
 {
 	struct callback *f = call->flow;
-	struct redirect r REDIRECT_CLEANUP;
 	if (PQntuples(rows) == 0) {
 		call_fail(call, 500, "unexpected_failure", "Database error loading user");
 		return;
 	}
+	struct redirect r REDIRECT_CLEANUP;
 	auth_user_read(rows, 0, &call->user);
 	redirect_init(&r, str_from(call->error_redirect));
 	redirect_query(&r, "code", PQgetvalue(call_rows(call, call->sql.count - 2), 0, 0));

@@ -202,9 +202,9 @@ static bool add_package(struct install *in, int rung, struct err *err)
 	static const char what[] = "adding a package that the app's own would fetch during the build";
 	struct sandbox_result result;
 	struct limits limits = build_limits(in->job);
-	struct buf why BUF_CLEANUP;
 	char text[200];
 	if (package[0] == '\0') return true;
+	struct buf why BUF_CLEANUP;
 	buf_init(&why, (size_t)2 * WHY_MAX_BYTES);
 	const char *const *argv = ladder[rung].tool == TOOL_BUN ? bun : ladder[rung].tool == TOOL_PNPM ? pnpm : npm;
 	if (!command(in, argv, true, &why, &result, err)) return false;
