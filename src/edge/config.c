@@ -38,9 +38,10 @@ static void put_main(const struct edge_settings *e, struct buf *b)
 	if (e->has_brotli) buf_printf(b, "load_module %s/ngx_http_brotli_filter_module.so;\n", e->modules);
 	if (e->user != NULL) buf_printf(b, "user %s;\n", e->user);
 	buf_printf(b,
-		   "daemon off;\nworker_processes auto;\nworker_shutdown_timeout 30s;\n"
+		   "daemon off;\nworker_processes auto;\nworker_shutdown_timeout 30s;\nworker_rlimit_nofile 20000;\n"
 		   "pid %s/nginx.pid;\nerror_log stderr warn;\n"
-		   "events {\n  worker_connections 4096;\n}\n",
+		   /* A live connection takes two, and stays. */
+		   "events {\n  worker_connections 8192;\n}\n",
 		   e->run);
 }
 

@@ -9,6 +9,7 @@
 #define BATCH_ARENA_BYTES (512u << 20)
 #define FRAME_MAX_BYTES (16u << 20)
 #define LINGER_MS 30000 /* after the last client left, before the log is let go */
+#define LATER_MS 2
 #define KEPT_FRAMES 8
 #define NULL_STR ((struct str){NULL, 0})
 
@@ -19,8 +20,10 @@ struct feed {
 	struct pg_stream *stream;
 	uv_timer_t kick; /* a batch is due */
 	uv_timer_t linger;
+	uv_timer_t later; /* the batch's transactions were not visible yet */
 	struct feed_relation *relations;
 	int64_t commit_us; /* of the transaction that is being read */
+	uint32_t xid;
 	struct feed_change *first, **end;
 	size_t queue_bytes;
 	bool is_full, is_stopped, was_streaming;
@@ -157,6 +160,7 @@ static void queue_add(struct feed *feed, struct feed_relation *relation, struct 
 	relation->references++;
 	change->relation = relation;
 	change->commit_us = feed->commit_us;
+	change->xid = feed->xid;
 	*feed->end = change;
 	feed->end = &change->next;
 	feed->queue_bytes += change->size;
@@ -199,7 +203,10 @@ static bool on_data(void *arg, struct str bytes)
 		return true;
 	}
 	switch (m.kind) {
-	case PGOUTPUT_BEGIN: feed->commit_us = m.commit_us; break;
+	case PGOUTPUT_BEGIN:
+		feed->commit_us = m.commit_us;
+		feed->xid = m.xid;
+		break;
 	case PGOUTPUT_COMMIT: note_commit(feed, m.end_lsn); break;
 	case PGOUTPUT_RELATION: learn_relation(feed, &m); break;
 	case PGOUTPUT_INSERT:
@@ -546,6 +553,17 @@ void feed_give_out(struct batch *batch)
 	if (feed->first != NULL) (void)uv_timer_start(&feed->kick, on_kick, 0, 0);
 }
 
+static void on_later(uv_timer_t *timer)
+{
+	struct feed *feed = timer->data;
+	if (feed->batch != NULL) verdict_begin(feed->batch);
+}
+
+void feed_later(struct feed *feed)
+{
+	(void)uv_timer_start(&feed->later, on_later, LATER_MS, 0);
+}
+
 void feed_count_check(struct feed *feed)
 {
 	feed->checks++;
@@ -560,8 +578,9 @@ struct feed *feed_new(struct realtime *r)
 	feed->end = &feed->first;
 	(void)uv_timer_init(r->loop, &feed->kick);
 	(void)uv_timer_init(r->loop, &feed->linger);
-	feed->kick.data = feed->linger.data = feed;
-	feed->open_handles = 2;
+	(void)uv_timer_init(r->loop, &feed->later);
+	feed->kick.data = feed->linger.data = feed->later.data = feed;
+	feed->open_handles = 3;
 	return feed;
 }
 
@@ -629,7 +648,9 @@ void feed_stop(struct feed *feed)
 	feed->is_stopped = true;
 	let_go(feed);
 	uv_close((uv_handle_t *)&feed->kick, on_handle_closed);
+	if (feed->batch != NULL) feed_give_out(feed->batch);
 	uv_close((uv_handle_t *)&feed->linger, on_handle_closed);
+	uv_close((uv_handle_t *)&feed->later, on_handle_closed);
 }
 
 void feed_counts(const struct feed *feed, uint64_t *ret_changes, uint64_t *ret_checks)

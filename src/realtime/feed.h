@@ -47,6 +47,7 @@ struct feed_change {
 	struct feed_relation *relation;
 	int event; /* FILTER_INSERT … */
 	int64_t commit_us;
+	uint32_t xid;
 	uint64_t end_lsn; /* of the transaction whose last change it is; else 0 */
 	size_t size;
 	bool is_key_only;
@@ -110,6 +111,7 @@ void feed_need_changes(struct feed *feed);
 /* verdict.c: finds out what batch needs to know, then calls feed_give_out from the loop, or at once. */
 void verdict_begin(struct batch *batch);
 void feed_count_check(struct feed *feed);
+void feed_later(struct feed *feed); /* verdict_begin again, in a moment */
 void feed_counts(const struct feed *feed, uint64_t *ret_changes, uint64_t *ret_checks);
 void feed_give_out(struct batch *batch);
 const struct facts *verdict_facts(const struct batch *batch, const struct feed_relation *relation, const char *role);

@@ -122,7 +122,9 @@ static bool read_body(char type, struct str *rest, struct pgoutput_message *m)
 		m->kind = PGOUTPUT_BEGIN;
 		if (!take_number(rest, 8, &ignored) || !take_number(rest, 8, &time)) return false;
 		m->commit_us = (int64_t)(time + (uint64_t)EPOCH_US);
-		return take_number(rest, 4, &ignored);
+		if (!take_number(rest, 4, &ignored)) return false;
+		m->xid = (uint32_t)ignored;
+		return true;
 	case 'C':
 		m->kind = PGOUTPUT_COMMIT;
 		return take_number(rest, 1, &ignored) && take_number(rest, 8, &ignored) &&

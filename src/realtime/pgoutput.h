@@ -32,6 +32,7 @@ struct pgoutput_list {
 struct pgoutput_message {
 	enum pgoutput_kind kind;
 	int64_t commit_us; /* of BEGIN: since 1970-01-01 UTC */
+	uint32_t xid; /* of BEGIN */
 	uint64_t end_lsn; /* of COMMIT */
 	uint32_t relation; /* its oid */
 	struct str schema, table; /* of RELATION */

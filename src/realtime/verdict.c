@@ -12,7 +12,7 @@
 
 #define ARRAY_MAX_BYTES (32u << 20)
 #define AT_ONCE 16 /* questions under way; the pool has fewer connections */
-#define CHECK_SQL_MAX_BYTES 32768
+#define CHECK_SQL_MAX_BYTES 65536
 #define PRIMARY_MAX 32 /* columns of a key: PostgreSQL's INDEX_MAX_KEYS */
 
 static const char facts_sql[] =
@@ -32,13 +32,26 @@ static const char facts_sql[] =
     " left join pg_catalog.pg_constraint k on k.conrelid = c.oid and k.contype = 'p'"
     " order by p.n, a.attnum";
 
+/* A commit is in the log a moment before others see what it did. The log has the lower half of a transaction's number.
+ */
+static const char seen_sql[] =
+    "select coalesce(bool_and(pg_catalog.pg_visible_in_snapshot("
+    "  (case when x.v - x.m > 2147483648 then x.v - 4294967296 when x.m - x.v > 2147483648 then x.v + 4294967296"
+    "    else x.v end)::text::xid8, x.s)), true)"
+    " from (select s.s, s.m, s.m - s.m % 4294967296 + t.xid as v from unnest($1::bigint[]) t(xid),"
+    "  (select p.s, pg_catalog.pg_snapshot_xmax(p.s)::text::bigint as m"
+    "    from (select pg_catalog.pg_current_snapshot() as s) p) s) x";
+
 static const char compare_sql[] =
     "select realtime.freehold_compare(f.op, f.type::regtype, f.given, f.wanted, f.negated)"
     " from unnest($1::text[], $2::oid[], $3::text[], $4::text[], $5::bool[])"
     " with ordinality f(op, type, given, wanted, negated, n) order by f.n";
 
 static const char identity_sql[] = "select pg_catalog.set_config('role', $1, true),"
-				   " pg_catalog.set_config('request.jwt.claims', $2, true)";
+				   " pg_catalog.set_config('request.jwt.claims', $2, true),"
+				   /* A few rows of a table of any size: by its key, never all of it. */
+				   " pg_catalog.set_config('enable_hashjoin', 'off', true),"
+				   " pg_catalog.set_config('enable_mergejoin', 'off', true)";
 
 static void *must(void *memory)
 {
@@ -92,8 +105,8 @@ const struct facts *verdict_facts(const struct batch *batch, const struct feed_r
 struct first {
 	struct batch *batch;
 	struct pg_call call;
-	struct pg_statement statements[2];
-	const char *facts_params[3], *compare_params[5];
+	struct pg_statement statements[3];
+	const char *seen_params[1], *facts_params[3], *compare_params[5];
 	struct feed_match **asked; /* one for each comparison */
 	int asked_count;
 };
@@ -137,8 +150,21 @@ static void ask_facts(struct first *first)
 	first->facts_params[0] = array_end(batch->arena, &numbers);
 	first->facts_params[1] = array_end(batch->arena, &relations);
 	first->facts_params[2] = array_end(batch->arena, &roles);
-	first->statements[0] = (struct pg_statement){
+	first->statements[1] = (struct pg_statement){
 	    .sql = facts_sql, .param_count = 3, .params = first->facts_params, .is_prepared = true};
+}
+
+static void ask_seen(struct first *first)
+{
+	const struct batch *batch = first->batch;
+	struct buf xids;
+	array_begin(&xids);
+	for (int i = 0; i < batch->count; i++)
+		if (i == 0 || batch->changes[i]->xid != batch->changes[i - 1]->xid)
+			array_add_number(&xids, batch->changes[i]->xid);
+	first->seen_params[0] = array_end(batch->arena, &xids);
+	first->statements[0] =
+	    (struct pg_statement){.sql = seen_sql, .param_count = 1, .params = first->seen_params, .is_prepared = true};
 }
 
 struct compare {
@@ -208,7 +234,7 @@ static void ask_compare(struct first *first)
 	first->compare_params[2] = array_end(batch->arena, &c.given);
 	first->compare_params[3] = array_end(batch->arena, &c.wanted);
 	first->compare_params[4] = array_end(batch->arena, &c.negated);
-	first->statements[1] = (struct pg_statement){
+	first->statements[2] = (struct pg_statement){
 	    .sql = compare_sql, .param_count = 5, .params = first->compare_params, .is_prepared = true};
 }
 
@@ -331,29 +357,33 @@ static const char *numbers_of(const struct batch *batch, const struct checks *ch
 	return array_end(batch->arena, &b);
 }
 
-/* Names and types come from PostgreSQL's catalogue; what the rows hold are parameters. */
+/* Names and types come from PostgreSQL's catalogue; what the rows hold are parameters. The casts stand apart: within
+ * the condition they could tell somebody what policies hide, so that PostgreSQL would look at every row by its policies
+ * first instead of looking up the key. */
 static int write_check(struct check_question *q, const struct facts *facts, struct buf *sql)
 {
 	const struct feed_relation *relation = q->checks->relation;
-	struct buf where BUF_CLEANUP, names BUF_CLEANUP;
+	struct buf where BUF_CLEANUP, names BUF_CLEANUP, casts BUF_CLEANUP, arrays BUF_CLEANUP;
 	int count = 0;
 	buf_init(&where, CHECK_SQL_MAX_BYTES);
 	buf_init(&names, CHECK_SQL_MAX_BYTES);
-	buf_puts(sql, "select k.n from unnest($1::int[]");
+	buf_init(&casts, CHECK_SQL_MAX_BYTES);
+	buf_init(&arrays, CHECK_SQL_MAX_BYTES);
 	for (int i = 0; i < facts->column_count; i++) {
 		const struct fact_column *c = &facts->columns[i];
 		int column = c->is_primary ? column_of(relation, c->name) : -1;
 		if (column < 0 || count == PRIMARY_MAX) continue;
 		q->params[++count] = keys_of(q->batch, q->checks, column);
-		buf_printf(sql, ", $%d::text[]", count + 1);
+		buf_printf(&arrays, ", $%d::text[]", count + 1);
 		buf_printf(&names, ", c%d", count);
+		buf_printf(&casts, ", u.c%d::%.*s as c%d", count, STR_FMT(c->type_sql), count);
 		buf_puts(&where, count > 1 ? " and x." : "x.");
 		put_name(c->name, &where);
-		buf_printf(&where, " = k.c%d::%.*s", count, STR_FMT(c->type_sql));
+		buf_printf(&where, " = k.c%d", count);
 	}
-	buf_puts(sql, ") k(n");
-	buf_str(sql, buf_view(&names));
-	buf_puts(sql, ") where exists (select from ");
+	buf_printf(sql, "with k as materialized (select u.n%s from unnest($1::int[]%s) u(n%s))", buf_cstr(&casts),
+		   buf_cstr(&arrays), buf_cstr(&names));
+	buf_puts(sql, " select k.n from k where exists (select from ");
 	put_name(str_from(relation->schema), sql);
 	buf_putc(sql, '.');
 	put_name(str_from(relation->table), sql);
@@ -369,7 +399,7 @@ static bool ask_check(struct batch *batch, struct checks *checks)
 	struct check_question *q = must(arena_alloc(batch->arena, sizeof *q));
 	struct buf sql BUF_CLEANUP;
 	struct err err;
-	buf_init(&sql, CHECK_SQL_MAX_BYTES * 2);
+	buf_init(&sql, CHECK_SQL_MAX_BYTES * 4);
 	*q = (struct check_question){.batch = batch, .checks = checks};
 	int keys = write_check(q, facts, &sql);
 	if (keys == 0 || !buf_is_ok(&sql)) return true; /* nobody can tell: nobody sees it */
@@ -446,13 +476,17 @@ static void on_first(void *arg, struct pg_call *call)
 	struct batch *batch = first->batch;
 	if (call->err.code != ERR_NONE || call->failed >= 0) {
 		struct pg_error e = {0};
-		if (call->failed >= 0 && call->failed < 2) pg_error_from_result(&e, call->results[call->failed], NULL);
+		if (call->failed >= 0 && call->failed < 3) pg_error_from_result(&e, call->results[call->failed], NULL);
 		log_error("realtime: cannot ask who may see the changes: %s",
 			  call->err.code != ERR_NONE ? call->err.msg : e.message);
 		batch->is_lost = true;
+	} else if (PQgetvalue(call->results[0], 0, 0)[0] != 't') {
+		pg_call_clear(call);
+		feed_later(batch->feed);
+		return;
 	} else {
-		read_facts(batch, call->results[0]);
-		if (first->asked_count > 0) read_compare(first, call->results[1]);
+		read_facts(batch, call->results[1]);
+		if (first->asked_count > 0) read_compare(first, call->results[2]);
 		for (int i = 0; i < batch->count; i++) collect_checks(batch, batch->changes[i]);
 		batch->next_check = batch->checks;
 	}
@@ -465,14 +499,16 @@ void verdict_begin(struct batch *batch)
 	struct first *first = must(arena_alloc(batch->arena, sizeof *first));
 	struct err err;
 	*first = (struct first){.batch = batch};
+	batch->facts = NULL;
 	if (collect_facts(batch) == 0) {
 		feed_give_out(batch);
 		return;
 	}
+	ask_seen(first);
 	ask_facts(first);
 	ask_compare(first);
 	first->call = (struct pg_call){.statements = first->statements,
-				       .count = first->asked_count > 0 ? 2 : 1,
+				       .count = first->asked_count > 0 ? 3 : 2,
 				       .is_repeatable = true,
 				       .done = on_first,
 				       .arg = first};
