@@ -46,8 +46,10 @@ void harness_init(struct harness *h, const char *app, const char *cache_dir)
 	folder(h->top, "cache", h->cache);
 	if (cache_dir != NULL) (void)snprintf(h->cache, sizeof h->cache, "%s", cache_dir);
 	buf_init(&h->output, 8 << 20);
+	h->inspection = json_pack("{s:s}", "build_script", "build");
 	h->job = (struct build_job){
 	    .app = app,
+	    .inspection = h->inspection,
 	    .source_dir = h->source,
 	    .work_dir = h->work,
 	    .cache_dir = h->cache,
@@ -69,6 +71,7 @@ void harness_done(struct harness *h)
 {
 	struct err err;
 	forget(h);
+	json_decref(h->inspection);
 	buf_done(&h->output);
 	need(file_remove_tree(h->top, &err), &err);
 }

@@ -18,6 +18,7 @@ struct harness {
 	struct build_job job;
 	struct buf output; /* all lines */
 	struct err err;
+	json_t *inspection; /* an app that has a script "build" */
 	json_t *install, *adapt, *run, *package;
 };
 

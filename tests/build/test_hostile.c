@@ -223,9 +223,9 @@ static void test_links_in_the_output(void **state)
 	    {"mkdir -p dist/a; echo x >dist/index.html; ln -s ../../.. dist/a/up", "a link, a/up"},
 	    {"mkdir x; echo x >x/index.html; ln -s x dist", "a link, dist"},
 	    {"mkdir dist; echo x >dist/index.html; mkfifo dist/pipe", "a pipe, pipe"},
-	    {"mkdir dist; ln -s /etc/passwd dist/index.html", "no index.html"},
+	    {"mkdir dist; ln -s /etc/passwd dist/index.html", "neither pages (an index.html"},
 	    {"mkdir dist; echo x >dist/index.html; echo x >$'dist/a\\xff.txt'", "not UTF-8"},
-	    {"mkdir dist", "no index.html"},
+	    {"mkdir dist", "neither pages (an index.html"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		begin(PACKAGE("bash evil.js"), cases[i].script);
