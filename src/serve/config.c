@@ -113,7 +113,8 @@ static bool read_hosts(json_t *o, struct arena *arena, struct config *c, struct 
 {
 	struct buf text BUF_CLEANUP;
 	buf_init(&text, HOSTS_MAX_BYTES);
-	buf_puts(&text, "127.0.0.1 localhost app\n::1 localhost ip6-localhost\n");
+	/* The doors are on 127.0.0.1, and Node before 20 tries only the first address of a name. */
+	buf_puts(&text, "127.0.0.1 localhost app\n::1 ip6-localhost\n");
 	const char *address;
 	json_t *names;
 	json_object_foreach(json_object_get(o, "hosts"), address, names)

@@ -35,8 +35,13 @@ static bool has_words(const struct end_facts *f, const char *const *phrases)
 static bool is_out_of_memory(const struct end_facts *f)
 {
 	static const char *const heap[] = {"JavaScript heap out of memory", "Array buffer allocation failed", NULL};
-	static const char *const refused[] = {"out of memory", "annot allocate memory", "bad_alloc",
-					      "ENOMEM",        "MemoryError",           NULL};
+	static const char *const refused[] = {"out of memory",
+					      "annot allocate memory",
+					      "bad_alloc",
+					      "ENOMEM",
+					      "MemoryError",
+					      "SetPermissions(", /* Node 18 */
+					      NULL};
 	if (f->memory_kills > 0 && (!f->has_status || f->signal == SIGKILL || f->exit_status == 128 + SIGKILL))
 		return true;
 	if (f->exit_status == 0) return false;

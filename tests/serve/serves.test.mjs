@@ -129,10 +129,12 @@ test('a forward leads to a socket outside, also to one that comes back', { timeo
   const outside = `${s.dir}/run/outside.sock`;
   s.config.forwards = [{ port: 5432, socket: outside }, { port: 443, socket: outside }];
   (await import('node:fs')).writeFileSync(s.file, JSON.stringify(s.config));
+  const servers = [];
   const open = async (answer) => {
     const server = net.createServer({ allowHalfOpen: true }, (c) => c.on('data', (data) => c.write(`${answer} ${data}`)).on('end', () => c.end()));
     await new Promise((resolve) => server.listen(outside, resolve));
     (await import('node:fs')).chmodSync(outside, 0o666);
+    servers.push(server);
     return server;
   };
   try {
@@ -149,6 +151,7 @@ test('a forward leads to a socket outside, also to one that comes back', { timeo
     assert.equal((await s.get('/link?port=5432&host=localhost')).text, 'second ping');
     await new Promise((resolve) => second.close(resolve));
   } finally {
+    servers.forEach((server) => server.close());
     await s.stop();
   }
 });
