@@ -18,7 +18,8 @@ alter role freehold_realtime login replication noinherit connection limit 4;
 
 set local role supabase_realtime_admin;
 
--- Messages, a partition for each day. A plain table of an earlier edition gives its policies and its rows to this one.
+-- Messages, a partition for each day. A plain table of an earlier edition gives its policies to this one; its rows, which nobody
+-- waits for any more, go with it.
 do $$
 declare
   p record;
