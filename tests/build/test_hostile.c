@@ -206,9 +206,11 @@ static void test_lingers(void **state)
 	      "mkdir dist; echo '<p>ok</p>' >dist/index.html; (setsid bash -c 'trap \"\" TERM HUP; while :; "
 	      "do echo late >dist/late.html; ln -sf /etc/passwd dist/p; done' >/dev/null 2>&1 &); sleep 0.3; "
 	      "rm -f dist/p");
-	/* It goes on writing until it is killed: then a link may be there (refused) or not, but nobody is left. */
+	/* It goes on writing until it is killed: then a link may be there (refused) or not, but nobody is left. It is
+	 * p, or the one of another name that ln(1) makes first and renames. */
 	bool is_built = harness_build(&h);
-	if (!is_built) assert_non_null(strstr(h.err.msg, "a link, p"));
+	if (!is_built && strstr(h.err.msg, "a link, p") == NULL && strstr(h.err.msg, "a link, Cu") == NULL)
+		fail_msg("%s", h.err.msg);
 	assert_false(has_stray());
 	harness_done(&h);
 }
