@@ -314,8 +314,14 @@ test('opens its socket anew where a dead one left a name', { timeout: 60000 }, a
   }
 });
 
+// The server's own process; one that dies while it is looked for is none.
+function nodeOf(s) {
+  const isNode = (pid) => { try { return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('node\0'); } catch { return false; } };
+  return s.family().find(isNode);
+}
+
 serving('killed while visitors come, it loses those that were in it and no other', 'app.mjs', {}, async (s) => {
-  const node = s.family().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('node\0'));
+  const node = nodeOf(s);
   const lost = [], slow = [];
   let asked = 0, isOver = false;
   const one = async () => {
@@ -334,14 +340,15 @@ serving('killed while visitors come, it loses those that were in it and no other
   await until('many more were answered', () => asked > then + 200);
   isOver = true;
   await Promise.all(all);
-  // Of the eight, those whose request it had just taken.
-  assert.ok(lost.length <= 8, `lost ${lost}`);
+  // Each of the eight may lose the request that it had taken, and the next one, which comes while the kernel still closes its sockets
+  // one after the other: connections first, then the one that listens.
+  assert.ok(lost.length <= 16, `lost ${lost}`);
   assert.equal(s.state.state, 'serving');
   assert.match(s.log, /ended by signal 9 .*it is started again, and who comes meanwhile waits/);
 });
 
 serving('killed again soon after, it ends and says why', 'app.mjs', {}, async (s) => {
-  const node = () => s.family().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('node\0'));
+  const node = () => nodeOf(s);
   const first = node();
   process.kill(first, 'SIGKILL');
   const second = await until('another one runs', () => { const pid = node(); return pid !== first && pid; });
