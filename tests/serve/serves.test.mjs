@@ -325,17 +325,17 @@ serving('killed while visitors come, it loses those that were in it and no other
   const lost = [], slow = [];
   let asked = 0, isOver = false;
   const one = async () => {
-    while (!isOver) {
+    while (!isOver && asked < 100000 && existsSync(s.dir)) {
       asked++;
       await s.get('/').then(({ status }) => status === 200 || lost.push(status), (error) => lost.push(error.code));
     }
   };
   const all = Array.from({ length: 8 }, one);
   await until('many were answered', () => asked > 200);
-  for (let i = 0; i < 3; i++) slow.push(s.get('/slow?ms=20000').then(() => 'answered', (error) => error.code));
-  await until('they are in it', () => s.state.connections >= 3);
+  slow.push(s.get('/slow?ms=20000').then(() => 'answered', (error) => error.code));
+  await until('it is under way', () => existsSync(`${s.dir}/data/slow`));
   process.kill(node, 'SIGKILL');
-  assert.deepEqual(await Promise.all(slow), ['ECONNRESET', 'ECONNRESET', 'ECONNRESET']);
+  assert.deepEqual(await Promise.all(slow), ['ECONNRESET']);
   const then = asked;
   await until('many more were answered', () => asked > then + 200);
   isOver = true;
