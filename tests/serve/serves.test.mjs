@@ -4,7 +4,7 @@
 // freezes and comes back.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { rmSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
@@ -314,6 +314,11 @@ test('opens its socket anew where a dead one left a name', { timeout: 60000 }, a
   }
 });
 
+// Until its files are closed: its threads share them, and its first may be a zombie before the last is gone.
+function isAlive(pid) {
+  try { return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')) || readdirSync(`/proc/${pid}/task`).length > 1; } catch { return false; }
+}
+
 // The server's own process; one that dies while it is looked for is none.
 function nodeOf(s) {
   const isNode = (pid) => { try { return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('node\0'); } catch { return false; } };
@@ -332,17 +337,21 @@ serving('killed while visitors come, it loses those that were in it and no other
   };
   const all = Array.from({ length: 8 }, one);
   await until('many were answered', () => asked > 200);
-  slow.push(s.get('/slow?ms=20000').then(() => 'answered', (error) => error.code));
-  await until('it is under way', () => existsSync(`${s.dir}/data/slow`));
+  for (let i = 0; i < 3; i++) {
+    rmSync(`${s.dir}/data/slow`, { force: true });
+    slow.push(s.get('/slow?ms=20000').then(() => 'answered', (error) => error.code));
+    await until('it is in it', () => existsSync(`${s.dir}/data/slow`));
+  }
   process.kill(node, 'SIGKILL');
-  assert.deepEqual(await Promise.all(slow), ['ECONNRESET']);
+  // Nobody here asks anew while the kernel still closes its sockets one after the other: what comes then is in it too.
+  for (const from = Date.now(); isAlive(node) && Date.now() - from < 5000;);
+  assert.deepEqual(await Promise.all(slow), ['ECONNRESET', 'ECONNRESET', 'ECONNRESET']);
   const then = asked;
   await until('many more were answered', () => asked > then + 200);
   isOver = true;
   await Promise.all(all);
-  // Each of the eight may lose the request that it had taken, and the next one, which comes while the kernel still closes its sockets
-  // one after the other: connections first, then the one that listens.
-  assert.ok(lost.length <= 16, `lost ${lost}`);
+  // Of the eight, those whose request it had just taken.
+  assert.ok(lost.length <= 8, `lost ${lost}`);
   assert.equal(s.state.state, 'serving');
   assert.match(s.log, /ended by signal 9 .*it is started again, and who comes meanwhile waits/);
 });
