@@ -63,7 +63,7 @@ static void on_done(void *arg, struct pg_call *call)
 	pg_pool_stop(q->pool, free, q);
 }
 
-static bool find_database(struct route_call *c, char ret_conninfo[CONNINFO_SIZE], struct err *err)
+static bool find_database(struct route_call *c, const char *role, char ret_conninfo[CONNINFO_SIZE], struct err *err)
 {
 	char dir[FILE_PATH_SIZE], socket[FILE_PATH_SIZE];
 	struct app app;
@@ -76,19 +76,24 @@ static bool find_database(struct route_call *c, char ret_conninfo[CONNINFO_SIZE]
 			       c->app, c->app);
 	/* Nothing that the app made in its schemas may stand in for what the statement means (CVE-2018-1058), and no
 	 * statement here needs a superuser. */
-	(void)snprintf(
-	    ret_conninfo, CONNINFO_SIZE,
-	    "host='%s' port=5432 dbname=%s user=%s options='-c search_path=pg_catalog -c role=supabase_auth_admin'",
-	    dir, OWNDB_DATABASE, OWNDB_SUPERUSER);
+	(void)snprintf(ret_conninfo, CONNINFO_SIZE,
+		       "host='%s' port=5432 dbname=%s user=%s options='-c search_path=pg_catalog -c role=%s'", dir,
+		       OWNDB_DATABASE, OWNDB_SUPERUSER, role);
 	return true;
 }
 
 void app_query(struct route_call *c, const char *sql, const char *const *params, int param_count, const char *none,
 	       json_t *extra)
 {
+	app_query_as(c, "supabase_auth_admin", sql, params, param_count, none, extra);
+}
+
+void app_query_as(struct route_call *c, const char *role, const char *sql, const char *const *params, int param_count,
+		  const char *none, json_t *extra)
+{
 	char conninfo[CONNINFO_SIZE];
 	struct err err;
-	if (!find_database(c, conninfo, &err)) {
+	if (!find_database(c, role, conninfo, &err)) {
 		json_decref(extra);
 		reply_error(c->req, &err);
 		return;

@@ -16,4 +16,8 @@
 void app_query(struct route_call *c, const char *sql, const char *const *params, int param_count, const char *none,
 	       json_t *extra);
 
+/* The same as another role (a plain name, no superuser's) than the one that keeps the users. */
+void app_query_as(struct route_call *c, const char *role, const char *sql, const char *const *params, int param_count,
+		  const char *none, json_t *extra);
+
 #endif

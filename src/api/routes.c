@@ -44,6 +44,8 @@ static const struct route {
     {"POST", "v1/apps/NAME/mail/retry", route_mail_retry, NULL},
     {"GET", "v1/apps/NAME/mail/*", route_mail_one, NULL},
     {"POST", "v1/apps/NAME/mail/*/retry", route_mail_retry, NULL},
+    {"GET", "v1/apps/NAME/db", route_database, NULL},
+    {"GET", "v1/apps/NAME/db/size", route_database_size, NULL},
     {"GET", "v1/apps/NAME/git-key", route_git_key, NULL},
     {"POST", "v1/apps/NAME/git-key", route_git_key_post, NULL},
     {"POST", "v1/apps/NAME/deployments", route_deploy, route_deploy_head},

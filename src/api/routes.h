@@ -58,6 +58,8 @@ void route_mail_one(struct route_call *c);
 void route_mail_retry(struct route_call *c);
 void route_mail_purge(struct route_call *c);
 void route_mail_test(struct route_call *c);
+void route_database(struct route_call *c);
+void route_database_size(struct route_call *c);
 void route_git_key(struct route_call *c);
 void route_git_key_post(struct route_call *c);
 

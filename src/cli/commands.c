@@ -79,6 +79,14 @@ static const struct option_spec mail_options[] = {
     {0},
 };
 
+static const struct option_spec db_options[] = {
+    {'c', "command", "SQL", "with psql: run this and end"},
+    {0, "read-only", NULL, "with psql: nothing is changed by mistake"},
+    {0, "plain", NULL, "with dump: SQL text instead of PostgreSQL's custom format"},
+    {0, "schema-only", NULL, "with dump: tables without their rows"},
+    {0},
+};
+
 static const struct option_spec destroy_options[] = {
     {0, "confirm", "NAME", "the app's name once more, where nobody can be asked"},
     {0},
@@ -177,6 +185,15 @@ const struct command commands[] = {
      "was given up now; purge removes: sent, dead, waiting or all.",
      "freehold mail shop\nfreehold mail shop show 12\nfreehold mail shop retry\nfreehold mail shop purge dead",
      mail_options, 1, 3, "am", run_mail},
+    {"db", CHANGE, "APP [VERB ...]", "the app's database",
+     "Without a verb it lists what there is.\n"
+     "psql: PostgreSQL's own shell, as the owner of the app's tables; no password is needed here, and what stands "
+     "behind "
+     "-- goes to it. dump: the whole database as one file that plain pg_restore reads. size: which tables and indexes "
+     "take the space, and how many rows in them are dead.",
+     "freehold db shop psql\nfreehold db shop psql --read-only -c 'select count(*) from orders'\nfreehold db shop dump "
+     "shop.dump\nfreehold db shop dump --plain shop.sql\nfreehold db shop size --json",
+     db_options, 1, CLI_WORDS_MAX, "ab", run_db},
     {"start", CHANGE, "APP", "start a stopped app", "Starts the app's database, backend and server.",
      "freehold start shop", NULL, 1, 1, "a", run_start},
     {"stop", CHANGE, "APP", "stop an app; its data stays",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/db.h"
 #include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
@@ -68,6 +69,9 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	case 's': offer_all(out, shells, typed); break;
 	case 'e': offer_all(out, verbs, typed); break;
 	case 'u': offer_all(out, auth, typed); break;
+	case 'b':
+		for (const struct db_verb *v = db_verbs; v->name != NULL; v++) offer(out, v->name, typed);
+		break;
 	case 'm': offer_all(out, mail, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
 	case 'f': buf_puts(out, ":files\n"); break;

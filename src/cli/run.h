@@ -19,6 +19,7 @@ bool run_auth(struct cli *cli, int *ret_status, struct err *err);
 bool run_check(struct cli *cli, int *ret_status, struct err *err);
 bool run_complete(struct cli *cli, int *ret_status, struct err *err);
 bool run_completion(struct cli *cli, int *ret_status, struct err *err);
+bool run_db(struct cli *cli, int *ret_status, struct err *err);
 bool run_deploy(struct cli *cli, int *ret_status, struct err *err);
 bool run_deployments(struct cli *cli, int *ret_status, struct err *err);
 bool run_destroy(struct cli *cli, int *ret_status, struct err *err);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The verbs of freehold db, each a word behind the app's name: run_db.c has the table, each group of verbs a file of
+ * its own (db_*.c). Words are those behind "freehold db APP VERB". */
+#ifndef FREEHOLD_CLI_DB_H
+#define FREEHOLD_CLI_DB_H
+
+#include "cli/run.h"
+
+struct db_words {
+	struct cli *cli;
+	const char *app;
+	const char *const *words;
+	size_t count;
+};
+
+struct db_verb {
+	const char *name;
+	const char *words; /* what may stand behind it, for messages */
+	const char *summary;
+	unsigned least_words, most_words;
+	/* As struct command's run. */
+	bool (*run)(const struct db_words *w, int *ret_status, struct err *err);
+};
+
+extern const struct db_verb db_verbs[]; /* ends with a name of NULL */
+
+bool db_dump(const struct db_words *w, int *ret_status, struct err *err);
+bool db_psql(const struct db_words *w, int *ret_status, struct err *err);
+bool db_size(const struct db_words *w, int *ret_status, struct err *err);
+
+/* Asks below the app's /db; rest "/size" or "". */
+bool db_ask(const struct db_words *w, const char *method, const char *rest, const json_t *body, json_t **ret_answer,
+	    struct err *err);
+
+/* Where the app's PostgreSQL is: {"socket_dir", "bin_dir", "major", "database", "size_bytes", "tables"}.
+ * ERR_UNAVAILABLE when it does not run. */
+bool db_where(const struct db_words *w, json_t **ret_where, struct err *err);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * freehold db: an app's database. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/db.h"
+#include "cli/name.h"
+#include "cli/screen.h"
+#include "cli/table.h"
+
+#define VERBS_MAX 40
+
+const struct db_verb db_verbs[] = {
+    {"psql", "[-- PSQL-OPTION...]", "PostgreSQL's own shell, as the owner of the app's tables", 0, CLI_WORDS_MAX,
+     db_psql},
+    {"dump", "[FILE]", "the database as one file (pg_dump)", 0, 1, db_dump},
+    {"size", "", "what takes the space: tables, indexes, rows that are dead", 0, 0, db_size},
+    {0},
+};
+
+bool db_ask(const struct db_words *w, const char *method, const char *rest, const json_t *body, json_t **ret_answer,
+	    struct err *err)
+{
+	struct buf path BUF_CLEANUP;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	if (!cli_app_path(&path, w->app, "/db", err)) return false;
+	buf_puts(&path, rest);
+	return cli_ask(w->cli, method, buf_cstr(&path), body, ret_answer, err);
+}
+
+bool db_where(const struct db_words *w, json_t **ret_where, struct err *err)
+{
+	return db_ask(w, NULL, "", NULL, ret_where, err);
+}
+
+static bool list_verbs(const struct cli *cli)
+{
+	static const char *const columns[] = {"", "", NULL};
+	struct buf out BUF_CLEANUP;
+	struct table t TABLE_CLEANUP;
+	char name[160];
+	buf_init(&out, 64 * 1024);
+	table_init(&t, columns);
+	for (const struct db_verb *v = db_verbs; v->name != NULL; v++) {
+		(void)snprintf(name, sizeof name, "freehold db %.60s %s %s", cli->words[0], v->name, v->words);
+		table_cell(&t, TONE_STRONG, name);
+		table_cell(&t, TONE_PLAIN, v->summary);
+	}
+	table_render(&t, &cli->look, 0, &out);
+	screen_write(buf_view(&out));
+	return true;
+}
+
+static bool unknown(const char *verb, struct err *err)
+{
+	const char *names[VERBS_MAX + 1] = {0};
+	for (size_t i = 0; db_verbs[i].name != NULL && i < VERBS_MAX; i++) names[i] = db_verbs[i].name;
+	const char *near = name_nearest(verb, names);
+	return err_set(err, ERR_INVALID, "db does not know \"%.40s\"%s%s%s: freehold db APP lists what there is", verb,
+		       near != NULL ? " (did you mean " : "", near != NULL ? near : "", near != NULL ? "?)" : "");
+}
+
+bool run_db(struct cli *cli, int *ret_status, struct err *err)
+{
+	*ret_status = 0;
+	if (cli->word_count < 2) return list_verbs(cli);
+	const struct db_verb *v = db_verbs;
+	while (v->name != NULL && strcmp(v->name, cli->words[1]) != 0) v++;
+	if (v->name == NULL) return unknown(cli->words[1], err);
+	struct db_words w = {cli, cli->words[0], cli->words + 2, cli->word_count - 2};
+	if (w.count < v->least_words || w.count > v->most_words)
+		return err_set(err, ERR_INVALID, "it is: freehold db %.60s %s %s", w.app, v->name, v->words);
+	return v->run(&w, ret_status, err);
+}
