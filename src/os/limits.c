@@ -137,12 +137,20 @@ static bool find_own(const char *controller, char ret_path[FILE_PATH_SIZE])
 	return false;
 }
 
+/* Where our process numbers count: containers may share one tree of groups and none of its numbers. 0: not known. */
+static unsigned long pid_space(void)
+{
+	struct stat st;
+	return stat("/proc/self/ns/pid", &st) == 0 ? (unsigned long)st.st_ino : 0;
+}
+
 /* Making a group is the only honest test of whether one may; access(2) knows nothing of read-only mounts in between. */
 static bool can_make_group(const char *folder, const char *needed_file)
 {
 	char path[FILE_PATH_SIZE], file[FILE_PATH_SIZE];
 	struct err ignored;
-	if (!file_path(path, &ignored, "%s/" GROUP_PREFIX "%d-try", folder, (int)getpid())) return false;
+	if (!file_path(path, &ignored, "%s/" GROUP_PREFIX "%lu-%d-try", folder, pid_space(), (int)getpid()))
+		return false;
 	if (mkdir(path, 0755) != 0 && errno != EEXIST) return false;
 	bool ok = file_path(file, &ignored, "%s/%s", path, needed_file) && access(file, W_OK) == 0;
 	(void)rmdir(path);
@@ -206,11 +214,14 @@ void limits_find(struct limits_means *ret_means)
 /* Groups are named after the process that made them, so that those of a dead one can be told and removed. */
 static void sweep(const char *folder)
 {
+	unsigned long own = pid_space();
 	DIR *d = opendir(folder);
 	if (d == NULL) return;
 	for (struct dirent *e; (e = readdir(d)) != NULL;) {
+		unsigned long space;
 		int pid;
-		if (sscanf(e->d_name, GROUP_PREFIX "%d-", &pid) != 1 || kill(pid, 0) == 0 || errno != ESRCH) continue;
+		if (sscanf(e->d_name, GROUP_PREFIX "%lu-%d-", &space, &pid) != 2 || space != own) continue;
+		if (kill(pid, 0) == 0 || errno != ESRCH) continue;
 		(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
 	}
 	(void)closedir(d);
@@ -221,7 +232,8 @@ static bool make_group(char dir[FILE_PATH_SIZE], struct err *err)
 	char path[FILE_PATH_SIZE];
 	sweep(dir);
 	for (int n = 0; n < 1000; n++) {
-		if (!file_path(path, err, "%s/" GROUP_PREFIX "%d-%d", dir, (int)getpid(), n)) return false;
+		if (!file_path(path, err, "%s/" GROUP_PREFIX "%lu-%d-%d", dir, pid_space(), (int)getpid(), n))
+			return false;
 		if (mkdir(path, 0755) == 0) {
 			(void)memcpy(dir, path, sizeof path);
 			return true;

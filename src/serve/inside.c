@@ -421,7 +421,7 @@ static void set_timers(struct inside *in)
 
 static bool open_inside(struct inside *in, int control, int config_fd, struct arena *arena, struct err *err)
 {
-	in->visitors.fd = -1;
+	in->visitors.fd = in->loop.epoll_fd = -1;
 	in->control = (struct loop_watch){control, on_control, in};
 	if (!read_config(config_fd, arena, &in->config, err) || !loop_open(&in->loop, err)) return false;
 	(void)close(config_fd);
@@ -446,6 +446,8 @@ int inside_main(int control, int config_fd, int holds_rlimits)
 	in->holds_rlimits = holds_rlimits != 0;
 	bool ok = open_inside(in, control, config_fd, arena, &err) && loop_run(&in->loop, &err);
 	if (!ok) log_error("serve: %s", err.msg);
+	lead_cut_all(in);
+	loop_close(&in->loop);
 	free(in);
 	arena_free(arena);
 	return ok ? 0 : 1;

@@ -59,6 +59,12 @@ static void carry(struct inside *in, int a, int b, int tag)
 	if (tag >= 0) in->visitor_count++, in->instances[tag].connections++;
 }
 
+void lead_cut_all(struct inside *in)
+{
+	in->is_full = false;
+	while (in->pumps != NULL) pump_cut(in->pumps);
+}
+
 static struct instance *least_busy(struct inside *in)
 {
 	struct instance *best = NULL;

@@ -20,6 +20,9 @@ void lead_stop_accepting(struct inside *in);
 void lead_release_held(struct inside *in);
 void lead_drop_held(struct inside *in);
 
+/* The sandbox ends: every connection does. */
+void lead_cut_all(struct inside *in);
+
 bool lead_open_door(struct inside *in, int index, struct err *err);
 
 /* DOOR: the outer half listens there for us. Takes fd. */

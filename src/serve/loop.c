@@ -16,12 +16,6 @@ bool loop_open(struct loop *l, struct err *err)
 	return l->epoll_fd >= 0 || err_set_errno(err, "make an event loop");
 }
 
-void loop_close(struct loop *l)
-{
-	if (l->epoll_fd >= 0) (void)close(l->epoll_fd);
-	l->epoll_fd = -1;
-}
-
 bool loop_watch(struct loop *l, struct loop_watch *w, struct err *err)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = w};
@@ -115,4 +109,11 @@ bool loop_run(struct loop *l, struct err *err)
 		run_work(l);
 	}
 	return true;
+}
+
+void loop_close(struct loop *l)
+{
+	while (l->first != NULL) run_work(l);
+	if (l->epoll_fd >= 0) (void)close(l->epoll_fd);
+	l->epoll_fd = -1;
 }

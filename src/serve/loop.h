@@ -41,6 +41,7 @@ struct loop {
 };
 
 bool loop_open(struct loop *l, struct err *err);
+/* Runs what was put off, then lets go. */
 void loop_close(struct loop *l);
 
 /* Watches w->fd (set before) for everything, edge-triggered. */
