@@ -191,9 +191,15 @@ static bool range_holds(const char *range, int host_major, int host_minor, int *
 	return false;
 }
 
+#define NODE_OLDEST 20 /* an older one of the machine serves only those that ask for it */
+#define NODE_USUAL 22
+
 int tool_wanted_node(const char *range, int floor, int host_major, int host_minor)
 {
 	int newest = 0, ignored;
+	/* Today's frameworks (Next 16, Vite 7) refuse what Debian 12 brings, and say so in packages that are not the
+	 * app's. */
+	if (host_major < NODE_OLDEST && floor < NODE_USUAL) floor = NODE_USUAL;
 	bool has_host = range_holds(range, host_major, host_minor, &newest);
 	bool is_open = newest == 0 || range_holds(range, floor, 0, &ignored) || range_holds(range, floor, 99, &ignored);
 	if (!has_host && newest >= host_major && newest < 100 && newest > 0) return newest;

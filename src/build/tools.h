@@ -27,7 +27,8 @@ void tool_version(const struct build_job *job, const struct box_tool *tool, char
 
 /* The Node an app wants, from a range as package.json's engines or .nvmrc hold it (">=18", "22.x", "^20.19.0 ||
  * >=22.12.0", "v22"). floor: the major that its packages need, where the range leaves it open. 0: the machine's own
- * will do; that is also the answer to a wish for an older one and to one that is not understood. */
+ * will do; that is also the answer to a wish for an older one and to one that is not understood. A machine's own before
+ * 20 is for apps that ask for it; the others get 22. */
 int tool_wanted_node(const char *range, int floor, int host_major, int host_minor);
 
 #endif

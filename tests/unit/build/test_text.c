@@ -234,6 +234,14 @@ static void test_node_versions(void **state)
 		if (tool_wanted_node(floors[i].range, 22, floors[i].host, 20) != floors[i].wanted)
 			fail_msg("%s with a floor: %d", floors[i].range,
 				 tool_wanted_node(floors[i].range, 22, floors[i].host, 20));
+	/* On Debian 12's own Node. */
+	const struct {
+		const char *range;
+		int wanted;
+	} old[] = {{"", 22}, {">=18", 22}, {"18.x", 0}, {"^18", 0}, {"20.x", 20}, {">=20.9.0", 20}, {"lts/*", 22}};
+	for (size_t i = 0; i < sizeof old / sizeof *old; i++)
+		if (tool_wanted_node(old[i].range, 0, 18, 20) != old[i].wanted)
+			fail_msg("%s on 18: %d", old[i].range, tool_wanted_node(old[i].range, 0, 18, 20));
 }
 
 static void test_node_floor(void **state)
