@@ -3,8 +3,8 @@
  * freehold-backend --config FILE: what supabase-js speaks, for one app, in front of its PostgreSQL. FILE: see
  * bin/backend/config.h.
  * freehold-backend [OPTION] [FILE]: in PostgREST's place (bin/backend/options.h, bin/backend/pgrst.h).
- * One loop that never blocks. SIGTERM or SIGINT: no new connections, what runs is finished, exit
- * 0; a successor that was started before has the socket's name already. */
+ * One loop that never blocks. SIGTERM or SIGINT: no new connections, what runs is finished, exit 0; a successor that was
+ * started before has the socket's name already, which it takes once it has read the schema. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,16 +24,18 @@
 #define SPREAD_MS 5000 /* over which live connections are sent away, so that they do not all come back at once */
 #define LIVE_POOL_SIZE 4
 #define FINISH_MS 5000 /* after the drain: for what the database still runs */
+#define TAKE_OVER_MS 5000 /* a predecessor's name is taken at the latest then, the schema read or not */
 
 struct backend {
 	struct backend_config config;
 	uv_loop_t loop;
 	uv_signal_t terminate, interrupt;
-	uv_timer_t finish_timer;
+	uv_timer_t finish_timer, take_over_timer;
 	struct gateway gateway;
 	struct http_server *server;
 	struct reload reload;
 	bool is_stopping, is_finished;
+	bool is_unnamed; /* a predecessor has the socket's name still, and answers */
 	int draining;
 };
 
@@ -58,6 +60,7 @@ static void finish(struct backend *b)
 	uv_close((uv_handle_t *)&b->terminate, NULL);
 	uv_close((uv_handle_t *)&b->interrupt, NULL);
 	uv_close((uv_handle_t *)&b->finish_timer, NULL);
+	uv_close((uv_handle_t *)&b->take_over_timer, NULL);
 }
 
 /* Comes from inside the last request's answer: let it return first. */
@@ -117,7 +120,8 @@ static void start_signals(struct backend *b)
 	(void)uv_signal_init(&b->loop, &b->terminate);
 	(void)uv_signal_init(&b->loop, &b->interrupt);
 	(void)uv_timer_init(&b->loop, &b->finish_timer);
-	b->terminate.data = b->interrupt.data = b->finish_timer.data = b;
+	(void)uv_timer_init(&b->loop, &b->take_over_timer);
+	b->terminate.data = b->interrupt.data = b->finish_timer.data = b->take_over_timer.data = b;
 	(void)uv_signal_start(&b->terminate, on_signal, SIGTERM);
 	(void)uv_signal_start(&b->interrupt, on_signal, SIGINT);
 }
@@ -163,16 +167,44 @@ static bool start_storage(struct backend *b, struct err *err)
 	       storage_new(&b->loop, b->gateway.rest_pool, &spec, &b->gateway.storage, err);
 }
 
-static bool start_server(struct backend *b, struct err *err)
+static void take_over(void *backend)
+{
+	struct backend *b = backend;
+	struct err err;
+	if (!b->is_unnamed) return;
+	b->is_unnamed = false;
+	(void)uv_timer_stop(&b->take_over_timer);
+	if (!http_name_unix(b->config.listen_path, &err)) log_error("backend: %s", err.msg);
+}
+
+static void on_take_over_late(uv_timer_t *timer)
+{
+	take_over(timer->data);
+}
+
+/* A predecessor goes on answering by the name until the schema is read; where there is none, visitors wait here. */
+static bool listen_here(struct backend *b, int *ret_fd, struct err *err)
 {
 	const struct backend_config *c = &b->config;
+	if (c->listen_path == NULL) return true;
+	if (!http_listen_unix(c->listen_path, c->listen_mode, ret_fd, err)) return false;
+	b->is_unnamed = true;
+	if (access(c->listen_path, F_OK) != 0) {
+		take_over(b);
+		return true;
+	}
+	rest_on_ready(b->gateway.rest, take_over, b);
+	(void)uv_timer_start(&b->take_over_timer, on_take_over_late, TAKE_OVER_MS, 0);
+	return true;
+}
+
+static bool start_server(struct backend *b, struct err *err)
+{
 	struct http_handler handler = gateway_handler(&b->gateway);
-	struct http_server_spec spec = {.socket_path = c->listen_path,
-					.socket_mode = c->listen_mode,
-					.tcp_port = c->listen_port,
+	struct http_server_spec spec = {.tcp_port = b->config.listen_port,
 					.body_max_bytes = GATEWAY_BODY_MAX_BYTES,
 					.arena_max_bytes = GATEWAY_ARENA_MAX_BYTES};
-	return http_server_start(&b->loop, &spec, &handler, &b->server, err);
+	return listen_here(b, &spec.fd, err) && http_server_start(&b->loop, &spec, &handler, &b->server, err);
 }
 
 static void raise_descriptors(void)

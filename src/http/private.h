@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the server share: server.c drives libmicrohttpd and owns the listening socket, request.c takes
- * requests in, reply.c sends answers, upgrade.c lets one become a WebSocket. Nobody else includes this. */
+ * requests in, head.c refuses heads that are too large, reply.c sends answers, upgrade.c lets one become a WebSocket.
+ * Nobody else includes this. */
 #ifndef FREEHOLD_HTTP_PRIVATE_H
 #define FREEHOLD_HTTP_PRIVATE_H
 
@@ -47,6 +48,7 @@ struct http_request {
 	bool is_head_seen;
 	bool is_paused; /* no more of the body until http_body_resume */
 	bool is_refused; /* by http_body_refuse */
+	bool is_cut; /* answered past libmicrohttpd (head.c); nothing more is said */
 
 	struct MHD_Response *response; /* until it is queued */
 	unsigned status;
@@ -82,6 +84,7 @@ struct http_server {
 
 	struct http_request *requests;
 	size_t active;
+	size_t heads; /* of those, requests of which only the line is there */
 	size_t open; /* connections */
 
 	bool is_draining;
@@ -105,6 +108,7 @@ enum MHD_Result http_request_on_access(void *server, struct MHD_Connection *conn
 				       void **request);
 void http_request_on_done(void *server, struct MHD_Connection *connection, void **request,
 			  enum MHD_RequestTerminationCode how);
+void http_request_forget_head(struct http_server *s, struct MHD_Connection *connection); /* it is closed */
 
 void http_request_suspend(struct http_request *req);
 void http_request_resume(struct http_request *req);
@@ -117,5 +121,9 @@ void http_request_complete(struct http_request *req);
 
 /* reply.c: the response is queued when libmicrohttpd looks next. */
 void http_request_answer(struct http_request *req, unsigned status, struct MHD_Response *response);
+
+/* head.c: what is too large is answered at once, and is_cut set. len: of the address as it came. */
+void http_head_check_line(struct http_request *req, size_t len);
+void http_head_check(struct http_request *req);
 
 #endif

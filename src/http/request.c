@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -27,6 +28,7 @@ static struct http_request *request_new(struct http_server *s, struct MHD_Connec
 	if (s->requests != NULL) s->requests->prev = req;
 	s->requests = req;
 	s->active++;
+	s->heads++;
 	return req;
 }
 
@@ -40,6 +42,7 @@ static void request_unlink(struct http_request *req)
 	if (req->next != NULL) req->next->prev = req->prev;
 	req->next = req->prev = NULL;
 	s->active--;
+	if (!req->is_head_seen) s->heads--;
 }
 
 static void request_free(struct http_request *req)
@@ -141,6 +144,7 @@ void *http_request_on_line(void *server, const char *target, struct MHD_Connecti
 	struct str whole = arena_str(req->arena, str_from(target));
 	if (whole.ptr == NULL) whole = STR("");
 	if (!str_cut(whole, '?', &req->path, &req->query)) req->path = whole, req->query = STR("");
+	http_head_check_line(req, strlen(target));
 	return req;
 }
 
@@ -241,7 +245,11 @@ static void step_head(struct http_request *req, const char *method)
 {
 	const struct http_handler *handler = &req->server->handler;
 	req->is_head_seen = true;
-	if (!copy_head(req, method, &req->refusal)) {
+	req->server->heads--;
+	bool is_copied = copy_head(req, method, &req->refusal);
+	http_head_check(req);
+	if (req->is_cut) return;
+	if (!is_copied) {
 		ask_refused(req);
 		return;
 	}
@@ -325,7 +333,7 @@ enum MHD_Result http_request_on_access(void *server, struct MHD_Connection *conn
 		step_end_of_body(req);
 	}
 	req->is_inside = false;
-	return is_kept ? leave(req) : MHD_NO;
+	return is_kept && !req->is_cut ? leave(req) : MHD_NO;
 }
 
 void http_request_on_done(void *server, struct MHD_Connection *connection, void **request,
@@ -346,6 +354,16 @@ void http_request_on_done(void *server, struct MHD_Connection *connection, void 
 		return;
 	}
 	http_request_tell_gone(req);
+}
+
+/* libmicrohttpd says nothing of a request whose head it gave up on. */
+void http_request_forget_head(struct http_server *s, struct MHD_Connection *connection)
+{
+	struct http_request *req = s->heads > 0 ? s->requests : NULL;
+	while (req != NULL && (req->is_head_seen || req->connection != connection)) req = req->next;
+	if (req == NULL) return;
+	request_unlink(req);
+	request_free(req);
 }
 
 struct str http_method(const struct http_request *req)

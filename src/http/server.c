@@ -110,12 +110,14 @@ static size_t leave_encoded(void *cls, struct MHD_Connection *connection, char *
 static void on_connection(void *server, struct MHD_Connection *connection, void **context,
 			  enum MHD_ConnectionNotificationCode what)
 {
-	(void)connection, (void)context;
+	(void)context;
 	struct http_server *s = server;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		s->open++;
-	else
-		s->open--;
+		return;
+	}
+	s->open--;
+	http_request_forget_head(s, connection);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *server, const char *fmt, va_list args)

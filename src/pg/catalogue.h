@@ -68,6 +68,7 @@ struct catalogue_table {
 	int key_count;
 	struct catalogue_rel *rels; /* where this is `table`; in PostgREST's order */
 	int rel_count;
+	bool has_hidden_rels; /* to other tables, by a junction in a schema that is not exposed: they are not in rels */
 };
 
 struct catalogue_param {

@@ -341,10 +341,20 @@ static int compare_rels(const void *a, const void *b)
 	return order;
 }
 
+static bool has_exposed_ends(const struct catalogue *c, const struct catalogue_rel *rel)
+{
+	return catalogue_is_exposed(c, &rel->table) && catalogue_is_exposed(c, &rel->foreign);
+}
+
 static bool is_visible(const struct catalogue *c, const struct catalogue_rel *rel)
 {
-	return catalogue_is_exposed(c, &rel->table) && catalogue_is_exposed(c, &rel->foreign) &&
-	       (rel->cardinality != REL_M2M || catalogue_is_exposed(c, &rel->junction));
+	return has_exposed_ends(c, rel) && (rel->cardinality != REL_M2M || catalogue_is_exposed(c, &rel->junction));
+}
+
+static void note_hidden(struct catalogue *c, const struct catalogue_rel *rel)
+{
+	struct catalogue_table *t = has_exposed_ends(c, rel) ? table_named(c, &rel->table) : NULL;
+	if (t != NULL) t->has_hidden_rels = true;
 }
 
 static void keep_visible(struct catalogue_draft *d, const struct rel_list *l)
@@ -353,7 +363,10 @@ static void keep_visible(struct catalogue_draft *d, const struct rel_list *l)
 	struct catalogue_rel *kept = catalogue_alloc(c, (size_t)l->count, sizeof *kept);
 	int count = 0;
 	for (int i = 0; i < l->count; i++)
-		if (is_visible(c, &l->items[i])) kept[count++] = l->items[i];
+		if (is_visible(c, &l->items[i]))
+			kept[count++] = l->items[i];
+		else
+			note_hidden(c, &l->items[i]);
 	qsort(kept, (size_t)count, sizeof *kept, compare_rels);
 	for (int i = 0; i < count;) {
 		int end = i + 1;

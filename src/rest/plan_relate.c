@@ -51,25 +51,33 @@ static bool fits(const struct catalogue_rel *rel, struct str target, struct str 
 						     (rel->cardinality == REL_M2M && str_eq(rel->junction.name, hint)));
 }
 
+/* A table that is related to something, seen or hidden, in the schema asked for. */
+static bool is_related(const struct catalogue_table *t, struct str schema)
+{
+	for (int i = 0; i < t->rel_count; i++)
+		if (str_eq(t->rels[i].foreign.schema, schema)) return true;
+	return t->has_hidden_rels;
+}
+
+/* What is related stands as it is and the other end is guessed; else it is guessed itself. */
 static const char *nearest_hint(struct relating *r, const struct catalogue_table *parent, struct str parent_name,
 				struct str child_name)
 {
 	const struct catalogue *c = r->plan->catalogue;
-	bool has_rels = parent != NULL && parent->rel_count > 0;
+	struct str schema = r->plan->ask->schema;
+	bool has_rels = parent != NULL && is_related(parent, schema);
 	size_t room = (size_t)(has_rels ? parent->rel_count : c->table_count) + 1;
 	struct str *names = arena_array(r->arena, room, sizeof *names);
 	int n = 0;
 	if (names == NULL) return NULL;
-	if (has_rels) {
-		for (int i = 0; i < parent->rel_count; i++) {
-			if (str_eq_nocase(parent->rels[i].foreign.name, child_name)) return NULL;
-			names[n++] = parent->rels[i].foreign.name;
-		}
-	} else {
-		for (int i = 0; i < c->table_count; i++)
-			if (c->tables[i].rel_count > 0 && str_eq(c->tables[i].name.schema, r->plan->ask->schema))
-				names[n++] = c->tables[i].name.name;
+	for (int i = 0; has_rels && i < parent->rel_count; i++) {
+		if (!str_eq(parent->rels[i].foreign.schema, schema)) continue;
+		if (str_eq_nocase(parent->rels[i].foreign.name, child_name)) return NULL;
+		names[n++] = parent->rels[i].foreign.name;
 	}
+	for (int i = 0; !has_rels && i < c->table_count; i++)
+		if (str_eq(c->tables[i].name.schema, schema) && is_related(&c->tables[i], schema))
+			names[n++] = c->tables[i].name.name;
 	struct str asked = has_rels ? child_name : parent_name;
 	struct str near = plan_nearest(r->arena, asked, names, n, 0.33);
 	if (near.ptr == NULL) return NULL;

@@ -126,21 +126,50 @@ static void put_column(struct sql *s, struct str name, bool *is_first)
 	sql_column(s, (struct catalogue_name){STR(""), STR("pgrst_call")}, name);
 }
 
-static bool is_returned(const struct plan *p, struct str name)
+/* Names of columns, each once. */
+struct names {
+	struct str *items;
+	int count, room;
+};
+
+static void name_once(struct names *n, struct str name)
 {
-	for (int i = 0; i < p->returning_count; i++)
-		if (str_eq(p->returning[i], name)) return true;
+	for (int i = 0; i < n->count; i++)
+		if (str_eq(n->items[i], name)) return;
+	if (n->count < n->room) n->items[n->count++] = name;
+}
+
+static int count_leaves(const struct logic *l)
+{
+	int n = 0;
+	for (; l != NULL; l = l->next) n += l->is_leaf ? 1 : count_leaves(l->children);
+	return n;
+}
+
+static bool is_embed(const struct plan *p, struct str name)
+{
+	for (const struct plan_node *n = p->root->children; n != NULL; n = n->next)
+		if (str_eq(n->name, name) || (n->alias.ptr != NULL && str_eq(n->alias, name))) return true;
 	return false;
 }
 
-static void filter_columns(struct sql *s, const struct logic *l, bool *is_first)
+static void name_leaves(struct names *n, const struct plan *p, const struct logic *l)
 {
-	for (; l != NULL; l = l->next) {
+	for (; l != NULL; l = l->next)
 		if (!l->is_leaf)
-			filter_columns(s, l->children, is_first);
-		else if (!is_returned(s->plan, l->filter.field.name))
-			put_column(s, l->filter.field.name, is_first);
-	}
+			name_leaves(n, p, l->children);
+		else if (!is_embed(p, l->filter.field.name))
+			name_once(n, l->filter.field.name);
+}
+
+static void name_filtered(struct names *n, const struct plan *p)
+{
+	const struct target *t = &p->ask->target;
+	for (int i = 0; i < t->filter_count; i++)
+		if (t->filters[i].path.count == 0 && !is_embed(p, t->filters[i].filter.field.name))
+			name_once(n, t->filters[i].filter.field.name);
+	for (int i = 0; i < t->logic_count; i++)
+		if (t->logics[i].path.count == 0) name_leaves(n, p, t->logics[i].logic);
 }
 
 /* What the answer needs of the function's rows, and what its filters look at. */
@@ -148,6 +177,7 @@ static void returned_columns(struct sql *s)
 {
 	const struct plan *p = s->plan;
 	const struct target *t = &p->ask->target;
+	struct names n = {.room = p->returning_count + t->filter_count};
 	bool is_first = true;
 	if (!p->routine->returns_composite) {
 		buf_puts(&s->text, "pgrst_call.pgrst_scalar");
@@ -157,21 +187,19 @@ static void returned_columns(struct sql *s)
 		buf_putc(&s->text, '*');
 		return;
 	}
-	for (int i = 0; i < p->returning_count; i++) put_column(s, p->returning[i], &is_first);
-	if (is_returned(p, STR("*"))) return;
-	for (int i = 0; i < t->filter_count; i++) {
-		struct str name = t->filters[i].filter.field.name;
-		bool is_embed = false, comes_before = false;
-		for (const struct plan_node *n = p->root->children; n != NULL; n = n->next)
-			is_embed =
-			    is_embed || str_eq(n->name, name) || (n->alias.ptr != NULL && str_eq(n->alias, name));
-		for (int k = 0; k < i; k++)
-			comes_before = comes_before || str_eq(t->filters[k].filter.field.name, name);
-		if (t->filters[i].path.count == 0 && !is_embed && !comes_before && !is_returned(p, name))
-			put_column(s, name, &is_first);
+	for (int i = 0; i < t->logic_count; i++) n.room += count_leaves(t->logics[i].logic);
+	n.items = arena_array(s->arena, (size_t)n.room, sizeof *n.items);
+	if (n.items == NULL) {
+		s->is_over = true;
+		return;
 	}
-	for (int i = 0; i < t->logic_count; i++)
-		if (t->logics[i].path.count == 0) filter_columns(s, t->logics[i].logic, &is_first);
+	bool is_all = false;
+	for (int i = 0; i < p->returning_count; i++) {
+		name_once(&n, p->returning[i]);
+		is_all = is_all || str_eq(p->returning[i], STR("*"));
+	}
+	if (!is_all) name_filtered(&n, p);
+	for (int i = 0; i < n.count; i++) put_column(s, n.items[i], &is_first);
 }
 
 /* The arguments out of the JSON body; an array of objects calls once for each. */

@@ -126,7 +126,9 @@ static void text_search(struct sql *s, struct catalogue_name of, const struct ca
 	static const char *const functions[] = {"to_tsquery", "plainto_tsquery", "phraseto_tsquery",
 						"websearch_to_tsquery"};
 	const struct catalogue_column *c = column_of(t, &f->field);
-	bool converts = c == NULL || !str_eq(c->base_type, STR("tsvector"));
+	/* Of what is no column of a table (computed, a function's) the type is not known; PostgREST takes it as it is.
+	 */
+	bool converts = c != NULL && !str_eq(c->base_type, STR("tsvector"));
 	if (converts) {
 		buf_puts(&s->text, "to_tsvector(");
 		language(s, f);

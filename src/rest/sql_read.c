@@ -39,20 +39,8 @@ static void many(struct sql *s, const struct plan_node *c)
 	buf_puts(&s->text, ")::jsonb as ");
 	sql_ident(s, c->embed_alias);
 	if (c->spread == SPREAD_MANY) {
-		struct sql names;
-		bool is_first = true;
-		sql_begin(&names, s->arena, s->plan);
-		sql_spread_names(&names, c, c, c->embed_alias, SPREAD_SHOWN, &is_first);
-		struct str rest = buf_view(&names.text), part;
-		while (!is_first && rest.ptr != NULL) {
-			ptrdiff_t at = str_find(rest, STR("\", \""));
-			part = at >= 0 ? str_sub(rest, 0, (size_t)at + 1) : rest;
-			rest = at >= 0 ? str_sub(rest, (size_t)at + 3, rest.len) : (struct str){0};
-			size_t cut = c->embed_alias.len + 3; /* "alias". */
-			buf_printf(&s->text, ", coalesce(json_agg(%.*s), '[]')::jsonb as %.*s", STR_FMT(part),
-				   STR_FMT(str_sub(part, cut, part.len)));
-		}
-		buf_done(&names.text);
+		bool is_first = false;
+		sql_spread_names(s, c, c, c->embed_alias, SPREAD_GATHERED, &is_first);
 	}
 	buf_puts(&s->text, " from (");
 	sql_read(s, c);

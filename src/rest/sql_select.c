@@ -184,14 +184,23 @@ static void spread_aggregate(struct sql *s, const struct plan_node *n, const str
 	travel_name(s, n, item);
 }
 
-/* The columns of a spread relation, as the relation `into` shows them; or only those that it groups by. */
+static void spread_column(struct sql *s, struct str alias, struct str column, enum spread_part part, bool *is_first)
+{
+	sql_next(s, is_first);
+	if (part == SPREAD_GATHERED) buf_puts(&s->text, "coalesce(json_agg(");
+	sql_column(s, (struct catalogue_name){STR(""), alias}, column);
+	if (part != SPREAD_GATHERED) return;
+	buf_puts(&s->text, "), '[]')::jsonb as ");
+	sql_ident(s, column);
+}
+
 void sql_spread_names(struct sql *s, const struct plan_node *n, const struct plan_node *into, struct str alias,
 		      enum spread_part part, bool *is_first)
 {
 	for (const struct plan_column *c = n->columns; c != NULL; c = c->next) {
 		struct str name = sql_label(c->item);
 		if (c->item->aggregate != AGG_NONE && n->spread == SPREAD_ONE) {
-			if (part == SPREAD_SHOWN) spread_aggregate(s, n, into, c->item, alias, is_first);
+			if (part != SPREAD_GROUPED) spread_aggregate(s, n, into, c->item, alias, is_first);
 			continue;
 		}
 		bool is_star = str_eq(c->item->field.name, STR("*"));
@@ -201,8 +210,7 @@ void sql_spread_names(struct sql *s, const struct plan_node *n, const struct pla
 			struct str column = expands_here       ? n->table->columns[i].name
 					    : name.ptr != NULL ? name
 							       : c->item->field.name;
-			sql_next(s, is_first);
-			sql_column(s, (struct catalogue_name){STR(""), alias}, column);
+			spread_column(s, alias, column, part, is_first);
 		}
 	}
 	for (const struct plan_node *c = n->children; c != NULL; c = c->next) {
@@ -210,9 +218,7 @@ void sql_spread_names(struct sql *s, const struct plan_node *n, const struct pla
 			sql_spread_names(s, c, into, alias, part, is_first);
 			continue;
 		}
-		if (sql_is_empty(c)) continue;
-		sql_next(s, is_first);
-		sql_column(s, (struct catalogue_name){STR(""), alias}, sql_shown_name(c));
+		if (!sql_is_empty(c)) spread_column(s, alias, sql_shown_name(c), part, is_first);
 	}
 }
 

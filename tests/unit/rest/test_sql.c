@@ -124,6 +124,28 @@ static void test_the_role_is_set_by_a_statement_of_its_own(void **state)
 	assert_null(strstr(text(), "set_config"));
 }
 
+/* What is outside of double quotes is ours, whatever the names in a query are. */
+static bool has_unquoted(const char *sql, char sign)
+{
+	bool is_inside = false;
+	for (; *sql != '\0'; sql++) {
+		if (*sql == '"')
+			is_inside = !is_inside;
+		else if (*sql == sign && !is_inside)
+			return true;
+	}
+	return false;
+}
+
+static void test_names_stay_inside_their_quotes(void **state)
+{
+	(void)state;
+	assert_true(
+	    make("GET", "/author", "select=id,...book(\"A\\\", \\\"B), C\\\"\":title,\"D\\\", \":data->\"E\")", ""));
+	assert_non_null(strstr(text(), "'[]')::jsonb as \"A\"\", \"\"B), C\"\"\""));
+	for (const char *at = "ABCDE"; *at != '\0'; at++) assert_false(has_unquoted(text(), *at));
+}
+
 static void test_embeds(void **state)
 {
 	(void)state;
@@ -181,6 +203,7 @@ int main(void)
 	    cmocka_unit_test(test_values_are_parameters),
 	    cmocka_unit_test(test_usual_limits_are_written_out),
 	    cmocka_unit_test(test_the_role_is_set_by_a_statement_of_its_own),
+	    cmocka_unit_test(test_names_stay_inside_their_quotes),
 	    cmocka_unit_test(test_embeds),
 	    cmocka_unit_test(test_names_that_are_not_there),
 	    cmocka_unit_test(test_writes),
