@@ -3,8 +3,8 @@
  * freehold-backend --config FILE: what supabase-js speaks, for one app, in front of its PostgreSQL. FILE: see
  * bin/backend/config.h.
  * freehold-backend [OPTION] [FILE]: in PostgREST's place (bin/backend/options.h, bin/backend/pgrst.h).
- * One loop that never blocks. SIGTERM or SIGINT: no new connections, what runs is finished, exit 0; a successor that was
- * started before has the socket's name already, which it takes once it has read the schema. */
+ * One loop that never blocks. SIGTERM or SIGINT: no new connections, what runs is finished, exit 0; a successor that
+ * was started before has the socket's name already, which it takes once it has read the schema. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -22,8 +22,8 @@ void sql_item(struct sql *s, const struct plan_node *n, const struct select_item
 
 void sql_embedded_items(struct sql *s, const struct plan_node *n, bool *is_first);
 
-/* The columns of a spread relation, as the relation `into` shows them; or only those that it groups by; or each gathered
- * from many rows into one array. */
+/* The columns of a spread relation, as the relation `into` shows them; or only those that it groups by; or each
+ * gathered from many rows into one array. */
 enum spread_part { SPREAD_SHOWN, SPREAD_GROUPED, SPREAD_GATHERED };
 void sql_spread_names(struct sql *s, const struct plan_node *n, const struct plan_node *into, struct str alias,
 		      enum spread_part part, bool *is_first);

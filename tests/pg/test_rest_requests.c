@@ -45,6 +45,9 @@ static const char fixture[] =
     " ' ' || current_setting('transaction_isolation') $$;"
     "alter role member set statement_timeout = '1234ms';"
     "alter role member set default_transaction_isolation = 'repeatable read';"
+    "create function api.books() returns setof api.book stable language sql as 'select * from api.book';"
+    "create function api.words(api.book) returns tsvector immutable language sql as $$ select to_tsvector('simple', "
+    "$1.title) $$;"
     "create function api.slow() returns void language sql as 'select pg_sleep(20)';";
 
 struct answer {
@@ -175,6 +178,25 @@ static void test_embed_filter_count(void **state)
 	assert_string_equal(a.body, "[{\"title\":\"Three\",\"author\":{\"name\": \"Bert\"}}]");
 }
 
+static void test_filters_on_what_is_not_shown(void **state)
+{
+	(void)state;
+	struct answer a = get("/rpc/books?select=id&title=like.T*&or=(title.eq.One,title.eq.Two)&order=id", NULL);
+	assert_string_equal(a.body, "[{\"id\":2}]");
+	a = get("/book?select=id&words=fts(simple).three", NULL); /* a computed column, a tsvector already */
+	assert_string_equal(a.body, "[{\"id\":3}]");
+}
+
+/* A name that a client gives is quoted wherever it comes. */
+static void test_names_of_the_client(void **state)
+{
+	(void)state;
+	struct answer a = get("/author?select=...book(\"a\\\", \\\"b\":title)&id=eq.2", NULL);
+	assert_string_equal(a.body, "[{\"a\\\", \\\"b\":[\"Three\"]}]");
+	a = get("/author?select=...book(\"a\\\", (select word from api.secret), \\\"b\":title)&id=eq.2", NULL);
+	assert_string_equal(a.body, "[{\"a\\\", (select word from api.secret), \\\"b\":[\"Three\"]}]");
+}
+
 static void test_writing(void **state)
 {
 	(void)state;
@@ -281,6 +303,8 @@ int main(void)
 	    cmocka_unit_test(test_aggregates_through_a_spread),
 	    cmocka_unit_test(test_the_root_describes_what_a_role_may_see),
 	    cmocka_unit_test(test_embed_filter_count),
+	    cmocka_unit_test(test_filters_on_what_is_not_shown),
+	    cmocka_unit_test(test_names_of_the_client),
 	    cmocka_unit_test(test_writing),
 	    cmocka_unit_test(test_what_must_be_one_row_is_undone),
 	    cmocka_unit_test(test_raised_statuses),
