@@ -16,6 +16,7 @@
 #include "flow/deploy.h"
 #include "flow/git_key.h"
 #include "flow/live.h"
+#include "flow/parts.h"
 #include "flow/web.h"
 #include "intake/git.h"
 #include "release/release.h"
@@ -153,6 +154,11 @@ static bool begin(struct route_call *c, struct upload *u, const char *source, js
 	if (!may_deploy(c->d, c->app, err)) return false;
 	if (!app_create(db, c->app, &app, err) && (err->code != ERR_CONFLICT || !app_get(db, c->app, &app, err)))
 		return false;
+	const char *major = query_param(c->req, "postgres");
+	int64_t wanted = 0;
+	if (major != NULL && !(str_to_int(str_from(major), &wanted) && wanted > 0))
+		return err_set(err, ERR_INVALID, "postgres is a major version, such as 17");
+	if (major != NULL && !parts_want_major(&c->d->flow, c->app, wanted, err)) return false;
 	json_object_set_new(options, "state_before", json_string(app.state)); /* what an undo goes back to */
 	char *text = json_text(options);
 	bool ok = deployment_begin(db, c->app, source, text, deploy_step_names, deploy_step_count(), &number, err);

@@ -18,6 +18,8 @@ static const struct option_spec deploy_options[] = {
     {'a', "app", "NAME", "the app's name (otherwise made from the name of the folder, archive or repository)"},
     {0, "accept", "FINDING", "deploy in spite of a finding; may stand several times"},
     {0, "network", NULL, "let the build use the network"},
+    {0, "postgres", "MAJOR",
+     "of which PostgreSQL a new app's database is made, such as 17; fetched where it is missing"},
     {0, "detach", NULL, "come back at once instead of following"},
     {0},
 };

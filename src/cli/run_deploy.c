@@ -76,6 +76,10 @@ static void deployments_path(const struct deploying *d, struct buf *path)
 		daemon_escape(path, d->cli->given[i].value);
 	}
 	if (cli_has(d->cli, "network")) buf_puts(path, "&network=1");
+	if (cli_has(d->cli, "postgres")) {
+		buf_puts(path, "&postgres=");
+		daemon_escape(path, cli_value(d->cli, "postgres"));
+	}
 }
 
 static bool on_send_tick(void *arg, uint64_t sent_bytes)

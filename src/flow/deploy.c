@@ -116,9 +116,9 @@ static bool open_deploy(struct deploy *d, struct flow *f, const char *app, int64
 	*d = (struct deploy){
 	    .f = f, .number = number, .events = {.fd = -1}, .report = json_object(), .release = json_object()};
 	d->arena = arena_new(ARENA_MAX_BYTES);
-	return parts_ensure(f, app, &d->parts, err) && deploy_events_path(f, app, number, events, err) &&
-	       events_open(&d->events, events, err) && take_turn(d, err) &&
-	       deployment_info(f->db, app, number, &d->info, err) &&
+	return parts_ensure_major(f, app, NULL, NULL, err) && parts_ensure(f, app, &d->parts, err) &&
+	       deploy_events_path(f, app, number, events, err) && events_open(&d->events, events, err) &&
+	       take_turn(d, err) && deployment_info(f->db, app, number, &d->info, err) &&
 	       json_parse(str_from(d->info.options), &d->options, err) &&
 	       deploy_upload_path(f, app, number, d->upload, err) &&
 	       file_path(d->work_dir, err, "%s/work/%lld", d->parts.dir, (long long)number) &&

@@ -14,6 +14,8 @@
 #include "flow/keys.h"
 #include "flow/signin.h"
 #include "flow/signing.h"
+#include "owndb/major.h"
+#include "store/setting.h"
 
 #define POSTGRES_STOP_MS 30000
 #define BACKEND_STOP_MS 15000
@@ -59,15 +61,29 @@ static bool spell_paths(const struct flow *f, struct parts *p, struct err *err)
 	       layout_app(l, app, "backend.json", p->backend_config, err);
 }
 
-/* The cluster's own major once it exists, the newest installed before. */
-static bool find_postgres(struct parts *p, struct err *err)
+/* What the owner asked for before there was a cluster; 0: nothing. */
+static bool wanted_major(const struct flow *f, const char *app, int *ret_major, struct err *err)
+{
+	int64_t major = 0;
+	if (!setting_get(f->db, app, PARTS_MAJOR_SETTING, &major, err)) return false;
+	*ret_major = (int)major;
+	return true;
+}
+
+/* The cluster's own major once it exists; before, what was asked for, or the newest installed. */
+static bool find_postgres(const struct flow *f, struct parts *p, struct err *err)
 {
 	int major = 0;
 	char version[FILE_PATH_SIZE];
 	if (!file_path(version, err, "%s/PG_VERSION", p->data_dir)) return false;
-	bool ok = file_exists(version) ? owndb_read_major(p->data_dir, &major, err) &&
-					     owndb_find_postgres_major(major, p->pg_bin_dir, sizeof p->pg_bin_dir, err)
-				       : owndb_find_postgres(p->pg_bin_dir, sizeof p->pg_bin_dir, &major, err);
+	bool ok = layout_home(&f->layout, "postgres", p->majors_dir, err);
+	if (ok && file_exists(version))
+		ok = owndb_read_major(p->data_dir, &major, err);
+	else if (ok)
+		ok = wanted_major(f, p->app.name, &major, err);
+	ok = ok &&
+	     (major != 0 ? owndb_find_postgres_major(p->majors_dir, major, p->pg_bin_dir, sizeof p->pg_bin_dir, err)
+			 : owndb_find_postgres(p->pg_bin_dir, sizeof p->pg_bin_dir, &major, err));
 	if (!ok) return false;
 	p->owndb = (struct owndb){.data_dir = p->data_dir,
 				  .socket_dir = p->pg_socket_dir,
@@ -146,10 +162,45 @@ static bool open_parts(const struct flow *f, const char *app, struct parts *p, s
 {
 	*p = (struct parts){0};
 	if (!app_get(f->db, app, &p->app, err) || !spell_paths(f, p, err) || !ensure_users(f, p, err) ||
-	    !find_postgres(p, err))
+	    !find_postgres(f, p, err))
 		return false;
 	set_owner(f, p);
 	return ensure_run_folders(f, p, err) && ensure_storage(f, p, err);
+}
+
+bool parts_ensure_major(const struct flow *f, const char *app, void (*on_step)(void *arg, const char *text), void *arg,
+			struct err *err)
+{
+	char majors[FILE_PATH_SIZE], version[FILE_PATH_SIZE], bin_dir[FILE_PATH_SIZE];
+	struct err ignored;
+	int major = 0;
+	if (!layout_home(&f->layout, "postgres", majors, err) ||
+	    !layout_app(&f->layout, app, "postgres/data/PG_VERSION", version, err) ||
+	    !wanted_major(f, app, &major, err))
+		return false;
+	if (major == 0 || file_exists(version) ||
+	    owndb_find_postgres_major(majors, major, bin_dir, sizeof bin_dir, &ignored))
+		return true;
+	return major_install(majors, major, false, on_step, arg, err);
+}
+
+bool parts_want_major(const struct flow *f, const char *app, int64_t major, struct err *err)
+{
+	char data[FILE_PATH_SIZE], version[FILE_PATH_SIZE];
+	int has = 0;
+	if (major < OWNDB_MAJOR_MIN || major > OWNDB_MAJOR_MAX)
+		return err_set(err, ERR_INVALID, "PostgreSQL %d to %d can be had here, not %lld", OWNDB_MAJOR_MIN,
+			       OWNDB_MAJOR_MAX, (long long)major);
+	if (!layout_app(&f->layout, app, "postgres/data", data, err) || !file_path(version, err, "%s/PG_VERSION", data))
+		return false;
+	if (!file_exists(version)) return setting_set(f->db, app, PARTS_MAJOR_SETTING, major, err);
+	if (!owndb_read_major(data, &has, err)) return false;
+	return has == major ||
+	       err_set(
+		   err, ERR_CONFLICT,
+		   "the database of %s is PostgreSQL %d and keeps it; to change it, take the data out and in again: "
+		   "freehold db %s dump, then freehold db %s import FILE --postgres %lld",
+		   app, has, app, app, (long long)major);
 }
 
 bool parts_open(const struct flow *f, const char *app, struct parts *p, struct err *err)

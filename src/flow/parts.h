@@ -18,6 +18,9 @@ struct parts_users {
 	struct user db; /* PostgreSQL, backups */
 };
 
+/* The setting (store/setting.h) that says of which PostgreSQL a cluster is made. */
+#define PARTS_MAJOR_SETTING "postgres"
+
 /* Everything about an app that code below needs, with the paths spelled once. */
 struct parts {
 	struct app app;
@@ -35,13 +38,22 @@ struct parts {
 	char backend_socket[FILE_PATH_SIZE];
 	char backend_log[FILE_PATH_SIZE];
 	char backend_config[FILE_PATH_SIZE];
-	char pg_bin_dir[256];
+	char majors_dir[FILE_PATH_SIZE]; /* <home>/postgres: PostgreSQL majors that were fetched (owndb/major.h) */
+	char pg_bin_dir[FILE_PATH_SIZE];
 	struct owndb owndb; /* borrows from the fields above */
 };
 
 /* Makes users, folders and keys as far as they are missing; can be run again after a crash at any point. `p` must stay
  * where it is: owndb points into it. */
 bool parts_ensure(const struct flow *f, const char *app, struct parts *p, struct err *err);
+
+/* The PostgreSQL that the app asked for is on this machine: fetched where it is not (owndb/major.h), which takes a
+ * while. on_step may be NULL. */
+bool parts_ensure_major(const struct flow *f, const char *app, void (*on_step)(void *arg, const char *text), void *arg,
+			struct err *err);
+
+/* Asks for a major before there is a cluster. ERR_CONFLICT when there is one of another. */
+bool parts_want_major(const struct flow *f, const char *app, int64_t major, struct err *err);
 
 /* The same of an app whose parts exist; makes only the folders below <run>, which a reboot empties. */
 bool parts_open(const struct flow *f, const char *app, struct parts *p, struct err *err);

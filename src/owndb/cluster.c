@@ -18,13 +18,21 @@
 #define TEMPLATE_FORMAT 1
 #define VAULT_KEY_BYTES 32
 
-bool owndb_find_postgres_major(int major, char *ret_bin_dir, size_t size, struct err *err)
+static bool has_initdb(const char *dir)
 {
-	char dir[FILE_PATH_SIZE], program[FILE_PATH_SIZE];
-	if (!file_path(dir, err, "/usr/lib/postgresql/%d/bin", major) ||
-	    !file_path(program, err, "/usr/lib/postgresql/%d/bin/initdb", major))
+	char program[FILE_PATH_SIZE];
+	struct err ignored;
+	return file_path(program, &ignored, "%s/initdb", dir) && access(program, X_OK) == 0;
+}
+
+bool owndb_find_postgres_major(const char *majors, int major, char *ret_bin_dir, size_t size, struct err *err)
+{
+	char dir[FILE_PATH_SIZE];
+	if (!file_path(dir, err, "/usr/lib/postgresql/%d/bin", major)) return false;
+	if (!has_initdb(dir) && majors != NULL &&
+	    !file_path(dir, err, "%s/%d/usr/lib/postgresql/%d/bin", majors, major, major))
 		return false;
-	if (access(program, X_OK) != 0)
+	if (!has_initdb(dir))
 		return err_set(err, ERR_NOT_FOUND,
 			       "PostgreSQL %d is not installed here; install the package postgresql-%d", major, major);
 	if (strlen(dir) >= size) return err_set(err, ERR_LIMIT, "path is too long: %s", dir);
@@ -35,7 +43,7 @@ bool owndb_find_postgres_major(int major, char *ret_bin_dir, size_t size, struct
 bool owndb_find_postgres(char *ret_bin_dir, size_t size, int *ret_major, struct err *err)
 {
 	for (int major = OWNDB_MAJOR_MAX; major >= OWNDB_MAJOR_MIN; major--) {
-		if (!owndb_find_postgres_major(major, ret_bin_dir, size, err)) continue;
+		if (!owndb_find_postgres_major(NULL, major, ret_bin_dir, size, err)) continue;
 		*ret_major = major;
 		return true;
 	}

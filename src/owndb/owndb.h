@@ -53,11 +53,12 @@ struct owndb {
 	const char *api_os_user; /* the backend's; NULL: the caller's */
 };
 
-/* The newest installed PostgreSQL of OWNDB_MAJOR_MIN to OWNDB_MAJOR_MAX, Debian's layout. ERR_NOT_FOUND names the
- * package to install. */
+/* The newest PostgreSQL of OWNDB_MAJOR_MIN to OWNDB_MAJOR_MAX that the machine has installed, Debian's layout.
+ * ERR_NOT_FOUND names the package to install. */
 bool owndb_find_postgres(char *ret_bin_dir, size_t size, int *ret_major, struct err *err);
-/* The same for one major: an existing cluster wants its own. */
-bool owndb_find_postgres_major(int major, char *ret_bin_dir, size_t size, struct err *err);
+/* The same for one major: an existing cluster wants its own. It is also looked for in majors (owndb/major.h; NULL:
+ * nowhere else). */
+bool owndb_find_postgres_major(const char *majors, int major, char *ret_bin_dir, size_t size, struct err *err);
 /* What a data folder was made with (its PG_VERSION). */
 bool owndb_read_major(const char *data_dir, int *ret_major, struct err *err);
 

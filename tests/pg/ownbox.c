@@ -51,6 +51,16 @@ static void choose_users(struct ownbox *box)
 	box->db.api_os_user = box->api_user;
 }
 
+/* FREEHOLD_TEST_MAJORS, FREEHOLD_TEST_MAJOR: a folder as of owndb/major.h, and which of it. */
+static bool find_postgres(struct ownbox *box, struct err *err)
+{
+	const char *majors = getenv("FREEHOLD_TEST_MAJORS"), *major = getenv("FREEHOLD_TEST_MAJOR");
+	if (majors == NULL || major == NULL) return false;
+	box->db.major = atoi(major);
+	if (owndb_find_postgres_major(majors, box->db.major, box->bin_dir, sizeof box->bin_dir, err)) return true;
+	ownbox_die("find PostgreSQL", err->msg);
+}
+
 void ownbox_init(struct ownbox *box)
 {
 	struct err err;
@@ -70,7 +80,7 @@ void ownbox_init(struct ownbox *box)
 	choose_users(box);
 	/* The cache is root's alone, as on a real machine. */
 	if (mkdir(box->cache_dir, 0700) != 0 || mkdir(box->clones_dir, 0711) != 0) ownbox_die("mkdir", box->dir);
-	if (!owndb_find_postgres(box->bin_dir, sizeof box->bin_dir, &box->db.major, &err))
+	if (!find_postgres(box, &err) && !owndb_find_postgres(box->bin_dir, sizeof box->bin_dir, &box->db.major, &err))
 		ownbox_die("find PostgreSQL", err.msg);
 }
 

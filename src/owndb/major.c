@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "owndb/major.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "os/proc.h"
+
+#define CODENAME "trixie"
+#define KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
+#define FETCH_DEADLINE_MS (15 * 60 * 1000)
+#define RUN_DEADLINE_MS (5 * 60 * 1000)
+#define OUTPUT_BYTES (1u << 20)
+#define PACKAGES_MAX 300
+
+/* What none of the programs loads: interpreters, what sets packages up, and the compiler behind jit, which is off. */
+static const char *const unneeded[] = {
+    "perl",
+    "libperl",
+    "python3",
+    "libpython",
+    "libllvm",
+    "libz3",
+    "debconf",
+    "libdebconf",
+    "adduser",
+    "passwd",
+    "locales",
+    "libc-l10n",
+    "ucf",
+    "ssl-cert",
+    "tzdata",
+    "procps",
+    "base-",
+    "init-",
+    "sysvinit-",
+    "postgresql-common",
+    "postgresql-client-common",
+    "libjson-",
+    "libio-",
+    "libipc-",
+    "libtext-",
+    "libdb5",
+    "libsemanage",
+    "libsepol",
+    "readline-common",
+    "sensible-utils",
+    "login",
+    "netbase",
+};
+
+struct install {
+	const char *majors;
+	int major;
+	char final[FILE_PATH_SIZE], dir[FILE_PATH_SIZE], apt[FILE_PATH_SIZE], conf[FILE_PATH_SIZE];
+	char mirror[512], triplet[64];
+	void (*on_step)(void *arg, const char *text);
+	void *arg;
+};
+
+static void say(const struct install *in, const char *text)
+{
+	if (in->on_step != NULL) in->on_step(in->arg, text);
+}
+
+static bool run(const char *const *argv, const char *apt_config, int64_t deadline_ms, struct buf *ret_output,
+		struct err *err)
+{
+	char config[FILE_PATH_SIZE + 16];
+	(void)snprintf(config, sizeof config, "APT_CONFIG=%s", apt_config != NULL ? apt_config : "/dev/null");
+	const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", config, NULL};
+	const char *const plain[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL};
+	struct proc_spec spec = {
+	    .argv = argv, .env = apt_config != NULL ? env : plain, .cwd = "/", .deadline_ms = deadline_ms};
+	return proc_run_ok(&spec, ret_output, err);
+}
+
+/* "http://mirror/debian/|bookworm|Debian|main": of Debian itself, the machine's release. */
+static bool take_mirror(struct install *in, struct str line)
+{
+	struct str uri, rest, label;
+	if (!str_cut(line, '|', &uri, &rest) || !str_cut(rest, '|', &label, &rest)) return false;
+	if (!str_eq(label, STR("Debian")) || !str_eq(str_trim(rest), STR("main")) || uri.len >= sizeof in->mirror)
+		return false;
+	/* A line of sources.list is made of it. */
+	for (size_t i = 0; i < uri.len; i++)
+		if (uri.ptr[i] <= ' ' || uri.ptr[i] == '[') return false;
+	(void)snprintf(in->mirror, sizeof in->mirror, "%.*s", STR_FMT(uri));
+	return true;
+}
+
+static bool find_mirror(struct install *in, struct err *err)
+{
+	const char *const argv[] = {"apt-get", "indextargets", "--format", "$(REPO_URI)|$(LABEL)|$(COMPONENT)", NULL};
+	struct buf text BUF_CLEANUP;
+	struct str rest, line;
+	buf_init(&text, OUTPUT_BYTES);
+	if (!run(argv, NULL, RUN_DEADLINE_MS, &text, err)) return false;
+	rest = buf_view(&text);
+	while (str_next(&rest, '\n', &line))
+		if (take_mirror(in, line)) return true;
+	return err_set(
+	    err, ERR_UNAVAILABLE,
+	    "this machine's apt knows no mirror of Debian (component main), from where PostgreSQL %d could be "
+	    "fetched; run apt-get update, and look at /etc/apt/sources.list.d",
+	    in->major);
+}
+
+static bool write_config(struct install *in, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	struct buf text BUF_CLEANUP;
+	static const char *const folders[] = {"state/lists/partial", "cache/archives/partial", "log"};
+	buf_init(&text, 64 * 1024);
+	for (size_t i = 0; i < 3; i++)
+		if (!file_path(path, err, "%s/%s", in->apt, folders[i]) || !file_mkdirs(path, 0755, err)) return false;
+	buf_printf(&text, "deb [signed-by=" KEYRING "] %s " CODENAME " main\n", in->mirror);
+	if (!file_path(path, err, "%s/sources.list", in->apt) || !file_write(path, buf_view(&text), 0644, err) ||
+	    !file_path(path, err, "%s/status", in->apt) || !file_write(path, STR(""), 0644, err))
+		return false;
+	buf_clear(&text);
+	buf_printf(&text,
+		   "Dir::State \"%s/state\";\nDir::State::status \"%s/status\";\nDir::Cache \"%s/cache\";\n"
+		   "Dir::Etc::sourcelist \"%s/sources.list\";\nDir::Etc::sourceparts \"/dev/null\";\n"
+		   "Dir::Etc::preferencesparts \"/dev/null\";\nDir::Log \"%s/log\";\n"
+		   "APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAPT::Install-Recommends \"false\";\n"
+		   "Acquire::Retries \"3\";\n",
+		   in->apt, in->apt, in->apt, in->apt, in->apt);
+	return file_path(in->conf, err, "%s/apt.conf", in->apt) && file_write(in->conf, buf_view(&text), 0644, err);
+}
+
+static bool fetch(struct install *in, struct err *err)
+{
+	char server[32], vector[48], hypopg[48];
+	(void)snprintf(server, sizeof server, "postgresql-%d", in->major);
+	(void)snprintf(vector, sizeof vector, "postgresql-%d-pgvector", in->major);
+	(void)snprintf(hypopg, sizeof hypopg, "postgresql-%d-hypopg", in->major);
+	const char *const update[] = {"apt-get", "update", "-q", NULL};
+	const char *const download[] = {"apt-get", "install",   "-y",         "-q", "--download-only", server, vector,
+					hypopg,    "pgbouncer", "pgbackrest", NULL};
+	say(in, "reading what Debian 13 (" CODENAME ") has");
+	if (!run(update, in->conf, FETCH_DEADLINE_MS, NULL, err))
+		return err_wrap(err, "ask %s for its packages", in->mirror);
+	say(in, "fetching PostgreSQL and what it needs (95 MB)");
+	return run(download, in->conf, FETCH_DEADLINE_MS, NULL, err) ||
+	       err_wrap(err, "fetch PostgreSQL %d from %s", in->major, in->mirror);
+}
+
+static bool is_needed(const char *name)
+{
+	size_t len = strlen(name);
+	if (len < 5 || strcmp(name + len - 4, ".deb") != 0) return false;
+	for (size_t i = 0; i < sizeof unneeded / sizeof *unneeded; i++)
+		if (strncmp(name, unneeded[i], strlen(unneeded[i])) == 0) return false;
+	return true;
+}
+
+static bool unpack(struct install *in, struct err *err)
+{
+	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
+	if (!file_path(folder, err, "%s/cache/archives", in->apt)) return false;
+	DIR *d = opendir(folder);
+	if (d == NULL) return err_set_errno(err, "%s", folder);
+	bool ok = true;
+	int count = 0;
+	say(in, "unpacking");
+	for (struct dirent *e; ok && (e = readdir(d)) != NULL;) {
+		if (!is_needed(e->d_name)) continue;
+		const char *const argv[] = {"dpkg-deb", "--extract", path, in->dir, NULL};
+		ok = ++count < PACKAGES_MAX && file_path(path, err, "%s/%s", folder, e->d_name) &&
+		     run(argv, NULL, RUN_DEADLINE_MS, NULL, err);
+	}
+	(void)closedir(d);
+	return ok;
+}
+
+/* "x86_64-linux-gnu", where the packages put their libraries. */
+static bool find_triplet(struct install *in, struct err *err)
+{
+	char folder[FILE_PATH_SIZE];
+	if (!file_path(folder, err, "%s/usr/lib", in->dir)) return false;
+	DIR *d = opendir(folder);
+	if (d == NULL) return err_set_errno(err, "%s", folder);
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		if (strstr(e->d_name, "-linux-gnu") != NULL)
+			(void)snprintf(in->triplet, sizeof in->triplet, "%.60s", e->d_name);
+	(void)closedir(d);
+	return in->triplet[0] != '\0' || err_set(err, ERR_INTERNAL, "%s has no libraries", folder);
+}
+
+/* "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1" */
+static bool find_loader(const struct install *in, char ret_name[64], struct err *err)
+{
+	char folder[FILE_PATH_SIZE];
+	if (!file_path(folder, err, "%s/usr/lib/%s", in->dir, in->triplet)) return false;
+	DIR *d = opendir(folder);
+	if (d == NULL) return err_set_errno(err, "%s", folder);
+	ret_name[0] = '\0';
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		if (strncmp(e->d_name, "ld-linux", 8) == 0) (void)snprintf(ret_name, 64, "%.60s", e->d_name);
+	(void)closedir(d);
+	return ret_name[0] != '\0' || err_set(err, ERR_INTERNAL, "%s has no loader", folder);
+}
+
+static bool is_program(const char *path)
+{
+	char magic[4] = "";
+	struct stat st;
+	if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode)) return false;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is = fd >= 0 && read(fd, magic, 4) == 4 &&
+		  memcmp(magic,
+			 "\x7f"
+			 "ELF",
+			 4) == 0;
+	if (fd >= 0) (void)close(fd);
+	return is;
+}
+
+/* An rpath of the old kind (DT_RPATH) counts for the libraries of libraries too. */
+static bool point(const struct install *in, const char *path, const char *loader, struct err *err)
+{
+	char interpreter[FILE_PATH_SIZE], libraries[FILE_PATH_SIZE];
+	if (!is_program(path)) return true;
+	if (!file_path(interpreter, err, "%s/usr/lib/%s/%s", in->final, in->triplet, loader) ||
+	    !file_path(libraries, err, "%s/usr/lib/%s", in->final, in->triplet))
+		return false;
+	const char *const argv[] = {"patchelf",    "--set-interpreter", interpreter, "--force-rpath",
+				    "--set-rpath", libraries,           path,        NULL};
+	return run(argv, NULL, RUN_DEADLINE_MS, NULL, err);
+}
+
+static bool point_all(const struct install *in, struct err *err)
+{
+	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE], loader[64];
+	static const char *const others[] = {"usr/sbin/pgbouncer", "usr/bin/pgbackrest"};
+	if (!find_loader(in, loader, err) ||
+	    !file_path(folder, err, "%s/usr/lib/postgresql/%d/bin", in->dir, in->major))
+		return false;
+	for (size_t i = 0; i < 2; i++)
+		if (!file_path(path, err, "%s/%s", in->dir, others[i]) || !point(in, path, loader, err)) return false;
+	DIR *d = opendir(folder);
+	if (d == NULL) return err_set_errno(err, "%s", folder);
+	bool ok = true;
+	for (struct dirent *e; ok && (e = readdir(d)) != NULL;)
+		ok = file_path(path, err, "%s/%s", folder, e->d_name) && point(in, path, loader, err);
+	(void)closedir(d);
+	return ok;
+}
+
+/* What was fetched goes, what runs stays. */
+static bool put_in_place(struct install *in, struct err *err)
+{
+	char old[FILE_PATH_SIZE], program[FILE_PATH_SIZE];
+	struct err ignored;
+	if (!file_path(old, err, "%s/.old-%d", in->majors, in->major) || !file_remove_tree(old, err)) return false;
+	bool had = rename(in->final, old) == 0;
+	bool ok = rename(in->dir, in->final) == 0 || err_set_errno(err, "make %s", in->final);
+	const char *const argv[] = {program, "--version", NULL};
+	ok = ok && file_path(program, err, "%s/usr/lib/postgresql/%d/bin/postgres", in->final, in->major) &&
+	     (run(argv, NULL, RUN_DEADLINE_MS, NULL, err) ||
+	      err_wrap(err, "PostgreSQL %d does not run here", in->major));
+	if (!ok) {
+		(void)file_remove_tree(in->final, &ignored);
+		if (had) (void)rename(old, in->final);
+		return false;
+	}
+	return file_remove_tree(old, err) && file_sync_dir(in->majors, err);
+}
+
+static bool install(struct install *in, struct err *err)
+{
+	return file_remove_tree(in->dir, err) && file_remove_tree(in->apt, err) && file_mkdirs(in->dir, 0755, err) &&
+	       find_mirror(in, err) && write_config(in, err) && fetch(in, err) && unpack(in, err) &&
+	       find_triplet(in, err) && point_all(in, err) && put_in_place(in, err);
+}
+
+bool major_install(const char *majors, int major, bool again, void (*on_step)(void *arg, const char *text), void *arg,
+		   struct err *err)
+{
+	struct install in = {.majors = majors, .major = major, .on_step = on_step, .arg = arg};
+	struct err ignored;
+	if (major != MAJOR_FETCHED)
+		return err_set(err, ERR_NOT_FOUND,
+			       "PostgreSQL %d is not installed here and cannot be fetched: Debian 13 has %d", major,
+			       MAJOR_FETCHED);
+	if (!file_path(in.final, err, "%s/%d", majors, major) || !file_path(in.dir, err, "%s/.new-%d", majors, major) ||
+	    !file_path(in.apt, err, "%s/.apt-%d", majors, major) || !file_mkdirs(majors, 0755, err))
+		return false;
+	if (!file_exists("/usr/bin/patchelf"))
+		return err_set(
+		    err, ERR_UNAVAILABLE,
+		    "PostgreSQL %d is made to run here with patchelf, which is missing: apt-get install patchelf",
+		    major);
+	int lock = open(majors, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
+		(void)err_set_errno(err, "lock %s", majors);
+		if (lock >= 0) (void)close(lock);
+		return false;
+	}
+	bool ok = (file_is_dir(in.final) && !again) || install(&in, err) ||
+		  err_wrap(err, "make PostgreSQL %d available", major);
+	(void)file_remove_tree(in.dir, &ignored);
+	(void)file_remove_tree(in.apt, &ignored);
+	(void)close(lock);
+	return ok;
+}

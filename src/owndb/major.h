@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * PostgreSQL majors that this Debian does not have. Supabase's projects are of 17, whose dumps 15's programs cannot
+ * read; so the packages of Debian 13 are unpacked into a folder of their own, beside what is installed:
+ *
+ *     <majors>/17/usr/lib/postgresql/17/bin, usr/lib/…-linux-gnu, …       PostgreSQL 17, pgvector, hypopg
+ *                 usr/sbin/pgbouncer, usr/bin/pgbackrest                  the ones that go with it
+ *
+ * apt fetches and checks them, with a configuration and lists of its own, through the mirror that this machine uses;
+ * the machine's own packages stay untouched. The programs are pointed at their own C library and at the libraries
+ * beside them (patchelf), so that they run like any other, as any user, without a container.
+ *
+ * Security updates do not come by themselves: major_install, asked again with `again`, fetches what is current and puts
+ * it in the former one's place. */
+#ifndef FREEHOLD_OWNDB_MAJOR_H
+#define FREEHOLD_OWNDB_MAJOR_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+#define MAJOR_FETCHED 17 /* the one that can be had so */
+
+/* Makes <majors>/<major>; one that is there is left alone unless again. Takes 10 to 60 s and 160 MB; majors must be
+ * reachable for the users that clusters run as. on_step (may be NULL) is told what is being done. ERR_UNAVAILABLE names
+ * what is missing: patchelf, a way to the mirror. */
+bool major_install(const char *majors, int major, bool again, void (*on_step)(void *arg, const char *text), void *arg,
+		   struct err *err);
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An app whose database is PostgreSQL 17, which this Debian does not have: fetched through the machine's own mirror.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { Freehold, example, folder } from './freehold.mjs';
+
+let f;
+before(async () => { f = await Freehold.start(); });
+after(async () => { await f?.end(); });
+
+test('an app can have PostgreSQL 17 from the start, with extensions that come with it', async () => {
+  const source = await folder({ 'index.html': '<!doctype html><title>17</title>',
+    'supabase/migrations/20250101000000_start.sql': `create extension if not exists vector;
+create table public.things (id bigserial primary key, near vector(3));
+alter table public.things enable row level security;
+create policy all_read on public.things for select using (true);
+insert into public.things (near) values ('[1,2,3]');` });
+  const done = await f.cli('deploy', source, '--app', 'new', '--postgres', '17');
+  assert.equal(done.code, 0, done.all);
+  const version = await f.cli('db', 'new', 'psql', '--', '-XAtc', 'show server_version_num');
+  assert.match(version.stdout, /^17\d{4}$/m);
+  const { publishable } = (await f.api('GET', '/v1/apps/new')).body.keys;
+  const rows = await f.get('new', '/rest/v1/things?select=near', { headers: { apikey: publishable } });
+  assert.deepEqual(rows.body, [{ near: '[1,2,3]' }], rows.text);
+});
+
+test('another app beside it has the machine\'s own, and a cluster keeps its major', async () => {
+  await f.deploy(example('static-site'), 'old');
+  const version = await f.cli('db', 'old', 'psql', '--', '-XAtc', 'show server_version_num');
+  assert.doesNotMatch(version.stdout, /^17\d{4}$/m);
+  const refused = await f.cli('deploy', example('static-site'), '--app', 'new', '--postgres', '15');
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /is PostgreSQL 17 and keeps it/);
+  const none = await f.cli('deploy', example('static-site'), '--app', 'third', '--postgres', '12');
+  assert.match(none.stderr, /15 to 18 can be had here, not 12/);
+});
+
+test('it survives a restart of everything', async () => {
+  assert.equal((await f.cli('stop', 'new')).code, 0);
+  assert.equal((await f.cli('start', 'new')).code, 0);
+  const rows = await f.cli('db', 'new', 'psql', '--', '-XAtc', 'select count(*) from things');
+  assert.match(rows.stdout, /^1$/m);
+});
