@@ -115,22 +115,29 @@ static void put_file_headers(struct buf *b)
 		buf_printf(b, "      add_header %s $upstream_http_%s;\n", kept[i].name, kept[i].variable);
 }
 
+#define TO_STORAGE                                                                                                     \
+	"      proxy_pass http://unix:%s/%s/$host/backend.sock;\n" PROXY "      proxy_set_header Host $host;\n"        \
+	"      proxy_set_header X-Freehold-Files " EDGE_FILES ";\n"                                                    \
+	"      client_max_body_size 0;\n      proxy_request_buffering off;\n      proxy_send_timeout 120s;\n"          \
+	"      proxy_read_timeout 120s;\n"
+
 /* Files of objects: the backend says who may have which (X-Accel-Redirect), nginx sends it from the disk. An upload
- * flows through as it comes; the backend knows how large it may be. Below our name for the files no visitor gets. */
+ * flows through as it comes; the backend knows how large it may be. Below our name for the files no visitor gets.
+ * tus-js-client takes any answer to HEAD but 423 for the end of its upload, and begins again from nothing. */
 static void put_storage(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
 	buf_printf(
 	    b,
-	    "    location ^~ /storage/v1/ {\n"
-	    "      proxy_pass http://unix:%s/%s/$host/backend.sock;\n" PROXY "      proxy_set_header Host $host;\n"
-	    "      proxy_set_header X-Freehold-Files " EDGE_FILES ";\n"
-	    "      client_max_body_size 0;\n      proxy_request_buffering off;\n      proxy_send_timeout 120s;\n"
-	    "      proxy_read_timeout 120s;\n      error_page 502 504 = @backend_away;\n    }\n"
+	    "    location ^~ /storage/v1/ {\n" TO_STORAGE "      error_page 502 504 = @backend_away;\n    }\n"
+	    "    location ^~ /storage/v1/upload/resumable {\n" TO_STORAGE
+	    "      error_page 502 504 = @upload_away;\n    }\n"
+	    "    location @upload_away {\n      internal;\n      add_header Access-Control-Allow-Origin * always;\n"
+	    "      if ($request_method = HEAD) {\n        return 423;\n      }\n      return 503;\n    }\n"
 	    "    location ^~ " EDGE_FILES " {\n      internal;\n"
 	    "      alias %s/%s/$host/storage/objects/;\n"
 	    "      etag off;\n      if_modified_since off;\n      gzip off;\n%s      charset off;\n      types {}\n"
 	    "      error_page 404 = @file_away;\n",
-	    e->home, d->hosts, e->home, d->hosts, e->has_brotli ? "      brotli off;\n" : "");
+	    e->home, d->hosts, e->home, d->hosts, e->home, d->hosts, e->has_brotli ? "      brotli off;\n" : "");
 	put_file_headers(b);
 	buf_puts(
 	    b,

@@ -122,6 +122,10 @@ void storage_answer_with(struct storage_call *call, const struct storage_reply *
 
 void storage_end(struct storage_call *call, const struct storage_problem *problem, const char *cause)
 {
+	if (call->refuse != NULL) {
+		call->refuse(call, problem, cause);
+		return;
+	}
 	char *body = storage_problem_body(call->arena, problem);
 	struct storage_reply reply = {.status = storage_problem_status(problem), .cause = cause};
 	reply.body = body != NULL ? str_from(body) : STR("{}");

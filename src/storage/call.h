@@ -54,6 +54,8 @@ struct storage_call {
 	void *arg;
 
 	struct pg_batch batch; /* what storage_run sends */
+	/* Words a problem in its own protocol and answers; NULL: as storage-api's JSON. */
+	void (*refuse)(struct storage_call *call, const struct storage_problem *problem, const char *cause);
 	/* Asked once, when PostgreSQL refuses statement `failed` (its result has the error); true: it has answered. */
 	bool (*on_refused)(struct storage_call *call, int failed, const struct pg_error *why);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What files.c and incoming.c share. Nobody else includes this. */
+ * What files.c, incoming.c, kept.c, resumable.c and sweep.c share. Nobody else includes this. */
 #ifndef FREEHOLD_STORAGE_FILES_PRIVATE_H
 #define FREEHOLD_STORAGE_FILES_PRIVATE_H
 
@@ -11,6 +11,7 @@ struct files {
 	char folder[FILES_PATH_SIZE];
 	char incoming[FILES_PATH_SIZE]; /* this process's own */
 	int lock_fd;
+	struct resumable *held; /* resumable.c's list of those that calls work on */
 	int holds; /* its owner's, and one for each job on the pool */
 };
 

@@ -39,7 +39,8 @@ void flow_sign_upload(struct storage_call *call);
 enum { UPLOAD_NEW, UPLOAD_UPDATE, UPLOAD_SIGNED };
 void flow_upload(struct storage_call *call);
 
-/* flow_tus.c */
+/* flow_tus.c: variants */
+enum { TUS_KNOWN, TUS_SIGNED };
 void flow_tus_options(struct storage_call *call);
 void flow_tus_create(struct storage_call *call);
 void flow_tus_patch(struct storage_call *call);

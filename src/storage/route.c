@@ -49,6 +49,22 @@ static const struct storage_route routes[] = {
     {"DELETE", "/object/:b/*", "storage.object.delete", ACCESS_KNOWN, TAKES_NOTHING, flow_remove_one, 0},
     {"DELETE", "/object/:b", "storage.object.delete_many", ACCESS_KNOWN, TAKES_JSON, flow_remove_many, 0},
 
+    {"OPTIONS", "/upload/resumable", "storage.tus.options", ACCESS_OPEN, TAKES_NOTHING, flow_tus_options, 0},
+    {"OPTIONS", "/upload/resumable/*", "storage.tus.options", ACCESS_OPEN, TAKES_NOTHING, flow_tus_options, 0},
+    {"POST", "/upload/resumable", "storage.tus.upload.create", ACCESS_KNOWN, TAKES_FILE, flow_tus_create, TUS_KNOWN},
+    {"POST", "/upload/resumable/sign", "storage.tus.upload.create_signed", ACCESS_OPEN, TAKES_FILE, flow_tus_create,
+     TUS_SIGNED},
+    {"PATCH", "/upload/resumable/sign/:u", "storage.tus.upload.part_signed", ACCESS_OPEN, TAKES_FILE, flow_tus_patch,
+     TUS_SIGNED},
+    {"PATCH", "/upload/resumable/:u", "storage.tus.upload.part", ACCESS_KNOWN, TAKES_FILE, flow_tus_patch, TUS_KNOWN},
+    {"HEAD", "/upload/resumable/sign/:u", "storage.tus.upload.get_signed", ACCESS_OPEN, TAKES_NOTHING, flow_tus_head,
+     TUS_SIGNED},
+    {"HEAD", "/upload/resumable/:u", "storage.tus.upload.get", ACCESS_KNOWN, TAKES_NOTHING, flow_tus_head, TUS_KNOWN},
+    {"DELETE", "/upload/resumable/sign/:u", "storage.tus.upload.delete_signed", ACCESS_OPEN, TAKES_NOTHING,
+     flow_tus_delete, TUS_SIGNED},
+    {"DELETE", "/upload/resumable/:u", "storage.tus.upload.delete", ACCESS_KNOWN, TAKES_NOTHING, flow_tus_delete,
+     TUS_KNOWN},
+
     {"DELETE", "/cdn/:b/*", "storage.cdn.purge_object_cache", ACCESS_SERVICE, TAKES_NOTHING, flow_purge, 0},
     {"DELETE", "/cdn/:b", "storage.cdn.purge_bucket_cache", ACCESS_SERVICE, TAKES_NOTHING, flow_purge, 0},
 };
@@ -58,7 +74,6 @@ static const struct {
 } not_served[] = {
     {"/render/image", "images in other sizes (transform)"},
     {"/s3", "the S3 protocol"},
-    {"/upload/resumable", "resumable uploads"},
     {"/iceberg", "analytics buckets"},
     {"/vector", "vector buckets"},
 };
@@ -83,6 +98,10 @@ static bool is_match(const char *pattern, struct str path, struct str *bucket, s
 			return path.len > 1;
 		}
 		if (!take_part(&path, &have)) return false;
+		if (str_eq(want, STR(":u"))) {
+			*key = have;
+			return have.len > 0 && path.len <= 1;
+		}
 		if (!str_eq(want, STR(":b"))) {
 			if (!str_eq(want, have)) return false;
 		} else if (have.len == 0) {
@@ -120,6 +139,7 @@ const struct storage_route *storage_route_find(struct arena *a, struct str metho
 	if (route == NULL) return (void)unknown(path, problem), NULL;
 	if (!url_decode(a, *ret_bucket, ret_bucket, &err) || (ret_bucket->len > 0 && !storage_is_bucket(*ret_bucket)))
 		return (void)storage_problem_set(problem, FAULT_BUCKET_NAME, "%s", ""), NULL;
+	if (str_has_suffix(str_from(route->path), STR(":u"))) return route; /* its reader checks it */
 	if (!url_decode(a, *ret_key, ret_key, &err) || (ret_key->len > 0 && !storage_is_key(*ret_key)))
 		return (void)storage_problem_set(problem, FAULT_KEY, "Invalid key: %.*s",
 						 STR_FMT(str_sub(*ret_key, 0, 300))),

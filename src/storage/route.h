@@ -21,7 +21,7 @@ enum storage_access {
 enum storage_takes { TAKES_NOTHING, TAKES_JSON, TAKES_FILE };
 
 struct storage_route {
-	const char *method, *path; /* ":b" a bucket, "*" the rest: an object's name */
+	const char *method, *path; /* ":b" a bucket, "*" the rest: an object's name; ":u" an upload's id, as it came */
 	const char *operation; /* what storage.operation() says to policies */
 	enum storage_access access;
 	enum storage_takes takes;

@@ -20,6 +20,7 @@
 #include "os/file.h"
 #include "pg/batch.h"
 #include "storage/files_private.h"
+#include "storage/kept.h"
 
 #define ROWS_AT_ONCE 500
 #define ROWS_AT_ONCE_TEXT "500"
@@ -48,7 +49,7 @@ struct sweep {
 	char after[STORAGE_VERSION_SIZE]; /* the last row that was looked at */
 	struct row rows[ROWS_AT_ONCE];
 	int row_count;
-	uint64_t dead, lost, found, missing;
+	uint64_t dead, lost, found, missing, over;
 };
 
 static void free_sweep(uv_handle_t *timer)
@@ -140,6 +141,7 @@ static void dead_job(uv_work_t *work)
 		if (is_old) (void)unlinkat(dirfd(dir), e->d_name, 0);
 	}
 	if (dir != NULL) (void)closedir(dir);
+	s->over = kept_sweep(s->files);
 }
 
 static void step_folder(struct sweep *s);
@@ -258,6 +260,9 @@ static void tell(struct sweep *s)
 	if (s->dead > 0)
 		log_info("storage: removed what %llu processes that died had not finished",
 			 (unsigned long long)s->dead);
+	if (s->over > 0)
+		log_info("storage: removed %llu resumable uploads that were never finished",
+			 (unsigned long long)s->over);
 	if (s->lost > 0)
 		log_warn("storage: %llu files that no object names were set aside in %s/lost for %d days",
 			 (unsigned long long)s->lost, s->files->folder, SWEEP_LOST_DAYS);
@@ -318,7 +323,7 @@ static void begin(uv_timer_t *timer)
 	struct sweep *s = timer->data;
 	s->is_busy = true;
 	s->folder = -1;
-	s->dead = s->lost = s->found = s->missing = 0;
+	s->dead = s->lost = s->found = s->missing = s->over = 0;
 	(void)snprintf(s->after, sizeof s->after, "00000000-0000-0000-0000-000000000000");
 	run_job(s, dead_job, after_dead);
 }

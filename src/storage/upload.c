@@ -55,7 +55,7 @@ static bool check_bucket(struct storage_call *call, struct upload *up, struct st
 	if (up->declared > 0 && (uint64_t)up->declared > up->limit)
 		return storage_problem_set(problem, FAULT_TOO_LARGE, "%s", "");
 	if (files_room(call->storage->files, &room) &&
-	    room < call->storage->reserve + (up->declared > 0 ? (uint64_t)up->declared : 0))
+	    room < call->storage->reserve + (up->declared > 0 ? (uint64_t)up->declared - up->held : 0))
 		return storage_problem_set(problem, FAULT_DISK_FULL, "%s", "");
 	return true;
 }

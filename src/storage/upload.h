@@ -13,6 +13,7 @@ struct upload {
 	const char *type; /* as the client says */
 	const char *cache_control, *robots, *user_metadata; /* each may be NULL */
 	int64_t declared; /* the file's size as the client says; -1: it does not */
+	uint64_t held; /* of declared, on the disk already */
 	uint64_t limit; /* set by the check */
 };
 

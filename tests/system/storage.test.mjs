@@ -28,13 +28,13 @@ function ask(method, at, { json, body, headers = {}, key = keys.service_role_key
   return new Promise((resolve, reject) => {
     const request = http.request({
       host: '127.0.0.1', port: f.port, method, path: raw ?? `/storage/v1${at}`, agent: false,
-      headers: {
+      headers: Object.fromEntries(Object.entries({
         Host: `site.localhost`,
         ...(key ? { Authorization: `Bearer ${key}` } : {}),
         ...(json !== undefined ? { 'Content-Type': 'application/json' } : {}),
         ...(bytes ? { 'Content-Length': bytes.length } : {}),
         ...headers,
-      },
+      }).filter(([, value]) => value !== undefined)),
     }, (reply) => {
       const parts = [];
       reply.on('data', (part) => parts.push(part));

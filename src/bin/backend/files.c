@@ -83,6 +83,21 @@ static void on_freed(void *arg)
 	exchange_release(gateway);
 }
 
+/* Where the client sees us. A browser's Origin knows best whether there is TLS, be it ended before the edge. */
+static struct str origin_of(struct exchange *x)
+{
+	struct str host = http_header(x->req, STR("X-Forwarded-Host")), scheme, authority;
+	struct str proto = http_header(x->req, STR("X-Forwarded-Proto")), origin = http_header(x->req, STR("Origin"));
+	if (host.ptr == NULL) host = http_header(x->req, STR("Host"));
+	if (host.ptr == NULL) return STR("");
+	if (origin.ptr != NULL && str_cut(origin, '/', &scheme, &authority) &&
+	    str_eq_nocase(str_sub(authority, 1, authority.len), host))
+		return origin;
+	bool is_tls = proto.ptr != NULL && str_eq(proto, STR("https"));
+	const char *text = arena_printf(x->arena, "%s://%.*s", is_tls ? "https" : "http", STR_FMT(host));
+	return text != NULL ? str_from(text) : STR("");
+}
+
 static void begin(struct passage *p, struct str path)
 {
 	struct exchange *x = p->x;
@@ -105,6 +120,7 @@ static void begin(struct passage *p, struct str path)
 				    .refusal = words.ptr != NULL ? words : STR(""),
 				    .role = is_known ? caller.role : STR("anon"),
 				    .claims = is_known ? caller.claims : STR("{\"role\":\"anon\"}"),
+				    .origin = origin_of(x),
 				    .accel = accel.ptr != NULL ? accel : STR(""),
 				    .on_room = on_room,
 				    .arena = x->arena};
