@@ -15,6 +15,7 @@
 
 #include "bin/backend/config.h"
 #include "bin/backend/gateway.h"
+#include "bin/backend/jobs.h"
 #include "bin/backend/live.h"
 #include "bin/backend/mailing.h"
 #include "bin/backend/options.h"
@@ -34,6 +35,7 @@ struct backend {
 	struct gateway gateway;
 	struct http_server *server;
 	struct reload reload;
+	struct jobs jobs;
 	bool is_stopping, is_finished;
 	bool is_unnamed; /* a predecessor has the socket's name still, and answers */
 	int draining;
@@ -47,6 +49,7 @@ static void finish(struct backend *b)
 	b->is_finished = true;
 	/* First, since it answers what still runs, the reading of the schema among it. */
 	mail_sender_stop(b->gateway.mail);
+	jobs_stop(&b->jobs);
 	pg_pool_stop(b->gateway.rest_pool, NULL, NULL);
 	pg_pool_stop(b->gateway.auth_pool, NULL, NULL);
 	pg_pool_stop(b->gateway.live_pool, NULL, NULL);
@@ -94,7 +97,7 @@ static void on_server_closed(void *arg)
 	b->gateway.on_idle = on_idle;
 }
 
-/* The server's requests and the live connections are drained side by side. */
+/* The server's requests, the live connections and the jobs are drained side by side. */
 static void on_drained(void *arg)
 {
 	struct backend *b = arg;
@@ -109,7 +112,8 @@ static void on_signal(uv_signal_t *handle, int number)
 	b->is_stopping = true;
 	(void)mail_sender_set(b->gateway.mail, NULL, &ignored); /* what is under way has the drain to end in */
 	log_info("backend: stopping (%s), %zu requests under way", strsignal(number), http_server_active(b->server));
-	b->draining = 2;
+	b->draining = 3;
+	jobs_drain(&b->jobs, on_drained, b);
 	realtime_drain(b->gateway.realtime, SPREAD_MS, on_drained, b);
 	http_server_drain(b->server, DRAIN_MS, on_drained, b);
 }
@@ -154,6 +158,7 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	mailing_set(g->mail, c->auth);
 	g->auth = auth_new(&b->loop, g->auth_pool,
 			   &(struct auth_spec){.settings = c->auth, .keys = c->keys, .http = g->http});
+	jobs_start(&b->jobs, &b->loop, c);
 }
 
 static bool start_storage(struct backend *b, struct err *err)

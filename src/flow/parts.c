@@ -269,6 +269,9 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=freehold_realtime",
 		       p->pg_socket_dir, OWNDB_DATABASE);
 	json_object_set_new(config, "realtime_database", json_string(conninfo));
+	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=freehold_jobs", p->pg_socket_dir,
+		       OWNDB_DATABASE);
+	json_object_set_new(config, "jobs_database", json_string(conninfo));
 	json_t *auth = NULL, *signing = NULL;
 	if (!signin_document(f, p->app.name, &auth, NULL, err)) return false;
 	json_object_set_new(config, "auth", auth);

@@ -326,9 +326,7 @@ static void put_call_list(const struct page *p, const char *words, const json_t 
 
 static void put_calls(const struct page *p)
 {
-	static const char *const kinds[][2] = {{"functions", "edge functions"},
-					       {"auth", "other ways to sign in"},
-					       {"cron", "scheduled jobs, which will not run"}};
+	static const char *const kinds[][2] = {{"functions", "edge functions"}, {"auth", "other ways to sign in"}};
 	bool has_head = false;
 	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
 		const json_t *list = json_object_get(json_object_get(p->i, "calls"), kinds[k][0]);

@@ -12,10 +12,10 @@ void conf_settings(struct buf *ret_text, int major, bool is_clone)
 	buf_puts(ret_text, written);
 	buf_puts(ret_text, "listen_addresses = ''\n"
 			   "unix_socket_permissions = 0777\n" /* the folder it lies in decides who comes near */
-			   /* The backend's pool has 10 and its sign-in 5; the app's own server
+			   /* The backend has up to 27, 7 of them for jobs; the app's own server
 			    * OWNDB_SERVER_CONNECTIONS; a deployment takes 3, a dump, a base backup and the owner's own
 			    * psql some, and 3 are the superuser's. A connection costs about 2 MB once used. */
-			   "max_connections = 55\n"
+			   "max_connections = 65\n"
 			   "superuser_reserved_connections = 3\n"
 			   /* A migration whose deployment was killed ends soon, and with it its locks. */
 			   "client_connection_check_interval = 2s\n"
@@ -94,5 +94,6 @@ bool conf_users(struct buf *ret_text, const char *self, const char *os_user, con
 	allow(ret_text, api_os_user, "authenticator");
 	allow(ret_text, api_os_user, "supabase_auth_admin");
 	allow(ret_text, api_os_user, "freehold_realtime");
+	allow(ret_text, api_os_user, "freehold_jobs");
 	return true;
 }

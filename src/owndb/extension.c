@@ -5,7 +5,7 @@
 
 /* By admin: nothing that reads files, runs programs or connects elsewhere. */
 static const struct extension extensions[] = {
-    {"pg_cron", EXTENSION_STAND_IN, "scheduled jobs (pg_cron) are stored and do not run yet"},
+    {"pg_cron", EXTENSION_STAND_IN, NULL},
     {"pg_net", EXTENSION_STAND_IN, "web requests from the database (pg_net) are recorded and not sent yet"},
     {"supabase_vault", EXTENSION_STAND_IN, NULL},
     {"vault", EXTENSION_STAND_IN, NULL},

@@ -7,12 +7,10 @@
 /* The tables are the app's, and what a view in their place would call must not run as the superuser. */
 static const char sql[] =
     "with said (sort, what) as ("
-    " select 1, format('the scheduled job %s (%s) is stored and does not run yet%s',"
+    " select 1, format('the scheduled job %s (%s) calls %s, which is not this server',"
     "   coalesce(left(jobname, 80), 'number ' || jobid), left(schedule, 40),"
-    "   coalesce('; it calls ' || substring(command from 'https://[a-z0-9]+[.]supabase[.]co') || ', which is not this "
-    "server',"
-    "            ''))"
-    "   from cron.job where active"
+    "   substring(command from 'https://[a-z0-9]+[.]supabase[.]co'))"
+    "   from cron.job where active and command ~ 'https://[a-z0-9]+[.]supabase[.]co'"
     " union all"
     " select 2, format('the function %s.%s sends web requests (net.http_%s): they are recorded and not sent yet',"
     "   n.nspname, p.proname, substring(p.prosrc from 'net[.]http_(post|get|delete)'))"

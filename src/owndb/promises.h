@@ -8,8 +8,8 @@
 
 #define OWNDB_PROMISES_MAX 200
 
-/* Sentences for the owner, without a full stop ("the scheduled job nightly-report (0 3 * * *) is stored and does not
- * run yet"), in the arena; at most OWNDB_PROMISES_MAX, the last one then says how many there are. */
+/* Sentences for the owner, without a full stop ("web requests of the database that wait and are not sent yet: 1"), in
+ * the arena; at most OWNDB_PROMISES_MAX, the last one then says how many there are. */
 bool owndb_promises(const struct owndb *db, struct arena *arena, const char *const **ret_list, size_t *ret_count,
 		    struct err *err);
 

@@ -82,7 +82,7 @@ static void test_roles(void **state)
 	is("select string_agg(rolname, ' ' order by rolname) from pg_roles where rolbypassrls and not rolsuper",
 	   "postgres service_role");
 	is("select string_agg(rolname, ' ' order by rolname) from pg_roles where rolcanlogin",
-	   "authenticator freehold_realtime postgres supabase_admin supabase_auth_admin");
+	   "authenticator freehold_jobs freehold_realtime postgres supabase_admin supabase_auth_admin");
 	is("select count(*) from pg_roles where rolcreatedb and not rolsuper", "0");
 	is("select string_agg(rolname, ' ') from pg_roles where rolreplication and not rolsuper", "freehold_realtime");
 	is("select pg_get_userbyid(datdba) from pg_database where datname = 'postgres'", "postgres");
@@ -204,8 +204,8 @@ static void test_cron(void **state)
 	is("select bool_and(cron.unschedule(jobid)) from cron.job", "t");
 	is("select count(*) from cron.job_run_details", "0");
 	refused("select cron.unschedule('a')", "P0001");
-	refused("select cron.schedule('x', 'every day', 'select 1')", "P0001");
-	refused("select cron.schedule('x', '0 3 * *', 'select 1')", "P0001");
+	refused("select cron.schedule('x', 'every day', 'select 1')", "22023");
+	refused("select cron.schedule('x', '0 3 * *', 'select 1')", "22023");
 	script(
 	    "grant usage on schema cron to postgres; grant all privileges on all tables in schema cron to postgres;");
 }

@@ -286,8 +286,8 @@ static void test_promises(void **state)
 		(void)snprintf(all + used, sizeof all - used, "%s\n", list[i]);
 	}
 	assert_string_equal(all,
-			    "the scheduled job nightly-report (0 3 * * *) is stored and does not run yet; it calls "
-			    "https://abcdefgh.supabase.co, which is not this server\n"
+			    "the scheduled job nightly-report (0 3 * * *) calls https://abcdefgh.supabase.co, which is "
+			    "not this server\n"
 			    "the function public.f sends web requests (net.http_post): they are recorded and not sent "
 			    "yet\n"
 			    "web requests of the database that wait and are not sent yet: 1\n");

@@ -80,6 +80,7 @@ static bool read_numbers(const json_t *file, struct backend_config *c, struct er
 		return err_set(err, ERR_INVALID, "pool_size must be 1 to %d", POOL_SIZE_MAX);
 	c->pool_size = (int)pool_size;
 	c->max_rows = json_int(file, "max_rows", 0);
+	c->jobs_database = json_str(file, "jobs_database", NULL);
 	return true;
 }
 

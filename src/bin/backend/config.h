@@ -7,6 +7,8 @@
  *     rest_database        libpq connection string, as authenticator
  *     auth_database        libpq connection string, as supabase_auth_admin
  *     realtime_database    libpq connection string, as freehold_realtime, to read the log of changes
+ *     jobs_database        libpq connection string, as freehold_jobs: scheduled jobs and web requests of the database
+ *                          are carried out; without it they are not
  *     jwt_secret           signs and verifies tokens (HS256) where there are no signing_keys; at least 32 bytes
  *     signing_keys         a list, as codec/keyring.h has it
  *     anon_key, service_role_key          the app's two long-lived tokens, signed with it
@@ -43,6 +45,7 @@ struct backend_config {
 	uint16_t listen_port;
 	mode_t listen_mode;
 	const char *rest_database, *auth_database, *realtime_database;
+	const char *jobs_database; /* NULL: none */
 	const char *jwt_secret;
 	const char *anon_key, *service_role_key, *publishable_key, *secret_key;
 	const char *site_url;

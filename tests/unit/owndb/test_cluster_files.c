@@ -45,6 +45,7 @@ static void test_users(void **state)
 	assert_true(conf_users(&b, "ann", "ann", "ann", &err));
 	assert_non_null(strstr(b.ptr, "freehold \"ann\" \"supabase_auth_admin\"\n"));
 	assert_non_null(strstr(b.ptr, "freehold \"ann\" \"freehold_realtime\"\n"));
+	assert_non_null(strstr(b.ptr, "freehold \"ann\" \"freehold_jobs\"\n"));
 	/* "all", a pattern and a group mean something there. */
 	static const char *const bad[] = {"", "/.*", "a b", "x\"", "x\n", "+x", "-x"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(conf_users(&b, "root", "db", bad[i], &err));
