@@ -60,6 +60,9 @@ void route_mail_purge(struct route_call *c);
 void route_mail_test(struct route_call *c);
 void route_database(struct route_call *c);
 void route_database_size(struct route_call *c);
+void route_storage_keys(struct route_call *c);
+void route_storage_keys_post(struct route_call *c);
+void route_storage_key_delete(struct route_call *c);
 void route_git_key(struct route_call *c);
 void route_git_key_post(struct route_call *c);
 

@@ -168,8 +168,10 @@ static bool start_storage(struct backend *b, struct err *err)
 				    .keys = c->keys,
 				    .file_max_bytes = c->storage_file_max,
 				    .reserve_bytes = c->storage_reserve};
-	return c->storage_folder == NULL ||
-	       storage_new(&b->loop, b->gateway.rest_pool, &spec, &b->gateway.storage, err);
+	if (c->storage_folder == NULL) return true;
+	if (!storage_new(&b->loop, b->gateway.rest_pool, &spec, &b->gateway.storage, err)) return false;
+	storage_s3_set(b->gateway.storage, c->s3_keys, c->anon_key);
+	return true;
 }
 
 static void take_over(void *backend)

@@ -89,6 +89,11 @@ static const struct option_spec db_options[] = {
     {0},
 };
 
+static const struct option_spec storage_options[] = {
+    {0, "note", "TEXT", "with key add: what it is for"},
+    {0},
+};
+
 static const struct option_spec destroy_options[] = {
     {0, "confirm", "NAME", "the app's name once more, where nobody can be asked"},
     {0},
@@ -196,6 +201,13 @@ const struct command commands[] = {
      "freehold db shop psql\nfreehold db shop psql --read-only -c 'select count(*) from orders'\nfreehold db shop dump "
      "shop.dump\nfreehold db shop dump --plain shop.sql\nfreehold db shop size --json",
      db_options, 1, CLI_WORDS_MAX, "ab", run_db},
+    {"storage", CHANGE, "APP WORD ...", "the files of the app's users",
+     "Words behind the app: key.\nkey add, key list, key remove ID: keys with which S3's tools (aws, rclone, any SDK) "
+     "reach "
+     "the app's files. A key may do all, whatever the policies say; its secret is shown once.",
+     "freehold storage shop key add --note backup\nfreehold storage shop key list\nfreehold storage shop key remove "
+     "FH0123456789ABCDEFGH",
+     storage_options, 2, CLI_WORDS_MAX, "ao", run_storage},
     {"start", CHANGE, "APP", "start a stopped app", "Starts the app's database, backend and server.",
      "freehold start shop", NULL, 1, 1, "a", run_start},
     {"stop", CHANGE, "APP", "stop an app; its data stays",

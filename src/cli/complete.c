@@ -62,6 +62,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	static const char *const shells[] = {"bash", "zsh", NULL}, *const verbs[] = {"set", "unset", "list", NULL};
 	static const char *const auth[] = {"list",     "set",  "unset", "smtp", "provider",
 					   "template", "keys", "users", NULL};
+	static const char *const storage[] = {"key", NULL};
 	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
 	static const char *const sources[] = {"edge", "backend", "postgres", NULL};
 	switch (kind) {
@@ -73,6 +74,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 		for (const struct db_verb *v = db_verbs; v->name != NULL; v++) offer(out, v->name, typed);
 		break;
 	case 'm': offer_all(out, mail, typed); break;
+	case 'o': offer_all(out, storage, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
 	case 'f': buf_puts(out, ":files\n"); break;
 	case 'a':

@@ -36,6 +36,7 @@ bool run_rollback(struct cli *cli, int *ret_status, struct err *err);
 bool run_set(struct cli *cli, int *ret_status, struct err *err);
 bool run_start(struct cli *cli, int *ret_status, struct err *err);
 bool run_status(struct cli *cli, int *ret_status, struct err *err);
+bool run_storage(struct cli *cli, int *ret_status, struct err *err);
 bool run_stop(struct cli *cli, int *ret_status, struct err *err);
 bool run_version(struct cli *cli, int *ret_status, struct err *err);
 

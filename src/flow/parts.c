@@ -12,6 +12,7 @@
 #include "build/cache.h"
 #include "codec/json.h"
 #include "flow/keys.h"
+#include "flow/s3_keys.h"
 #include "flow/signin.h"
 #include "flow/signing.h"
 #include "owndb/major.h"
@@ -275,6 +276,9 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 	json_t *auth = NULL, *signing = NULL;
 	if (!signin_document(f, p->app.name, &auth, NULL, err)) return false;
 	json_object_set_new(config, "auth", auth);
+	json_t *s3_keys = NULL;
+	if (!s3_keys_for_backend(f, p->app.name, &s3_keys, err)) return false;
+	json_object_set_new(json_object_get(config, "storage"), "s3_keys", s3_keys);
 	if (!signing_for_backend(f, p->app.name, &signing, err)) return false;
 	json_object_set_new(config, "signing_keys", signing);
 	char *text = json_text(config);

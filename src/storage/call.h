@@ -28,6 +28,7 @@
 #include "storage/storage.h"
 
 struct work;
+struct s3_call;
 
 struct storage {
 	uv_loop_t *loop;
@@ -37,6 +38,8 @@ struct storage {
 	uint64_t file_max, reserve;
 	size_t calls; /* under way */
 	struct sweep *sweep;
+	json_t *s3_keys; /* a list */
+	char *anon_key;
 };
 
 struct storage_call {
@@ -50,6 +53,7 @@ struct storage_call {
 	const char *owner; /* sub of the claims; NULL: none */
 	void *flow; /* the flow's own */
 	struct work *upload; /* upload.c's */
+	struct s3_call *s3; /* NULL: not by S3's protocol */
 	storage_reply_fn done;
 	void *arg;
 

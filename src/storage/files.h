@@ -22,7 +22,7 @@
 #include "storage/name.h"
 
 #define FILES_WRITE_BYTES (256u << 10) /* of one upload are held twice, at most */
-#define FILES_ETAG_SIZE 35 /* MD5 in hexadecimal, in quotes, and NUL */
+#define FILES_ETAG_SIZE 48 /* MD5 in hexadecimal, in quotes, "-10000" behind it where it was put together, and NUL */
 #define FILES_PATH_SIZE 4096
 
 struct files;
@@ -63,6 +63,16 @@ void incoming_abandon(struct incoming *in);
 /* A second name, a new version, for the bytes of one; and away with some, in the background. */
 void files_copy(struct files *files, const char *version,
 		void (*done)(void *arg, const char *new_version, const struct err *err), void *arg);
+
+/* The bytes of some, one behind the other, are a new file, in its place and synced when done is called. versions are
+ * copied. The etag is left empty. */
+void files_join(struct files *files, const char *const *versions, size_t count,
+		void (*done)(void *arg, const struct stored *stored, const struct err *err), void *arg);
+
+/* The same of a part of one: length bytes from offset on. The etag is its MD5. */
+void files_cut(struct files *files, const char *version, uint64_t offset, uint64_t length,
+	       void (*done)(void *arg, const struct stored *stored, const struct err *err), void *arg);
+
 void files_remove(struct files *files, const char *const *versions, int count);
 
 #endif

@@ -52,4 +52,26 @@ void flow_status(struct storage_call *call);
 void flow_version(struct storage_call *call);
 void flow_purge(struct storage_call *call);
 
+/* S3's: s3_bucket.c, s3_list.c, s3_object.c, s3_copy.c, s3_multipart.c, s3_complete.c */
+void s3_bucket_list(struct storage_call *call);
+void s3_bucket_create(struct storage_call *call);
+void s3_bucket_delete(struct storage_call *call);
+void s3_bucket_head(struct storage_call *call);
+void s3_bucket_location(struct storage_call *call);
+void s3_bucket_versioning(struct storage_call *call);
+void s3_list(struct storage_call *call);
+void s3_read(struct storage_call *call);
+void s3_tagging(struct storage_call *call);
+void s3_put(struct storage_call *call);
+void s3_delete_one(struct storage_call *call);
+void s3_delete_many(struct storage_call *call);
+void s3_copy(struct storage_call *call);
+void s3_part_copy(struct storage_call *call);
+void s3_upload_create(struct storage_call *call);
+void s3_part_put(struct storage_call *call);
+void s3_part_list(struct storage_call *call);
+void s3_upload_list(struct storage_call *call);
+void s3_upload_abort(struct storage_call *call);
+void s3_upload_complete(struct storage_call *call);
+
 #endif

@@ -14,11 +14,6 @@
 
 #define NAME_MAX_BYTES 1000 /* of ?download= */
 
-/* A document that could run scripts is shown, by a browser that follows its address, in an origin of its own, where it
- * runs none: the files are served from the app's own address, whose sessions they must not reach. Images stay images.
- */
-#define SANDBOX "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-
 void object_read(const PGresult *rows, int row, int first, struct object *ret_object)
 {
 	*ret_object = (struct object){.version = storage_value(rows, row, first),
@@ -85,7 +80,7 @@ static void add_facts(struct storage_call *call, const struct object *o, int64_t
 	storage_reply_add(reply, "Content-Type", type);
 	storage_reply_add(reply, "Accept-Ranges", "bytes");
 	storage_reply_add(reply, "X-Content-Type-Options", "nosniff");
-	if (storage_is_active(str_from(type))) storage_reply_add(reply, "Content-Security-Policy", SANDBOX);
+	if (storage_is_active(str_from(type))) storage_reply_add(reply, "Content-Security-Policy", OBJECT_SANDBOX);
 	if (is_printable(o->etag)) storage_reply_add(reply, "ETag", o->etag);
 	if (storage_time_read(str_from(o->modified), &modified_s)) add_date(call, reply, "Last-Modified", modified_s);
 	storage_reply_add(reply, "X-Robots-Tag", is_printable(o->robots) ? o->robots : "none");
@@ -125,7 +120,7 @@ static void reply_missing(struct storage_call *call, const struct object *o)
 				 o->name, o->version));
 }
 
-static void reply_part(struct storage_call *call, const struct object *o, struct storage_reply *reply)
+void object_send(struct storage_call *call, const struct object *o, struct storage_reply *reply)
 {
 	char path[FILES_PATH_SIZE];
 	struct err err;
@@ -175,7 +170,7 @@ void object_reply_file(struct storage_call *call, const struct object *o, int64_
 				  arena_printf(call->arena, "%.*s%.2s/%s", STR_FMT(accel), o->version, o->version));
 		storage_answer_with(call, &reply);
 	} else {
-		reply_part(call, o, &reply);
+		object_send(call, o, &reply);
 	}
 }
 

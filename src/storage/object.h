@@ -35,6 +35,15 @@ void object_read(const PGresult *rows, int row, int first_column, struct object 
 /* The file itself: a part of it where one was asked for, 304 where the client has it. expires_s > 0: until when a
  * signed address is good. */
 void object_reply_file(struct storage_call *call, const struct object *o, int64_t expires_s);
+
+/* The same without a thought: the part of the file that Range asks for, with the headers that reply has. */
+void object_send(struct storage_call *call, const struct object *o, struct storage_reply *reply);
+
+/* A document that could run scripts is shown, by a browser that follows its address, in an origin of its own, where it
+ * runs none: the files are served from the app's own address, whose sessions they must not reach. Images stay images.
+ */
+#define OBJECT_SANDBOX "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
 /* Adds the statements that put a row for a file that lies in its place, or let it name another. metadata and
  * user_metadata are JSON. Returns the number of the last; its rows: the object as OBJECT_JSON, its id. No row: it is
  * there and may not be replaced. */

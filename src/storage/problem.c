@@ -53,6 +53,32 @@ static const struct fault_row faults[] = {
     [FAULT_UPLOAD_ID] = {400, 400, "InvalidUploadId", NULL, "Invalid upload id"},
     [FAULT_NOT_SERVED] = {501, 501, "NotSupported", "not_implemented", "Freehold does not serve this yet"},
     [FAULT_NO_ROUTE] = {404, 404, "InvalidRequest", "Not Found", "There is no such path below /storage/v1"},
+    [FAULT_NO_SIGNATURE] = {403, 403, "AccessDenied", NULL,
+			    "The request is not signed. Sign it with a key of this app (freehold storage APP key add)"},
+    [FAULT_SIGNATURE_FORM] = {400, 400, "AuthorizationHeaderMalformed", NULL,
+			      "The signature is malformed; Signature Version 4 (s3v4) is expected"},
+    [FAULT_SIGNATURE_DIFFERS] = {403, 403, "SignatureDoesNotMatch", NULL,
+				 "The request signature we calculated does not match the signature you provided. Check "
+				 "your key and signing method."},
+    [FAULT_ACCESS_KEY] = {403, 403, "InvalidAccessKeyId", NULL,
+			  "The AWS Access Key Id you provided does not exist in our records."},
+    [FAULT_SESSION_TOKEN] = {403, 403, "InvalidToken", NULL, "The session token is no valid token of this app"},
+    [FAULT_SKEWED] = {403, 403, "RequestTimeTooSkewed", NULL,
+		      "The difference between the request time and the server's time is too large."},
+    [FAULT_PRESIGNED_OVER] = {403, 403, "AccessDenied", NULL, "Request has expired"},
+    [FAULT_CHUNKS] = {400, 400, "InvalidRequest", NULL, "The body is not aws-chunked as its head says"},
+    [FAULT_INCOMPLETE] = {400, 400, "IncompleteBody", NULL,
+			  "You did not provide the number of bytes specified by the Content-Length HTTP header"},
+    [FAULT_SHA256] = {400, 400, "XAmzContentSHA256Mismatch", NULL,
+		      "The provided 'x-amz-content-sha256' header does not match what was computed."},
+    [FAULT_DIGEST] = {400, 400, "BadDigest", NULL, "The checksum you specified did not match what we received."},
+    [FAULT_XML] = {400, 400, "MalformedXML", NULL, "The XML you provided was not well-formed"},
+    [FAULT_PRECONDITION] = {412, 412, "PreconditionFailed", NULL,
+			    "At least one of the pre-conditions you specified did not hold"},
+    [FAULT_PART] = {400, 400, "InvalidPart", NULL,
+		    "One or more of the specified parts could not be found, or has another ETag."},
+    [FAULT_PART_ORDER] = {400, 400, "InvalidPartOrder", NULL, "The list of parts was not in ascending order."},
+    [FAULT_ARGUMENT] = {400, 400, "InvalidArgument", NULL, "Invalid Argument"},
 };
 
 bool storage_problem_set(struct storage_problem *problem, enum storage_fault fault, const char *fmt, ...)
@@ -95,6 +121,11 @@ int storage_problem_status(const struct storage_problem *problem)
 int storage_problem_meant(const struct storage_problem *problem)
 {
 	return faults[problem->fault].meant;
+}
+
+const char *storage_problem_code(const struct storage_problem *problem)
+{
+	return faults[problem->fault].code;
 }
 
 const char *storage_problem_words(const struct storage_problem *problem)

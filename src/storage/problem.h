@@ -46,6 +46,23 @@ enum storage_fault {
 	FAULT_UPLOAD_ID,
 	FAULT_NOT_SERVED,
 	FAULT_NO_ROUTE,
+	/* S3's own */
+	FAULT_NO_SIGNATURE,
+	FAULT_SIGNATURE_FORM,
+	FAULT_SIGNATURE_DIFFERS,
+	FAULT_ACCESS_KEY,
+	FAULT_SESSION_TOKEN,
+	FAULT_SKEWED,
+	FAULT_PRESIGNED_OVER,
+	FAULT_CHUNKS,
+	FAULT_INCOMPLETE,
+	FAULT_SHA256,
+	FAULT_DIGEST,
+	FAULT_XML,
+	FAULT_PRECONDITION,
+	FAULT_PART,
+	FAULT_PART_ORDER,
+	FAULT_ARGUMENT,
 };
 
 struct storage_problem {
@@ -62,6 +79,7 @@ bool storage_problem_pg(struct storage_problem *problem, const struct pg_error *
 
 int storage_problem_status(const struct storage_problem *problem); /* of the answer */
 int storage_problem_meant(const struct storage_problem *problem); /* in its body */
+const char *storage_problem_code(const struct storage_problem *problem);
 const char *storage_problem_words(const struct storage_problem *problem);
 
 /* NULL at the arena's limit. */

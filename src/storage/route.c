@@ -73,7 +73,6 @@ static const struct {
 	const char *prefix, *what;
 } not_served[] = {
     {"/render/image", "images in other sizes (transform)"},
-    {"/s3", "the S3 protocol"},
     {"/iceberg", "analytics buckets"},
     {"/vector", "vector buckets"},
 };

@@ -6,9 +6,11 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/json.h"
 #include "storage/call.h"
+#include "storage/s3.h"
 #include "storage/sweep.h"
 
 #define FILE_MAX_BYTES ((uint64_t)1 << 30)
@@ -36,10 +38,19 @@ void storage_rekey(struct storage *storage, const struct keyring *keys)
 	storage->keys = keys;
 }
 
+void storage_s3_set(struct storage *storage, const json_t *keys, const char *anon_key)
+{
+	json_decref(storage->s3_keys);
+	storage->s3_keys = keys != NULL ? json_deep_copy(keys) : NULL;
+	free(storage->anon_key);
+	storage->anon_key = anon_key != NULL ? strdup(anon_key) : NULL;
+}
+
 void storage_free(struct storage *storage)
 {
 	if (storage == NULL) return;
 	assert(storage->calls == 0);
+	storage_s3_set(storage, NULL, NULL);
 	sweep_stop(storage->sweep);
 	files_free(storage->files);
 	free(storage);
@@ -47,6 +58,8 @@ void storage_free(struct storage *storage)
 
 bool storage_takes_body(struct str method, struct str path)
 {
+	struct str rest;
+	if (s3_route_is_below(path, &rest)) return str_eq(method, STR("PUT")) || str_eq(method, STR("POST"));
 	return storage_route_takes_file(method, path);
 }
 
@@ -124,7 +137,10 @@ struct storage_call *storage_handle(struct storage *storage, const struct storag
 	    .storage = storage, .request = *request, .arena = request->arena, .done = done, .arg = arg};
 	storage->calls++;
 	call->is_inside = true;
-	if (read_request(call, &problem))
+	struct str rest;
+	if (s3_route_is_below(request->path, &rest))
+		s3_begin(call, rest);
+	else if (read_request(call, &problem))
 		call->route->begin(call);
 	else
 		storage_end(call, &problem, NULL);

@@ -19,6 +19,7 @@
 #ifndef FREEHOLD_STORAGE_STORAGE_H
 #define FREEHOLD_STORAGE_STORAGE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,7 +31,7 @@
 #include "pg/pool.h"
 
 #define STORAGE_BODY_MAX_BYTES (1u << 20) /* of what is not a file */
-#define STORAGE_REPLY_HEADERS_MAX 14
+#define STORAGE_REPLY_HEADERS_MAX 40
 
 struct storage;
 struct storage_call;
@@ -54,7 +55,13 @@ struct storage_request {
 	struct str query;
 	struct str body; /* of a route that does not take it as it comes */
 	struct str (*header)(const void *arg, struct str name); /* .ptr NULL: there is none */
+	/* The header number i, from 0 on; false behind the last. */
+	bool (*header_at)(const void *arg, size_t i, struct str *ret_name, struct str *ret_value);
 	const void *header_arg;
+	struct str full_path; /* as it came, prefix included: S3's clients sign it */
+	struct str host; /* where the client sees us, "shop.example" or "shop.localhost:8000": signed too */
+	/* Whose a token is, as a bearer's would be; false: nobody's. */
+	bool (*know)(void *arg, struct str token, struct str *ret_role, struct str *ret_claims);
 
 	bool is_authenticated; /* a token or a key was given, and it is sound */
 	struct str refusal; /* why it is not; empty: none was given */
@@ -83,6 +90,10 @@ typedef void (*storage_reply_fn)(void *arg, const struct storage_reply *reply);
 bool storage_new(uv_loop_t *loop, struct pg_pool *pool, const struct storage_spec *spec, struct storage **ret_storage,
 		 struct err *err);
 void storage_rekey(struct storage *storage, const struct keyring *keys);
+
+/* Who may speak S3's protocol: keys is a list of {"id", "secret"}, which may do all, NULL: none; with anon_key as the
+ * secret the session token says who it is. Both are copied. */
+void storage_s3_set(struct storage *storage, const json_t *keys, const char *anon_key);
 
 /* No request may be under way; files that are being written are given up. */
 void storage_free(struct storage *storage); /* NULL is allowed */

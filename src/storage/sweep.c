@@ -2,7 +2,8 @@
  *
  * One step after the other, each a job on the pool or a statement; a step at a time, so that it never weighs:
  *
- *     dead ─▶ (for each of the 256 folders: list ─▶ ask ─▶ set aside) ─▶ (rows, by 500: ask ─▶ look) ─▶ done */
+ *     dead ─▶ uploads in parts that nobody ended ─▶ (for each of the 256 folders: list ─▶ ask ─▶ set aside) ─▶ (rows,
+ * by 500: ask ─▶ look) ─▶ done */
 #include "storage/sweep.h"
 
 #include <dirent.h>
@@ -225,7 +226,8 @@ static void after_list(uv_work_t *work, int status)
 	else
 		ask(s,
 		    "select v from unnest($1::text[]) v where not exists (select from storage.objects o where "
-		    "o.version = v)",
+		    "o.version = v) and not exists (select from storage.s3_multipart_uploads_parts p where p.version = "
+		    "v)",
 		    buf_cstr(&s->versions), on_unnamed);
 }
 
@@ -311,11 +313,34 @@ static void step_rows(struct sweep *s)
 	    s->after, on_rows);
 }
 
+/* Their parts' files go with them. */
+static void on_abandoned(void *arg, struct pg_call *pg)
+{
+	struct sweep *s = arg;
+	if (has_answer(s, pg)) {
+		const PGresult *rows = pg->results[1];
+		for (int i = 0; i < PQntuples(rows); i++) {
+			const char *version = PQgetvalue(rows, i, 0);
+			files_remove(s->files, &version, 1);
+		}
+		next_folder(s);
+	}
+	pg_call_clear(pg);
+}
+
 static void after_dead(uv_work_t *work, int status)
 {
 	struct sweep *s = work->data;
 	(void)status;
-	next_folder(s);
+	if (is_over(s)) return;
+	ask(s,
+	    "with old as (select id from storage.s3_multipart_uploads where created_at < now() - make_interval(days => "
+	    "$1::int)), parts as (delete from storage.s3_multipart_uploads_parts where upload_id in (select id from "
+	    "old) "
+	    "returning version), uploads as (delete from storage.s3_multipart_uploads where id in (select id from "
+	    "old)) "
+	    "select version from parts",
+	    SWEEP_UPLOAD_DAYS_TEXT, on_abandoned);
 }
 
 static void begin(uv_timer_t *timer)

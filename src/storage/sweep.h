@@ -8,6 +8,8 @@
  *   - A row whose file is missing is told, once a sweep, in the log. Nothing is done to it: the file may come back from
  * a backup.
  *
+ *   - An upload in parts (S3's) that nobody completed within SWEEP_UPLOAD_DAYS is removed.
+ *
  * Files younger than SWEEP_AGE_S are left alone: their rows may be on their way. */
 #ifndef FREEHOLD_STORAGE_SWEEP_H
 #define FREEHOLD_STORAGE_SWEEP_H
@@ -17,6 +19,7 @@
 
 #define SWEEP_AGE_S 300
 #define SWEEP_LOST_DAYS 30
+#define SWEEP_UPLOAD_DAYS_TEXT "7"
 
 struct sweep;
 

@@ -94,6 +94,20 @@ static bool read_auth(const json_t *file, struct backend_config *c, struct err *
 	return auth_settings_read(auth, &c->auth, err) || err_wrap(err, "auth");
 }
 
+static bool read_s3_keys(const json_t *list, struct err *err)
+{
+	size_t i;
+	const json_t *key;
+	const char *text;
+	if (list != NULL && !json_is_array(list)) return err_set(err, ERR_INVALID, "storage.s3_keys must be a list");
+	json_array_foreach(list, i, key)
+	{
+		if (!json_need_str(key, "id", &text, err) || !json_need_str(key, "secret", &text, err))
+			return err_wrap(err, "storage.s3_keys");
+	}
+	return true;
+}
+
 static bool read_storage(const json_t *file, struct backend_config *c, struct err *err)
 {
 	const json_t *o = json_object_get(file, "storage");
@@ -106,7 +120,8 @@ static bool read_storage(const json_t *file, struct backend_config *c, struct er
 		return err_set(err, ERR_INVALID, "storage.file_size_limit and storage.reserve must not be negative");
 	c->storage_file_max = (uint64_t)limit;
 	c->storage_reserve = (uint64_t)reserve;
-	return true;
+	c->s3_keys = json_object_get(o, "s3_keys");
+	return read_s3_keys(c->s3_keys, err);
 }
 
 static bool read_keys(const json_t *file, struct backend_config *c, struct err *err)

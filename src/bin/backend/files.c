@@ -22,6 +22,38 @@ static struct str header_of(const void *req, struct str name)
 	return http_header(req, name);
 }
 
+static bool header_at(const void *req, size_t i, struct str *ret_name, struct str *ret_value)
+{
+	if (i >= http_header_count(req)) return false;
+	*ret_name = http_headers(req)[i].name;
+	*ret_value = http_headers(req)[i].value;
+	return true;
+}
+
+/* The edge says which host, and port, the client wrote. */
+static struct str host_of(const struct http_request *req)
+{
+	struct str host = http_header(req, STR("X-Forwarded-Host"));
+	if (host.ptr == NULL) host = http_header(req, STR("Host"));
+	return host.ptr != NULL ? host : STR("");
+}
+
+/* A session token of S3's protocol, as if it were a bearer's. */
+static bool know(void *arg, struct str token, struct str *ret_role, struct str *ret_claims)
+{
+	struct passage *p = arg;
+	struct caller caller;
+	struct token_refusal ignored;
+	struct str none = {NULL, 0};
+	char *bearer = arena_printf(p->x->arena, "Bearer %.*s", STR_FMT(token));
+	if (bearer == NULL || !callers_find(p->x->gateway->callers, p->x->arena, none, str_from(bearer),
+					    clock_wall_ms() / 1000, &caller, &ignored))
+		return false;
+	*ret_role = caller.role;
+	*ret_claims = caller.claims;
+	return true;
+}
+
 static void send_reply(struct passage *p)
 {
 	struct exchange *x = p->x;
@@ -115,7 +147,11 @@ static void begin(struct passage *p, struct str path)
 				    .query = http_query(x->req),
 				    .body = p->is_streamed ? STR("") : http_body(x->req),
 				    .header = header_of,
+				    .header_at = header_at,
 				    .header_arg = x->req,
+				    .full_path = http_path(x->req),
+				    .host = host_of(x->req),
+				    .know = know,
 				    .is_authenticated = is_known,
 				    .refusal = words.ptr != NULL ? words : STR(""),
 				    .role = is_known ? caller.role : STR("anon"),

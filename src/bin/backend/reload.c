@@ -7,6 +7,22 @@
 #define SETTLE_MS 20
 #define RETRY_MS 1000
 
+static json_t *s3_keys_of(const json_t *file)
+{
+	return json_object_get(json_object_get(file, "storage"), "s3_keys");
+}
+
+/* They are read as they stand; nobody else holds them. */
+static void apply_s3_keys(struct reload *r, const json_t *file)
+{
+	const json_t *keys = s3_keys_of(file);
+	if (r->gateway->storage == NULL || keys == r->s3_keys || (keys != NULL && json_equal(keys, r->s3_keys))) return;
+	json_decref(r->s3_keys);
+	r->s3_keys = json_incref(s3_keys_of(file));
+	storage_s3_set(r->gateway->storage, keys, r->config->anon_key);
+	log_info("backend: took the S3 keys of %s", r->path);
+}
+
 static bool is_changed(const struct reload *r, const json_t *auth, const json_t *keys)
 {
 	bool is_same_auth = auth == r->auth || (auth != NULL && json_equal(auth, r->auth));
@@ -30,6 +46,7 @@ static void apply(struct reload *r)
 		log_error("backend: the settings stay as they were: %s", err.msg);
 		return;
 	}
+	apply_s3_keys(r, next.file);
 	if (!is_changed(r, json_object_get(next.file, "auth"), json_object_get(next.file, "signing_keys"))) {
 		backend_config_done(&next);
 		return;
@@ -81,6 +98,7 @@ void reload_start(struct reload *r, uv_loop_t *loop)
 	(void)uv_timer_init(loop, &r->timer);
 	r->event.data = r->timer.data = r;
 	remember(r, r->config->file);
+	r->s3_keys = json_incref(s3_keys_of(r->config->file));
 	(void)uv_timer_start(&r->timer, on_settled, 0, 0);
 }
 
@@ -88,6 +106,7 @@ void reload_stop(struct reload *r)
 {
 	uv_close((uv_handle_t *)&r->event, NULL);
 	uv_close((uv_handle_t *)&r->timer, NULL);
+	json_decref(r->s3_keys);
 	json_decref(r->auth);
 	json_decref(r->keys);
 }

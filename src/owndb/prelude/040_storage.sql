@@ -95,6 +95,10 @@ create table if not exists storage.s3_multipart_uploads_parts (
   constraint s3_multipart_uploads_parts_bucket_id_fkey foreign key (bucket_id) references storage.buckets (id)
 );
 
+-- Ours: a part's file is found by its version, as an object's is.
+create index if not exists freehold_parts_version on storage.s3_multipart_uploads_parts (version);
+create index if not exists freehold_parts_upload on storage.s3_multipart_uploads_parts (upload_id, part_number);
+
 create table if not exists storage.migrations (
   id integer not null,
   name varchar(100) not null,
