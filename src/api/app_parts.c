@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "flow/functions.h"
 #include "flow/parts.h"
 #include "release/release.h"
 
@@ -23,6 +24,7 @@ int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][W
 	if (layout_app(&d->flow.layout, app, "", dir, &ignored) && release_live(dir, &live, &ignored) &&
 	    web_is_there(dir, live))
 		web_part_name(live, ret_parts[count++]);
+	if (functions_is_there(dir, live)) functions_part_name(live, ret_parts[count++]);
 	return count;
 }
 
@@ -35,15 +37,18 @@ int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][W
 	if (!layout_app(&d->flow.layout, app, "", dir, &ignored) || !release_live(dir, &live, &ignored) ||
 	    !release_list(dir, numbers, &releases, &ignored))
 		return 0;
-	for (int i = 0; i < releases && count + added < APP_PARTS_MAX; i++)
-		if (numbers[i] != live && web_is_there(dir, numbers[i]))
-			web_part_name(numbers[i], parts[count + added++]);
+	for (int i = 0; i < releases && count + added + 1 < APP_PARTS_MAX; i++) {
+		if (numbers[i] == live) continue;
+		if (web_is_there(dir, numbers[i])) web_part_name(numbers[i], parts[count + added++]);
+		if (functions_is_there(dir, numbers[i])) functions_part_name(numbers[i], parts[count + added++]);
+	}
 	return added;
 }
 
 bool app_part_is_known(const char *part)
 {
-	return strcmp(part, "postgres") == 0 || strcmp(part, "backend") == 0 || web_part_release(part) > 0;
+	return strcmp(part, "postgres") == 0 || strcmp(part, "backend") == 0 || web_part_release(part) > 0 ||
+	       functions_part_release(part) > 0;
 }
 
 bool app_part_spec(struct daemon *d, const char *app, const char *part, struct parts *parts, struct arena *arena,
@@ -52,6 +57,8 @@ bool app_part_spec(struct daemon *d, const char *app, const char *part, struct p
 	int64_t release = web_part_release(part);
 	if (!parts_open(&d->flow, app, parts, err)) return false;
 	if (release > 0) return web_unit(&d->flow, parts, release, arena, ret_spec, err);
+	release = functions_part_release(part);
+	if (release > 0) return functions_unit(&d->flow, parts, release, arena, ret_spec, err);
 	bool is_postgres = strcmp(part, "postgres") == 0;
 	return is_postgres ? parts_postgres_unit(&d->flow, parts, arena, ret_spec, err)
 			   : parts_backend_unit(&d->flow, parts, arena, ret_spec, err);
@@ -103,7 +110,8 @@ bool daemon_retire_part_of(struct daemon *d, const char *app, const char *part, 
 	parts_unit_name(app, part, unit);
 	if (!web_settings_get(&d->flow, app, &settings, err)) return false;
 	if (retired_find(d, unit) != NULL) return true;
-	if (settings.warm_ms == 0) {
+	/* Functions are started again in a moment; there is nothing to be kept warm for. */
+	if (settings.warm_ms == 0 || functions_part_release(part) > 0) {
 		supervisor_stop(d->supervisor, unit, NULL, NULL);
 		return true;
 	}
@@ -118,6 +126,26 @@ bool daemon_retire_part_of(struct daemon *d, const char *app, const char *part, 
 	(void)uv_timer_start(&r->timer, on_warm_over, (uint64_t)settings.warm_ms, 0);
 	supervisor_signal(d->supervisor, unit, SIGUSR1);
 	return true;
+}
+
+void daemon_renew_functions(struct daemon *d, const char *app)
+{
+	char dir[FILE_PATH_SIZE], part[WEB_PART_SIZE], unit[UNIT_NAME_SIZE];
+	struct err err;
+	struct parts parts;
+	struct unit_spec spec;
+	int64_t live = 0;
+	if (!layout_app(&d->flow.layout, app, "", dir, &err) || !release_live(dir, &live, &err) ||
+	    !functions_is_there(dir, live))
+		return;
+	functions_part_name(live, part);
+	parts_unit_name(app, part, unit);
+	struct arena *arena = arena_new(APP_PARTS_ARENA_BYTES);
+	if (app_part_spec(d, app, part, &parts, arena, &spec, &err))
+		supervisor_signal(d->supervisor, unit, SIGHUP);
+	else
+		log_error("%s: %s", unit, err.msg);
+	arena_free(arena);
 }
 
 void daemon_forget_retired(struct daemon *d)

@@ -38,6 +38,9 @@ void daemon_stop_part_of(struct daemon *d, const char *app, const char *part, su
  * ended at once. */
 bool daemon_retire_part_of(struct daemon *d, const char *app, const char *part, struct err *err);
 
+/* Hands the live release's functions the variables as they are now; what they are answering they answer. */
+void daemon_renew_functions(struct daemon *d, const char *app);
+
 /* Forgets the clocks of what is retired; the processes go on. */
 void daemon_forget_retired(struct daemon *d);
 

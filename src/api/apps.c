@@ -11,6 +11,7 @@
 #include "api/worker.h"
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/functions.h"
 #include "flow/kept.h"
 #include "flow/live.h"
 #include "flow/parts.h"
@@ -49,9 +50,10 @@ static json_t *processes_json(struct daemon *d, const char *app)
 	json_t *list = json_array();
 	for (int i = 0; i < count + old; i++) {
 		char unit[UNIT_NAME_SIZE];
-		int64_t release = web_part_release(parts[i]);
+		int64_t web = web_part_release(parts[i]), functions = functions_part_release(parts[i]);
+		int64_t release = web > 0 ? web : functions;
 		parts_unit_name(app, parts[i], unit);
-		json_t *process = supervisor_json(d->supervisor, unit, release > 0 ? "server" : parts[i]);
+		json_t *process = supervisor_json(d->supervisor, unit, web > 0 ? "server" : functions > 0 ? "functions" : parts[i]);
 		if (release > 0) json_object_set_new(process, "release", json_integer(release));
 		bool is_gone = i >= count && strcmp(json_str(process, "state", ""), "stopped") == 0;
 		if (is_gone)
@@ -339,7 +341,8 @@ void route_part(struct route_call *c)
 {
 	char unit[UNIT_NAME_SIZE];
 	struct err err;
-	bool is_known = app_part_is_known(c->arg[0]), is_web = web_part_release(c->arg[0]) > 0;
+	bool is_known = app_part_is_known(c->arg[0]);
+	bool is_web = web_part_release(c->arg[0]) > 0 || functions_part_release(c->arg[0]) > 0;
 	parts_unit_name(c->app, c->arg[0], unit);
 	if (is_known && strcmp(c->arg[1], "start") == 0) {
 		daemon_start_part_of(c->d, c->app, c->arg[0], is_web, on_part_done, later_new(c));

@@ -3,6 +3,7 @@
  * Routes about deployments and releases. */
 #include <errno.h>
 #include <fcntl.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "api/worker.h"
 #include "codec/json.h"
 #include "codec/url.h"
+#include "flow/functions.h"
 #include "flow/deploy.h"
 #include "flow/git_key.h"
 #include "flow/live.h"
@@ -306,6 +308,43 @@ static int64_t lines_param(struct http_request *req)
 	return lines < 10000 ? lines : 10000;
 }
 
+/* A file for each function, NULL: of all that ever wrote one. The texts of what is chosen lie in the arena. */
+static bool choose_functions(struct route_call *c, const char *only, struct arena *arena, struct tail_source *chosen,
+			     int *ret_count, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	int count = 0;
+	if (!functions_log_path(&c->d->flow, c->app, NULL, path, err)) return false;
+	DIR *d = opendir(path);
+	for (struct dirent *e; d != NULL && count < TAIL_SOURCES_MAX && (e = readdir(d)) != NULL;) {
+		struct str name = str_from(e->d_name);
+		if (!str_has_suffix(name, STR(".log"))) continue;
+		char *function = arena_printf(arena, "%.*s", (int)name.len - 4, name.ptr);
+		if (only != NULL && strcmp(function, only) != 0) continue;
+		chosen[count++] = (struct tail_source){arena_printf(arena, "%s/%s", path, e->d_name), function, NULL};
+	}
+	if (d != NULL) (void)closedir(d);
+	*ret_count = count;
+	return count > 0 ||
+	       (only != NULL ? err_set(err, ERR_NOT_FOUND, "%s has no function %s, or it was never part of a release",
+				       c->app, only)
+			     : err_set(err, ERR_NOT_FOUND, "%s has no functions", c->app));
+}
+
+static void reply_function_logs(struct route_call *c, const char *only, bool is_following)
+{
+	struct err err;
+	struct app app;
+	struct tail_source chosen[TAIL_SOURCES_MAX];
+	int count = 0;
+	struct arena *arena = arena_new(1u << 20);
+	if (app_get(c->d->flow.db, c->app, &app, &err) && choose_functions(c, only, arena, chosen, &count, &err))
+		tail_reply(&c->d->loop, c->req, chosen, count, lines_param(c->req), is_following, NULL);
+	else
+		reply_error(c->req, &err);
+	arena_free(arena);
+}
+
 void route_logs(struct route_call *c)
 {
 	struct err err;
@@ -314,6 +353,10 @@ void route_logs(struct route_call *c)
 	const char *follow = query_param(c->req, "follow"), *only = query_param(c->req, "source"),
 		   *number = query_param(c->req, "release");
 	int64_t release = 0;
+	if (query_param(c->req, "functions") != NULL) {
+		reply_function_logs(c, query_param(c->req, "function"), follow != NULL && strcmp(follow, "1") == 0);
+		return;
+	}
 	edge_app_host(c->app, host);
 	(void)snprintf(needle, sizeof needle, "\"host\":\"%s\"", host);
 	if (!app_get(c->d->flow.db, c->app, &app, &err) ||

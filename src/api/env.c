@@ -5,12 +5,15 @@
 
 #include <string.h>
 
+#include "api/app_parts.h"
 #include "api/routes.h"
 #include "api/worker.h"
 #include "base/clock.h"
 #include "codec/given.h"
 #include "codec/json.h"
+#include "flow/functions.h"
 #include "flow/serve_env.h"
+#include "store/app.h"
 #include "flow/signin.h"
 
 struct env_list {
@@ -31,15 +34,31 @@ static bool add_env(void *arg, const struct env_entry *e, struct err *err)
 	return true;
 }
 
+/* Variables that only functions get. */
+static bool add_secret(void *arg, const char *name, struct str value, int64_t set_at_ms, struct err *err)
+{
+	struct env_entry e = {.name = name, .value = value, .set_at_ms = set_at_ms};
+	struct env_list *l = arg;
+	if (!add_env(arg, &e, err)) return false;
+	json_object_set_new(json_array_get(l->list, json_array_size(l->list) - 1), "scope", json_string("functions"));
+	return true;
+}
+
+static bool list_all(struct route_call *c, bool is_functions, struct env_list *l, struct err *err)
+{
+	return is_functions ? app_secret_each(c->d->flow.db, c->d->flow.seal, c->app, FUNCTIONS_SECRET, add_secret, l, err)
+			    : env_each(c->d->flow.db, c->d->flow.seal, c->app, ENV_BOTH, add_env, l, err);
+}
+
 /* answer: what else is said; taken over. */
-static void reply_env(struct route_call *c, bool has_values, json_t *answer)
+static void reply_env(struct route_call *c, bool has_values, bool is_functions, json_t *answer)
 {
 	struct err err;
 	struct app app;
 	struct env_list l = {json_array(), has_values};
 	json_object_set_new(answer, "env", l.list);
 	if (app_get(c->d->flow.db, c->app, &app, &err) &&
-	    env_each(c->d->flow.db, c->d->flow.seal, c->app, ENV_BOTH, add_env, &l, &err)) {
+	    list_all(c, is_functions, &l, &err)) {
 		reply_json(c->req, 200, answer);
 		return;
 	}
@@ -49,13 +68,15 @@ static void reply_env(struct route_call *c, bool has_values, json_t *answer)
 
 void route_env(struct route_call *c)
 {
-	const char *values = query_param(c->req, "values");
-	reply_env(c, values != NULL && strcmp(values, "1") == 0, json_object());
+	const char *values = query_param(c->req, "values"), *functions = query_param(c->req, "functions");
+	reply_env(c, values != NULL && strcmp(values, "1") == 0, functions != NULL && strcmp(functions, "1") == 0,
+		  json_object());
 }
 
 struct change {
 	const json_t *body;
 	enum env_scope scope;
+	bool is_functions; /* for functions only */
 	bool leaves_given; /* what Freehold gives the app itself is left out */
 	json_t *left_out;
 	bool is_created;
@@ -64,9 +85,20 @@ struct change {
 static bool read_change(const json_t *body, struct change *ret_change, struct err *err)
 {
 	const char *scope = json_str(body, "scope", "");
-	*ret_change = (struct change){.body = body, .leaves_given = json_bool(body, "leave_given", false)};
+	*ret_change = (struct change){.body = body, .leaves_given = json_bool(body, "leave_given", false),
+				       .is_functions = json_bool(body, "functions", false)};
+	if (ret_change->is_functions && scope[0] != '\0')
+		return err_set(err, ERR_INVALID, "a variable for functions goes to no build and no server");
 	return scope[0] == '\0' || env_scope_from_word(scope, &ret_change->scope) ||
 	       err_set(err, ERR_INVALID, "a variable goes to build, run or both, not to \"%.40s\"", scope);
+}
+
+static bool set_secret(struct route_call *c, const char *name, struct str value, struct err *err)
+{
+	if (!env_name_check(name, err)) return false;
+	if (memchr(value.ptr, '\0', value.len) != NULL)
+		return err_set(err, ERR_INVALID, "the value of %s has a zero byte in it", name);
+	return app_secret_set(c->d->flow.db, c->d->flow.seal, c->app, FUNCTIONS_SECRET, name, value, err);
 }
 
 static bool set_all(struct route_call *c, struct change *change, struct err *err)
@@ -80,7 +112,8 @@ static bool set_all(struct route_call *c, struct change *change, struct err *err
 		struct str text = {json_string_value(value), json_string_length(value)};
 		if (change->leaves_given && given_is(str_from(name)))
 			json_array_append_new(change->left_out, json_string(name));
-		else if (!env_set(c->d->flow.db, c->d->flow.seal, c->app, name, text, change->scope, err))
+		else if (change->is_functions ? !set_secret(c, name, text, err) : !env_set(c->d->flow.db, c->d->flow.seal, c->app, name, text,
+									 change->scope, err))
 			return false;
 	}
 	return true;
@@ -93,7 +126,7 @@ static bool unset_all(struct route_call *c, const struct change *change, struct 
 	json_array_foreach(json_object_get(change->body, "unset"), i, value)
 	{
 		const char *name = json_is_string(value) ? json_string_value(value) : "";
-		if (!app_secret_unset(c->d->flow.db, c->app, "env", name, err)) return false;
+		if (!app_secret_unset(c->d->flow.db, c->app, change->is_functions ? FUNCTIONS_SECRET : "env", name, err)) return false;
 	}
 	return true;
 }
@@ -131,7 +164,8 @@ void route_env_put(struct route_call *c)
 	ok = ok && signin_apply(&c->d->flow, c->app, &err);
 	json_decref(body);
 	if (ok) {
-		reply_env(c, false, answer);
+		daemon_renew_functions(c->d, c->app);
+		reply_env(c, false, change.is_functions, answer);
 		return;
 	}
 	json_decref(answer);

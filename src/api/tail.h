@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "http/server.h"
 
-#define TAIL_SOURCES_MAX 4
+#define TAIL_SOURCES_MAX 200
 #define TAIL_LINE_MAX_BYTES (64u * 1024)
 
 struct tail_source {

@@ -128,6 +128,17 @@ bool tool_node(const struct build_job *job, const struct build_host *host, int m
 	return ensure(job, host, package, &tool, ret_tool, err);
 }
 
+bool tool_deno(const struct build_job *job, const struct build_host *host, struct box_tool *ret_tool, struct err *err)
+{
+	struct box_tool tool;
+	char package[64];
+	/* The package with the program itself; "deno" only chooses among these, by a script that would have to run. */
+	(void)snprintf(package, sizeof package, "@deno/linux-%s-glibc@2", machine());
+	(void)snprintf(tool.name, sizeof tool.name, "deno-2");
+	(void)snprintf(tool.bin, sizeof tool.bin, "node_modules/@deno/linux-%s-glibc", machine());
+	return ensure(job, host, package, &tool, ret_tool, err);
+}
+
 void tool_version(const struct build_job *job, const struct box_tool *tool, char ret_version[32])
 {
 	char path[FILE_PATH_SIZE];

@@ -34,6 +34,7 @@ static const struct option_spec logs_options[] = {
     {'n', "lines", "N", "begin with the last N lines (200)"},
     {0, "source", "NAME", "only the edge, the backend, postgres or the server"},
     {0, "release", "N", "the server of that release instead of the live one"},
+    {0, "functions", NULL, "of edge functions, or of the one that is named behind the app"},
     {0, "build", "N", "what deployment N printed"},
     {0},
 };
@@ -49,6 +50,7 @@ static const struct option_spec env_options[] = {
     {0, "build", NULL, "with set: for builds only"},
     {0, "run", NULL, "with set: for the running server only; no build sees it"},
     {0, "both", NULL, "with set: for builds and the running server"},
+    {0, "functions", NULL, "of edge functions only: nothing else of the app gets them"},
     {0, "file", "FILE", "with set: all variables of a file as .env"},
     {0},
 };
@@ -132,11 +134,12 @@ const struct command commands[] = {
     {"deployments", LOOK, "APP [N]", "every attempt, and one of them step by step",
      "A deployment is an attempt to put something live; one that succeeds makes a release of the same number.",
      "freehold deployments shop\nfreehold deployments shop 7", NULL, 1, 2, "ad", run_deployments},
-    {"logs", LOOK, "APP", "what an app wrote, or what a build printed",
-     "Shows what the app's edge, backend, database (postgres) and server wrote.",
+    {"logs", LOOK, "APP [--functions [NAME]]", "what an app wrote, or what a build printed",
+     "Shows what the app's edge, backend, database (postgres) and server wrote; with --functions what its edge functions "
+     "wrote, and why one of them was ended.",
      "freehold logs shop -f\nfreehold logs shop -n 1000 --source backend\nfreehold logs shop --source server --release "
-     "6\nfreehold logs shop --build 7",
-     logs_options, 1, 1, "a", run_logs},
+     "6\nfreehold logs shop --functions send-mail -f\nfreehold logs shop --build 7",
+     logs_options, 1, 2, "a", run_logs},
     {"open", LOOK, "APP", "print the address and open it in a browser",
      "Prints the app's address; where there is a screen, a browser opens it.", "freehold open shop", NULL, 1, 1, "a",
      run_open},
@@ -147,11 +150,12 @@ const struct command commands[] = {
      "it unseen, so that it stands in no history of your shell. Names that frameworks write into pages (VITE_, "
      "NEXT_PUBLIC_, PUBLIC_ ...) go to builds and to the running server, all others to the running server only; "
      "--build, "
-     "--run and --both say it otherwise. From a --file, what Freehold gives the app itself is left out.",
+     "--run and --both say it otherwise. Edge functions get what the running server gets, and what is set with "
+     "--functions, which holds from their next call on. From a --file, what Freehold gives the app itself is left out.",
      "freehold env shop set VITE_STRIPE_KEY=pk_live_1\nfreehold env shop set SECRET=-\nfreehold env shop set --file "
      ".env\nfreehold env shop unset "
      "VITE_STRIPE_KEY\nfreehold env "
-     "shop list --show",
+     "shop list --show\nfreehold env shop --functions set STRIPE_SECRET_KEY=-",
      env_options, 1, CLI_WORDS_MAX, "ae", run_env},
     {"key", CHANGE, "APP", "the app's key for a private repository",
      "Prints the public half of a key with which freehold deploy fetches the app's source by ssh "

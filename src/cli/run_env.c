@@ -79,11 +79,14 @@ static bool read_scope(const struct cli *cli, json_t *body, struct err *err)
 {
 	static const char *const scopes[] = {"build", "run", "both"};
 	int given = 0;
+	if (cli_has(cli, "functions")) json_object_set_new(body, "functions", json_true());
 	for (int i = 0; i < 3; i++)
 		if (cli_has(cli, scopes[i])) {
 			json_object_set_new(body, "scope", json_string(scopes[i]));
 			given++;
 		}
+	if (given > 0 && cli_has(cli, "functions"))
+		return err_set(err, ERR_INVALID, "what is set with --functions goes to functions only: give no --build, --run or --both");
 	return given <= 1 || err_set(err, ERR_INVALID, "--build, --run and --both exclude each other: give one");
 }
 
@@ -140,6 +143,10 @@ static bool change(struct cli *cli, const char *path, bool is_set, struct err *e
 	if (!cli_ask(cli, "PUT", path, body, &answer, err)) return false;
 	if (cli->is_json)
 		cli_put_json(cli, answer);
+	else if (cli_has(cli, "functions"))
+		buf_printf(&out, "%zu %s for the functions of %s, which find it so from their next call on.\n",
+			   is_set ? json_object_size(json_object_get(body, "set")) : cli->word_count - 2, is_set ? "set" : "removed",
+			   cli->words[0]);
 	else if (is_set)
 		say_set(&out, cli->words[0], json_object_get(body, "set"), answer);
 	else
@@ -155,7 +162,9 @@ static bool list(struct cli *cli, struct buf *path, struct err *err)
 	struct buf out BUF_CLEANUP;
 	struct view v = cli_view(cli, &out);
 	if (cli->word_count > 2) return err_set(err, ERR_INVALID, "env list takes nothing behind it");
-	if (cli_has(cli, "show")) buf_puts(path, "?values=1");
+	bool is_functions = cli_has(cli, "functions");
+	if (is_functions) buf_puts(path, "?functions=1");
+	if (cli_has(cli, "show")) buf_puts(path, is_functions ? "&values=1" : "?values=1");
 	if (!cli_ask(cli, NULL, buf_cstr(path), NULL, &answer, err)) return false;
 	if (cli->is_json)
 		cli_put_json(cli, answer);

@@ -79,6 +79,12 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	/* Without the query, which may hold what nobody should read in a log. */
 	buf_puts(b, "  map $request_uri $asked_path { ~^(?<asked>[^?]*) $asked; }\n");
 	buf_puts(b, "  map $pin $release { default 0; ~/releases/(?<number>[0-9]+)/ $number; }\n");
+	/* As it was asked for: what is in a function's path is the function's to read. */
+	buf_puts(b, "  map $request_uri $function { default ''; "
+		    "\"~^/functions/v1/(?<function_name>[A-Za-z0-9][A-Za-z0-9_-]*)(?:[/?]|$)\" $function_name; }\n"
+		    "  map $request_uri $function_uri { default /; \"~^/functions/v1(?<function_rest>/.*)$\" "
+		    "$function_rest; }\n"
+		    "  map $function_why $function_says { default 'Invalid JWT'; missing 'Missing authorization header'; }\n");
 	buf_puts(b, "  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n");
 	/* The release that a tab was loaded from, in every request but the one for a new page. */
 	buf_puts(b, "  map \"$cookie___fh_release:$http_sec_fetch_dest\" $tab { default none; "
@@ -146,6 +152,56 @@ static void put_storage(const struct edge_settings *e, const struct door *d, str
 	    "      add_header Access-Control-Allow-Origin * always;\n      add_header Cache-Control no-store always;\n"
 	    "      return 400 '{\"statusCode\":\"404\",\"error\":\"not_found\",\"message\":\"Object not "
 	    "found\",\"code\":\"NoSuchKey\"}';\n    }\n");
+}
+
+/* What the relay answers itself, as upstream's: functions-js knows it by x-relay-error. */
+#define RELAY_HEADERS                                                                                                  \
+	"      internal;\n      default_type application/json;\n      add_header X-Relay-Error true always;\n"           \
+	"      add_header Access-Control-Allow-Origin * always;\n"                                                      \
+	"      add_header Access-Control-Expose-Headers x-relay-error always;\n"                                        \
+	"      add_header Cache-Control no-store always;\n"
+
+/* A stream flows both ways, and belongs to the release that was live when it began. */
+#define TO_FUNCTION                                                                                                    \
+	"      proxy_pass http://unix:$at/../fn/web.sock:$function_uri;\n" PROXY                                        \
+	"      proxy_set_header Host $http_host;\n"                                                                     \
+	"      proxy_request_buffering off;\n      proxy_buffering off;\n"                                              \
+	"      proxy_read_timeout 400s;\n      proxy_send_timeout 400s;\n"                                              \
+	"      error_page 502 503 = @function_away;\n      error_page 504 = @function_late;\n"
+
+/* The backend says whether the caller's token is one of this app's; it never sees the body. A preflight carries none,
+ * and functions that the app declared open (verify_jwt = false) want none. */
+static void put_functions(const struct edge_settings *e, const struct door *d, struct buf *b)
+{
+	buf_puts(b, "    set $function_why '';\n"
+		    "    location ^~ /functions/v1/ {\n"
+		    "      error_page 401 = @function_refused;\n      error_page 404 = @function_unknown;\n"
+		    "      error_page 418 = @function;\n      error_page 500 = @function_away;\n"
+		    "      recursive_error_pages on;\n"
+		    "      if ($function = '') {\n        return 404;\n      }\n"
+		    "      if (!-f $at/../functions-known/$function) {\n        return 404;\n      }\n"
+		    "      if ($request_method = OPTIONS) {\n        return 418;\n      }\n"
+		    "      if (-f $at/../functions-open/$function) {\n        return 418;\n      }\n"
+		    "      auth_request /.freehold/functions/verify;\n"
+		    "      auth_request_set $function_why $upstream_http_x_freehold_why;\n" TO_FUNCTION "    }\n"
+		    "    location @function {\n      internal;\n" TO_FUNCTION "    }\n");
+	buf_printf(b,
+		   "    location = /.freehold/functions/verify {\n      internal;\n"
+		   "      proxy_pass http://unix:%s/%s/$host/backend.sock:/.freehold/functions/verify;\n"
+		   "      proxy_http_version 1.1;\n      proxy_set_header Connection '';\n"
+		   "      proxy_pass_request_body off;\n      proxy_set_header Content-Length '';\n"
+		   "      proxy_set_header Host $host;\n      proxy_connect_timeout 5s;\n    }\n",
+		   e->home, d->hosts);
+	buf_puts(b, "    location @function_refused {\n" RELAY_HEADERS
+		    "      return 401 '{\"code\":401,\"message\":\"$function_says\"}';\n    }\n"
+		    "    location @function_unknown {\n" RELAY_HEADERS
+		    "      return 404 '{\"code\":\"NOT_FOUND\",\"message\":\"Requested function was not found\"}';\n    }\n"
+		    "    location @function_away {\n" RELAY_HEADERS "      add_header Retry-After 1 always;\n"
+		    "      return 503 '{\"code\":\"BOOT_ERROR\",\"message\":\"The functions of this app are not answering at "
+		    "the moment; try again in a second.\"}';\n    }\n"
+		    "    location @function_late {\n" RELAY_HEADERS
+		    "      return 504 '{\"code\":\"IDLE_TIMEOUT\",\"message\":\"Request idle timeout limit reached\"}';\n    "
+		    "}\n");
 }
 
 static void put_api(const struct edge_settings *e, const struct door *d, struct buf *b)
@@ -251,6 +307,7 @@ static void put_server(const struct edge_settings *e, const struct door *d, stru
 		   "    if (-d $at/../server) {\n      set $kind server;\n    }\n",
 		   e->home, e->home, e->home);
 	put_api(e, d, b);
+	put_functions(e, d, b);
 	put_storage(e, d, b);
 	put_app_server(b);
 	put_static(e, d, b);

@@ -17,6 +17,7 @@
 #include "flow/signin.h"
 #include "flow/step.h"
 #include "flow/sweep.h"
+#include "flow/functions.h"
 #include "flow/web.h"
 #include "release/release.h"
 
@@ -316,7 +317,8 @@ static bool sweep(struct deploy *d, struct err *err)
 /* The release that was live before may still run; the daemon ends at its start what is neither live nor claimed. */
 static bool start_server(struct deploy *d, int64_t live, struct err *err)
 {
-	return !web_is_there(d->parts.dir, live) || web_start(d->f, d->parts.app.name, live, err);
+	return (!web_is_there(d->parts.dir, live) || web_start(d->f, d->parts.app.name, live, err)) &&
+	       functions_start(d->f, d->parts.app.name, live, err);
 }
 
 static bool recover_promoted(struct deploy *d, struct err *err)

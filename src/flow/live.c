@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/functions.h"
 #include "flow/pause.h"
 #include "flow/web.h"
 #include "release/release.h"
@@ -145,7 +146,8 @@ bool live_rollback_has_server(const struct flow *f, const char *app, int64_t to)
 	struct err ignored;
 	if (!layout_app(&f->layout, app, "", dir, &ignored) || !release_live(dir, &live, &ignored)) return false;
 	if (to == 0 && live != 0) (void)promotion_before(f->db, app, live, &to, &ignored);
-	return web_is_there(dir, live) || web_is_there(dir, to);
+	return web_is_there(dir, live) || web_is_there(dir, to) || functions_is_there(dir, live) ||
+	       functions_is_there(dir, to);
 }
 
 bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **ret_outcome, struct err *err)
@@ -162,6 +164,8 @@ bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **r
 	if (!choose(f, app, dir, live, &to, err)) return false;
 	bool is_stopped = found.state[0] == 's';
 	if (!is_stopped && web_is_there(dir, to) && !prepare_server(f, app, to, err)) return false;
+	if (!is_stopped && !functions_start(f, app, to, err))
+		return err_wrap(err, "release %lld was not put live", (long long)to);
 	pause_here("rollback", "ready");
 	int64_t ready_us = clock_now_us();
 	if (!live_restore_assets(dir, to, err) || !release_promote(dir, to, err)) return false;
@@ -171,6 +175,7 @@ bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **r
 		return false;
 	if (!is_stopped && !wait_served(f, app, to, err)) return false;
 	if (!is_stopped && web_is_there(dir, live) && !web_retire(f, app, live, err)) return false;
+	if (!is_stopped && !functions_retire(f, app, live, err)) return false;
 	*ret_outcome = json_pack("{s:I, s:I, s:f, s:f, s:f, s:o}", "from", (json_int_t)live, "to", (json_int_t)to,
 				 "ready_ms", (double)(ready_us - began_us) / 1000, "switch_ms",
 				 (double)(switched_us - ready_us) / 1000, "first_served_ms",

@@ -14,6 +14,7 @@
 #include "build/wish.h"
 #include "codec/given.h"
 #include "codec/json.h"
+#include "flow/functions_build.h"
 #include "flow/kept.h"
 #include "flow/pause.h"
 #include "flow/serve_env.h"
@@ -174,7 +175,7 @@ static void list_given_values(const struct deploy *d, json_t *adaptations)
 bool step_check(struct deploy *d, struct err *err)
 {
 	json_t *outcome JSON_CLEANUP = NULL;
-	if (!check_values(d, err)) return false;
+	if (!check_values(d, err) || !functions_step_check(d, err)) return false;
 	if (is_static(d)) return step_skip(d, "nothing to adapt");
 	if (!build_adapt(&d->job, &outcome, err)) return false;
 	json_t *adaptations = json_object_get(outcome, "adaptations");
@@ -195,6 +196,7 @@ bool step_check(struct deploy *d, struct err *err)
 bool step_build(struct deploy *d, struct err *err)
 {
 	json_t *outcome JSON_CLEANUP = NULL;
+	if (!functions_step_build(d, err)) return false;
 	if (is_static(d)) return step_skip(d, "a static site is its own build");
 	if (build_wish_read(d->inspection).command == NULL) return step_skip(d, "it has no build script");
 	if (!build_run(&d->job, &outcome, err)) return false;
@@ -240,7 +242,7 @@ bool step_package(struct deploy *d, struct err *err)
 	json_t *outcome JSON_CLEANUP = NULL;
 	if (!release_path(d->parts.dir, d->number, "", dir, err) || !file_mkdirs(dir, 0755, err) ||
 	    !file_path(modules, err, "%s/modules", d->parts.dir) ||
-	    !build_package(&d->job, dir, modules, &outcome, err))
+	    !build_package(&d->job, dir, modules, &outcome, err) || !functions_step_package(d, dir, err))
 		return false;
 	json_object_set(d->release, "assets", json_object_get(outcome, "assets"));
 	json_object_set(d->release, "bytes", json_object_get(outcome, "bytes"));

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "flow/daemon.h"
+#include "flow/functions.h"
 #include "flow/live.h"
 #include "flow/pause.h"
 #include "flow/signin.h"
@@ -46,8 +47,10 @@ bool step_start(struct deploy *d, struct err *err)
 	if (!file_path(target, err, "../../apps/%s/releases/%lld", d->parts.app.name, (long long)d->number))
 		return false;
 	pause_here("start", "backend");
-	if (has_server && (!let_server_in(d, target, err) || !web_start(d->f, d->parts.app.name, d->number, err)))
-		return false;
+	bool asks_itself = has_server || functions_is_there(d->parts.dir, d->number);
+	if (asks_itself && !let_server_in(d, target, err)) return false;
+	if (has_server && !web_start(d->f, d->parts.app.name, d->number, err)) return false;
+	if (!functions_start(d->f, d->parts.app.name, d->number, err)) return false;
 	pause_here("start", "server");
 	step_detail(d, has_server ? "PostgreSQL, the backend and the app's server answer"
 				  : "PostgreSQL and the backend answer");
@@ -63,6 +66,7 @@ bool step_start_undo(struct deploy *d, struct err *err)
 	if (live != d->number && web_is_there(d->parts.dir, d->number) &&
 	    !web_stop(d->f, d->parts.app.name, d->number, err))
 		return false;
+	if (live != d->number && !functions_stop(d->f, d->parts.app.name, d->number, err)) return false;
 	if (live == 0 && !keep_server_out(d, err)) return false;
 	if (live != 0 && live != d->number && !live_restore_assets(d->parts.dir, live, err)) return false;
 	if (strcmp(d->state_before, "running") == 0) return true;
@@ -146,6 +150,7 @@ static bool prune(struct deploy *d, struct err *err)
 		    (!web_stop(d->f, d->parts.app.name, numbers[i], err) ||
 		     !web_log_path(d->f, d->parts.app.name, numbers[i], log, err) || !file_remove_tree(log, err)))
 			return false;
+		if (!functions_stop(d->f, d->parts.app.name, numbers[i], err)) return false;
 		if (!release_remove(d->parts.dir, numbers[i], err)) return false;
 	}
 	return true;
@@ -155,7 +160,9 @@ static bool prune(struct deploy *d, struct err *err)
 static bool retire_before(struct deploy *d, struct err *err)
 {
 	bool has_server = d->live_before != d->number && web_is_there(d->parts.dir, d->live_before);
-	return !has_server || web_retire(d->f, d->parts.app.name, d->live_before, err);
+	bool has_functions = d->live_before != d->number;
+	return (!has_server || web_retire(d->f, d->parts.app.name, d->live_before, err)) &&
+	       (!has_functions || functions_retire(d->f, d->parts.app.name, d->live_before, err));
 }
 
 /* The new release on its real name. One bad answer and the old one is back. */

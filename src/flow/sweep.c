@@ -58,9 +58,12 @@ static bool is_tool_of_release(const char *app_dir, int64_t number, const char *
 	size_t i;
 	/* One that cannot be read may be about to run. */
 	if (!release_facts(app_dir, number, &facts, &why)) return why.code != ERR_NOT_FOUND;
-	json_array_foreach(json_object_get(json_object_get(facts, "server"), "tools"), i, one)
-	{
-		if (strcmp(json_str(one, "name", ""), tool) == 0) return true;
+	static const char *const who[] = {"server", "functions"};
+	for (size_t w = 0; w < sizeof who / sizeof *who; w++) {
+		json_array_foreach(json_object_get(json_object_get(facts, who[w]), "tools"), i, one)
+		{
+			if (strcmp(json_str(one, "name", ""), tool) == 0) return true;
+		}
 	}
 	return false;
 }

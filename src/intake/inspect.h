@@ -24,8 +24,8 @@
  *                      a default: values to ask the owner for
  *     fonts            [{name, file, line}]: fetched from Google while it is built (next/font/google)
  *     calls            {storage, functions, auth, cron: [{name, file, line}]}: what the backend does not
- * serve yet; such a path answers 501. A name the code computes is "(computed)" functions        [{name, verify_jwt}]
- * below supabase/functions buckets          [{name, public, file, line}] that the migrations create tables [name] of
+ * serve yet; such a path answers 501. A name the code computes is "(computed)" functions        [{name, verify_jwt,
+ * entrypoint, import_map}] below supabase/functions, the last two where supabase/config.toml says them buckets          [{name, public, file, line}] that the migrations create tables [name] of
  * the generated types; migration_tables [name] that exist after the migrations extensions       [{name, file, line}]
  * that the migrations create migrations       the plan of codec/migration.h; `dir` is relative to the source, not to
  * root findings         [{name, severity: "stop"|"warn"|"note", can_accept, title, detail, file|null, line,

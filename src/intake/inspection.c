@@ -261,9 +261,33 @@ static json_t *created_tables(const struct sql_state *sql)
 	return list;
 }
 
+/* What supabase/config.toml says of one. */
+static void add_function(struct making *m, json_t *list, const char *name)
+{
+	const json_t *own = json_object_get(json_object_get(m->config, "functions"), name);
+	if (json_array_size(list) >= INSPECT_MAX_LIST || !json_bool(own, "enabled", true)) return;
+	json_array_append_new(list, json_pack("{s:s, s:b, s:s*, s:s*}", "name", name, "verify_jwt",
+					      json_bool(own, "verify_jwt", true), "entrypoint",
+					      json_str(own, "entrypoint", NULL), "import_map",
+					      json_str(own, "import_map", NULL)));
+}
+
+static bool is_listed(const json_t *list, const char *name)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(list, i, one)
+	{
+		if (strcmp(json_str(one, "name", ""), name) == 0) return true;
+	}
+	return false;
+}
+
+/* Folders below supabase/functions, and what the configuration names an entry point for that lies elsewhere. */
 static void put_functions(struct making *m)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *own;
+	const char *named;
 	char prefix[1200], last[300] = "";
 	(void)snprintf(prefix, sizeof prefix, "%s%ssupabase/functions/", m->root, m->root[0] != '\0' ? "/" : "");
 	if (!source_has_dir(&m->source, m->root, "supabase/functions"))
@@ -274,10 +298,11 @@ static void put_functions(struct making *m)
 		if (!str_cut(rest, '/', &name, &tail) || name.ptr[0] == '_' || name.ptr[0] == '.') continue;
 		if (name.len >= sizeof last || str_eq(name, str_from(last))) continue;
 		(void)snprintf(last, sizeof last, "%.*s", STR_FMT(name));
-		const json_t *own = json_object_get(json_object_get(m->config, "functions"), last);
-		if (json_array_size(list) < INSPECT_MAX_LIST)
-			json_array_append_new(list, json_pack("{s:s,s:b}", "name", last, "verify_jwt",
-							      json_bool(own, "verify_jwt", true)));
+		add_function(m, list, last);
+	}
+	json_object_foreach(json_object_get(m->config, "functions"), named, own)
+	{
+		if (json_str(own, "entrypoint", NULL) != NULL && !is_listed(list, named)) add_function(m, list, named);
 	}
 	json_object_set_new(m->out, "functions", list);
 }

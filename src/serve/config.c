@@ -189,6 +189,43 @@ static bool read_places(const json_t *o, struct arena *arena, struct config *c, 
 	return true;
 }
 
+#define WORKER_MEMORY_BYTES (256ll << 20)
+#define WORKERS_MAX 16
+#define BUSY_MS 10000
+#define IDLE_MS 300000
+#define WORKER_BOOT_MS 15000
+
+static bool is_function_name(const char *name)
+{
+	return name != NULL && *name != '\0' && *name != '.' && strlen(name) <= 64 &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")] == '\0';
+}
+
+static bool read_functions(const json_t *o, struct arena *arena, struct config *c, struct err *err)
+{
+	const json_t *list = json_object_get(o, "functions"), *w = json_object_get(o, "worker");
+	int64_t memory, most;
+	if (json_array_size(list) > CONFIG_FUNCTIONS_MAX) return wrong(err, "functions", "are too many (at most 200)");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *f = json_array_get(list, i);
+		struct config_function *to = &c->functions[c->function_count++];
+		to->name = text_of(arena, json_object_get(f, "name"));
+		to->entry = text_of(arena, json_object_get(f, "entry"));
+		to->refusal = text_of(arena, json_object_get(f, "refusal"));
+		if (!is_function_name(to->name) || (to->entry == NULL && to->refusal == NULL))
+			return wrong(err, "functions", "need a \"name\", and an \"entry\" or a \"refusal\"");
+	}
+	c->is_outward = json_bool(o, "is_outward", false);
+	if (!read_number(w, "memory_bytes", WORKER_MEMORY_BYTES, 1 << 20, NUMBER_MAX, &memory, err) ||
+	    !read_number(w, "most", WORKERS_MAX, 1, CONFIG_FUNCTIONS_MAX, &most, err) ||
+	    !read_number(w, "busy_ms", BUSY_MS, 1, DEADLINE_MAX_MS, &c->busy_ms, err) ||
+	    !read_number(w, "idle_ms", IDLE_MS, 1, DEADLINE_MAX_MS, &c->idle_ms, err) ||
+	    !read_number(w, "boot_ms", WORKER_BOOT_MS, 1, DEADLINE_MAX_MS, &c->worker_boot_ms, err))
+		return err_wrap(err, "worker");
+	c->worker_memory_bytes = (uint64_t)memory, c->workers_max = (int)most;
+	return true;
+}
+
 bool config_parse(struct str text, struct arena *arena, struct config *ret_config, struct err *err)
 {
 	json_t *o JSON_CLEANUP = NULL;
@@ -197,7 +234,7 @@ bool config_parse(struct str text, struct arena *arena, struct config *ret_confi
 	if (!json_is_object(o)) return err_set(err, ERR_INVALID, "must be an object");
 	if (!read_argv(o, arena, &c, err) || !read_env(o, arena, &c, err) || !read_mounts(o, arena, &c, err) ||
 	    !read_hosts(o, arena, &c, err) || !read_places(o, arena, &c, err) || !read_forwards(o, arena, &c, err) ||
-	    !read_limits(o, &c, err) || !read_times(o, &c, err))
+	    !read_limits(o, &c, err) || !read_times(o, &c, err) || !read_functions(o, arena, &c, err))
 		return false;
 	*ret_config = c;
 	return true;

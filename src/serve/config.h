@@ -11,6 +11,14 @@
  *      "limits": {"memory_bytes": n, "processes": n, "files": n, "file_bytes": n, "disk_reserve_bytes": n,
  *      "cpu_percent": n}, "boot_ms": 30000, "linger_ms": 500, "drain_ms": 30000, "kill_ms": 5000}
  *
+ * With functions it is no server but the functions of a release (serve/workers.h): argv is what each process begins
+ * with, and they share
+ *
+ *      "functions": [{"name": "hello", "entry": "supabase/functions/hello/index.ts"}, {"name": "b", "refusal": TEXT}],
+ *      "worker": {"memory_bytes": n, "most": 16, "busy_ms": 10000, "idle_ms": 300000, "boot_ms": 15000}
+ *
+ * is_outward: true shuts the private networks that the machine is in, too (serve/network.h).
+ *
  * argv, socket and state must be there, the rest has defaults; a limit of 0 is none. cpu_percent is enforced by the
  * group that the supervisor makes, memory and processes too where there is one. */
 #ifndef FREEHOLD_SERVE_CONFIG_H
@@ -32,10 +40,17 @@
 #define CONFIG_FORWARDS_MAX 8
 #define CONFIG_OPEN_PORTS 1024 /* from here on anybody may listen (ip_unprivileged_port_start in ip(7)) */
 #define CONFIG_INSTANCES_MAX 16
+#define CONFIG_FUNCTIONS_MAX 200
 
 struct config_forward {
 	uint16_t port; /* of 127.0.0.1 inside */
 	const char *socket; /* outside */
+};
+
+struct config_function {
+	const char *name;
+	const char *entry; /* below /app/src */
+	const char *refusal; /* why it cannot run, or NULL */
 };
 
 /* Texts live in the arena. */
@@ -61,6 +76,14 @@ struct config {
 	int64_t linger_ms; /* a drain accepts for this long: requests that were on their way */
 	int64_t drain_ms; /* then open connections have this long */
 	int64_t kill_ms; /* from SIGTERM to SIGKILL */
+	bool is_outward;
+	struct config_function functions[CONFIG_FUNCTIONS_MAX];
+	int function_count;
+	uint64_t worker_memory_bytes; /* of one */
+	int workers_max; /* at one time */
+	int64_t busy_ms; /* computing without answering anybody, until it is ended */
+	int64_t idle_ms; /* without a request, until it is ended */
+	int64_t worker_boot_ms;
 };
 
 /* ERR_INVALID names the member that is wrong. */

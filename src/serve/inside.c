@@ -28,6 +28,7 @@
 #include "serve/pump.h"
 #include "serve/room.h"
 #include "serve/usage.h"
+#include "serve/workers.h"
 
 #define LOOK_MS 1000
 #define OTHER_PORT_GRACE_MS 1000 /* a listener on another port may only be a debugger's, before the real one */
@@ -138,7 +139,7 @@ static void on_usage(void *arg)
 
 static int running(const struct inside *in)
 {
-	int count = 0;
+	int count = in->workers != NULL ? workers_running(in->workers) : 0;
 	for (int n = 0; n < in->config.instances; n++) count += in->instances[n].pid > 0;
 	return count;
 }
@@ -233,9 +234,11 @@ static void on_instance_ended(struct inside *in, struct instance *i, int status)
 static void reap(struct inside *in)
 {
 	int status;
-	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		if (in->workers != NULL && workers_reaped(in->workers, pid, status)) continue;
 		for (int n = 0; n < in->config.instances; n++)
 			if (in->instances[n].pid == pid) on_instance_ended(in, &in->instances[n], status);
+	}
 }
 
 static void on_signals(void *arg, uint32_t events)
@@ -258,6 +261,7 @@ static void freeze(struct inside *in)
 
 static void cut_visitors(struct inside *in)
 {
+	if (in->workers != NULL) workers_cut(in->workers);
 	for (struct pump *p = in->pumps, *next; p != NULL; p = next) {
 		next = p->next;
 		if (p->tag >= 0) pump_cut(p);
@@ -300,6 +304,7 @@ static void on_kill(void *arg)
 static void begin_end(struct inside *in)
 {
 	in->phase = PHASE_ENDING;
+	if (in->workers != NULL) workers_end(in->workers);
 	for (int n = 0; n < in->config.instances; n++) {
 		in->instances[n].again_ms = 0;
 		if (in->instances[n].pid > 0) (void)kill(-in->instances[n].pid, SIGTERM);
@@ -326,6 +331,12 @@ static void begin(struct inside *in)
 {
 	if (in->phase != PHASE_WAITING) return;
 	in->phase = PHASE_BOOTING;
+	if (in->workers != NULL) {
+		/* Each process comes with its first visitor. */
+		room_tell(in, &(struct message){.kind = MESSAGE_READY, .port = in->config.port});
+		on_usage(in);
+		return;
+	}
 	for (int n = 0; n < in->config.instances; n++) {
 		in->instances[n] = (struct instance){.index = n, .port = (uint16_t)(in->config.port + n)};
 		start_instance(in, &in->instances[n]);
@@ -347,6 +358,34 @@ static void take_listener(struct inside *in, int fd)
 	lead_accept_visitors(in);
 }
 
+static bool read_config(int fd, struct arena *arena, struct config *ret_config, struct err *err)
+{
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, CONFIG_MAX_BYTES);
+	char chunk[4096];
+	ssize_t got;
+	while ((got = read(fd, chunk, sizeof chunk)) > 0) buf_append(&text, chunk, (size_t)got);
+	return config_parse(buf_view(&text), arena, ret_config, err);
+}
+
+/* The former environment's arena goes only when the one that replaces it has been read. */
+static void reload(struct inside *in, int fd)
+{
+	struct err err;
+	struct config config;
+	if (fd < 0 || in->workers == NULL) return;
+	struct arena *arena = arena_new(CONFIG_ARENA_BYTES);
+	if (!read_config(fd, arena, &config, &err)) {
+		log_error("serve: %s", err.msg);
+		arena_free(arena);
+		return;
+	}
+	memcpy(in->config.env, config.env, sizeof config.env);
+	if (in->env_arena != NULL) arena_free(in->env_arena);
+	in->env_arena = arena;
+	workers_renew(in->workers);
+}
+
 static void take(struct inside *in, const struct message *m, int fd)
 {
 	switch (m->kind) {
@@ -357,6 +396,7 @@ static void take(struct inside *in, const struct message *m, int fd)
 	case MESSAGE_THAW: thaw(in); break;
 	case MESSAGE_AGAIN: come_back(in); break;
 	case MESSAGE_OVER: finish_last_words(in); break;
+	case MESSAGE_RELOAD: reload(in, fd); break;
 	case MESSAGE_LINKED: lead_on_linked(in, fd); return;
 	case MESSAGE_DOOR: lead_take_door(in, m->index, fd); return;
 	default: break;
@@ -384,16 +424,6 @@ static bool watch_signals(struct inside *in, struct err *err)
 	in->signals = (struct loop_watch){signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK), on_signals, in};
 	if (in->signals.fd < 0) return err_set_errno(err, "watch signals");
 	return loop_watch(&in->loop, &in->signals, err);
-}
-
-static bool read_config(int fd, struct arena *arena, struct config *ret_config, struct err *err)
-{
-	struct buf text BUF_CLEANUP;
-	buf_init(&text, CONFIG_MAX_BYTES);
-	char chunk[4096];
-	ssize_t got;
-	while ((got = read(fd, chunk, sizeof chunk)) > 0) buf_append(&text, chunk, (size_t)got);
-	return config_parse(buf_view(&text), arena, ret_config, err);
 }
 
 /* Each pump has two. The app gets back what it would have had. */
@@ -431,6 +461,7 @@ static bool open_inside(struct inside *in, int control, int config_fd, struct ar
 	for (int i = 0; i < in->config.forward_count; i++)
 		if (!lead_open_door(in, i, err)) return false;
 	if (!watch_signals(in, err) || !loop_watch(&in->loop, &in->control, err)) return false;
+	if (in->config.function_count > 0 && (in->workers = workers_new(in, err)) == NULL) return false;
 	return message_send(control, &(struct message){.kind = MESSAGE_HELLO}, -1, err);
 }
 
@@ -446,8 +477,11 @@ int inside_main(int control, int config_fd, int holds_rlimits)
 	in->holds_rlimits = holds_rlimits != 0;
 	bool ok = open_inside(in, control, config_fd, arena, &err) && loop_run(&in->loop, &err);
 	if (!ok) log_error("serve: %s", err.msg);
+	if (in->workers != NULL) workers_cut(in->workers);
 	lead_cut_all(in);
 	loop_close(&in->loop);
+	workers_free(in->workers);
+	if (in->env_arena != NULL) arena_free(in->env_arena);
 	free(in);
 	arena_free(arena);
 	return ok ? 0 : 1;

@@ -12,7 +12,7 @@
 
 #define NUMBER_SIZE 16
 
-static int text_fd(struct str text)
+int launch_text_fd(struct str text)
 {
 	int fd = memfd_create("serve.json", MFD_CLOEXEC);
 	if (fd >= 0 && write(fd, text.ptr, text.len) == (ssize_t)text.len && lseek(fd, 0, SEEK_SET) == 0) return fd;
@@ -68,7 +68,7 @@ static bool build_and_start(struct launched *l, const struct config *c, const ch
 bool launch(const struct config *config, struct str config_text, const char *resolv_conf, bool holds_rlimits,
 	    struct launched *ret_launched, struct err *err)
 {
-	int pair[2], config_fd = text_fd(config_text);
+	int pair[2], config_fd = launch_text_fd(config_text);
 	if (geteuid() == 0)
 		return err_set(err, ERR_REFUSED, "an app's server never runs as root; start this as the app's user");
 	if (config_fd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)

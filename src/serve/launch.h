@@ -21,6 +21,9 @@ struct launched {
 	int control; /* see serve/message.h */
 };
 
+/* A descriptor that reads a text from its beginning; -1: errno says why. */
+int launch_text_fd(struct str text);
+
 /* config_text: what config was parsed from; pid 1 reads it again. */
 bool launch(const struct config *config, struct str config_text, const char *resolv_conf, bool holds_rlimits,
 	    struct launched *ret_launched, struct err *err);

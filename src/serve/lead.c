@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "serve/dial.h"
+#include "serve/workers.h"
 
 #define BACKLOG 511
 
@@ -28,6 +29,14 @@ static void note_left(struct inside *in)
 	if (is_waiting && in->visitor_count == 0 && in->visitors.fd < 0) loop_timer_set(&in->loop, &in->drain, 0);
 }
 
+void lead_note_room(struct inside *in)
+{
+	if (!in->is_full) return;
+	in->is_full = false;
+	lead_accept_visitors(in);
+	for (int i = 0; i < in->config.forward_count; i++) accept_links(&in->doors[i]);
+}
+
 static void on_pump_done(void *arg, struct pump *p)
 {
 	struct inside *in = arg;
@@ -38,11 +47,7 @@ static void on_pump_done(void *arg, struct pump *p)
 	if (p->next != NULL) p->next->prev = p->prev;
 	in->pump_count--;
 	if (p->tag >= 0) in->visitor_count--, in->instances[p->tag].connections--;
-	if (in->is_full) {
-		in->is_full = false;
-		lead_accept_visitors(in);
-		for (int i = 0; i < in->config.forward_count; i++) accept_links(&in->doors[i]);
-	}
+	lead_note_room(in);
 	note_left(in);
 }
 
@@ -98,7 +103,7 @@ static void on_dialled(void *arg, int visitor, int fd, int tag)
 
 static bool is_coming_back(const struct inside *in)
 {
-	return in->phase == PHASE_SERVING && in->config.instances == 1 && !in->instances[0].is_listening;
+	return in->workers == NULL && in->phase == PHASE_SERVING && in->config.instances == 1 && !in->instances[0].is_listening;
 }
 
 /* On loopback that is known at once. */
@@ -124,6 +129,10 @@ static int dial_single(struct inside *in, struct instance *i)
 /* One that cannot be led on, and has nobody to wait for, is closed: nginx answers for us. */
 static void lead_in(struct inside *in, int visitor)
 {
+	if (in->workers != NULL) {
+		workers_take(in->workers, visitor);
+		return;
+	}
 	struct instance *i = least_busy(in);
 	if (i != NULL && in->config.instances > 1) {
 		in->visitor_count++, in->pump_count++, i->connections++;
@@ -220,11 +229,7 @@ void lead_on_linked(struct inside *in, int outside)
 		carry(in, fd, outside, -1);
 	else
 		(void)close(fd);
-	if (in->is_full) {
-		in->is_full = false;
-		lead_accept_visitors(in);
-		for (int i = 0; i < in->config.forward_count; i++) accept_links(&in->doors[i]);
-	}
+	lead_note_room(in);
 }
 
 void lead_take_door(struct inside *in, int index, int fd)

@@ -23,6 +23,9 @@ void lead_drop_held(struct inside *in);
 /* The sandbox ends: every connection does. */
 void lead_cut_all(struct inside *in);
 
+/* Something that was open is not any more: goes on accepting what had to wait for that. */
+void lead_note_room(struct inside *in);
+
 bool lead_open_door(struct inside *in, int index, struct err *err);
 
 /* DOOR: the outer half listens there for us. Takes fd. */

@@ -13,6 +13,7 @@
  *     THAW             go on; a LISTEN follows
  *     LINKED + socket  answers the oldest LINK; without a socket it could not be reached
  *     AGAIN, OVER      answers ENDED with is_asking: start it once more, or end
+ *     RELOAD + file    functions: serve.json as it is now; its environment holds for processes that start from here on
  *
  * inside to outer:
  *     HELLO            the sandbox is there
@@ -46,6 +47,7 @@ enum message_kind {
 	MESSAGE_ENDED,
 	MESSAGE_AGAIN,
 	MESSAGE_OVER,
+	MESSAGE_RELOAD,
 };
 
 #define MESSAGE_PORTS_MAX 8

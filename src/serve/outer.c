@@ -40,6 +40,7 @@
 
 struct outer {
 	struct loop loop;
+	const char *config_path;
 	struct config config;
 	struct arena *arena;
 	struct launched box;
@@ -207,6 +208,21 @@ static void thaw(struct outer *o)
 	enter(o, STATE_SERVING);
 }
 
+/* What it was started with stays: limits, mounts, names. */
+static void reload(struct outer *o)
+{
+	struct err err;
+	struct config config;
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, CONFIG_MAX_BYTES);
+	struct arena *arena = arena_new(ARENA_BYTES);
+	bool is_ok = file_read(o->config_path, &text, &err) && config_parse(buf_view(&text), arena, &config, &err);
+	int fd = is_ok && o->config.function_count > 0 ? launch_text_fd(buf_view(&text)) : -1;
+	if (!is_ok) log_error("serve: %s is not taken: %s", o->config_path, err.msg);
+	if (fd >= 0) tell(o, MESSAGE_RELOAD, fd), (void)close(fd);
+	arena_free(arena);
+}
+
 static void on_signals(void *arg, uint32_t events)
 {
 	(void)events;
@@ -215,6 +231,7 @@ static void on_signals(void *arg, uint32_t events)
 	while (read(o->signals.fd, &info, sizeof info) == (ssize_t)sizeof info) switch (info.ssi_signo) {
 		case SIGUSR1: retire(o); break;
 		case SIGUSR2: thaw(o); break;
+		case SIGHUP: reload(o); break;
 		default: ask_end(o); break;
 		}
 }
@@ -304,6 +321,8 @@ static void on_usage(struct outer *o, const struct message *m)
 	o->written_bytes = m->written_bytes;
 	if (m->memory_bytes > o->seen.memory_peak_bytes) o->seen.memory_peak_bytes = m->memory_bytes;
 	if (is_news) note(o);
+	/* Pid 1 ends the one that takes too much. */
+	if (o->config.function_count > 0) return;
 	if (holds_rlimits && o->config.memory_bytes > 0 && m->memory_bytes > o->config.memory_bytes)
 		stop_for(o, END_OUT_OF_MEMORY);
 	/* A bomb at its limit loses as many as it starts: a sample that comes close is one that was there. */
@@ -404,7 +423,8 @@ static void on_look(void *arg)
 {
 	struct outer *o = arg;
 	limits_group_read(&o->group, &o->seen);
-	if (o->seen.processes_refused > o->before.processes_refused) stop_for(o, END_OUT_OF_PROCESSES);
+	bool is_server = o->config.function_count == 0;
+	if (is_server && o->seen.processes_refused > o->before.processes_refused) stop_for(o, END_OUT_OF_PROCESSES);
 	if (is_filling_disk(o)) stop_for(o, END_OUT_OF_DISK);
 	trim_log();
 	loop_timer_set(&o->loop, &o->look, LOOK_MS);
@@ -552,6 +572,7 @@ static bool run(struct outer *o, const char *path, struct err *err)
 	struct buf text BUF_CLEANUP;
 	buf_init(&text, CONFIG_MAX_BYTES);
 	set_timers(o);
+	o->config_path = path;
 	if (!read_config(o, path, &text, err)) return false;
 	(void)unlink(o->config.socket);
 	read_group(o);

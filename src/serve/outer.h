@@ -9,6 +9,7 @@
  *        │                     │  ▲ ▲───SIGUSR2──────┴───────────┘
  *        └──────SIGTERM────────┴──────▶ draining ──▶ ended
  *
+ * SIGHUP hands the file's environment to functions, which take it with their next process; a server takes no notice.
  * SIGUSR1 retires it: no timer of an old release runs. SIGUSR2 thaws it: it serves again, once it says "serving".
  *
  * A drain goes on accepting for linger_ms, so that requests that were on their way when the edge switched are answered;

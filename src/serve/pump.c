@@ -17,10 +17,18 @@ static bool would_wait(void)
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == EINPROGRESS;
 }
 
+static void count(struct pump_end *to, ssize_t put)
+{
+	struct pump *p = to->pump;
+	to->taken += (uint64_t)put;
+	if (p->counter != NULL && to == &p->end[0]) *p->counter += (uint64_t)put;
+}
+
 static enum flow send_held(struct pump_end *to)
 {
 	ssize_t put = send(to->watch.fd, to->held, to->held_len, MSG_NOSIGNAL);
 	if (put < 0) return would_wait() ? FLOW_WAITS : FLOW_BROKEN;
+	count(to, put);
 	to->held_len -= (size_t)put;
 	if (to->held_len > 0) {
 		memmove(to->held, to->held + put, to->held_len);
@@ -40,8 +48,14 @@ static enum flow hold(struct pump_end *to, const char *bytes, size_t len)
 	return FLOW_WAITS;
 }
 
+static bool is_silent(const struct pump *p)
+{
+	return p->on_silent != NULL && p->end[0].taken == 0 && !p->end[0].is_gone;
+}
+
 static enum flow pass_end(struct pump_end *to)
 {
+	if (to == &to->pump->end[0] && is_silent(to->pump)) return FLOW_BROKEN;
 	if (!to->is_shut && shutdown(to->watch.fd, SHUT_WR) != 0 && errno != ENOTCONN) return FLOW_BROKEN;
 	to->is_shut = true;
 	return FLOW_WAITS;
@@ -63,6 +77,7 @@ static enum flow step(struct pump_end *from, struct pump_end *to)
 	ssize_t put = send(to->watch.fd, space, (size_t)got, MSG_NOSIGNAL);
 	if (put < 0 && !would_wait()) return FLOW_BROKEN;
 	if (put < 0) put = 0;
+	count(to, put);
 	return put < got ? hold(to, space + put, (size_t)(got - put)) : FLOW_GOES_ON;
 }
 
@@ -84,9 +99,14 @@ static void bury(void *arg)
 void pump_cut(struct pump *p)
 {
 	if (p->end[0].watch.fd < 0) return;
-	loop_unwatch(p->loop, &p->end[0].watch);
+	int silent = is_silent(p) ? p->end[0].watch.fd : -1;
+	if (silent >= 0)
+		loop_forget(p->loop, &p->end[0].watch);
+	else
+		loop_unwatch(p->loop, &p->end[0].watch);
 	loop_unwatch(p->loop, &p->end[1].watch);
 	loop_later(p->loop, &p->bury);
+	if (silent >= 0) p->on_silent(p->arg, p, silent);
 	p->on_done(p->arg, p);
 }
 

@@ -28,6 +28,7 @@ struct pump_end {
 	bool is_gone; /* nobody is there any more */
 	bool has_ended; /* read to its end */
 	bool is_shut; /* we send it no more */
+	uint64_t taken; /* bytes it was sent */
 };
 
 struct pump {
@@ -38,6 +39,10 @@ struct pump {
 	void *arg;
 	struct loop_work go_on, bury;
 	int tag; /* the keeper's */
+	/* For keepers that answer in b's place, both may be NULL. on_silent: b is gone before a was sent a byte; takes a's
+	 * descriptor, which stays open, and comes before on_done. */
+	void (*on_silent)(void *arg, struct pump *p, int fd);
+	uint64_t *counter; /* bytes that a was sent are added */
 };
 
 /* Takes both descriptors (non-blocking ones; one may still be connecting), whatever comes. on_done comes exactly once,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "serve/config.h"
 #include "serve/instance.h"
 #include "serve/loop.h"
@@ -28,6 +29,7 @@ enum phase {
 };
 
 struct inside;
+struct workers;
 
 struct door { /* a port of 127.0.0.1 that leads outside */
 	struct inside *in;
@@ -55,6 +57,8 @@ struct inside {
 	int held[HELD_MAX]; /* visitors that wait for the server to be back */
 	int held_count;
 	int64_t other_since_ms;
+	struct arena *env_arena; /* of config.env, once it was renewed */
+	struct workers *workers; /* it has functions instead of a server, or NULL */
 	struct loop_timer look, usage, drain, kill, again, back;
 };
 

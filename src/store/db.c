@@ -120,6 +120,20 @@ static const char *const versions[] = {
     "insert into secret_3 select app, kind, name, sealed, set_at, scope from secret;"
     "drop table secret;"
     "alter table secret_3 rename to secret;",
+
+    /* Kinds are named where they are used (store/app.h, flow/functions.h): a new one needs no new table. */
+    "create table secret_4 ("
+    "  app text not null references app (name) on delete cascade,"
+    "  kind text not null,"
+    "  name text not null,"
+    "  sealed blob not null,"
+    "  set_at integer not null,"
+    "  scope text check (scope in ('build', 'run', 'both')),"
+    "  primary key (app, kind, name)"
+    ") strict;"
+    "insert into secret_4 select app, kind, name, sealed, set_at, scope from secret;"
+    "drop table secret;"
+    "alter table secret_4 rename to secret;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof *versions))
 

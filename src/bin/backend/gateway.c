@@ -14,12 +14,13 @@
 #define REST_PREFIX "/rest/v1"
 #define AUTH_PREFIX "/auth/v1"
 #define REALTIME_PREFIX "/realtime/v1"
+#define VERIFY_PATH "/.freehold/functions/verify" /* the edge asks; edge/config.c */
 
 static const struct {
 	const char *prefix, *what;
 } not_served[] = {
     {FILES_PREFIX, "file storage (no folder for files is set)"},
-    {"/functions/v1", "edge functions"},
+    {"/functions/v1", "edge functions (the edge in front of this backend does)"},
     {"/graphql/v1", "GraphQL"},
     {"/pg", "the database's administration"},
     {"/analytics/v1", "analytics"},
@@ -205,6 +206,23 @@ static void to_auth(struct exchange *x, struct str path, struct str query)
 	auth_handle(x->gateway->auth, &r, on_auth_reply, x);
 }
 
+/* May the caller of a function that wants a token have it? 204, or 401 and why. The app's keys will do, as upstream. */
+static void to_verify(struct exchange *x)
+{
+	struct str apikey = http_header(x->req, STR("apikey")), bearer = http_header(x->req, STR("Authorization"));
+	struct caller caller;
+	struct token_refusal refusal;
+	bool is_missing = apikey.len == 0 && bearer.len == 0;
+	if (bearer.len > 0) apikey = (struct str){NULL, 0}; /* upstream's relay does not look at it */
+	if (!is_missing && callers_find(x->gateway->callers, x->arena, apikey, bearer, clock_wall_ms() / 1000, &caller,
+					&refusal)) {
+		exchange_end(x, 204, STR(""), NULL);
+		return;
+	}
+	exchange_field(x, "X-Freehold-Why", is_missing ? "missing" : "invalid");
+	exchange_end(x, 401, STR(""), is_missing ? "a function was called without a token" : refusal.message);
+}
+
 /* The builder's own button. */
 static void to_broker(struct exchange *x)
 {
@@ -249,6 +267,8 @@ static void on_request(void *arg, struct http_request *req)
 		to_auth(x, below, http_query(req));
 	else if (is_below(path, REALTIME_PREFIX, &below))
 		live_answer(x, below);
+	else if (str_eq(path, STR(VERIFY_PATH)))
+		to_verify(x);
 	else if (str_eq(path, STR(BROKER_PATH)))
 		to_broker(x);
 	else if (str_eq(path, STR("/health")))

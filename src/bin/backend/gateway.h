@@ -5,6 +5,7 @@
  *     /rest/v1/…   src/rest        /auth/v1/…   src/auth       /realtime/v1/…   src/realtime
  *     /storage/v1/…   src/storage
  *     /health      does the database answer?
+ *     /.freehold/functions/verify   is the caller's token one of this app's? The edge asks before a function
  *     everything else that Supabase serves: 501, naming what is missing
  *
  * and what Supabase's gateway does around it: preflights of browsers, the headers that let a page of any origin read
