@@ -53,7 +53,10 @@ static json_t *processes_json(struct daemon *d, const char *app)
 		int64_t web = web_part_release(parts[i]), functions = functions_part_release(parts[i]);
 		int64_t release = web > 0 ? web : functions;
 		parts_unit_name(app, parts[i], unit);
-		json_t *process = supervisor_json(d->supervisor, unit, web > 0 ? "server" : functions > 0 ? "functions" : parts[i]);
+		json_t *process = supervisor_json(d->supervisor, unit,
+						  web > 0         ? "server"
+						  : functions > 0 ? "functions"
+								  : parts[i]);
 		if (release > 0) json_object_set_new(process, "release", json_integer(release));
 		bool is_gone = i >= count && strcmp(json_str(process, "state", ""), "stopped") == 0;
 		if (is_gone)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Routes about deployments and releases. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,8 @@
 #include "api/worker.h"
 #include "codec/json.h"
 #include "codec/url.h"
-#include "flow/functions.h"
 #include "flow/deploy.h"
+#include "flow/functions.h"
 #include "flow/git_key.h"
 #include "flow/live.h"
 #include "flow/parts.h"

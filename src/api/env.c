@@ -13,8 +13,8 @@
 #include "codec/json.h"
 #include "flow/functions.h"
 #include "flow/serve_env.h"
-#include "store/app.h"
 #include "flow/signin.h"
+#include "store/app.h"
 
 struct env_list {
 	json_t *list;
@@ -46,8 +46,9 @@ static bool add_secret(void *arg, const char *name, struct str value, int64_t se
 
 static bool list_all(struct route_call *c, bool is_functions, struct env_list *l, struct err *err)
 {
-	return is_functions ? app_secret_each(c->d->flow.db, c->d->flow.seal, c->app, FUNCTIONS_SECRET, add_secret, l, err)
-			    : env_each(c->d->flow.db, c->d->flow.seal, c->app, ENV_BOTH, add_env, l, err);
+	return is_functions
+		   ? app_secret_each(c->d->flow.db, c->d->flow.seal, c->app, FUNCTIONS_SECRET, add_secret, l, err)
+		   : env_each(c->d->flow.db, c->d->flow.seal, c->app, ENV_BOTH, add_env, l, err);
 }
 
 /* answer: what else is said; taken over. */
@@ -57,8 +58,7 @@ static void reply_env(struct route_call *c, bool has_values, bool is_functions, 
 	struct app app;
 	struct env_list l = {json_array(), has_values};
 	json_object_set_new(answer, "env", l.list);
-	if (app_get(c->d->flow.db, c->app, &app, &err) &&
-	    list_all(c, is_functions, &l, &err)) {
+	if (app_get(c->d->flow.db, c->app, &app, &err) && list_all(c, is_functions, &l, &err)) {
 		reply_json(c->req, 200, answer);
 		return;
 	}
@@ -85,8 +85,9 @@ struct change {
 static bool read_change(const json_t *body, struct change *ret_change, struct err *err)
 {
 	const char *scope = json_str(body, "scope", "");
-	*ret_change = (struct change){.body = body, .leaves_given = json_bool(body, "leave_given", false),
-				       .is_functions = json_bool(body, "functions", false)};
+	*ret_change = (struct change){.body = body,
+				      .leaves_given = json_bool(body, "leave_given", false),
+				      .is_functions = json_bool(body, "functions", false)};
 	if (ret_change->is_functions && scope[0] != '\0')
 		return err_set(err, ERR_INVALID, "a variable for functions goes to no build and no server");
 	return scope[0] == '\0' || env_scope_from_word(scope, &ret_change->scope) ||
@@ -112,8 +113,9 @@ static bool set_all(struct route_call *c, struct change *change, struct err *err
 		struct str text = {json_string_value(value), json_string_length(value)};
 		if (change->leaves_given && given_is(str_from(name)))
 			json_array_append_new(change->left_out, json_string(name));
-		else if (change->is_functions ? !set_secret(c, name, text, err) : !env_set(c->d->flow.db, c->d->flow.seal, c->app, name, text,
-									 change->scope, err))
+		else if (change->is_functions
+			     ? !set_secret(c, name, text, err)
+			     : !env_set(c->d->flow.db, c->d->flow.seal, c->app, name, text, change->scope, err))
 			return false;
 	}
 	return true;
@@ -126,7 +128,9 @@ static bool unset_all(struct route_call *c, const struct change *change, struct 
 	json_array_foreach(json_object_get(change->body, "unset"), i, value)
 	{
 		const char *name = json_is_string(value) ? json_string_value(value) : "";
-		if (!app_secret_unset(c->d->flow.db, c->app, change->is_functions ? FUNCTIONS_SECRET : "env", name, err)) return false;
+		if (!app_secret_unset(c->d->flow.db, c->app, change->is_functions ? FUNCTIONS_SECRET : "env", name,
+				      err))
+			return false;
 	}
 	return true;
 }

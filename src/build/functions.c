@@ -87,7 +87,7 @@ static bool prepare(const struct build_job *job, const struct build_host *host, 
 static bool run(const struct build_job *job, const struct build_host *host, const struct box_tool *deno,
 		const char *dir, struct err *err)
 {
-	static const char *const argv[] = {"deno",	 "run",		"--quiet",	 "--no-prompt",
+	static const char *const argv[] = {"deno",        "run",       "--quiet",     "--no-prompt",
 					   "--no-config", "--no-lock", "--allow-all", "/app/freehold/vendor.mjs",
 					   NULL};
 	char export[FILE_PATH_SIZE], cache[FILE_PATH_SIZE];
@@ -136,9 +136,9 @@ static bool take_found(const struct build_job *job, const struct build_host *hos
 		if (!functions_is_name(json_str(one, "name", "")) || json_array_size(list) >= FUNCTIONS_MAX) continue;
 		const char *refusal = json_str(one, "refusal", NULL), *entry = json_str(one, "entry", NULL);
 		if (entry == NULL && refusal == NULL) refusal = "it has no entry point";
-		json_array_append_new(list, json_pack("{s:s, s:s*, s:b, s:s*}", "name", json_str(one, "name", ""), "entry",
-						      entry, "verify_jwt", json_bool(one, "verify_jwt", true), "refusal",
-						      refusal));
+		json_array_append_new(list, json_pack("{s:s, s:s*, s:b, s:s*}", "name", json_str(one, "name", ""),
+						      "entry", entry, "verify_jwt", json_bool(one, "verify_jwt", true),
+						      "refusal", refusal));
 	}
 	*ret_outcome = json_pack("{s:o, s:s, s:s, s:[{s:s, s:s}]}", "list", list, "deno", json_str(found, "deno", ""),
 				 "registry", host->registry, "tools", "name", deno->name, "bin", deno->bin);
@@ -170,8 +170,8 @@ bool functions_build(const struct build_job *job, json_t **ret_outcome, struct e
 
 static bool is_left_out(const char *relative)
 {
-	static const char *const names[] = {"wish.json", "functions.json", "freehold/vendor.mjs", "freehold/resolve.mjs",
-					    NULL};
+	static const char *const names[] = {"wish.json", "functions.json", "freehold/vendor.mjs",
+					    "freehold/resolve.mjs", NULL};
 	for (const char *const *n = names; *n != NULL; n++)
 		if (strcmp(relative, *n) == 0) return true;
 	return false;
@@ -181,8 +181,8 @@ static bool mark(const char *release_dir, const char *folder, const char *name, 
 {
 	char path[FILE_PATH_SIZE];
 	return file_path(path, err, "%s/%s", release_dir, folder) && file_mkdirs(path, 0755, err) &&
-	       (name == NULL || (file_path(path, err, "%s/%s/%s", release_dir, folder, name) &&
-				 file_write(path, STR(""), 0644, err)));
+	       (name == NULL ||
+		(file_path(path, err, "%s/%s/%s", release_dir, folder, name) && file_write(path, STR(""), 0644, err)));
 }
 
 static bool put_marks(const json_t *list, const char *release_dir, struct err *err)
@@ -195,7 +195,8 @@ static bool put_marks(const json_t *list, const char *release_dir, struct err *e
 	{
 		const char *name = json_str(one, "name", "");
 		if (!mark(release_dir, "functions-known", name, err)) return false;
-		if (!json_bool(one, "verify_jwt", true) && !mark(release_dir, "functions-open", name, err)) return false;
+		if (!json_bool(one, "verify_jwt", true) && !mark(release_dir, "functions-open", name, err))
+			return false;
 	}
 	return true;
 }

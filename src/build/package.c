@@ -428,8 +428,8 @@ static bool package(struct package *p, const char *release_dir, const char *publ
 
 static void undo(const char *release_dir)
 {
-	static const char *const parts[] = {"public",    "unbound",	      "server",       "unbound-server",
-					     "functions", "functions-known", "functions-open"};
+	static const char *const parts[] = {"public",    "unbound",         "server",        "unbound-server",
+					    "functions", "functions-known", "functions-open"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		char path[FILE_PATH_SIZE];
 		struct err ignored;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Programs that an app wants and the machine lacks, from the npm registry: bun, pnpm, another Node, Deno. Installed once for
- * all apps into cache_dir/tools, without running a script of theirs, as the user nobody; root's and read-only from then
- * on. */
+ * Programs that an app wants and the machine lacks, from the npm registry: bun, pnpm, another Node, Deno. Installed
+ * once for all apps into cache_dir/tools, without running a script of theirs, as the user nobody; root's and read-only
+ * from then on. */
 #ifndef FREEHOLD_BUILD_TOOLS_H
 #define FREEHOLD_BUILD_TOOLS_H
 

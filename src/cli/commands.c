@@ -135,7 +135,8 @@ const struct command commands[] = {
      "A deployment is an attempt to put something live; one that succeeds makes a release of the same number.",
      "freehold deployments shop\nfreehold deployments shop 7", NULL, 1, 2, "ad", run_deployments},
     {"logs", LOOK, "APP [--functions [NAME]]", "what an app wrote, or what a build printed",
-     "Shows what the app's edge, backend, database (postgres) and server wrote; with --functions what its edge functions "
+     "Shows what the app's edge, backend, database (postgres) and server wrote; with --functions what its edge "
+     "functions "
      "wrote, and why one of them was ended.",
      "freehold logs shop -f\nfreehold logs shop -n 1000 --source backend\nfreehold logs shop --source server --release "
      "6\nfreehold logs shop --functions send-mail -f\nfreehold logs shop --build 7",

@@ -86,7 +86,8 @@ static bool read_scope(const struct cli *cli, json_t *body, struct err *err)
 			given++;
 		}
 	if (given > 0 && cli_has(cli, "functions"))
-		return err_set(err, ERR_INVALID, "what is set with --functions goes to functions only: give no --build, --run or --both");
+		return err_set(err, ERR_INVALID,
+			       "what is set with --functions goes to functions only: give no --build, --run or --both");
 	return given <= 1 || err_set(err, ERR_INVALID, "--build, --run and --both exclude each other: give one");
 }
 
@@ -145,8 +146,8 @@ static bool change(struct cli *cli, const char *path, bool is_set, struct err *e
 		cli_put_json(cli, answer);
 	else if (cli_has(cli, "functions"))
 		buf_printf(&out, "%zu %s for the functions of %s, which find it so from their next call on.\n",
-			   is_set ? json_object_size(json_object_get(body, "set")) : cli->word_count - 2, is_set ? "set" : "removed",
-			   cli->words[0]);
+			   is_set ? json_object_size(json_object_get(body, "set")) : cli->word_count - 2,
+			   is_set ? "set" : "removed", cli->words[0]);
 	else if (is_set)
 		say_set(&out, cli->words[0], json_object_get(body, "set"), answer);
 	else

@@ -84,8 +84,9 @@ static bool log_path(const struct cli *cli, struct buf *path, struct err *err)
 			daemon_escape(path, cli->words[1]);
 		}
 	} else if (cli->word_count > 1)
-		return err_set(err, ERR_INVALID, "logs takes one app; a function's log: freehold logs %s --functions %s",
-			       cli->words[0], cli->words[1]);
+		return err_set(err, ERR_INVALID,
+			       "logs takes one app; a function's log: freehold logs %s --functions %s", cli->words[0],
+			       cli->words[1]);
 	if (cli_has(cli, "source")) {
 		buf_puts(path, "&source=");
 		daemon_escape(path, cli_value(cli, "source"));
@@ -103,7 +104,9 @@ bool run_logs(struct cli *cli, int *ret_status, struct err *err)
 	struct daemon d;
 	struct look plain = {.has_utf8 = cli->look.has_utf8};
 	struct buf path BUF_CLEANUP;
-	struct watching w = {.cli = cli, .is_build = cli_has(cli, "build"), .is_one_source = cli_has(cli, "source") || cli->word_count > 1};
+	struct watching w = {.cli = cli,
+			     .is_build = cli_has(cli, "build"),
+			     .is_one_source = cli_has(cli, "source") || cli->word_count > 1};
 	struct daemon_watcher watcher = {.on_line = on_line, .arg = &w};
 	buf_init(&path, DAEMON_PATH_SIZE);
 	*ret_status = 0;

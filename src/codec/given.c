@@ -94,14 +94,41 @@ static const char *const given[] = {
 };
 
 static const char *const ambient[] = {
-    "ANALYZE",  "APPDATA",   "BUN_ENV",    "CI",           "DEBUG",        "EDGE_RUNTIME", "FORCE_COLOR", "HOMEPATH",
-    "INIT_CWD", "LOG_LEVEL", "NEXT_PHASE", "NEXT_RUNTIME", "NODE_OPTIONS", "PATH",         "PWD",         "SHELL",
-    "TEMP",     "TERM",      "TMP",        "TURBOPACK",    "TZ",           "USER",         "USERPROFILE", "VITEST",
+    "ANALYZE",
+    "APPDATA",
+    "BUN_ENV",
+    "CI",
+    "DEBUG",
+    "EDGE_RUNTIME",
+    "FORCE_COLOR",
+    "HOMEPATH",
+    "INIT_CWD",
+    "LOG_LEVEL",
+    "NEXT_PHASE",
+    "NEXT_RUNTIME",
+    "NODE_OPTIONS",
+    "PATH",
+    "PWD",
+    "SHELL",
+    "SB_EXECUTION_ID",
+    "SB_REGION",
+    "SUPABASE_JWKS",
+    "SUPABASE_PUBLISHABLE_KEYS",
+    "SUPABASE_SECRET_KEYS",
+    "TEMP",
+    "TERM",
+    "TMP",
+    "TURBOPACK",
+    "TZ",
+    "USER",
+    "USERPROFILE",
+    "VITEST",
 };
 
 /* By these a platform tells an app that it runs there. */
-static const char *const prefixes[] = {"AWS_LAMBDA_", "CF_PAGES", "FLY_",  "JEST_",  "NETLIFY", "NITRO_",  "NUXT_APP_",
-				       "RAILWAY_",    "RENDER",   "REPL_", "REPLIT", "VERCEL",  "__NEXT_", "npm_"};
+static const char *const prefixes[] = {"AWS_LAMBDA_", "CF_PAGES", "DENO_",     "FLY_",     "JEST_",
+				       "NETLIFY",     "NITRO_",   "NUXT_APP_", "RAILWAY_", "RENDER",
+				       "REPL_",       "REPLIT",   "VERCEL",    "__NEXT_",  "npm_"};
 
 static bool is_in(struct str name, const char *const *list, size_t count)
 {

@@ -80,11 +80,13 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	buf_puts(b, "  map $request_uri $asked_path { ~^(?<asked>[^?]*) $asked; }\n");
 	buf_puts(b, "  map $pin $release { default 0; ~/releases/(?<number>[0-9]+)/ $number; }\n");
 	/* As it was asked for: what is in a function's path is the function's to read. */
-	buf_puts(b, "  map $request_uri $function { default ''; "
-		    "\"~^/functions/v1/(?<function_name>[A-Za-z0-9][A-Za-z0-9_-]*)(?:[/?]|$)\" $function_name; }\n"
-		    "  map $request_uri $function_uri { default /; \"~^/functions/v1(?<function_rest>/.*)$\" "
-		    "$function_rest; }\n"
-		    "  map $function_why $function_says { default 'Invalid JWT'; missing 'Missing authorization header'; }\n");
+	buf_puts(
+	    b,
+	    "  map $request_uri $function { default ''; "
+	    "\"~^/functions/v1/(?<function_name>[A-Za-z0-9][A-Za-z0-9_-]*)(?:[/?]|$)\" $function_name; }\n"
+	    "  map $request_uri $function_uri { default /; \"~^/functions/v1(?<function_rest>/.*)$\" "
+	    "$function_rest; }\n"
+	    "  map $function_why $function_says { default 'Invalid JWT'; missing 'Missing authorization header'; }\n");
 	buf_puts(b, "  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n");
 	/* The release that a tab was loaded from, in every request but the one for a new page. */
 	buf_puts(b, "  map \"$cookie___fh_release:$http_sec_fetch_dest\" $tab { default none; "
@@ -156,17 +158,17 @@ static void put_storage(const struct edge_settings *e, const struct door *d, str
 
 /* What the relay answers itself, as upstream's: functions-js knows it by x-relay-error. */
 #define RELAY_HEADERS                                                                                                  \
-	"      internal;\n      default_type application/json;\n      add_header X-Relay-Error true always;\n"           \
-	"      add_header Access-Control-Allow-Origin * always;\n"                                                      \
-	"      add_header Access-Control-Expose-Headers x-relay-error always;\n"                                        \
+	"      internal;\n      default_type application/json;\n      add_header X-Relay-Error true always;\n"         \
+	"      add_header Access-Control-Allow-Origin * always;\n"                                                     \
+	"      add_header Access-Control-Expose-Headers x-relay-error always;\n"                                       \
 	"      add_header Cache-Control no-store always;\n"
 
 /* A stream flows both ways, and belongs to the release that was live when it began. */
 #define TO_FUNCTION                                                                                                    \
-	"      proxy_pass http://unix:$at/../fn/web.sock:$function_uri;\n" PROXY                                        \
-	"      proxy_set_header Host $http_host;\n"                                                                     \
-	"      proxy_request_buffering off;\n      proxy_buffering off;\n"                                              \
-	"      proxy_read_timeout 400s;\n      proxy_send_timeout 400s;\n"                                              \
+	"      proxy_pass http://unix:$at/../fn/web.sock:$function_uri;\n" PROXY                                       \
+	"      proxy_set_header Host $http_host;\n"                                                                    \
+	"      proxy_request_buffering off;\n      proxy_buffering off;\n"                                             \
+	"      proxy_read_timeout 400s;\n      proxy_send_timeout 400s;\n"                                             \
 	"      error_page 502 503 = @function_away;\n      error_page 504 = @function_late;\n"
 
 /* The backend says whether the caller's token is one of this app's; it never sees the body. A preflight carries none,
@@ -192,16 +194,18 @@ static void put_functions(const struct edge_settings *e, const struct door *d, s
 		   "      proxy_pass_request_body off;\n      proxy_set_header Content-Length '';\n"
 		   "      proxy_set_header Host $host;\n      proxy_connect_timeout 5s;\n    }\n",
 		   e->home, d->hosts);
-	buf_puts(b, "    location @function_refused {\n" RELAY_HEADERS
-		    "      return 401 '{\"code\":401,\"message\":\"$function_says\"}';\n    }\n"
-		    "    location @function_unknown {\n" RELAY_HEADERS
-		    "      return 404 '{\"code\":\"NOT_FOUND\",\"message\":\"Requested function was not found\"}';\n    }\n"
-		    "    location @function_away {\n" RELAY_HEADERS "      add_header Retry-After 1 always;\n"
-		    "      return 503 '{\"code\":\"BOOT_ERROR\",\"message\":\"The functions of this app are not answering at "
-		    "the moment; try again in a second.\"}';\n    }\n"
-		    "    location @function_late {\n" RELAY_HEADERS
-		    "      return 504 '{\"code\":\"IDLE_TIMEOUT\",\"message\":\"Request idle timeout limit reached\"}';\n    "
-		    "}\n");
+	buf_puts(
+	    b,
+	    "    location @function_refused {\n" RELAY_HEADERS
+	    "      return 401 '{\"code\":401,\"message\":\"$function_says\"}';\n    }\n"
+	    "    location @function_unknown {\n" RELAY_HEADERS
+	    "      return 404 '{\"code\":\"NOT_FOUND\",\"message\":\"Requested function was not found\"}';\n    }\n"
+	    "    location @function_away {\n" RELAY_HEADERS "      add_header Retry-After 1 always;\n"
+	    "      return 503 '{\"code\":\"BOOT_ERROR\",\"message\":\"The functions of this app are not answering at "
+	    "the moment; try again in a second.\"}';\n    }\n"
+	    "    location @function_late {\n" RELAY_HEADERS
+	    "      return 504 '{\"code\":\"IDLE_TIMEOUT\",\"message\":\"Request idle timeout limit reached\"}';\n    "
+	    "}\n");
 }
 
 static void put_api(const struct edge_settings *e, const struct door *d, struct buf *b)

@@ -12,12 +12,12 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "flow/daemon.h"
+#include "flow/functions.h"
 #include "flow/live.h"
 #include "flow/pause.h"
 #include "flow/signin.h"
 #include "flow/step.h"
 #include "flow/sweep.h"
-#include "flow/functions.h"
 #include "flow/web.h"
 #include "release/release.h"
 

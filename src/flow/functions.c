@@ -96,7 +96,8 @@ static bool put_mounts(struct telling *t, struct err *err)
 	const json_t *deno = json_array_get(json_object_get(t->functions, "tools"), 0);
 	const char *name = json_str(deno, "name", "");
 	if (!release_path(t->p->dir, t->release, "functions", path, err) ||
-	    !file_path(tool, err, "%s/cache/tools/%s", t->f->layout.home, name) || !file_path(to, err, "/tools/%s", name))
+	    !file_path(tool, err, "%s/cache/tools/%s", t->f->layout.home, name) ||
+	    !file_path(to, err, "/tools/%s", name))
 		return false;
 	if (!file_is_dir(tool))
 		return err_set(err, ERR_UNAVAILABLE,
@@ -108,8 +109,9 @@ static bool put_mounts(struct telling *t, struct err *err)
 	return true;
 }
 
-/* Reading is for the release's own files and what it writes to /tmp, as upstream; no program, no library of the machine.
- * All of its environment it may read: there is nothing in it but what it is given, and "not set" must be an answer. */
+/* Reading is for the release's own files and what it writes to /tmp, as upstream; no program, no library of the
+ * machine. All of its environment it may read: there is nothing in it but what it is given, and "not set" must be an
+ * answer. */
 static void put_argv(struct telling *t)
 {
 	static const char *const fixed[] = {"run",
@@ -123,11 +125,12 @@ static void put_argv(struct telling *t)
 					    "--deny-net=169.254.0.0/16,10.0.2.0/24",
 					    "--allow-env",
 					    "--allow-sys",
-					    "--allow-read=/app/src,/app/deno,/tmp",
+					    "--allow-read=/app/src,/app/freehold,/app/deno,/tmp",
 					    "--allow-write=/tmp"};
 	const json_t *deno = json_array_get(json_object_get(t->functions, "tools"), 0);
 	json_t *argv = json_array();
-	json_array_append_new(argv, json_sprintf("/tools/%s/%s/deno", json_str(deno, "name", ""), json_str(deno, "bin", "")));
+	json_array_append_new(argv,
+			      json_sprintf("/tools/%s/%s/deno", json_str(deno, "name", ""), json_str(deno, "bin", "")));
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) json_array_append_new(argv, json_string(fixed[i]));
 	json_array_append_new(argv, json_sprintf("--v8-flags=--max-old-space-size=%d", WORKER_MEMORY_MB));
 	json_object_set_new(t->config, "argv", argv);
@@ -154,14 +157,11 @@ static void put_keys(json_t *env, const char *name, const char *from)
 /* As for the app's server (flow/serve_env.h), upstream's further names, and at last what only functions get. */
 static bool put_env(struct telling *t, struct err *err)
 {
-	static const char *const given[][2] = {{"SB_REGION", "local"},
-					       {"DENO_REGION", "local"},
-					       {"DENO_DIR", "/app/deno"},
-					       {"DENO_NO_UPDATE_CHECK", "1"},
-					       {"NO_COLOR", "1"},
-					       {"TMPDIR", "/tmp"}};
-	static const char *const not_theirs[] = {"PORT", "HOST", "HOSTNAME", "NODE_ENV", "DATA_DIR",
-						 "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"};
+	static const char *const given[][2] = {{"SB_REGION", "local"},    {"DENO_REGION", "local"},
+					       {"DENO_DIR", "/app/deno"}, {"DENO_NO_UPDATE_CHECK", "1"},
+					       {"NO_COLOR", "1"},         {"TMPDIR", "/tmp"}};
+	static const char *const not_theirs[] = {"PORT",     "HOST",     "HOSTNAME",
+						 "NODE_ENV", "DATA_DIR", "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"};
 	json_t *env = NULL;
 	char deployment[96];
 	if (!serve_env(t->f, t->p->app.name, NULL, &env, err)) return false;
@@ -184,7 +184,8 @@ static bool put_doors(struct telling *t, struct err *err)
 {
 	char host[EDGE_HOST_SIZE], socket[FILE_PATH_SIZE], state[FILE_PATH_SIZE];
 	edge_app_host(t->p->app.name, host);
-	if (!file_path(socket, err, "%s/web.sock", t->dir) || !file_path(state, err, "%s/state.json", t->dir)) return false;
+	if (!file_path(socket, err, "%s/web.sock", t->dir) || !file_path(state, err, "%s/state.json", t->dir))
+		return false;
 	json_object_set_new(t->config, "hosts", json_pack("{s:[s]}", "127.0.0.1", host));
 	json_object_set_new(t->config, "socket", json_string(socket));
 	json_object_set_new(t->config, "state", json_string(state));
@@ -199,8 +200,9 @@ static void put_limits(struct telling *t)
 	json_object_set_new(t->config, "limits",
 			    json_pack("{s:I, s:i, s:i, s:I}", "memory_bytes", (json_int_t)MEMORY_BYTES, "processes",
 				      PROCESSES, "files", FILES, "file_bytes", (json_int_t)FILE_BYTES));
-	json_object_set_new(t->config, "worker",
-			    json_pack("{s:I, s:i}", "memory_bytes", (json_int_t)WORKER_MEMORY_MB << 20, "most", WORKERS_MAX));
+	json_object_set_new(
+	    t->config, "worker",
+	    json_pack("{s:I, s:i}", "memory_bytes", (json_int_t)WORKER_MEMORY_MB << 20, "most", WORKERS_MAX));
 	json_object_set_new(t->config, "boot_ms", json_integer(BOOT_MS));
 	json_object_set_new(t->config, "linger_ms", json_integer(LINGER_MS));
 	json_object_set_new(t->config, "drain_ms", json_integer(DRAIN_MS));
@@ -260,7 +262,8 @@ bool functions_unit(const struct flow *f, const struct parts *p, int64_t release
 	if (!release_facts(p->dir, release, &facts, err)) return false;
 	t.functions = json_object_get(facts, "functions");
 	if (t.functions == NULL)
-		return err_set(err, ERR_NOT_FOUND, "release %lld of %s has no functions", (long long)release, p->app.name);
+		return err_set(err, ERR_NOT_FOUND, "release %lld of %s has no functions", (long long)release,
+			       p->app.name);
 	t.config = json_object();
 	bool ok = ensure_dirs(&t, err) && fill_config(&t, err) && write_config(&t, config, err) &&
 		  spell_unit(&t, arena, config, ret_spec, err);

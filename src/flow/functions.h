@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An app's edge functions as they run: one sandbox for each release that has some, behind
- * <run>/<app>/functions/<n>/web.sock, which the edge finds as releases/<n>/fn; in it a process for each function that is
- * asked for (serve/workers.h). Its part is called "functions.<n>". One that is not live any more finishes what it is in
- * and ends: the next one starts in a moment. What "functions" of release.json says is build/functions.h's outcome. */
+ * <run>/<app>/functions/<n>/web.sock, which the edge finds as releases/<n>/fn; in it a process for each function that
+ * is asked for (serve/workers.h). Its part is called "functions.<n>". One that is not live any more finishes what it is
+ * in and ends: the next one starts in a moment. What "functions" of release.json says is build/functions.h's outcome.
+ */
 #ifndef FREEHOLD_FLOW_FUNCTIONS_H
 #define FREEHOLD_FLOW_FUNCTIONS_H
 

@@ -31,17 +31,19 @@ bool functions_step_check(struct deploy *d, struct err *err)
 		    app_secret_get(d->f->db, d->f->seal, d->parts.app.name, "env", name, &value, err))
 			continue;
 		if (err->code != ERR_NOT_FOUND) return false;
-		if (app_secret_get(d->f->db, d->f->seal, d->parts.app.name, FUNCTIONS_SECRET, name, &value, err)) continue;
+		if (app_secret_get(d->f->db, d->f->seal, d->parts.app.name, FUNCTIONS_SECRET, name, &value, err))
+			continue;
 		if (err->code != ERR_NOT_FOUND) return false;
 		buf_printf(&missing, "%s%s", count++ > 0 ? ", " : "", name);
 	}
 	if (count == 0) return true;
 	const char *it = count == 1 ? "it" : "them";
-	step_note(d,
-		  "Functions read %s and nobody has set %s; set %s with: freehold env %s --functions set %.*s=VALUE. It "
-		  "holds from then on, without another deployment. Until then what needs %s does not work.",
-		  buf_cstr(&missing), it, it, d->parts.app.name, (int)strcspn(buf_cstr(&missing), ","),
-		  buf_cstr(&missing), it);
+	step_note(
+	    d,
+	    "Functions read %s and nobody has set %s; set %s with: freehold env %s --functions set %.*s=VALUE. It "
+	    "holds from then on, without another deployment. Until then what needs %s does not work.",
+	    buf_cstr(&missing), it, it, d->parts.app.name, (int)strcspn(buf_cstr(&missing), ","), buf_cstr(&missing),
+	    it);
 	return true;
 }
 
@@ -56,9 +58,10 @@ static void say_problems(struct deploy *d, const json_t *functions)
 		long long line = (long long)json_int(one, "line", 0);
 		char at[32] = "";
 		if (line > 0) (void)snprintf(at, sizeof at, " line %lld", line);
-		step_note(d, "The function %s will not run: %.300s%s%s%.300s: %.400s. It answers 503 until that is mended.",
-			  json_str(one, "function", "?"), json_str(one, "file", ""), at, url[0] != '\0' ? " imports " : "",
-			  url, json_str(one, "why", ""));
+		step_note(
+		    d, "The function %s will not run: %.300s%s%s%.300s: %.400s. It answers 503 until that is mended.",
+		    json_str(one, "function", "?"), json_str(one, "file", ""), at, url[0] != '\0' ? " imports " : "",
+		    url, json_str(one, "why", ""));
 	}
 }
 
@@ -84,9 +87,11 @@ bool functions_step_build(struct deploy *d, struct err *err)
 	(void)json_array_extend(adaptations, json_object_get(outcome, "adaptations"));
 	json_object_set(d->release, "functions", outcome);
 	json_object_set(d->report, "functions", json_object_get(outcome, "list"));
-	size_t count = json_array_size(json_object_get(outcome, "list")), refused = count_refused(json_object_get(outcome, "list"));
-	step_note(d, "%zu edge function%s, with %zu packages of their own locked and kept in the release%s.", count - refused,
-		  count - refused == 1 ? "" : "s", json_array_size(json_object_get(outcome, "packages")),
+	size_t count = json_array_size(json_object_get(outcome, "list")),
+	       refused = count_refused(json_object_get(outcome, "list"));
+	step_note(d, "%zu edge function%s, with %zu packages of their own locked and kept in the release%s.",
+		  count - refused, count - refused == 1 ? "" : "s",
+		  json_array_size(json_object_get(outcome, "packages")),
 		  refused > 0 ? "; others will not run, see above" : "");
 	return true;
 }
@@ -95,8 +100,7 @@ bool functions_step_package(struct deploy *d, const char *release_dir, struct er
 {
 	const json_t *functions = json_object_get(d->release, "functions");
 	char run_dir[FILE_PATH_SIZE], link[FILE_PATH_SIZE];
-	return functions == NULL ||
-	       (functions_package(&d->job, json_object_get(functions, "list"), release_dir, err) &&
-		functions_run_dir(&d->parts, d->number, run_dir, err) && file_path(link, err, "%s/fn", release_dir) &&
-		file_link_swap(run_dir, link, err));
+	return functions == NULL || (functions_package(&d->job, json_object_get(functions, "list"), release_dir, err) &&
+				     functions_run_dir(&d->parts, d->number, run_dir, err) &&
+				     file_path(link, err, "%s/fn", release_dir) && file_link_swap(run_dir, link, err));
 }

@@ -151,6 +151,20 @@ static bool refuse_for(struct deploy *d, const json_t *stops, struct err *err)
 		       buf_cstr(&names));
 }
 
+/* A function that the export brings is served; one that it only calls is not there. */
+static bool is_own_function(const struct deploy *d, const char *name)
+{
+	size_t i;
+	json_t *one;
+	if (strcmp(name, "(computed)") == 0 && json_array_size(json_object_get(d->inspection, "functions")) > 0)
+		return true;
+	json_array_foreach(json_object_get(d->inspection, "functions"), i, one)
+	{
+		if (strcmp(json_str(one, "name", ""), name) == 0) return true;
+	}
+	return false;
+}
+
 /* docs/api.md: not_served is one list of {what, file, line}. */
 static void report_not_served(struct deploy *d)
 {
@@ -162,6 +176,7 @@ static void report_not_served(struct deploy *d)
 		if (strcmp(kind, "storage") == 0 || strcmp(kind, "realtime") == 0) continue; /* are served */
 		json_array_foreach(calls, i, call)
 		{
+			if (strcmp(kind, "functions") == 0 && is_own_function(d, json_str(call, "name", ""))) continue;
 			json_array_append_new(list, json_pack("{s:o, s:O?, s:O?}", "what",
 							      json_sprintf("%s: %s", kind, json_str(call, "name", "")),
 							      "file", json_object_get(call, "file"), "line",

@@ -25,18 +25,18 @@
  *     fonts            [{name, file, line}]: fetched from Google while it is built (next/font/google)
  *     calls            {storage, functions, auth, cron: [{name, file, line}]}: what the backend does not
  * serve yet; such a path answers 501. A name the code computes is "(computed)" functions        [{name, verify_jwt,
- * entrypoint, import_map}] below supabase/functions, the last two where supabase/config.toml says them buckets          [{name, public, file, line}] that the migrations create tables [name] of
- * the generated types; migration_tables [name] that exist after the migrations extensions       [{name, file, line}]
- * that the migrations create migrations       the plan of codec/migration.h; `dir` is relative to the source, not to
- * root findings         [{name, severity: "stop"|"warn"|"note", can_accept, title, detail, file|null, line,
- * paste|null}]; name is stable ("no-row-security:public.votes"); a "stop" that can_accept stops a first deployment
- * until it is accepted by name, one that cannot stops every deployment; paste is a message for the builder's chat
- *     schema_push      {tool, config} or null: the database's schema is in the code (intake/schema_tool.h)
- *     keeps            [{path, kind, file, line}]: what the server writes, relative to root (intake/keeps.h)
- *     sign_in          [{name, file, line}]: what of sign-in the app uses and its owner sets up: "provider google",
- * "mail", "anonymous", "linking" auth_config      the section [auth] of supabase/config.toml (intake/auth_config.h) or
- * null. It may hold a secret that somebody committed: it is not shown, and kept sealed only counts           {files,
- * bytes}
+ * entrypoint, import_map}] below supabase/functions, the last two where supabase/config.toml says them buckets [{name,
+ * public, file, line}] that the migrations create tables [name] of the generated types; migration_tables [name] that
+ * exist after the migrations extensions       [{name, file, line}] that the migrations create migrations       the plan
+ * of codec/migration.h; `dir` is relative to the source, not to root findings         [{name, severity:
+ * "stop"|"warn"|"note", can_accept, title, detail, file|null, line, paste|null}]; name is stable
+ * ("no-row-security:public.votes"); a "stop" that can_accept stops a first deployment until it is accepted by name, one
+ * that cannot stops every deployment; paste is a message for the builder's chat schema_push      {tool, config} or
+ * null: the database's schema is in the code (intake/schema_tool.h) keeps            [{path, kind, file, line}]: what
+ * the server writes, relative to root (intake/keeps.h) sign_in          [{name, file, line}]: what of sign-in the app
+ * uses and its owner sets up: "provider google", "mail", "anonymous", "linking" auth_config      the section [auth] of
+ * supabase/config.toml (intake/auth_config.h) or null. It may hold a secret that somebody committed: it is not shown,
+ * and kept sealed only counts           {files, bytes}
  *
  * Paths are relative to the source. Lists are bounded (INSPECT_MAX_LIST). */
 #ifndef FREEHOLD_INTAKE_INSPECT_H

@@ -324,12 +324,31 @@ static void put_call_list(const struct page *p, const char *words, const json_t 
 	wrap(p, buf_cstr(&line), 4, 4);
 }
 
+/* Calls of a kind, without functions that the export brings itself. */
+static json_t *not_own(const struct page *p, const char *kind)
+{
+	json_t *list = json_array(), *call, *one;
+	size_t i, n;
+	bool is_function = strcmp(kind, "functions") == 0;
+	const json_t *own = json_object_get(p->i, "functions");
+	json_array_foreach(json_object_get(json_object_get(p->i, "calls"), kind), i, call)
+	{
+		const char *name = json_str(call, "name", "");
+		bool is_own = is_function && strcmp(name, "(computed)") == 0 && json_array_size(own) > 0;
+		json_array_foreach(own, n, one) is_own =
+		    is_own || (is_function && strcmp(json_str(one, "name", ""), name) == 0);
+		if (!is_own) json_array_append(list, call);
+	}
+	return list;
+}
+
 static void put_calls(const struct page *p)
 {
-	static const char *const kinds[][2] = {{"functions", "edge functions"}, {"auth", "other ways to sign in"}};
+	static const char *const kinds[][2] = {{"functions", "edge functions that it does not bring (404)"},
+					       {"auth", "other ways to sign in"}};
 	bool has_head = false;
 	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-		const json_t *list = json_object_get(json_object_get(p->i, "calls"), kinds[k][0]);
+		json_t *list JSON_CLEANUP = not_own(p, kinds[k][0]);
 		if (json_array_size(list) == 0) continue;
 		if (!has_head)
 			buf_puts(p->out,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is said in a function's place when it cannot say it, in the words of Supabase's edge runtime and with the header by
- * which functions-js knows them (x-relay-error); and which function a request is for. Pure. */
+ * What is said in a function's place when it cannot say it, in the words of Supabase's edge runtime and with the header
+ * by which functions-js knows them (x-relay-error); and which function a request is for. Pure. */
 #ifndef FREEHOLD_SERVE_ANSWER_H
 #define FREEHOLD_SERVE_ANSWER_H
 

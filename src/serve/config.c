@@ -191,7 +191,7 @@ static bool read_places(const json_t *o, struct arena *arena, struct config *c, 
 
 #define WORKER_MEMORY_BYTES (256ll << 20)
 #define WORKERS_MAX 16
-#define BUSY_MS 10000
+#define BUSY_MS 5000
 #define IDLE_MS 300000
 #define WORKER_BOOT_MS 15000
 

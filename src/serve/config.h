@@ -15,7 +15,7 @@
  * with, and they share
  *
  *      "functions": [{"name": "hello", "entry": "supabase/functions/hello/index.ts"}, {"name": "b", "refusal": TEXT}],
- *      "worker": {"memory_bytes": n, "most": 16, "busy_ms": 10000, "idle_ms": 300000, "boot_ms": 15000}
+ *      "worker": {"memory_bytes": n, "most": 16, "busy_ms": 5000, "idle_ms": 300000, "boot_ms": 15000}
  *
  * is_outward: true shuts the private networks that the machine is in, too (serve/network.h).
  *

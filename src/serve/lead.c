@@ -103,7 +103,8 @@ static void on_dialled(void *arg, int visitor, int fd, int tag)
 
 static bool is_coming_back(const struct inside *in)
 {
-	return in->workers == NULL && in->phase == PHASE_SERVING && in->config.instances == 1 && !in->instances[0].is_listening;
+	return in->workers == NULL && in->phase == PHASE_SERVING && in->config.instances == 1 &&
+	       !in->instances[0].is_listening;
 }
 
 /* On loopback that is known at once. */

@@ -39,8 +39,8 @@ struct pump {
 	void *arg;
 	struct loop_work go_on, bury;
 	int tag; /* the keeper's */
-	/* For keepers that answer in b's place, both may be NULL. on_silent: b is gone before a was sent a byte; takes a's
-	 * descriptor, which stays open, and comes before on_done. */
+	/* For keepers that answer in b's place, both may be NULL. on_silent: b is gone before a was sent a byte; takes
+	 * a's descriptor, which stays open, and comes before on_done. */
 	void (*on_silent)(void *arg, struct pump *p, int fd);
 	uint64_t *counter; /* bytes that a was sent are added */
 };

@@ -141,19 +141,20 @@ static int64_t main_thread_ms(pid_t pid)
 	return (user + system) * 1000 / sysconf(_SC_CLK_TCK);
 }
 
-/* Nothing but a loop takes so much of its thread and answers nobody. Processor time, not time: on a busy machine it gets
- * less of it. */
+/* Nothing but a loop takes so much of its thread and answers nobody. Processor time, not time: on a busy machine it
+ * gets less of it. */
 static void look_at_time(struct worker *w, const struct config *c, int64_t since_ms)
 {
 	int64_t cpu_ms = main_thread_ms(w->pid), used_ms = cpu_ms - w->cpu_ms;
-	bool is_busy = used_ms * 5 >= since_ms, is_quiet = w->passed_bytes == w->passed_then;
+	bool is_busy = used_ms * 10 >= since_ms, is_quiet = w->passed_bytes == w->passed_then;
 	w->cpu_ms = cpu_ms;
 	w->passed_then = w->passed_bytes;
 	w->quiet_cpu_ms = is_busy && is_quiet ? w->quiet_cpu_ms + used_ms : 0;
 	if (w->quiet_cpu_ms >= c->busy_ms)
-		worker_kill(w, ANSWER_LIMIT,
-			    "it computed for %lld s without answering anybody (CPU time limit); an endless loop does that",
-			    (long long)w->quiet_cpu_ms / 1000);
+		worker_kill(
+		    w, ANSWER_LIMIT,
+		    "it computed for %lld s without answering anybody (CPU time limit); an endless loop does that",
+		    (long long)w->quiet_cpu_ms / 1000);
 }
 
 void worker_look(struct worker *w, const struct config *c, int64_t now_ms, int64_t since_ms)
@@ -164,7 +165,8 @@ void worker_look(struct worker *w, const struct config *c, int64_t now_ms, int64
 	usage_add_status(read_proc(w->pid, "status", space, sizeof space), &u);
 	if (u.memory_bytes > c->worker_memory_bytes)
 		worker_kill(w, ANSWER_LIMIT, "it used %llu MB of memory, and a function may have %llu (memory limit)",
-			    (unsigned long long)(u.memory_bytes >> 20), (unsigned long long)(c->worker_memory_bytes >> 20));
+			    (unsigned long long)(u.memory_bytes >> 20),
+			    (unsigned long long)(c->worker_memory_bytes >> 20));
 	else if (u.processes > THREADS_MAX)
 		worker_kill(w, ANSWER_LIMIT, "it had %u threads, and a function may have %d", u.processes, THREADS_MAX);
 	else if (w->phase == WORKER_BOOTING && now_ms - w->started_ms > c->worker_boot_ms)
@@ -186,7 +188,8 @@ void worker_judge(struct worker *w, const struct config *c, int status, struct s
 	w->answer = was_booting ? ANSWER_BOOT : ANSWER_ERROR;
 	if (says(last, "JavaScript out of memory") || says(last, "heap limit")) {
 		w->answer = ANSWER_LIMIT;
-		(void)snprintf(w->why, sizeof w->why, "its memory was full: a function may have %llu MB (memory limit)", mb);
+		(void)snprintf(w->why, sizeof w->why, "its memory was full: a function may have %llu MB (memory limit)",
+			       mb);
 	} else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
 		w->answer = ANSWER_LIMIT;
 		(void)snprintf(w->why, sizeof w->why,

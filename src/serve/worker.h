@@ -6,9 +6,9 @@
  *       ▲                │ "failed", or boot_ms    │ what it uses                                       │
  *       └────reaped──────┴─────────────────────────┴────────────────────────────────────────────────────┘
  *
- * It says so itself, by a connection to a port of pid 1's (build/functions/runtime.mjs), which begins with a word that only
- * it was told. Each has an own heap, an own main thread and an own log, so that what one does to itself the others do
- * not feel. */
+ * It says so itself, by a connection to a port of pid 1's (build/functions/runtime.mjs), which begins with a word that
+ * only it was told. Each has an own heap, an own main thread and an own log, so that what one does to itself the others
+ * do not feel. */
 #ifndef FREEHOLD_SERVE_WORKER_H
 #define FREEHOLD_SERVE_WORKER_H
 

@@ -600,7 +600,8 @@ static bool open_control(struct workers *ws, struct err *err)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof at;
-	ws->control = (struct loop_watch){socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on_control, ws};
+	ws->control =
+	    (struct loop_watch){socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on_control, ws};
 	if (ws->control.fd < 0 || bind(ws->control.fd, (struct sockaddr *)&at, sizeof at) != 0 ||
 	    listen(ws->control.fd, CONFIG_FUNCTIONS_MAX) != 0 ||
 	    getsockname(ws->control.fd, (struct sockaddr *)&at, &len) != 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The functions of a release, in their sandbox: visitors from web.sock, each a connection with one request (the edge keeps
- * none open), are told apart by the name in its first line and led to that function's process, which is started for the
- * first of them and ended when nobody asks for long, or when another is wanted and as many run as may.
+ * The functions of a release, in their sandbox: visitors from web.sock, each a connection with one request (the edge
+ * keeps none open), are told apart by the name in its first line and led to that function's process, which is started
+ * for the first of them and ended when nobody asks for long, or when another is wanted and as many run as may.
  *
  *     reading ──name──▶ waiting ──its process listens──▶ led (serve/pump.h) ──answered──▶ gone
  *                         │                                │ it ended without a word

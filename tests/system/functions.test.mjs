@@ -46,7 +46,7 @@ const files = (n, more = {}) => folder({
   'supabase/functions/stream/index.ts': `Deno.serve((req) => new Response(req.body?.pipeThrough(new TextDecoderStream()).pipeThrough(new TransformStream({ transform(text, c) { c.enqueue('data: ' + text.toUpperCase() + '\\n\\n'); } })).pipeThrough(new TextEncoderStream()), { headers: { 'content-type': 'text/event-stream' } }));`,
   'supabase/functions/socket/index.ts': "Deno.serve((req) => { const { socket, response } = Deno.upgradeWebSocket(req); socket.onmessage = (e) => socket.send('heard ' + e.data); return response; });",
   'supabase/functions/task/index.ts': "declare const EdgeRuntime: any; Deno.serve(() => { EdgeRuntime.waitUntil(new Promise((r) => setTimeout(r, 1500)).then(() => console.log('the task is done'))); return new Response('at once'); });",
-  'supabase/functions/env/index.ts': "Deno.serve(() => Response.json({ url: Deno.env.get('SUPABASE_URL'), anon: !!Deno.env.get('SUPABASE_ANON_KEY'), service: !!Deno.env.get('SUPABASE_SERVICE_ROLE_KEY'), db: Deno.env.get('SUPABASE_DB_URL')?.slice(0, 11), region: Deno.env.get('SB_REGION'), secret: Deno.env.get('SECRET_OF_MINE') ?? null, worker: Deno.env.get('FREEHOLD_WORKER') ?? null }));",
+  'supabase/functions/env/index.ts': "Deno.serve(() => Response.json({ url: Deno.env.get('SUPABASE_URL'), anon: !!Deno.env.get('SUPABASE_ANON_KEY'), service: !!Deno.env.get('SUPABASE_SERVICE_ROLE_KEY'), db: Deno.env.get('SUPABASE_DB_URL')?.slice(0, 11), region: Deno.env.get('SB_REGION'), secret: Deno.env.get('SECRET_OF_MINE'), worker: Deno.env.get('FREEHOLD_WORKER') ?? null }));",
   'supabase/functions/self/index.ts': "Deno.serve(async () => { const r = await fetch(Deno.env.get('SUPABASE_URL') + '/auth/v1/health', { headers: { apikey: Deno.env.get('SUPABASE_ANON_KEY')! } }); return new Response(String(r.status)); });",
   'supabase/functions/gone/index.ts': 'import { x } from "https://nowhere.invalid/x.ts";\nconsole.log(x);',
   'supabase/functions/off/index.ts': 'Deno.serve(() => new Response("off"));',
@@ -97,7 +97,7 @@ test('what is not there, is off, or cannot run says so as upstream does', async 
 
 test('it finds the environment that upstream gives, and its own backend', async () => {
   const { body } = await call('env', {});
-  assert.deepEqual(body, { url: `http://shop.localhost:${f.port}`, anon: true, service: true, db: 'postgres://', region: 'local', secret: null, worker: null });
+  assert.deepEqual(body, { url: `http://shop.localhost:${f.port}`, anon: true, service: true, db: 'postgres://', region: 'local', worker: null });
   assert.equal((await call('self', {})).text, '200');
 });
 
@@ -171,7 +171,7 @@ test('a secret holds from the next call on, and no call is lost by it', async ()
   assert.doesNotMatch(listed.stdout, /swordfish/);
   assert.doesNotMatch((await f.cli('env', 'shop', 'list')).stdout, /SECRET_OF_MINE/);
   assert.equal((await f.cli('env', 'shop', '--functions', 'unset', 'SECRET_OF_MINE')).code, 0);
-  await until('it is gone', async () => (await call('env', {})).body.secret === null);
+  await until('it is gone', async () => (await call('env', {})).body.secret === undefined);
 });
 
 test('a task goes on when its release is not live any more; nothing is lost in the switch, and back is back', async () => {

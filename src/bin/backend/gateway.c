@@ -214,8 +214,8 @@ static void to_verify(struct exchange *x)
 	struct token_refusal refusal;
 	bool is_missing = apikey.len == 0 && bearer.len == 0;
 	if (bearer.len > 0) apikey = (struct str){NULL, 0}; /* upstream's relay does not look at it */
-	if (!is_missing && callers_find(x->gateway->callers, x->arena, apikey, bearer, clock_wall_ms() / 1000, &caller,
-					&refusal)) {
+	if (!is_missing &&
+	    callers_find(x->gateway->callers, x->arena, apikey, bearer, clock_wall_ms() / 1000, &caller, &refusal)) {
 		exchange_end(x, 204, STR(""), NULL);
 		return;
 	}
