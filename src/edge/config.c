@@ -126,7 +126,8 @@ static void put_file_headers(struct buf *b)
 #define TO_STORAGE                                                                                                     \
 	"      proxy_pass http://unix:%s/%s/$host/backend.sock;\n" PROXY "      proxy_set_header Host $host;\n"        \
 	"      proxy_set_header X-Freehold-Files " EDGE_FILES ";\n"                                                    \
-	"      client_max_body_size 0;\n      proxy_request_buffering off;\n      proxy_send_timeout 120s;\n"          \
+	"      charset off;\n      client_max_body_size 0;\n      proxy_request_buffering off;\n      "                \
+	"proxy_send_timeout 120s;\n"                                                                                   \
 	"      proxy_read_timeout 120s;\n"
 
 /* Files of objects: the backend says who may have which (X-Accel-Redirect), nginx sends it from the disk. An upload
