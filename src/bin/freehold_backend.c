@@ -275,7 +275,8 @@ int main(int argc, char **argv)
 		return err_code_exit_status(err.code);
 	}
 	log_set_level(backend.config.log_level);
-	backend.reload = (struct reload){.path = argv[2], .config = &backend.config, .gateway = &backend.gateway};
+	backend.reload = (struct reload){
+	    .path = argv[2], .config = &backend.config, .gateway = &backend.gateway, .jobs = &backend.jobs};
 	int status = serve(&backend);
 	backend_config_done(&backend.config);
 	return status;

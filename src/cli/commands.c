@@ -76,6 +76,11 @@ static const struct option_spec auth_options[] = {
     {0},
 };
 
+static const struct option_spec cron_options[] = {
+    {0, "limit", "N", "with runs: so many at most (50)"},
+    {0},
+};
+
 static const struct option_spec mail_options[] = {
     {0, "state", "STATE", "with list: only waiting, sending, sent or dead"},
     {0, "limit", "N", "with list: so many at most (50)"},
@@ -188,6 +193,15 @@ const struct command commands[] = {
      "shop provider google --client-id 123.apps.googleusercontent.com\nfreehold auth shop template confirmation "
      "--edit\nfreehold auth shop keys standby && freehold auth shop keys rotate\nfreehold auth shop users --search ada",
      auth_options, 1, CLI_WORDS_MAX, "au", run_auth},
+    {"cron", CHANGE, "APP [WORD ...]", "the jobs that the app scheduled in its database",
+     "Without more it lists them: when each is due, how it last ended. Words behind the app: runs [JOB], run JOB, "
+     "pause "
+     "[JOB], resume [JOB], allow NETWORK, deny NETWORK.\nJobs are made by the app itself (cron.schedule). run runs one "
+     "now. pause without a name stops all. allow: an address or a network that the database may call (net.http_post …) "
+     "although it is not public.",
+     "freehold cron shop\nfreehold cron shop runs nightly\nfreehold cron shop run nightly\nfreehold cron shop "
+     "pause\nfreehold cron shop allow 10.0.0.5",
+     cron_options, 1, 3, "a", run_cron},
     {"mail", CHANGE, "APP [WORD ...]", "the mails of the app's sign-in",
      "Words behind the app: list, show N, retry [N], purge STATE. Shows the mails that sign-up, password reset and the "
      "like made: whether they left, what the mail server "

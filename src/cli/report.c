@@ -216,7 +216,7 @@ void report_success(const struct look *look, const json_t *deployment, struct bu
 	put_migrations(out, look, json_object_get(report, "migrations"));
 	put_places(out, look, "Not served yet: the app calls it and gets an answer that says so (501)",
 		   json_object_get(report, "not_served"));
-	put_texts(out, look, "Kept in the database, and not done yet", json_object_get(report, "promises"));
+	put_texts(out, look, "In the database, and still pointing elsewhere", json_object_get(report, "promises"));
 	put_findings(out, look, "Found in the app, and worth mending", json_object_get(report, "findings"));
 	put_texts(out, look, "Good to know", json_object_get(report, "notes"));
 	put_what_next(out, look, app, number > 1);

@@ -11,6 +11,7 @@
 
 #include "build/cache.h"
 #include "codec/json.h"
+#include "flow/asked.h"
 #include "flow/keys.h"
 #include "flow/s3_keys.h"
 #include "flow/signin.h"
@@ -273,7 +274,9 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=freehold_jobs", p->pg_socket_dir,
 		       OWNDB_DATABASE);
 	json_object_set_new(config, "jobs_database", json_string(conninfo));
-	json_t *auth = NULL, *signing = NULL;
+	json_t *auth = NULL, *signing = NULL, *asked = NULL;
+	if (!asked_document(f, p->app.name, &asked, err)) return false;
+	json_object_set_new(config, "jobs", asked);
 	if (!signin_document(f, p->app.name, &auth, NULL, err)) return false;
 	json_object_set_new(config, "auth", auth);
 	json_t *s3_keys = NULL;

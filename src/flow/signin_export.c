@@ -287,7 +287,8 @@ bool signin_settle_export(const struct flow *f, const char *app, struct err *err
 	json_t *values JSON_CLEANUP = NULL;
 	struct buf text BUF_CLEANUP;
 	buf_init(&text, SEAL_VALUE_MAX_BYTES);
-	if (!app_secret_get(f->db, f->seal, app, "key", PENDING, &text, err)) return err->code == ERR_NOT_FOUND;
+	if (!app_secret_get(f->db, f->seal, app, "key", PENDING, &text, err))
+		return err->code == ERR_NOT_FOUND && signin_apply(f, app, err);
 	if (!json_parse(buf_view(&text), &values, err) || !db_begin(f->db, err)) return false;
 	if (!replace(f, app, values, err) || !app_secret_unset(f->db, app, "key", PENDING, err)) {
 		db_rollback(f->db);

@@ -14,6 +14,7 @@
 #include "build/wish.h"
 #include "codec/given.h"
 #include "codec/json.h"
+#include "flow/asked.h"
 #include "flow/functions_build.h"
 #include "flow/kept.h"
 #include "flow/pause.h"
@@ -177,7 +178,9 @@ bool step_check(struct deploy *d, struct err *err)
 	json_t *outcome JSON_CLEANUP = NULL;
 	if (!check_values(d, err) || !functions_step_check(d, err)) return false;
 	if (is_static(d)) return step_skip(d, "nothing to adapt");
-	if (!build_adapt(&d->job, &outcome, err)) return false;
+	if (!build_adapt(&d->job, &outcome, err) ||
+	    !asked_keep_project(d->f, d->parts.app.name, json_str(outcome, "project", ""), err))
+		return false;
 	json_t *adaptations = json_object_get(outcome, "adaptations");
 	list_given_values(d, adaptations);
 	(void)json_array_extend(adaptations, d->signin);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/asked.h"
 #include "flow/buckets.h"
 #include "flow/daemon.h"
 #include "flow/pause.h"
@@ -310,10 +311,16 @@ bool step_settle_migrations(struct deploy *d, struct err *err)
 static bool report_promises(struct deploy *d, struct err *err)
 {
 	const char *const *list;
-	size_t count = 0;
-	if (!owndb_promises(&d->parts.owndb, d->arena, &list, &count, err)) return false;
+	size_t count = 0, i;
+	json_t *asked JSON_CLEANUP = NULL, *ref;
+	struct buf projects BUF_CLEANUP;
+	buf_init(&projects, 4096);
+	if (!asked_document(d->f, d->parts.app.name, &asked, err)) return false;
+	json_array_foreach(json_object_get(asked, "projects"), i, ref)
+	    buf_printf(&projects, "%s%s", i > 0 ? " " : "", json_string_value(ref));
+	if (!owndb_promises(&d->parts.owndb, buf_cstr(&projects), d->arena, &list, &count, err)) return false;
 	json_t *promises = json_array();
-	for (size_t i = 0; i < count; i++) json_array_append_new(promises, json_string(list[i]));
+	for (i = 0; i < count; i++) json_array_append_new(promises, json_string(list[i]));
 	json_object_set_new(d->report, "promises", promises);
 	return true;
 }

@@ -6,7 +6,7 @@
 /* By admin: nothing that reads files, runs programs or connects elsewhere. */
 static const struct extension extensions[] = {
     {"pg_cron", EXTENSION_STAND_IN, NULL},
-    {"pg_net", EXTENSION_STAND_IN, "web requests from the database (pg_net) are recorded and not sent yet"},
+    {"pg_net", EXTENSION_STAND_IN, NULL},
     {"supabase_vault", EXTENSION_STAND_IN, NULL},
     {"vault", EXTENSION_STAND_IN, NULL},
     {"pgmq", EXTENSION_STAND_IN, NULL},

@@ -349,6 +349,29 @@ class Others(Case):
         self.assertEqual(json.loads(self.daemon.asked[-1].body)["keys"][0]["kty"], "oct")
         self.assertEqual(self.run_cli("auth", "shop", "keys", "import", "-", stdin="short\n").returncode, 2)
 
+    def test_cron(self):
+        job = {"id": 1, "name": "nightly", "schedule": "0 3 * * *", "command": "select 1", "username": "postgres", "active": True,
+               "next_at": "2026-11-23T03:00:00+00:00", "running": False,
+               "last": {"status": "failed", "message": "ERROR:  no\x1b[2J", "at": "2026-11-22T03:00:00+00:00"}}
+        self.daemon.answer("GET", "/v1/apps/shop/cron", {"paused": False, "jobs": [job, job | {"id": 2, "name": None, "active": False, "last": None}],
+            "requests": {"waiting": 1, "under_way": 0, "failed": 2, "answered": 5}, "allow": ["10.0.0.5"], "projects": []})
+        shown = self.run_cli("cron", "shop").stdout
+        for text in ("nightly", "0 3 * * *", "2026-11-23T03:00", "failed", "ERROR:  no", "paused", "5, 2 of them failed; 1 wait", "10.0.0.5"):
+            self.assertIn(text, shown)
+        self.assertNotIn("\x1b", shown)
+        self.daemon.answer("GET", "/v1/apps/shop/cron/runs", {"runs": [{"id": 7, "job": 1, "name": "nightly", "status": "succeeded",
+            "message": "1 row", "started_at": "2026-11-22T03:00:00+00:00"}]})
+        self.assertIn("1 row", self.run_cli("cron", "shop", "runs", "nightly").stdout)
+        self.assertEqual(self.daemon.asked[-1].query, "limit=50&job=nightly")
+        self.daemon.answer("POST", "/v1/apps/shop/cron/run", {"id": 1, "name": "nightly", "begun": False})
+        self.assertEqual(self.run_cli("cron", "shop", "run", "nightly").returncode, 4)
+        self.daemon.answer("POST", "/v1/apps/shop/cron/pause", {"paused": True})
+        self.assertIn("All jobs: paused", self.run_cli("cron", "shop", "pause").stdout)
+        self.daemon.answer("POST", "/v1/apps/shop/cron/allow", {"allow": [], "projects": []})
+        self.run_cli("cron", "shop", "deny", "10.0.0.5")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"network": "10.0.0.5", "allowed": False})
+        self.assertEqual(self.run_cli("cron", "shop", "run").returncode, 2)
+
     def test_mail(self):
         self.daemon.answer("GET", "/v1/apps/shop/mail", {"mails": [MAIL], "counts": {"waiting": 1}, "sends_mail": False})
         shown = self.run_cli("mail", "shop").stdout

@@ -31,7 +31,7 @@ static bool try_export(struct ownbox *box, const char *folder, struct arena *are
 	       pending.pending_count);
 	const char *const *list;
 	size_t count;
-	if (!owndb_promises(&box->db, arena, &list, &count, &err)) return printf("%s\n", err.msg), false;
+	if (!owndb_promises(&box->db, "", arena, &list, &count, &err)) return printf("%s\n", err.msg), false;
 	for (size_t i = 0; i < count; i++) printf("  %s\n", list[i]);
 	return pending.applied_count == plan.migration_count && plan.migration_count > 0 && pending.edited_count == 0;
 }

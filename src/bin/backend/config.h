@@ -9,6 +9,8 @@
  *     realtime_database    libpq connection string, as freehold_realtime, to read the log of changes
  *     jobs_database        libpq connection string, as freehold_jobs: scheduled jobs and web requests of the database
  *                          are carried out; without it they are not
+ *     jobs                 {"projects": [refs of the Supabase projects whose address means this app's own], "allow":
+ *                          [addresses and networks that the database may call although they are not public]}
  *     jwt_secret           signs and verifies tokens (HS256) where there are no signing_keys; at least 32 bytes
  *     signing_keys         a list, as codec/keyring.h has it
  *     anon_key, service_role_key          the app's two long-lived tokens, signed with it
@@ -22,8 +24,8 @@
  * S3's protocol}; without it /storage/v1 answers 501 auth                 the app's sign-in: an object with the names
  * of auth/settings.h log_level            debug, info, warn or error; "info" unless given
  *
- * auth, signing_keys and storage.s3_keys may change while it runs (bin/backend/reload.h); what else changes is read at
- * the next start.
+ * auth, signing_keys, storage.s3_keys and jobs may change while it runs (bin/backend/reload.h); what else changes is
+ * read at the next start.
  */
 #ifndef FREEHOLD_BIN_BACKEND_CONFIG_H
 #define FREEHOLD_BIN_BACKEND_CONFIG_H

@@ -23,6 +23,15 @@ static void apply_s3_keys(struct reload *r, const json_t *file)
 	log_info("backend: took the S3 keys of %s", r->path);
 }
 
+static void apply_jobs(struct reload *r, const struct backend_config *next)
+{
+	json_t *asked = json_object_get(next->file, "jobs");
+	if (asked == r->asked || (asked != NULL && json_equal(asked, r->asked))) return;
+	json_decref(r->asked);
+	r->asked = json_incref(asked);
+	jobs_set(r->jobs, next);
+}
+
 static bool is_changed(const struct reload *r, const json_t *auth, const json_t *keys)
 {
 	bool is_same_auth = auth == r->auth || (auth != NULL && json_equal(auth, r->auth));
@@ -47,6 +56,7 @@ static void apply(struct reload *r)
 		return;
 	}
 	apply_s3_keys(r, next.file);
+	apply_jobs(r, &next);
 	if (!is_changed(r, json_object_get(next.file, "auth"), json_object_get(next.file, "signing_keys"))) {
 		backend_config_done(&next);
 		return;
@@ -98,6 +108,7 @@ void reload_start(struct reload *r, uv_loop_t *loop)
 	(void)uv_timer_init(loop, &r->timer);
 	r->event.data = r->timer.data = r;
 	remember(r, r->config->file);
+	r->asked = json_incref(json_object_get(r->config->file, "jobs"));
 	r->s3_keys = json_incref(s3_keys_of(r->config->file));
 	(void)uv_timer_start(&r->timer, on_settled, 0, 0);
 }
@@ -109,4 +120,5 @@ void reload_stop(struct reload *r)
 	json_decref(r->s3_keys);
 	json_decref(r->auth);
 	json_decref(r->keys);
+	json_decref(r->asked);
 }

@@ -9,12 +9,14 @@
 
 #include "bin/backend/config.h"
 #include "bin/backend/gateway.h"
+#include "bin/backend/jobs.h"
 
 struct reload {
 	const char *path;
 	struct backend_config *config; /* auth and keys are replaced in it */
 	struct gateway *gateway;
-	json_t *auth, *keys, *s3_keys; /* what applies, as it stood in the file; NULL: nothing stood there */
+	struct jobs *jobs;
+	json_t *auth, *keys, *s3_keys, *asked; /* what applies, as it stood in the file; NULL: nothing stood there */
 	uv_fs_event_t event;
 	uv_timer_t timer; /* several changes at once are read once */
 };

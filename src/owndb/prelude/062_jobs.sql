@@ -21,7 +21,7 @@ grant select on cron.job to freehold_jobs;
 grant select, insert, update, delete on cron.job_run_details to freehold_jobs;
 grant usage on sequence cron.job_run_details_runid_seq to freehold_jobs;
 grant execute on function cron.freehold_next(text, timestamptz) to freehold_jobs;
-grant select, delete on net.http_request_queue to freehold_jobs;
+grant select, update, delete on net.http_request_queue to freehold_jobs; -- update: to lock rows
 grant select, insert, delete on net._http_response to freehold_jobs;
 
 set local role freehold_jobs;
@@ -150,15 +150,52 @@ create or replace function freehold_jobs.forget() returns void language sql set 
     and not exists (select from freehold_jobs.run r where r.runid = d.runid)
 $$;
 
+-- net's requests that were claimed, each until it must have ended. Nobody sends it a second time.
+create table if not exists freehold_jobs.request (
+  id bigint primary key,
+  lease_until timestamptz not null
+);
+grant select on freehold_jobs.request to postgres;
+
+-- What ends by time: requests whose sender died, those that waited for a day, answers of six hours ago. Is anything left
+-- that will?
+create or replace function freehold_jobs.sweep_net() returns boolean language plpgsql set search_path = pg_catalog as $$
+begin
+  with gone as (delete from freehold_jobs.request r where r.lease_until < now() returning r.id)
+  insert into net._http_response (id, timed_out, error_msg)
+  select gone.id, false, 'its sender ended while it was under way: whether it arrived is not known' from gone;
+  with gone as (delete from net.http_request_queue q where q.recorded_at < now() - interval '1 day' returning q.id)
+  insert into net._http_response (id, timed_out, error_msg)
+  select gone.id, false, 'it waited for more than a day and was not sent' from gone;
+  delete from net._http_response r where r.created < now() - interval '6 hours';
+  return exists (select from freehold_jobs.request) or exists (select from net._http_response)
+    or exists (select from net.http_request_queue);
+end
+$$;
+
 reset role;
 revoke execute on all functions in schema freehold_jobs from public;
 
--- For the owner: freehold cron APP pause, resume.
+-- For the owner: freehold cron APP pause, resume, run JOB.
 create or replace function freehold_jobs.pause(is_paused boolean) returns void language sql security definer
 set search_path = pg_catalog as $$
   update freehold_jobs.state set is_paused = pause.is_paused;
   select pg_notify('freehold_jobs', '')
 $$;
+create or replace function freehold_jobs.run_now(this bigint) returns boolean language plpgsql security definer
+set search_path = pg_catalog as $$
+begin
+  perform freehold_jobs.follow();
+  update freehold_jobs.due d set waits_since = now()
+  where d.jobid = this and not (select s.is_paused from freehold_jobs.state s);
+  if not found then
+    return false;
+  end if;
+  perform pg_notify('freehold_jobs', '');
+  return true;
+end
+$$;
 alter function freehold_jobs.pause(boolean) owner to freehold_jobs;
-revoke execute on function freehold_jobs.pause(boolean) from public;
-grant execute on function freehold_jobs.pause(boolean) to postgres;
+alter function freehold_jobs.run_now(bigint) owner to freehold_jobs;
+revoke execute on function freehold_jobs.pause(boolean), freehold_jobs.run_now(bigint) from public;
+grant execute on function freehold_jobs.pause(boolean), freehold_jobs.run_now(bigint) to postgres;

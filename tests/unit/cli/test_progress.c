@@ -150,7 +150,7 @@ static void test_end_and_success(void **state)
 	    "\nChanged in Freehold's copy (your files are as they were)\n  src/client.ts:5  address of the backend\n"
 	    "\nDatabase\n  - 2 applied (migrations): 1, 2\n"
 	    "\nNot served yet: the app calls it and gets an answer that says so (501)\n  src/up.ts:3  storage\n"
-	    "\nKept in the database, and not done yet\n  - no mail leaves\n"
+	    "\nIn the database, and still pointing elsewhere\n  - no mail leaves\n"
 	    "\nNext\n"
 	    "  freehold open shop                  look at it in a browser\n"
 	    "  freehold logs shop -f               see what happens in it\n"
