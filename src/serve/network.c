@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/network.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/netlink.h>
 #include <linux/nsfs.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,6 +32,7 @@
 #define READY_MS 5000
 #define BACKLOG 511
 #define AGAIN_MS 5000
+#define OWN_MAX 64
 
 static bool find_program(char ret_path[FILE_PATH_SIZE])
 {
@@ -100,6 +108,108 @@ bool network_listen(pid_t pid, uint16_t port, int *ret_fd, struct err *err)
 	return true;
 }
 
+/* Routes (rtnetlink(7)). */
+
+struct wall {
+	int family;
+	unsigned char address[16];
+	unsigned char bits;
+};
+
+static const struct wall walls[] = {
+    {AF_INET, {10}, 8},
+    {AF_INET, {172, 16}, 12},
+    {AF_INET, {192, 168}, 16},
+    {AF_INET, {169, 254}, 16},
+    {AF_INET, {100, 64}, 10},
+    {AF_INET, {198, 18}, 15},
+    {AF_INET6, {0xfc}, 7},
+    {AF_INET6, {0xfe, 0x80}, 10},
+    {AF_INET6, {0x20, 0x02}, 16}, /* 6to4 leads to IPv4 addresses of any kind */
+    {AF_INET6, {0x00, 0x64, 0xff, 0x9b}, 32}, /* and so does NAT64 */
+};
+
+static bool put_wall(int fd, const struct wall *w)
+{
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg route;
+		struct rtattr to;
+		unsigned char address[16];
+	} ask = {.head = {.nlmsg_type = RTM_NEWROUTE, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE},
+		 .route = {.rtm_family = (unsigned char)w->family,
+			   .rtm_dst_len = w->bits,
+			   .rtm_table = RT_TABLE_MAIN,
+			   .rtm_protocol = RTPROT_STATIC,
+			   .rtm_scope = RT_SCOPE_UNIVERSE,
+			   .rtm_type = RTN_PROHIBIT}};
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+		unsigned char more[256];
+	} said;
+	size_t len = w->family == AF_INET ? 4 : 16;
+	ask.to = (struct rtattr){(unsigned short)RTA_LENGTH(len), RTA_DST};
+	memcpy(ask.address, w->address, len);
+	ask.head.nlmsg_len = (unsigned)(offsetof(__typeof__(ask), address) + len);
+	if (send(fd, &ask, ask.head.nlmsg_len, 0) < 0) return false;
+	ssize_t got = recv(fd, &said, sizeof said, 0);
+	bool is_answer = got >= (ssize_t)(sizeof said.head + sizeof said.error) && said.head.nlmsg_type == NLMSG_ERROR;
+	/* Without IPv6 there is nothing to shut. */
+	int error = is_answer ? -said.error.error : EPROTO;
+	return error == 0 || error == EEXIST || (w->family == AF_INET6 && error != EPROTO);
+}
+
+/* The machine's own addresses, but loopback's, which inside are the inside's. */
+static int own_walls(struct wall *ret_walls, int most)
+{
+	struct ifaddrs *all, *i;
+	int count = 0;
+	if (getifaddrs(&all) != 0) return 0;
+	for (i = all; i != NULL && count < most; i = i->ifa_next) {
+		if (i->ifa_addr == NULL || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
+		struct wall w = {.family = i->ifa_addr->sa_family};
+		if (w.family == AF_INET) {
+			w.bits = 32;
+			memcpy(w.address, &((struct sockaddr_in *)i->ifa_addr)->sin_addr, 4);
+		} else if (w.family == AF_INET6) {
+			w.bits = 128;
+			memcpy(w.address, &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr, 16);
+		} else
+			continue;
+		ret_walls[count++] = w;
+	}
+	freeifaddrs(all);
+	return count;
+}
+
+__attribute__((noreturn)) static void shut_there(int net, int user, const struct wall *own, int own_count)
+{
+	if (setns(user, CLONE_NEWUSER) != 0 || setns(net, CLONE_NEWNET) != 0) _exit(1);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0) _exit(2);
+	for (size_t i = 0; i < sizeof walls / sizeof *walls; i++)
+		if (!put_wall(fd, &walls[i])) _exit(3);
+	for (int i = 0; i < own_count; i++)
+		if (!put_wall(fd, &own[i])) _exit(4);
+	_exit(0);
+}
+
+bool network_shut_private(pid_t pid, struct err *err)
+{
+	struct wall own[OWN_MAX];
+	int net, user, status = 0, count = own_walls(own, OWN_MAX);
+	if (!open_namespaces(pid, &net, &user, err)) return false;
+	pid_t child = fork();
+	if (child == 0) shut_there(net, user, own, count);
+	(void)close(net), (void)close(user);
+	if (child < 0 || waitpid(child, &status, 0) != child) return err_set_errno(err, "shut private networks");
+	return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+	       err_set(err, ERR_UNAVAILABLE,
+		       "private networks cannot be shut to the functions (status %d), so they get no way out at all",
+		       WEXITSTATUS(status));
+}
+
 static bool start(struct network *n, int net, int user, int ready, int leave, struct err *err)
 {
 	char program[FILE_PATH_SIZE], net_arg[ARG_SIZE], user_arg[ARG_SIZE], ready_arg[ARG_SIZE], exit_arg[ARG_SIZE];
@@ -128,6 +238,7 @@ static bool start(struct network *n, int net, int user, int ready, int leave, st
 static bool open_way(struct network *n, struct err *err)
 {
 	int net = -1, user = -1, ready[2] = {-1, -1}, leave[2] = {-1, -1};
+	if (n->is_outward && !network_shut_private(n->target, err)) return false;
 	bool ok = open_namespaces(n->target, &net, &user, err);
 	if (ok)
 		ok = (pipe2(ready, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(leave, O_CLOEXEC) == 0) ||
@@ -198,10 +309,12 @@ static void attach(void *arg)
 		loop_timer_set(n->loop, &n->late, READY_MS);
 }
 
-void network_begin(struct network *n, struct loop *loop, pid_t target, void (*on_change)(void *arg), void *arg)
+void network_begin(struct network *n, struct loop *loop, pid_t target, bool is_outward, void (*on_change)(void *arg),
+		   void *arg)
 {
 	*n = (struct network){.loop = loop,
 			      .target = target,
+			      .is_outward = is_outward,
 			      .on_change = on_change,
 			      .arg = arg,
 			      .ready = {-1, on_ready, n},

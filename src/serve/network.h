@@ -16,6 +16,12 @@
 #define NETWORK_RESOLV_CONF "nameserver 10.0.2.3\noptions timeout:2\n"
 #define NETWORK_RESOLV_NONE "# no way out: see network_why in state.json\n"
 
+/* Shuts what is not the internet to everything in the network namespace of this process: private, shared and link-local
+ * networks (RFC 1918, 6598, 3927, 4193; a provider's metadata service is link-local), and the addresses that this
+ * machine itself has, by which its ports could be reached from the way out's far end. By routes that end there: the
+ * processes inside have no right to change them. slirp4netns's own network stays, since names are asked there. */
+bool network_shut_private(pid_t pid, struct err *err);
+
 /* Can there be one? If not, err says what is missing and what to do. */
 bool network_probe(struct err *err);
 
@@ -29,6 +35,7 @@ struct network {
 	char why[ERR_MSG_SIZE]; /* there is none, or "" */
 	struct loop *loop;
 	pid_t target;
+	bool is_outward; /* network_shut_private, before the way opens */
 	void (*on_change)(void *arg);
 	void *arg;
 	pid_t pid; /* of slirp4netns, 0: none; it dies with us */
@@ -39,7 +46,8 @@ struct network {
 
 /* Attaches to the network namespace of this process. on_change comes once the way is open, or cannot be opened (in 5 s
  * at the latest), and whenever that changes: a slirp4netns that ended is started again. */
-void network_begin(struct network *n, struct loop *loop, pid_t target, void (*on_change)(void *arg), void *arg);
+void network_begin(struct network *n, struct loop *loop, pid_t target, bool is_outward, void (*on_change)(void *arg),
+		   void *arg);
 
 /* Closes the way; one that never began is no error. */
 void network_end(struct network *n);

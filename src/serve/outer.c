@@ -283,7 +283,8 @@ static void on_hello(struct outer *o)
 	if (o->network_why[0] != '\0')
 		go(o);
 	else
-		network_begin(&o->network, &o->loop, (pid_t)o->box.bwrap.child_pid, on_network, o);
+		network_begin(&o->network, &o->loop, (pid_t)o->box.bwrap.child_pid, o->config.is_outward, on_network,
+			      o);
 }
 
 static void on_ready(struct outer *o, const struct message *m)

@@ -11,7 +11,9 @@ const world = `require('net').createServer({allowHalfOpen:true},c=>{c.on('data',
 const script = `
   set -e
   ip link set lo up; ip addr add 192.0.2.1/32 dev lo
+  ip addr add 10.9.9.9/32 dev lo; ip addr add 192.168.7.7/32 dev lo; ip addr add 169.254.169.254/32 dev lo
   mount -t tmpfs none /mnt; mknod -m 666 /mnt/tun c 10 200; mount --bind /mnt/tun /dev/net/tun
+  ip tuntap add own mode tap; ip link set own up; ip addr add 198.51.100.7/32 dev own
   setpriv --reuid 64321 --clear-groups --pdeathsig KILL node -e "${world}" &
   exec "$@"`;
 const wrap = ['unshare', '-m', '-n', 'bash', '-c', script, 'wrap'];
@@ -49,6 +51,21 @@ test('has a way out, and none to this machine', { skip, timeout: 60000 }, async 
     await until('nothing is left', () => s.left().length === 0 && !family.some((pid) => { try { return process.kill(pid, 0); } catch { return false; } }));
   } finally {
     await s.stop();
+  }
+});
+
+test('functions reach the internet and nothing else', { skip, timeout: 60000 }, async () => {
+  const all = ['10.9.9.9', '192.168.7.7', '169.254.169.254', '198.51.100.7'];
+  for (const is_outward of [false, true]) {
+    const s = await Served.start('app.mjs', { wrap, config: { is_outward } });
+    try {
+      const world = (host) => s.get(`/link?port=7777&host=${host}`).then((reply) => reply.text);
+      await until('the world answers', async () => (await world('192.0.2.1')) === 'world ping');
+      // Without the walls they are there: it is these that shut them, and not the test's own network.
+      for (const host of all) assert.match(await world(host), is_outward ? /^error (?:EACCES|EHOSTUNREACH|ENETUNREACH)/ : /^world ping/, host);
+    } finally {
+      await s.stop();
+    }
   }
 });
 
