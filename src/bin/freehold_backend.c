@@ -20,6 +20,7 @@
 #include "bin/backend/mailing.h"
 #include "bin/backend/options.h"
 #include "bin/backend/reload.h"
+#include "os/file.h"
 
 #define DRAIN_MS 30000
 #define SPREAD_MS 5000 /* over which live connections are sent away, so that they do not all come back at once */
@@ -161,10 +162,23 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	jobs_start(&b->jobs, &b->loop, c);
 }
 
+/* The helper lies beside us. */
+static const char *image_helper(char path[FILE_PATH_SIZE])
+{
+	char self[FILE_PATH_SIZE];
+	struct err ignored;
+	char *slash;
+	if (!file_link_read("/proc/self/exe", self, &ignored) || (slash = strrchr(self, '/')) == NULL) return NULL;
+	*slash = '\0';
+	return file_path(path, &ignored, "%s/freehold-image", self) && file_exists(path) ? path : NULL;
+}
+
 static bool start_storage(struct backend *b, struct err *err)
 {
 	const struct backend_config *c = &b->config;
+	char helper[FILE_PATH_SIZE];
 	struct storage_spec spec = {.folder = c->storage_folder,
+				    .image_helper = image_helper(helper),
 				    .keys = c->keys,
 				    .file_max_bytes = c->storage_file_max,
 				    .reserve_bytes = c->storage_reserve};

@@ -117,6 +117,7 @@ static void put_file_headers(struct buf *b)
 		    {"Content-Security-Policy", "content_security_policy"},
 		    {"X-Robots-Tag", "x_robots_tag"},
 		    {"X-Transformations", "x_transformations"},
+		    {"Vary", "vary"},
 		    {"Access-Control-Allow-Origin", "access_control_allow_origin"},
 		    {"Access-Control-Expose-Headers", "access_control_expose_headers"}};
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
@@ -143,7 +144,7 @@ static void put_storage(const struct edge_settings *e, const struct door *d, str
 	    "    location @upload_away {\n      internal;\n      add_header Access-Control-Allow-Origin * always;\n"
 	    "      if ($request_method = HEAD) {\n        return 423;\n      }\n      return 503;\n    }\n"
 	    "    location ^~ " EDGE_FILES " {\n      internal;\n"
-	    "      alias %s/%s/$host/storage/objects/;\n"
+	    "      alias %s/%s/$host/storage/;\n"
 	    "      etag off;\n      if_modified_since off;\n      gzip off;\n%s      charset off;\n      types {}\n"
 	    "      error_page 404 = @file_away;\n",
 	    e->home, d->hosts, e->home, d->hosts, e->home, d->hosts, e->has_brotli ? "      brotli off;\n" : "");

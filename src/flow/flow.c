@@ -46,7 +46,7 @@ static bool put_helpers(const struct flow *f, const char *bin_dir, struct err *e
 {
 	return file_mkdirs(f->helpers, 0755, err) && put_helper(f, bin_dir, "freehold-backend", err) &&
 	       put_helper(f, bin_dir, "freehold-intake", err) && put_helper(f, bin_dir, "freehold-forward", err) &&
-	       put_helper(f, bin_dir, "freehold-serve", err);
+	       put_helper(f, bin_dir, "freehold-serve", err) && put_helper(f, bin_dir, "freehold-image", err);
 }
 
 /* As root the apps' users and nginx's workers must be able to reach what is theirs below the home. */

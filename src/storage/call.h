@@ -38,6 +38,7 @@ struct storage {
 	uint64_t file_max, reserve;
 	size_t calls; /* under way */
 	struct sweep *sweep;
+	struct renderer *renderer; /* NULL: pictures are not made */
 	json_t *s3_keys; /* a list */
 	char *anon_key;
 };

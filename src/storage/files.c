@@ -14,6 +14,7 @@
 
 #include "os/file.h"
 #include "storage/files_private.h"
+#include "storage/render.h"
 
 #define FOLDER_MODE 0750
 #define REMOVE_AT_ONCE 256
@@ -46,7 +47,7 @@ bool files_new(uv_loop_t *loop, const char *folder, struct files **ret_files, st
 	bool ok = file_path(f->folder, err, "%s", folder) && file_mkdirs(folder, FOLDER_MODE, err) &&
 		  make_folder(folder, "objects", FOLDER_MODE, err) && make_folder(folder, "incoming", 0700, err) &&
 		  make_folder(folder, "resumable", 0700, err) && make_folder(folder, "lost", 0700, err) &&
-		  lock_incoming(f, err);
+		  make_folder(folder, "rendered", FOLDER_MODE, err) && lock_incoming(f, err);
 	if (!ok) {
 		files_free(f);
 		return err_wrap(err, "the files of storage");
@@ -162,7 +163,10 @@ static void remove_work(uv_work_t *work)
 	struct err ignored;
 	/* What stays behind because of a crash is found by the sweep. */
 	for (int i = 0; i < r->count; i++)
-		if (files_path(r->files, str_from(r->versions[i]), path, &ignored)) (void)unlink(path);
+		if (files_path(r->files, str_from(r->versions[i]), path, &ignored)) {
+			(void)unlink(path);
+			render_forget(r->files->folder, r->versions[i]);
+		}
 }
 
 static void remove_done(uv_work_t *work, int status)

@@ -5,6 +5,7 @@
  *     <folder>/objects/<first two letters>/<version>     one object; never changed, readable by the edge
  *              incoming/<process>/<version>              being written; the process holds a lock on its folder
  *              resumable/<id>, <id>.json                 uploads that go on later (flow_tus.c)
+ *              rendered/<first two letters>/<version>/   pictures made from one (render.h)
  *              lost/<version>                            files that no row named any more; kept for a while (sweep.h)
  *
  * A file is written beside, synced, renamed, and its folder synced; only then a row may name it. What a crash leaves is

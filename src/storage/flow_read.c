@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reading an object: its file (GET), whether it is there (HEAD), what is known of it (info). Of a public bucket whoever
- * asks, of a private one who may by row security, or who holds a signed address. */
+ * asks, of a private one who may by row security, or who holds a signed address. And its picture in another size. */
+#include "storage/flow_render.h"
 #include "storage/flows.h"
 #include "storage/object.h"
 #include "storage/token.h"
 
-static void answer(struct storage_call *call, const PGresult *rows, int first_column, int64_t expires_s)
+static void answer(struct storage_call *call, const PGresult *rows, int first_column, const struct url_token *token)
 {
 	struct object o;
+	int64_t expires_s = token != NULL ? token->expires_s : 0;
 	object_read(rows, 0, first_column, &o);
 	if (call->route->variant == READ_INFO)
 		object_reply_info(call, &o);
+	else if (call->route->variant == READ_PICTURE)
+		render_reply(call, &o, token == NULL ? NULL : token->picture != NULL ? token->picture : "", expires_s);
 	else
 		object_reply_file(call, &o, expires_s);
 }
@@ -33,7 +37,7 @@ static void on_public(struct storage_call *call)
 	else if (!is_true(found, 1))
 		storage_fail(call, FAULT_NO_KEY);
 	else
-		answer(call, found, 2, 0);
+		answer(call, found, 2, NULL);
 }
 
 void flow_read_public(struct storage_call *call)
@@ -50,9 +54,9 @@ static void on_found(struct storage_call *call)
 	if (PQntuples(all) == 0 || (!call->request.is_authenticated && !is_true(all, 0)))
 		storage_fail(call, FAULT_NO_BUCKET);
 	else if (is_true(all, 0) && is_true(all, 1))
-		answer(call, all, 2, 0);
+		answer(call, all, 2, NULL);
 	else if (PQntuples(seen) > 0)
-		answer(call, seen, 0, 0);
+		answer(call, seen, 0, NULL);
 	else
 		storage_fail(call, FAULT_NO_KEY);
 }
@@ -73,29 +77,32 @@ void flow_read(struct storage_call *call)
 static void on_signed(struct storage_call *call)
 {
 	const PGresult *found = storage_rows(call, 1);
-	const int64_t *expires_s = call->flow;
+	const struct url_token *token = call->flow;
 	if (PQntuples(found) == 0 || !is_true(found, 1))
 		storage_fail(call, FAULT_NO_KEY);
 	else
-		answer(call, found, 2, *expires_s);
+		answer(call, found, 2, token);
 }
 
+/* An address for a picture in some size opens that, not the picture itself. */
 void flow_read_signed(struct storage_call *call)
 {
 	struct storage_problem problem;
-	struct url_token token;
-	int64_t *expires_s = arena_alloc(call->arena, sizeof *expires_s);
+	struct url_token *token = arena_alloc(call->arena, sizeof *token);
 	const char *text = storage_query_of(call, STR("token"));
-	if (expires_s == NULL) {
+	if (token == NULL) {
 		storage_fail(call, FAULT_FULL);
 		return;
 	}
-	if (!url_token_check(call, text != NULL ? text : "", URL_TOKEN_DOWNLOAD, &token, &problem)) {
+	if (!url_token_check(call, text != NULL ? text : "", URL_TOKEN_DOWNLOAD, token, &problem)) {
 		storage_end(call, &problem, NULL);
 		return;
 	}
-	*expires_s = token.expires_s;
-	call->flow = expires_s;
+	if (token->picture != NULL && call->route->variant != READ_PICTURE) {
+		storage_fail(call, FAULT_SIGNATURE);
+		return;
+	}
+	call->flow = token;
 	(void)storage_batch(call);
 	storage_as_service(call);
 	(void)PG_ADD(&call->batch, FIND, call->bucket, call->key);

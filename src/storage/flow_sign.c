@@ -7,6 +7,7 @@
 
 #include "codec/json.h"
 #include "storage/flows.h"
+#include "storage/picture.h"
 #include "storage/token.h"
 
 #define PATHS_MAX 1000
@@ -29,21 +30,29 @@ static bool read_lasts(const struct storage_call *call, int64_t *ret_s, struct s
 	       storage_problem_set(problem, FAULT_INVALID, "body/expiresIn must be >= 1");
 }
 
-static const char *address(struct storage_call *call, const char *path, int64_t lasts_s)
+/* picture: NULL, or what is wanted of it. */
+static const char *address(struct storage_call *call, const char *path, const char *picture, int64_t lasts_s)
 {
+	struct url_token of = {.picture = picture};
 	const char *url = arena_printf(call->arena, "%s/%s", call->bucket, path);
-	const char *token = url != NULL ? url_token_make(call, URL_TOKEN_DOWNLOAD, url, NULL, false, lasts_s) : NULL;
-	return token != NULL ? arena_printf(call->arena, "/object/sign/%s?token=%s", url, token) : NULL;
+	const char *token = url != NULL ? url_token_make(call, URL_TOKEN_DOWNLOAD, url, &of, lasts_s) : NULL;
+	const char *where = picture != NULL ? "render/image" : "object";
+	return token != NULL ? arena_printf(call->arena, "/%s/sign/%s?token=%s", where, url, token) : NULL;
 }
+
+struct one {
+	int64_t lasts_s;
+	const char *picture;
+};
 
 static void on_found(struct storage_call *call)
 {
-	const int64_t *lasts_s = call->flow;
+	const struct one *one = call->flow;
 	if (PQntuples(storage_rows(call, 1)) == 0) {
 		storage_fail(call, FAULT_NO_KEY);
 		return;
 	}
-	const char *signed_url = address(call, call->key, *lasts_s);
+	const char *signed_url = address(call, call->key, one->picture, one->lasts_s);
 	if (signed_url == NULL) {
 		storage_fail(call, FAULT_FULL);
 		return;
@@ -52,17 +61,29 @@ static void on_found(struct storage_call *call)
 	storage_answer_json(call, 200, o);
 }
 
-/* A transformation in the body is passed over, as upstream does where it serves none. */
+static bool read_picture(struct storage_call *call, struct one *one, struct storage_problem *problem)
+{
+	struct picture picture;
+	if (!picture_read_json(json_object_get(call->body, "transform"), &picture, problem)) return false;
+	one->picture = picture_words(call->arena, &picture);
+	if (one->picture == NULL) return storage_problem_set(problem, FAULT_FULL, "%s", "");
+	if (*one->picture == '\0') one->picture = NULL;
+	return true;
+}
+
 void flow_sign(struct storage_call *call)
 {
 	struct storage_problem problem;
-	int64_t *lasts_s = arena_alloc(call->arena, sizeof *lasts_s);
-	if (lasts_s == NULL || !read_lasts(call, lasts_s, &problem)) {
-		if (lasts_s == NULL) (void)storage_problem_set(&problem, FAULT_FULL, "%s", "");
+	struct one *one = arena_alloc(call->arena, sizeof *one);
+	if (one == NULL) {
+		storage_fail(call, FAULT_FULL);
+		return;
+	}
+	if (!read_lasts(call, &one->lasts_s, &problem) || !read_picture(call, one, &problem)) {
 		storage_end(call, &problem, NULL);
 		return;
 	}
-	call->flow = lasts_s;
+	call->flow = one;
 	(void)storage_batch(call);
 	storage_as_caller(call);
 	(void)PG_ADD(&call->batch, "select id from storage.objects where bucket_id = $1 and name = $2", call->bucket,
@@ -89,7 +110,7 @@ static void on_found_many(struct storage_call *call)
 	{
 		const char *name = json_string_value(path);
 		bool is_there = json_object_get(found, name) != NULL;
-		const char *url = is_there ? address(call, name, many->lasts_s) : NULL;
+		const char *url = is_there ? address(call, name, NULL, many->lasts_s) : NULL;
 		json_t *entry = json_object();
 		(void)json_object_set_new(
 		    entry, "error",
@@ -143,8 +164,8 @@ static void on_allowed(struct storage_call *call)
 {
 	bool is_upsert = storage_header_is(call, STR("x-upsert"), STR("true"));
 	const char *url = arena_printf(call->arena, "%s/%s", call->bucket, call->key);
-	const char *token =
-	    url != NULL ? url_token_make(call, URL_TOKEN_UPLOAD, url, call->owner, is_upsert, UPLOAD_LASTS_S) : NULL;
+	struct url_token of = {.owner = call->owner, .is_upsert = is_upsert};
+	const char *token = url != NULL ? url_token_make(call, URL_TOKEN_UPLOAD, url, &of, UPLOAD_LASTS_S) : NULL;
 	const char *address =
 	    token != NULL ? arena_printf(call->arena, "/object/upload/sign/%s?token=%s", url, token) : NULL;
 	if (address == NULL) {

@@ -15,7 +15,7 @@ void flow_bucket_delete(struct storage_call *call);
 void flow_bucket_empty(struct storage_call *call);
 
 /* flow_read.c: variants */
-enum { READ_FILE, READ_INFO, READ_HEAD };
+enum { READ_FILE, READ_INFO, READ_HEAD, READ_PICTURE };
 void flow_read_public(struct storage_call *call);
 void flow_read(struct storage_call *call);
 void flow_read_signed(struct storage_call *call);

@@ -9,6 +9,7 @@
 
 #include "codec/json.h"
 #include "codec/url.h"
+#include "os/file.h"
 #include "storage/flows.h"
 #include "storage/range.h"
 
@@ -83,6 +84,8 @@ static void add_facts(struct storage_call *call, const struct object *o, int64_t
 	if (storage_is_active(str_from(type))) storage_reply_add(reply, "Content-Security-Policy", OBJECT_SANDBOX);
 	if (is_printable(o->etag)) storage_reply_add(reply, "ETag", o->etag);
 	if (storage_time_read(str_from(o->modified), &modified_s)) add_date(call, reply, "Last-Modified", modified_s);
+	storage_reply_add(reply, "X-Transformations", o->transformations);
+	if (o->is_negotiated) storage_reply_add(reply, "Vary", "Accept");
 	storage_reply_add(reply, "X-Robots-Tag", is_printable(o->robots) ? o->robots : "none");
 	if (expires_s > 0)
 		add_date(call, reply, "Expires", expires_s);
@@ -120,13 +123,20 @@ static void reply_missing(struct storage_call *call, const struct object *o)
 				 o->name, o->version));
 }
 
+static bool path_of(struct storage_call *call, const struct object *o, char path[FILES_PATH_SIZE])
+{
+	struct err ignored;
+	const struct files *files = call->storage->files;
+	return o->place != NULL ? file_path(path, &ignored, "%s/%s", files_folder(files), o->place)
+				: files_path(files, str_from(o->version), path, &ignored);
+}
+
 void object_send(struct storage_call *call, const struct object *o, struct storage_reply *reply)
 {
 	char path[FILES_PATH_SIZE];
-	struct err err;
 	struct stat st;
 	uint64_t from = 0, length = 0;
-	if (!files_path(call->storage->files, str_from(o->version), path, &err)) {
+	if (!path_of(call, o, path)) {
 		reply_missing(call, o);
 		return;
 	}
@@ -167,7 +177,9 @@ void object_reply_file(struct storage_call *call, const struct object *o, int64_
 		   storage_header_of(call, STR("If-Range")).ptr == NULL) {
 		/* The edge knows the part that was asked for, but not our etag. */
 		storage_reply_add(&reply, "X-Accel-Redirect",
-				  arena_printf(call->arena, "%.*s%.2s/%s", STR_FMT(accel), o->version, o->version));
+				  o->place != NULL ? arena_printf(call->arena, "%.*s%s", STR_FMT(accel), o->place)
+						   : arena_printf(call->arena, "%.*sobjects/%.2s/%s", STR_FMT(accel),
+								  o->version, o->version));
 		storage_answer_with(call, &reply);
 	} else {
 		object_send(call, o, &reply);

@@ -44,6 +44,9 @@ enum storage_fault {
 	FAULT_FULL, /* more memory than is set aside */
 	FAULT_NO_UPLOAD,
 	FAULT_UPLOAD_ID,
+	FAULT_IMAGE, /* it is none, or too large */
+	FAULT_IMAGE_LATE,
+	FAULT_IMAGES_BUSY,
 	FAULT_NOT_SERVED,
 	FAULT_NO_ROUTE,
 	/* S3's own */

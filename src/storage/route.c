@@ -49,6 +49,19 @@ static const struct storage_route routes[] = {
     {"DELETE", "/object/:b/*", "storage.object.delete", ACCESS_KNOWN, TAKES_NOTHING, flow_remove_one, 0},
     {"DELETE", "/object/:b", "storage.object.delete_many", ACCESS_KNOWN, TAKES_JSON, flow_remove_many, 0},
 
+    {"GET", "/render/image/public/:b/*", "storage.render.image_public", ACCESS_OPEN, TAKES_NOTHING, flow_read_public,
+     READ_PICTURE},
+    {"HEAD", "/render/image/public/:b/*", "storage.render.image_public", ACCESS_OPEN, TAKES_NOTHING, flow_read_public,
+     READ_PICTURE},
+    {"GET", "/render/image/authenticated/:b/*", "storage.render.image_authenticated", ACCESS_KNOWN, TAKES_NOTHING,
+     flow_read, READ_PICTURE},
+    {"HEAD", "/render/image/authenticated/:b/*", "storage.render.image_authenticated", ACCESS_KNOWN, TAKES_NOTHING,
+     flow_read, READ_PICTURE},
+    {"GET", "/render/image/sign/:b/*", "storage.render.image_sign", ACCESS_OPEN, TAKES_NOTHING, flow_read_signed,
+     READ_PICTURE},
+    {"HEAD", "/render/image/sign/:b/*", "storage.render.image_sign", ACCESS_OPEN, TAKES_NOTHING, flow_read_signed,
+     READ_PICTURE},
+
     {"OPTIONS", "/upload/resumable", "storage.tus.options", ACCESS_OPEN, TAKES_NOTHING, flow_tus_options, 0},
     {"OPTIONS", "/upload/resumable/*", "storage.tus.options", ACCESS_OPEN, TAKES_NOTHING, flow_tus_options, 0},
     {"POST", "/upload/resumable", "storage.tus.upload.create", ACCESS_KNOWN, TAKES_FILE, flow_tus_create, TUS_KNOWN},
@@ -72,7 +85,6 @@ static const struct storage_route routes[] = {
 static const struct {
 	const char *prefix, *what;
 } not_served[] = {
-    {"/render/image", "images in other sizes (transform)"},
     {"/iceberg", "analytics buckets"},
     {"/vector", "vector buckets"},
 };

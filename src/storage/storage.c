@@ -10,6 +10,7 @@
 
 #include "codec/json.h"
 #include "storage/call.h"
+#include "storage/render.h"
 #include "storage/s3.h"
 #include "storage/sweep.h"
 
@@ -28,6 +29,7 @@ bool storage_new(uv_loop_t *loop, struct pg_pool *pool, const struct storage_spe
 		free(s);
 		return false;
 	}
+	if (spec->image_helper != NULL) s->renderer = renderer_new(s->files, spec->image_helper);
 	s->sweep = sweep_start(loop, pool, s->files);
 	*ret_storage = s;
 	return true;
@@ -52,6 +54,7 @@ void storage_free(struct storage *storage)
 	assert(storage->calls == 0);
 	storage_s3_set(storage, NULL, NULL);
 	sweep_stop(storage->sweep);
+	renderer_free(storage->renderer);
 	files_free(storage->files);
 	free(storage);
 }

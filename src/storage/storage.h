@@ -40,6 +40,7 @@ struct storage_spec {
 	const char *folder; /* copied; made where it is missing */
 	const struct keyring *keys; /* signs and verifies tokens of URLs; borrowed until storage_rekey */
 	uint64_t file_max_bytes; /* of one object, whatever its bucket allows; 0: 1 GiB */
+	const char *image_helper; /* the program freehold-image; copied; NULL: no pictures in other sizes */
 	uint64_t reserve_bytes; /* uploads are refused when the disk has less left; 0: 64 MiB */
 };
 

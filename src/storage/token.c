@@ -9,21 +9,22 @@
 
 static const char *const scopes[] = {[URL_TOKEN_DOWNLOAD] = "download", [URL_TOKEN_UPLOAD] = "upload"};
 
-const char *url_token_make(struct storage_call *call, enum url_token_scope scope, const char *url, const char *owner,
-			   bool is_upsert, int64_t lasts_s)
+const char *url_token_make(struct storage_call *call, enum url_token_scope scope, const char *url,
+			   const struct url_token *token, int64_t lasts_s)
 {
-	struct buf token BUF_CLEANUP;
+	struct buf text BUF_CLEANUP;
 	json_t *claims JSON_CLEANUP = json_object();
 	int64_t now_s = clock_wall_ms() / 1000;
-	buf_init(&token, JWT_MAX_BYTES);
-	if (owner != NULL) (void)json_object_set_new(claims, "owner", json_string(owner));
+	buf_init(&text, JWT_MAX_BYTES);
+	if (token->owner != NULL) (void)json_object_set_new(claims, "owner", json_string(token->owner));
+	if (token->picture != NULL) (void)json_object_set_new(claims, "transformations", json_string(token->picture));
 	(void)json_object_set_new(claims, "url", json_string(url));
-	if (scope == URL_TOKEN_UPLOAD) (void)json_object_set_new(claims, "upsert", json_boolean(is_upsert));
+	if (scope == URL_TOKEN_UPLOAD) (void)json_object_set_new(claims, "upsert", json_boolean(token->is_upsert));
 	(void)json_object_set_new(claims, "scope", json_string(scopes[scope]));
 	(void)json_object_set_new(claims, "iat", json_integer(now_s));
 	(void)json_object_set_new(claims, "exp", json_integer(now_s + lasts_s));
-	jwt_sign(keyring_signing(call->storage->keys), claims, &token);
-	return buf_is_ok(&token) ? arena_strdup(call->arena, buf_cstr(&token)) : NULL;
+	jwt_sign(keyring_signing(call->storage->keys), claims, &text);
+	return buf_is_ok(&text) ? arena_strdup(call->arena, buf_cstr(&text)) : NULL;
 }
 
 static bool is_scope(const json_t *claims, enum url_token_scope scope)
@@ -57,8 +58,10 @@ bool url_token_check(struct storage_call *call, const char *text, enum url_token
 	if (!is_for(call, claims)) return storage_problem_set(problem, FAULT_SIGNATURE, "%s", "");
 	int64_t expires_s = json_int(claims, "exp", 0);
 	if (expires_s <= 0) return storage_problem_set(problem, FAULT_EXPIRED, "%s", "");
-	const char *owner = json_str(claims, "owner", NULL);
+	const char *owner = json_str(claims, "owner", NULL), *picture = json_str(claims, "transformations", NULL);
 	*ret_token = (struct url_token){.is_upsert = json_bool(claims, "upsert", false), .expires_s = expires_s};
 	if (owner != NULL) ret_token->owner = arena_strdup(call->arena, owner);
+	if (picture != NULL && *picture != '\0' && (ret_token->picture = arena_strdup(call->arena, picture)) == NULL)
+		return storage_problem_set(problem, FAULT_FULL, "%s", "");
 	return owner == NULL || ret_token->owner != NULL || storage_problem_set(problem, FAULT_FULL, "%s", "");
 }

@@ -10,7 +10,8 @@ import { edgeFetch } from "./lib/fetch.js";
 const app = appFromEnv("tool-library");
 
 for (const [method, path] of [
-  ["GET", "/storage/v1/render/image/public/tool-pictures/a.png?width=10"],
+  ["GET", "/storage/v1/iceberg/bucket"],
+  ["POST", "/graphql/v1"],
 ]) {
   test(`${method} ${path} answers 501 in words`, async () => {
     const body = method === "POST" ? "{}" : undefined;
