@@ -75,7 +75,7 @@ async function drive(freehold, names) {
   const env = await environment(freehold, apps);
   const report = path.join(freehold.home, "suites.tap");
   const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap", `--test-reporter-destination=${report}`];
-  const code = await run("node", ["--test", "--test-concurrency=1", ...reporters, ...(await suites(names))], env);
+  const code = await run(process.execPath, ["--test", "--test-concurrency=1", ...reporters, ...(await suites(names))], env);
   const text = await readFile(report, "utf8");
   const count = (what) => Number(text.match(new RegExp(`^# ${what} (\\d+)$`, "m"))?.[1] ?? 0);
   return { passed: count("pass"), failed: Math.max(count("fail") + count("cancelled"), code === 0 ? 0 : 1) };
