@@ -188,6 +188,11 @@ static bool start_storage(struct backend *b, struct err *err)
 	return true;
 }
 
+static void say_listening(const struct backend *b)
+{
+	log_info("backend: listening on %s", json_string_value(json_object_get(b->config.file, "listen")));
+}
+
 static void take_over(void *backend)
 {
 	struct backend *b = backend;
@@ -195,7 +200,10 @@ static void take_over(void *backend)
 	if (!b->is_unnamed) return;
 	b->is_unnamed = false;
 	(void)uv_timer_stop(&b->take_over_timer);
-	if (!http_name_unix(b->config.listen_path, &err)) log_error("backend: %s", err.msg);
+	if (http_name_unix(b->config.listen_path, &err))
+		say_listening(b);
+	else
+		log_error("backend: %s", err.msg);
 }
 
 static void on_take_over_late(uv_timer_t *timer)
@@ -207,7 +215,10 @@ static void on_take_over_late(uv_timer_t *timer)
 static bool listen_here(struct backend *b, int *ret_fd, struct err *err)
 {
 	const struct backend_config *c = &b->config;
-	if (c->listen_path == NULL) return true;
+	if (c->listen_path == NULL) {
+		say_listening(b);
+		return true;
+	}
 	if (!http_listen_unix(c->listen_path, c->listen_mode, ret_fd, err)) return false;
 	b->is_unnamed = true;
 	if (access(c->listen_path, F_OK) != 0) {
@@ -247,10 +258,7 @@ static int serve(struct backend *b)
 	start_parts(b, &rest_settings);
 	reload_start(&b->reload, &b->loop);
 	bool ok = start_storage(b, &err) && start_server(b, &err);
-	if (ok)
-		log_info("backend: listening on %s", json_string_value(json_object_get(b->config.file, "listen")));
-	else
-		log_error("backend: %s", err.msg), finish(b);
+	if (!ok) log_error("backend: %s", err.msg), finish(b);
 	(void)uv_run(&b->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&b->loop);
 	if (ok) log_info("backend: stopped");

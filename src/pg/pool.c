@@ -30,6 +30,7 @@ struct pool_conn {
 	struct pg_call *call;
 	enum conn_state state;
 	bool is_broken; /* while sending; said from the loop */
+	bool is_old; /* not lent again: pg_pool_renew */
 	uint64_t affinity; /* of the last call: its role's plans are warm */
 	int64_t idle_since_ms;
 	int cancels; /* sent for the call */
@@ -286,7 +287,7 @@ static void step_busy(struct pool_conn *conn)
 		return;
 	}
 	/* A cancel that comes late must not hit the next query: such a connection is not lent again. */
-	if (conn->state == CONN_CANCELLING)
+	if (conn->state == CONN_CANCELLING || conn->is_old)
 		close_conn(conn);
 	else
 		become_idle(conn);
@@ -318,7 +319,10 @@ static void on_link_open(struct pg_link *link, const struct err *err)
 		pool->backoff_ms = 0;
 		pool->last_err.code = ERR_NONE;
 		pool->is_up = true;
-		become_idle(conn);
+		if (conn->is_old)
+			close_conn(conn);
+		else
+			become_idle(conn);
 	}
 	dispatch(pool);
 }
@@ -485,6 +489,15 @@ void pg_pool_stop(struct pg_pool *pool, void (*stopped)(void *arg), void *arg)
 	}
 	uv_close((uv_handle_t *)&pool->wait_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&pool->backoff_timer, on_timer_closed);
+}
+
+void pg_pool_renew(struct pg_pool *pool)
+{
+	for (struct pool_conn *conn = pool->conns, *next; conn != NULL; conn = next) {
+		next = conn->next;
+		conn->is_old = true;
+		if (conn->state == CONN_IDLE) close_conn(conn);
+	}
 }
 
 void pg_pool_stats(const struct pg_pool *pool, struct pg_pool_stats *ret_stats)

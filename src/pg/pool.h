@@ -108,6 +108,10 @@ void pg_call_resume(struct pg_call *call);
 /* Frees the results; those set to NULL by the caller, who then owns them, stay. */
 void pg_call_clear(struct pg_call *call);
 
+/* What a connection was told when it began (its role's settings) has changed: those that are free are closed, the
+ * others when they come back, and new ones are made when they are needed. */
+void pg_pool_renew(struct pg_pool *pool);
+
 void pg_pool_stats(const struct pg_pool *pool, struct pg_pool_stats *ret_stats);
 
 /* A number for a role's name. */

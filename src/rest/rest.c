@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A request's way through the stages, and the catalogue's renewal.
+ * A request's way through the stages.
  *
  *     waiting (no catalogue yet) ─▶ asked, planned, written ─▶ running in PostgreSQL ─▶ answered
  *                                           └─ a problem ────────────────────────────▶ answered */
@@ -11,34 +11,19 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
-#include "pg/listen.h"
 #include "rest/inspect.h"
+#include "rest/renewal.h"
 #include "rest/reply.h"
 #include "rest/rows.h"
 
 #define WAITING_MAX 1024
 
-/* Settings, held as long as a request goes by them. */
-struct config {
-	const struct rest_settings *settings;
-	int references;
-	void (*release)(void *arg);
-	void *arg;
-};
-
 struct rest {
 	struct pg_pool *pool;
-	struct config *config, *next_config; /* next: comes with the next catalogue; NULL: none */
-	void (*on_notify)(void *arg); /* NULL: the catalogue is loaded */
-	void *notify_arg;
+	struct renewal *renewal;
 	void (*on_ready)(void *arg); /* NULL: called, or nobody asked */
 	void *ready_arg;
-	struct rest_stats stats;
-	int64_t load_began_us;
-	struct pg_listener *listener;
-	struct catalogue *catalogue; /* NULL until the first is loaded */
-	bool is_loading, is_stale; /* stale: asked to reload while loading */
-	struct config *loading_config; /* what the catalogue being loaded is for */
+	uint64_t pool_timeouts;
 	struct rows_memory large;
 	struct rest_call *waiting; /* for the first catalogue */
 	int waiting_count;
@@ -128,7 +113,7 @@ static bool problem_of(struct rest_call *c, struct problem *problem)
 	const struct pg_call *query = &c->query;
 	struct arena *a = c->request.arena;
 	if (query->failed < 0) {
-		c->rest->stats.pool_timeouts += query->err.code == ERR_TIMEOUT;
+		c->rest->pool_timeouts += query->err.code == ERR_TIMEOUT;
 		return problem_from_err(problem, a, &query->err);
 	}
 	if (query->failed == c->batch.guard)
@@ -293,31 +278,12 @@ static bool send_query(struct rest_call *c, struct problem *problem)
 	return true;
 }
 
-static struct config *new_config(const struct rest_settings *settings, void (*release)(void *arg), void *arg)
-{
-	struct config *config = calloc(1, sizeof *config);
-	if (config == NULL) abort();
-	*config = (struct config){settings, 1, release, arg};
-	return config;
-}
-
-/* NULL is allowed. */
-static void put_config(void *arg)
-{
-	struct config *config = arg;
-	if (config == NULL || --config->references > 0) return;
-	if (config->release != NULL) config->release(config->arg);
-	free(config);
-}
-
 static void run(struct rest_call *c)
 {
 	struct problem problem;
 	struct arena *a = c->request.arena;
-	c->rest->config->references++;
-	arena_defer(a, put_config, c->rest->config);
-	const struct rest_settings *settings = c->settings = c->rest->config->settings;
-	c->catalogue = catalogue_get(c->rest->catalogue);
+	const struct rest_settings *settings = c->settings = renewal_settings(c->rest->renewal, a);
+	c->catalogue = catalogue_get(renewal_catalogue(c->rest->renewal));
 	bool ok = ask_read(a, settings, c->catalogue, &c->request, &c->ask, &problem);
 	if (ok && c->ask.action == ASK_ROOT_INFO) {
 		c->plan.ask = &c->ask;
@@ -337,58 +303,31 @@ static void run(struct rest_call *c)
 	if (!ok || !send_query(c, &problem)) answer_problem(c, &problem);
 }
 
-static void run_waiting(struct rest *rest, const struct err *err)
+static void answer_no_catalogue(struct rest_call *c)
 {
+	struct problem problem;
+	(void)problem_set(&problem, 503, "PGRST002", "Could not query the database for the schema cache. Retrying.",
+			  NULL, NULL);
+	answer_problem(c, &problem);
+}
+
+static void on_read(void *arg)
+{
+	struct rest *rest = arg;
 	struct rest_call *list = rest->waiting;
+	bool is_ready = rest_is_ready(rest);
 	rest->waiting = NULL;
 	rest->waiting_count = 0;
 	while (list != NULL) {
 		struct rest_call *c = list;
-		struct problem problem;
 		list = c->next;
-		if (rest->catalogue != NULL) {
+		if (is_ready)
 			run(c);
-			continue;
-		}
-		(void)problem_set(&problem, 503, "PGRST002",
-				  "Could not query the database for the schema cache. Retrying.", NULL, NULL);
-		(void)err;
-		answer_problem(c, &problem);
+		else
+			answer_no_catalogue(c);
 	}
-}
-
-static void take_catalogue(struct rest *rest, struct catalogue *catalogue)
-{
-	catalogue_put(rest->catalogue);
-	rest->catalogue = catalogue;
-	rest->stats.catalogue_loads++;
-	rest->stats.catalogue_load_s = (double)(clock_now_us() - rest->load_began_us) / 1e6;
-	if (rest->loading_config == rest->config) return;
-	put_config(rest->config);
-	rest->config = rest->loading_config;
-	rest->config->references++;
-	if (rest->next_config == rest->config) {
-		put_config(rest->next_config);
-		rest->next_config = NULL;
-	}
-}
-
-static void on_catalogue(void *arg, struct catalogue *catalogue, const struct err *err)
-{
-	struct rest *rest = arg;
-	rest->is_loading = false;
-	if (catalogue != NULL) {
-		take_catalogue(rest, catalogue);
-	} else {
-		rest->stats.catalogue_failures++;
-		log_warn("rest: cannot read the database's schema: %s", err->msg);
-	}
-	put_config(rest->loading_config);
-	rest->loading_config = NULL;
-	run_waiting(rest, err);
-	void (*on_ready)(void *arg) = rest->catalogue != NULL ? rest->on_ready : NULL;
+	void (*on_ready)(void *arg) = is_ready ? rest->on_ready : NULL;
 	if (on_ready != NULL) rest->on_ready = NULL, on_ready(rest->ready_arg);
-	if (rest->is_stale) rest_reload(rest);
 }
 
 void rest_on_ready(struct rest *rest, void (*on_ready)(void *arg), void *arg)
@@ -397,82 +336,52 @@ void rest_on_ready(struct rest *rest, void (*on_ready)(void *arg), void *arg)
 	rest->ready_arg = arg;
 }
 
-void rest_reload(struct rest *rest)
-{
-	rest->is_stale = rest->is_loading;
-	if (rest->is_loading) return;
-	rest->is_loading = true;
-	rest->load_began_us = clock_now_us();
-	rest->loading_config = rest->next_config != NULL ? rest->next_config : rest->config;
-	rest->loading_config->references++;
-	const struct rest_settings *settings = rest->loading_config->settings;
-	catalogue_load(rest->pool, settings->schemas, settings->schema_count, on_catalogue, rest);
-}
-
-static void on_notification(void *arg, const char *payload)
-{
-	struct rest *rest = arg;
-	bool is_reload = payload == NULL || payload[0] == '\0' || strcmp(payload, "reload schema") == 0 ||
-			 (rest->on_notify != NULL && strcmp(payload, "reload config") == 0);
-	if (!is_reload) return;
-	if (rest->on_notify != NULL)
-		rest->on_notify(rest->notify_arg);
-	else
-		rest_reload(rest);
-}
-
 struct rest *rest_new(uv_loop_t *loop, struct pg_pool *pool, const struct rest_settings *settings,
 		      const char *listen_conninfo)
 {
 	struct rest *rest = calloc(1, sizeof *rest);
 	if (rest == NULL) abort();
 	rest->pool = pool;
-	rest->config = new_config(settings, NULL, NULL);
-	rest_reload(rest);
-	const char *channel = settings->channel != NULL ? settings->channel : "pgrst";
-	if (listen_conninfo != NULL)
-		rest->listener = pg_listener_new(loop, listen_conninfo, channel, on_notification, rest);
+	rest->renewal = renewal_new(loop, pool, settings, listen_conninfo, on_read, rest);
 	return rest;
 }
 
 void rest_free(struct rest *rest)
 {
 	if (rest == NULL) return;
-	pg_listener_stop(rest->listener);
-	catalogue_put(rest->catalogue);
-	put_config(rest->loading_config);
-	put_config(rest->next_config);
-	put_config(rest->config);
+	renewal_free(rest->renewal);
 	free(rest);
+}
+
+void rest_reload(struct rest *rest)
+{
+	renewal_begin(rest->renewal);
 }
 
 bool rest_is_ready(const struct rest *rest)
 {
-	return rest->catalogue != NULL;
+	return renewal_catalogue(rest->renewal) != NULL;
 }
 
 void rest_configure(struct rest *rest, const struct rest_settings *settings, void (*release)(void *arg), void *arg)
 {
-	put_config(rest->next_config);
-	rest->next_config = new_config(settings, release, arg);
-	rest_reload(rest);
+	renewal_configure(rest->renewal, settings, release, arg);
 }
 
 void rest_on_notify(struct rest *rest, void (*on_notify)(void *arg), void *arg)
 {
-	rest->on_notify = on_notify;
-	rest->notify_arg = arg;
+	renewal_on_notify(rest->renewal, on_notify, arg);
 }
 
 void rest_stats(const struct rest *rest, struct rest_stats *ret_stats)
 {
-	*ret_stats = rest->stats;
-	ret_stats->is_loading = rest->is_loading;
+	renewal_stats(rest->renewal, ret_stats);
+	ret_stats->pool_timeouts = rest->pool_timeouts;
 }
 
 void rest_write_catalogue(const struct rest *rest, struct buf *ret_json)
 {
-	if (rest->catalogue != NULL) inspect_catalogue(rest->catalogue, ret_json);
+	if (rest_is_ready(rest)) inspect_catalogue(renewal_catalogue(rest->renewal), ret_json);
 }
 
 static bool is_too_large(const struct rest_request *r, struct problem *problem)
@@ -501,15 +410,13 @@ struct rest_call *rest_handle(struct rest *rest, const struct rest_request *requ
 		answer_problem(c, &problem);
 		return NULL;
 	}
-	if (rest->catalogue != NULL) {
+	if (rest_is_ready(rest)) {
 		run(c);
 		return c->is_sent ? c : NULL;
 	}
-	if (!rest->is_loading) rest_reload(rest);
+	if (!renewal_is_under_way(rest->renewal)) rest_reload(rest);
 	if (rest->waiting_count == WAITING_MAX) {
-		(void)problem_set(&problem, 503, "PGRST002",
-				  "Could not query the database for the schema cache. Retrying.", NULL, NULL);
-		answer_problem(c, &problem);
+		answer_no_catalogue(c);
 		return NULL;
 	}
 	rest->waiting_count++;

@@ -24,7 +24,7 @@ const seven = '/book?select=id,title&id=eq.7', isSeven = JSON.stringify([{ id: 7
 const s = await Standalone.start({ schema: random.schema + dropInLoad.schema, settings: { PGRST_DB_AGGREGATES_ENABLED: 'true', PGRST_DB_TX_END: 'commit-allow-override' } });
 try {
   const found = await random.run(s, { seed, requests });
-  console.log(`random: seed ${seed}, ${requests} requests, ${shown(found.statuses)}; codes of 5xx: ${[...found.fives].join(' ') || 'none'}`);
+  console.log(`random: seed ${seed}, ${requests} requests, ${shown(found.statuses)}; codes of 5xx: ${[...found.fives].map(([code, asked]) => `${code} (${[...asked].sort().join(', ')})`).join('; ') || 'none'}`);
 
   const changed = await dropInLoad.schemaChanges(s, 20);
   assert.deepEqual([...changed.keys()], [200], `schema: ${shown(changed)}`);

@@ -19,6 +19,8 @@ const schema = `create schema one; create schema two; create table one.a (id int
   create schema settings; grant usage on schema settings to auth;
   create function settings.pre() returns void language sql as $$ select set_config('pgrst.db_schemas', 'none', true), set_config('pgrst.db_aggregates_enabled', 'true', true) $$;
   create function one.longest() returns text language sql stable set statement_timeout = '7s' as $$ select current_setting('statement_timeout') $$;
+  create function one.longest_of_all() returns text language sql as $$ select current_user::text from pg_sleep(0.5) $$;
+  create function one.caller() returns text language sql stable as $$ select current_setting('application_name') $$;
   create function one.memory() returns text language sql stable as $$ select current_setting('track_io_timing') $$;
   alter role anon set statement_timeout = '5s'; alter role anon set track_io_timing = on; grant set on parameter track_io_timing to auth;`;
 const body = (reply) => JSON.parse(reply.body);
@@ -30,6 +32,10 @@ describe('settings', () => {
   });
   after(() => s?.stop());
   const becomes = (target, status) => until(`${target} answers ${status}`, async () => (await s.ask('GET', target)).status === status, 10_000);
+
+  test('the schema is read once at the start', async () => {
+    assert.match(await (await fetch(`http://127.0.0.1:${s.admin}/metrics`)).text(), /SUCCESS"} 1$/m);
+  });
 
   test('the role counts more than db-pre-config, and the database more than the environment', async () => {
     assert.equal((await s.ask('GET', '/a')).status, 200);
@@ -46,8 +52,10 @@ describe('settings', () => {
 
   test('SIGUSR2 and SIGUSR1 do too, and what is wrong changes nothing', async () => {
     await s.psql("alter role auth set pgrst.db_schemas = 'one, two'; alter role auth set pgrst.db_tx_end = 'never'");
+    const readings = async () => Number(/SUCCESS"} (\d+)/.exec(await (await fetch(`http://127.0.0.1:${s.admin}/metrics`)).text())[1]);
+    const before = await readings();
     process.kill(s.server.pid, 'SIGUSR2');
-    await until('the schema was read once more', async () => Number(/SUCCESS"} (\d+)/.exec(await (await fetch(`http://127.0.0.1:${s.admin}/metrics`)).text())[1]) > 3);
+    await until('the schema was read once more', async () => (await readings()) > before);
     assert.equal((await s.ask('GET', '/a')).status, 404);
     await s.psql('alter role auth reset pgrst.db_tx_end');
     process.kill(s.server.pid, 'SIGUSR1');
@@ -58,6 +66,13 @@ describe('settings', () => {
   test('what ALTER ROLE sets counts, what was granted to us among it', async () => {
     assert.equal(body(await s.ask('GET', '/rpc/longest')), '7s');
     assert.equal(body(await s.ask('GET', '/rpc/memory')), 'on');
+  });
+
+  test('what ALTER ROLE sets for who connects counts after NOTIFY, and a request that runs meanwhile keeps its role', async () => {
+    const slow = s.ask('GET', '/rpc/longest_of_all');
+    await s.psql("alter role auth set application_name = 'renamed'; notify \"my channel\"");
+    await until('new connections', async () => body(await s.ask('GET', '/rpc/caller')) === 'renamed', 10_000);
+    assert.equal(body(await slow), 'anon');
   });
 
   test('the admin port', async () => {

@@ -53,7 +53,7 @@ const header = () => Object.fromEntries([
 // As a role that may not read `secret`: the word in it never comes back, the tables stay what they were, no 5xx but what PostgreSQL's own SQLSTATE maps to.
 async function runRandom(s, { seed, requests }) {
   state = BigInt(seed) * 0x9e3779b97f4a7c15n + 1n;
-  const [statuses, fives] = [new Map(), new Set()];
+  const [statuses, fives] = [new Map(), new Map()]; // fives: code -> the methods and tables that got it
   const one = async () => {
     const isSound = choose(3) === 0;
     const [method, target, options] = [pick(['GET', 'GET', 'GET', 'GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']), isSound ? sound() : withQuery(`/${pick(tables)}`), { headers: isSound ? {} : header(), content: '' }];
@@ -64,7 +64,8 @@ async function runRandom(s, { seed, requests }) {
     statuses.set(res.status, (statuses.get(res.status) ?? 0) + 1);
     if (res.body.includes(word)) throw new Error(`the secret came back: ${what}\n${res.body}`);
     if (res.status < 500) return;
-    fives.add((/"code":"([^"]*)/.exec(res.body) ?? [])[1]);
+    const code = (/"code":"([^"]*)/.exec(res.body) ?? [])[1];
+    fives.set(code, (fives.get(code) ?? new Set()).add(`${method} ${target.split('?')[0]}`));
     if (!/"code":"(XX|5|25|40|0A|21|PGRST127)/.test(res.body) && method !== 'HEAD') throw new Error(`${res.status} ${what}\n${res.body}`);
   };
   let left = requests;

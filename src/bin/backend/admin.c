@@ -2,6 +2,7 @@
 #include "bin/backend/admin.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define CATALOGUE_TEXT_MAX (256u << 20)
 
@@ -75,10 +76,12 @@ void admin_answer(const struct admin *a, struct http_request *http)
 	struct pg_pool_stats pool;
 	pg_pool_stats(a->pool, &pool);
 	bool is_ready = a->rest != NULL && rest_is_ready(a->rest) && pool.is_up;
+	/* A socket whose name is gone is reached by nobody. */
+	bool is_live = a->unix_socket == NULL || access(a->unix_socket, F_OK) == 0;
 	if (str_eq(path, STR("/live")))
-		http_reply(http, 200, NULL, 0, STR(""));
+		http_reply(http, is_live ? 200 : 500, NULL, 0, STR(""));
 	else if (str_eq(path, STR("/ready")))
-		http_reply(http, is_ready ? 200 : 503, NULL, 0, STR(""));
+		http_reply(http, !is_live ? 500 : is_ready ? 200 : 503, NULL, 0, STR(""));
 	else if (str_eq(path, STR("/metrics")))
 		answer_metrics(a, http);
 	else if (str_eq(path, STR("/schema_cache")))

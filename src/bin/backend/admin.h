@@ -2,8 +2,8 @@
  *
  * The admin port of a standalone backend, as PostgREST has it:
  *
- *     /live           200: this process answers
- *     /ready          200: the database answers and the schema has been read; else 503
+ *     /live           200: this process answers; 500: its socket has lost its name
+ *     /ready          200: the database answers and the schema has been read; else 503, or 500 as above
  *     /schema_cache   what is known of the schema, as JSON
  *     /metrics        figures in Prometheus' text form, under PostgREST's names, of this process
  *
@@ -21,6 +21,7 @@ struct admin {
 	int pool_max;
 	const struct rest *rest; /* NULL: not there yet */
 	const struct tokens *tokens; /* NULL: no keys */
+	const char *unix_socket; /* where it listens; NULL: on a port */
 };
 
 void admin_answer(const struct admin *admin, struct http_request *http);

@@ -172,9 +172,9 @@ static bool authenticate(struct visit *v, struct token_refusal *refusal)
 	buf_puts(&claims, "{\"role\":");
 	problem_json_string(&claims, str_from(anon));
 	buf_putc(&claims, '}');
-	r->role = str_from(anon);
+	r->role = arena_str(r->arena, str_from(anon)); /* the settings may be replaced while the request waits */
 	r->claims = arena_str(r->arena, buf_view(&claims));
-	return r->claims.ptr != NULL;
+	return r->role.ptr != NULL && r->claims.ptr != NULL;
 }
 
 static void on_gone(void *arg)

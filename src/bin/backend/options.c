@@ -12,6 +12,7 @@
 #include "rest/inspect.h"
 
 #define WAIT_MS 10000
+#define SETTINGS_WAIT_MS 1500 /* who only wants to see settings may have no database yet */
 #define TEXT_MAX_BYTES (256u << 20)
 
 static const char usage[] =
@@ -71,12 +72,12 @@ struct asking {
 	struct err err;
 };
 
-static void begin(struct asking *a, const struct pgrst *p)
+static void begin(struct asking *a, const struct pgrst *p, int64_t wait_ms)
 {
 	*a = (struct asking){0};
 	if (uv_loop_init(&a->loop) != 0) abort();
 	a->pool =
-	    pg_pool_new(&a->loop, &(struct pg_pool_settings){.conninfo = p->db_uri, .size = 1, .wait_ms = WAIT_MS});
+	    pg_pool_new(&a->loop, &(struct pg_pool_settings){.conninfo = p->db_uri, .size = 1, .wait_ms = wait_ms});
 }
 
 static void end(struct asking *a)
@@ -109,7 +110,7 @@ static struct pgrst *with_database(const struct standalone_source *source, const
 	struct pgrst *full = NULL;
 	struct err err;
 	if (p->db_config) {
-		begin(&a, p);
+		begin(&a, p, SETTINGS_WAIT_MS);
 		pgrst_database_load(a.pool, p->pre_config, on_settings, &a);
 		(void)uv_run(&a.loop, UV_RUN_DEFAULT);
 		end(&a);
@@ -137,7 +138,7 @@ static int dump_schema(const struct pgrst *p)
 	BUF_CLEANUP struct buf b;
 	struct asking a;
 	buf_init(&b, TEXT_MAX_BYTES);
-	begin(&a, p);
+	begin(&a, p, WAIT_MS);
 	catalogue_load(a.pool, p->rest.schemas, p->rest.schema_count, on_catalogue, &a);
 	(void)uv_run(&a.loop, UV_RUN_DEFAULT);
 	end(&a);

@@ -35,7 +35,7 @@ static bool read_keys(struct pgrst *p, struct err *err)
 		if (!decode_base64(secret, &bytes))
 			return err_set(err, ERR_INVALID, "jwt-secret is not base64; jwt-secret-is-base64 says it is");
 	} else {
-		buf_puts(&bytes, secret);
+		buf_str(&bytes, (struct str){secret, json_string_length(json_object_get(p->values, "jwt-secret"))});
 	}
 	if (jwk_read(buf_view(&bytes), &p->keys, &why)) return true;
 	struct str s = str_trim(buf_view(&bytes));
@@ -155,9 +155,11 @@ static bool is_uri(const char *text)
 	if (!isalpha((unsigned char)*p)) return false;
 	while (isalnum((unsigned char)*p) || (*p != '\0' && strchr("+-.", *p) != NULL)) p++;
 	if (*p != ':') return false;
-	for (; *p != '\0'; p++)
+	for (; *p != '\0'; p++) {
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7F || strchr("<>\"{}|\\^`", *p) != NULL)
 			return false;
+		if (*p == '%' && (!isxdigit((unsigned char)p[1]) || !isxdigit((unsigned char)p[2]))) return false;
+	}
 	return true;
 }
 

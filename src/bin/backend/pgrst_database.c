@@ -13,6 +13,7 @@ static const char *const in_database[] = {
     "db-extra-search-path",
     "db-max-rows",
     "db-plan-enabled",
+    "db-pre-config",
     "db-pre-request",
     "db-prepared-statements",
     "db-root-spec",

@@ -26,7 +26,8 @@ static const char *const aliases[][2] = {
 
 void pgrst_put_value(json_t *values, const char *name, struct str value)
 {
-	(void)json_object_set_new(values, name, json_stringn(value.ptr, value.len));
+	/* Unchecked: a secret may be any bytes. */
+	(void)json_object_set_new(values, name, json_stringn_nocheck(value.ptr, value.len));
 }
 
 const char *pgrst_text_or_empty(const json_t *values, const char *name)
@@ -43,14 +44,20 @@ const char *pgrst_text(const json_t *values, const char *name, const char *other
 	return value != NULL && value[0] != '\0' ? value : otherwise;
 }
 
+/* As PostgREST: the letters of it say true or false, whatever stands around them; else a number that is above 0. */
 bool pgrst_flag(const json_t *values, const char *name, bool otherwise)
 {
-	static const char *const yes[] = {"true", "on", "yes", "1"};
-	const char *value = pgrst_text(values, name, NULL);
-	if (value == NULL) return otherwise;
-	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-		if (strcasecmp(value, yes[i]) == 0) return true;
-	return false;
+	static const char *const words[] = {"false", "true", "off", "on", "no", "yes"};
+	const char *value = pgrst_text(values, name, "");
+	char letters[16];
+	size_t n = 0;
+	int64_t number;
+	for (const char *p = value; *p != '\0' && n < sizeof letters - 1; p++)
+		if (isalpha((unsigned char)*p)) letters[n++] = *p;
+	letters[n] = '\0';
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcasecmp(letters, words[i]) == 0) return i % 2 == 1;
+	return str_to_int(str_from(value), &number) ? number > 0 : otherwise;
 }
 
 int64_t pgrst_number(const json_t *values, const char *name, int64_t otherwise)
@@ -152,16 +159,29 @@ void pgrst_read_environment(const char *const *environment, json_t *values)
 	}
 }
 
+/* A pipe gives its bytes once, and settings are read more than once. */
+static bool read_once(const char *path, struct buf *ret, struct err *err)
+{
+	static struct buf standard_input;
+	if (strcmp(path, "/dev/stdin") != 0) return file_read(path, ret, err);
+	if (standard_input.len == 0) {
+		buf_init(&standard_input, VALUE_MAX_BYTES);
+		if (!file_read(path, &standard_input, err)) return false;
+	}
+	buf_str(ret, buf_view(&standard_input));
+	return true;
+}
+
 bool pgrst_read_at_file(json_t *values, const char *name, struct err *err)
 {
 	const char *value = pgrst_text(values, name, NULL);
 	BUF_CLEANUP struct buf file;
 	buf_init(&file, VALUE_MAX_BYTES);
 	if (value == NULL || value[0] != '@') return true;
-	if (!file_read(value + 1, &file, err)) return err_wrap(err, "%s", name);
+	if (!read_once(value + 1, &file, err)) return err_wrap(err, "%s", name);
 	struct str inside = buf_view(&file);
-	while (inside.len > 0 && (inside.ptr[inside.len - 1] == '\n' || inside.ptr[inside.len - 1] == '\r'))
-		inside.len--;
+	if (inside.len > 0 && inside.ptr[inside.len - 1] == '\n') inside.len--;
+	if (inside.len > 0 && inside.ptr[inside.len - 1] == '\r') inside.len--;
 	pgrst_put_value(values, name, inside);
 	return true;
 }

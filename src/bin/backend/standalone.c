@@ -145,10 +145,12 @@ static void load_settings(void *standalone)
 static void on_admin(void *arg, struct http_request *http)
 {
 	const struct standalone *s = arg;
-	admin_answer(
-	    &(struct admin){
-		.pool = s->pool, .pool_max = s->pool_size, .rest = s->front.rest, .tokens = s->front.tokens},
-	    http);
+	admin_answer(&(struct admin){.pool = s->pool,
+				     .pool_max = s->pool_size,
+				     .rest = s->front.rest,
+				     .tokens = s->front.tokens,
+				     .unix_socket = s->settings->unix_socket},
+		     http);
 }
 
 static bool start_http(struct standalone *s, struct err *err)
@@ -217,10 +219,15 @@ static void on_stop(uv_signal_t *signal, int number)
 		on_drained(s);
 }
 
+/* SIGUSR1 is for the schema; settings that are in the database count with it. */
 static void on_reload(uv_signal_t *signal, int number)
 {
-	(void)number;
-	load_settings(signal->data);
+	struct standalone *s = signal->data;
+	pg_pool_renew(s->pool);
+	if (number == SIGUSR1 && !s->settings->db_config && s->front.rest != NULL)
+		rest_reload(s->front.rest);
+	else
+		load_settings(s);
 }
 
 static void start_signal(struct standalone *s, uv_signal_t *handle, int number, uv_signal_cb on_signal)

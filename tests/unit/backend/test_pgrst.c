@@ -15,6 +15,7 @@
 #include "bin/backend/pgrst.h"
 #include "bin/backend/pgrst_dump.h"
 #include "bin/backend/pgrst_values.h"
+#include "codec/json.h"
 
 static void expect_line(const char *line, const char *name, const char *value)
 {
@@ -87,6 +88,40 @@ static void test_environment(void **state)
 	expect_error((const char *[]){"PGRST_OPENAPI_SERVER_PROXY_URI=ftp://x", NULL}, "openapi-server-proxy-uri");
 	expect_error((const char *[]){"PGRST_OPENAPI_SERVER_PROXY_URI=https://a:70000/", NULL},
 		     "openapi-server-proxy-uri");
+}
+
+/* A secret may be any bytes, and only one line's end is cut off. */
+static void test_a_secret_of_any_bytes(void **state)
+{
+	(void)state;
+	static const char bytes[] = "\xff\x01\x80 0123456789012345678901234567\n\n";
+	struct pgrst *p;
+	struct err err;
+	char path[] = "/tmp/fh-secret-XXXXXX", set[100];
+	int fd = mkstemp(path);
+	assert_int_equal(write(fd, bytes, sizeof bytes - 1), sizeof bytes - 1);
+	(void)close(fd);
+	(void)snprintf(set, sizeof set, "PGRST_JWT_SECRET=@%s", path);
+	bool ok = pgrst_read(NULL, (const char *[]){set, NULL}, NULL, &p, &err);
+	(void)unlink(path);
+	if (!ok) fail_msg("%s", err.msg);
+	struct jwt_keys keys = jwk_keys(p->keys);
+	assert_int_equal(keys.keys[0].secret.len, sizeof bytes - 2);
+	assert_memory_equal(keys.keys[0].secret.ptr, bytes, sizeof bytes - 2);
+	pgrst_put(p);
+}
+
+static void test_flags(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool is_set;
+	} flags[] = {{"TRUE", true}, {"\"true\"", true}, {"2", true}, {"0", false}, {"False", false}, {"?", true}};
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		json_t *values JSON_CLEANUP = json_pack("{s:s}", "x", flags[i].text);
+		assert_int_equal(pgrst_flag(values, "x", true), flags[i].is_set);
+	}
 }
 
 static void test_the_environment_counts_more_than_the_file(void **state)
@@ -186,6 +221,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines),
 					   cmocka_unit_test(test_environment),
+					   cmocka_unit_test(test_a_secret_of_any_bytes),
+					   cmocka_unit_test(test_flags),
 					   cmocka_unit_test(test_the_environment_counts_more_than_the_file),
 					   cmocka_unit_test(test_dump),
 					   cmocka_unit_test(test_example),
