@@ -59,7 +59,7 @@ static json_t *allowed(struct route_call *c)
 
 void route_cron(struct route_call *c)
 {
-	app_query(c, list_sql, NULL, 0, "job", allowed(c));
+	app_query_as(c, "postgres", list_sql, NULL, 0, "job", allowed(c));
 }
 
 void route_cron_runs(struct route_call *c)
@@ -73,7 +73,7 @@ void route_cron_runs(struct route_call *c)
 		return;
 	}
 	const char *params[] = {query_param(c->req, "job"), arena_printf(http_arena(c->req), "%lld", (long long)n)};
-	app_query(c, runs_sql, params, 2, "run", NULL);
+	app_query_as(c, "postgres", runs_sql, params, 2, "run", NULL);
 }
 
 /* The member of the body, copied; NULL where it is none. False: answered. */
@@ -95,7 +95,8 @@ static bool read_text(struct route_call *c, const char *name, bool is_needed, co
 void route_cron_run(struct route_call *c)
 {
 	const char *job;
-	if (read_text(c, "job", true, &job, NULL)) app_query(c, run_sql, &job, 1, "job of that name", NULL);
+	if (read_text(c, "job", true, &job, NULL))
+		app_query_as(c, "postgres", run_sql, &job, 1, "job of that name", NULL);
 }
 
 static void pause_or_resume(struct route_call *c, const char *is_paused)
@@ -103,9 +104,9 @@ static void pause_or_resume(struct route_call *c, const char *is_paused)
 	const char *params[2] = {is_paused, NULL};
 	if (!read_text(c, "job", false, &params[1], NULL)) return;
 	if (params[1] == NULL)
-		app_query(c, pause_all_sql, params, 1, "job", NULL);
+		app_query_as(c, "postgres", pause_all_sql, params, 1, "job", NULL);
 	else
-		app_query(c, pause_one_sql, params, 2, "job of that name", NULL);
+		app_query_as(c, "postgres", pause_one_sql, params, 2, "job of that name", NULL);
 }
 
 void route_cron_pause(struct route_call *c)

@@ -17,6 +17,7 @@
 #include "bin/backend/gateway.h"
 #include "bin/backend/jobs.h"
 #include "bin/backend/live.h"
+#include "bin/backend/lovable.h"
 #include "bin/backend/mailing.h"
 #include "bin/backend/options.h"
 #include "bin/backend/reload.h"
@@ -60,6 +61,7 @@ static void finish(struct backend *b)
 	storage_free(b->gateway.storage);
 	callers_free(b->gateway.callers);
 	http_multi_stop(b->gateway.http);
+	ai_stop(b->gateway.ai);
 	reload_stop(&b->reload);
 	uv_close((uv_handle_t *)&b->terminate, NULL);
 	uv_close((uv_handle_t *)&b->interrupt, NULL);
@@ -156,7 +158,9 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	g->rest = rest_new(&b->loop, g->rest_pool, rest_settings, c->rest_database);
 	g->http = http_multi_new(&b->loop);
 	g->mail = mail_sender_new(&b->loop, g->auth_pool, c->auth_database);
-	mailing_set(g->mail, c->auth);
+	g->sends_mail = mailing_set(g->mail, c->auth);
+	g->ai = ai_new(&b->loop);
+	lovable_set(g, c);
 	g->auth = auth_new(&b->loop, g->auth_pool,
 			   &(struct auth_spec){.settings = c->auth, .keys = c->keys, .http = g->http});
 	jobs_start(&b->jobs, &b->loop, c);

@@ -9,11 +9,13 @@
 
 #include "build/cache.h"
 #include "build/fetch_server.h"
+#include "build/functions.h"
 #include "build/install.h"
 #include "build/neon_door.h"
 #include "build/tree.h"
 #include "codec/json.h"
 
+#define LOVABLE_DOOR_NAME "lovable.mjs"
 #define DATA_DIR "/data"
 #define WORDS_MAX 32
 
@@ -318,15 +320,31 @@ static bool put_fetch_server(const char *release_dir, struct err *err)
 	       file_write(path, str_from(fetch_servers[0].text), 0644, err);
 }
 
+static bool put_door(json_t *server, const char *release_dir, const char *name, const char *text, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	json_t *env = json_object_get(server, "env");
+	const char *old = json_str(env, "NODE_OPTIONS", "");
+	json_object_set_new(env, "NODE_OPTIONS",
+			    json_sprintf("%s%s--import=/app/%s", old, old[0] != '\0' ? " " : "", name));
+	return file_path(path, err, "%s/server/%s", release_dir, name) && file_write(path, str_from(text), 0644, err);
+}
+
 /* The app's PostgreSQL is no service of Neon's; what the driver asks of one is led to it. */
 static bool put_neon_door(const struct build_job *job, const char *release_dir, json_t *server, struct err *err)
 {
-	char path[FILE_PATH_SIZE];
 	if (json_str(json_object_get(job->inspection, "versions"), NEON_DOOR_PACKAGE, NULL) == NULL) return true;
-	json_object_set_new(json_object_get(server, "env"), "NODE_OPTIONS",
-			    json_string("--import=/app/" NEON_DOOR_NAME));
-	return file_path(path, err, "%s/server/" NEON_DOOR_NAME, release_dir) &&
-	       file_write(path, str_from(neon_doors[0].text), 0644, err);
+	return put_door(server, release_dir, NEON_DOOR_NAME, neon_doors[0].text, err);
+}
+
+/* What its code asks of Lovable's services is led to the app's own backend; functions have the same file. */
+static bool put_lovable_door(const struct build_job *job, const char *release_dir, json_t *server, struct err *err)
+{
+	if (json_array_size(json_object_get(job->inspection, "services")) == 0) return true;
+	for (const struct functions_text *t = functions_texts; t->name != NULL; t++)
+		if (strcmp(t->name, LOVABLE_DOOR_NAME) == 0)
+			return put_door(server, release_dir, t->name, t->text, err);
+	return err_set(err, ERR_INTERNAL, "%s is missing", LOVABLE_DOOR_NAME);
 }
 
 bool server_package(const struct build_job *job, struct server_plan *plan, const char *release_dir,
@@ -343,7 +361,9 @@ bool server_package(const struct build_job *job, struct server_plan *plan, const
 		return false;
 	if (strcmp(start, "next-standalone") == 0 && !complete_next(job, release_dir, plan->server, err)) return false;
 	if (strcmp(start, "fetch-handler") == 0 && !put_fetch_server(release_dir, err)) return false;
-	if (!put_neon_door(job, release_dir, plan->server, err)) return false;
+	if (!put_neon_door(job, release_dir, plan->server, err) ||
+	    !put_lovable_door(job, release_dir, plan->server, err))
+		return false;
 	if (plan->needs_modules && !keep_modules(job, &found, plan, release_dir, modules_dir, err)) return false;
 	char point[FILE_PATH_SIZE];
 	if (!json_is_null(json_object_get(plan->server, "modules")) &&

@@ -76,6 +76,16 @@ static const struct option_spec auth_options[] = {
     {0},
 };
 
+static const struct option_spec ai_options[] = {
+    {0, "all", NULL, "for all apps that have none of their own"},
+    {0, "url", "URL", "with set: where the provider's API is, up to its version: https://api.openai.com/v1"},
+    {0, "key", "KEY", "with set: its key; - lets it be typed unseen"},
+    {0, "model", "A=B[,...]",
+     "with set: what the app calls A is the provider's B; google/*=* leaves a prefix out; A= takes "
+     "it away"},
+    {0},
+};
+
 static const struct option_spec cron_options[] = {
     {0, "limit", "N", "with runs: so many at most (50)"},
     {0},
@@ -193,6 +203,15 @@ const struct command commands[] = {
      "shop provider google --client-id 123.apps.googleusercontent.com\nfreehold auth shop template confirmation "
      "--edit\nfreehold auth shop keys standby && freehold auth shop keys rotate\nfreehold auth shop users --search ada",
      auth_options, 1, CLI_WORDS_MAX, "au", run_auth},
+    {"ai", CHANGE, "APP|--all [set|unset]", "who answers what the app asks of an AI",
+     "Apps of Lovable ask its AI gateway. Here the provider that you set answers: any with OpenAI's API (OpenAI, "
+     "Google, "
+     "OpenRouter, Mistral, an Ollama on this machine). The key stays here; the app never sees it. Holds at once.",
+     "freehold ai shop\nfreehold ai --all set --url https://openrouter.ai/api/v1 --key -\nfreehold ai shop set --url "
+     "https://generativelanguage.googleapis.com/v1beta/openai --key - --model 'google/*=*'\nfreehold ai shop set "
+     "--model "
+     "google/gemini-2.5-flash=gpt-4o-mini\nfreehold ai shop unset",
+     ai_options, 0, 2, "a", run_ai},
     {"cron", CHANGE, "APP [WORD ...]", "the jobs that the app scheduled in its database",
      "Without more it lists them: when each is due, how it last ended. Words behind the app: runs [JOB], run JOB, "
      "pause "

@@ -28,6 +28,7 @@ bool run_env(struct cli *cli, int *ret_status, struct err *err);
 bool run_help(struct cli *cli, int *ret_status, struct err *err);
 bool run_key(struct cli *cli, int *ret_status, struct err *err);
 bool run_logs(struct cli *cli, int *ret_status, struct err *err);
+bool run_ai(struct cli *cli, int *ret_status, struct err *err);
 bool run_cron(struct cli *cli, int *ret_status, struct err *err);
 bool run_mail(struct cli *cli, int *ret_status, struct err *err);
 bool run_open(struct cli *cli, int *ret_status, struct err *err);

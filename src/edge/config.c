@@ -212,18 +212,19 @@ static void put_functions(const struct edge_settings *e, const struct door *d, s
 
 static void put_api(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
-	buf_printf(
-	    b,
-	    "    location ~ ^/(?:(?:rest|auth|storage|realtime|functions|graphql|analytics|pg)/v1|~oauth)(?:/|$) {\n"
-	    "      proxy_pass http://unix:%s/%s/$host/backend.sock;\n" PROXY "      proxy_set_header Host $host;\n"
-	    "      proxy_read_timeout 120s;\n      error_page 502 504 = @backend_away;\n"
-	    "    }\n"
-	    "    location @backend_away {\n      internal;\n      default_type application/json;\n"
-	    "      add_header Retry-After 1 always;\n      add_header Access-Control-Allow-Origin * always;\n"
-	    "      return 503 '{\"code\":\"unavailable\",\"message\":\"The backend of this app is not answering "
-	    "at the moment; try again in a second.\"}';\n"
-	    "    }\n",
-	    e->home, d->hosts);
+	buf_printf(b,
+		   "    location ~ "
+		   "^/(?:(?:rest|auth|storage|realtime|functions|graphql|analytics|pg)/v1|~oauth|~ai|~mail)(?:/|$) {\n"
+		   "      proxy_pass http://unix:%s/%s/$host/backend.sock;\n" PROXY
+		   "      proxy_set_header Host $host;\n"
+		   "      proxy_read_timeout 120s;\n      error_page 502 504 = @backend_away;\n"
+		   "    }\n"
+		   "    location @backend_away {\n      internal;\n      default_type application/json;\n"
+		   "      add_header Retry-After 1 always;\n      add_header Access-Control-Allow-Origin * always;\n"
+		   "      return 503 '{\"code\":\"unavailable\",\"message\":\"The backend of this app is not answering "
+		   "at the moment; try again in a second.\"}';\n"
+		   "    }\n",
+		   e->home, d->hosts);
 }
 
 /* A location's own error_page replaces those of the server. */

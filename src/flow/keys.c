@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/keys.h"
+#include "flow/lovable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,5 +59,6 @@ bool keys_ensure(const struct flow *f, const char *app, struct err *err)
 	return put_random(f, app, "jwt_secret", "", SECRET_LEN, err) && put_token(f, app, "anon_key", "anon", err) &&
 	       put_token(f, app, "service_role_key", "service_role", err) &&
 	       put_random(f, app, "publishable_key", "sb_publishable_", OPAQUE_LEN, err) &&
-	       put_random(f, app, "secret_key", "sb_secret_", OPAQUE_LEN, err);
+	       put_random(f, app, "secret_key", "sb_secret_", OPAQUE_LEN, err) &&
+	       put_random(f, app, LOVABLE_KEY, "fh_lovable_", OPAQUE_LEN, err);
 }

@@ -13,6 +13,7 @@
 #include "codec/json.h"
 #include "flow/asked.h"
 #include "flow/keys.h"
+#include "flow/lovable.h"
 #include "flow/s3_keys.h"
 #include "flow/signin.h"
 #include "flow/signing.h"
@@ -274,9 +275,11 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=freehold_jobs", p->pg_socket_dir,
 		       OWNDB_DATABASE);
 	json_object_set_new(config, "jobs_database", json_string(conninfo));
-	json_t *auth = NULL, *signing = NULL, *asked = NULL;
+	json_t *auth = NULL, *signing = NULL, *asked = NULL, *lovable = NULL;
 	if (!asked_document(f, p->app.name, &asked, err)) return false;
 	json_object_set_new(config, "jobs", asked);
+	if (!lovable_document(f, p->app.name, &lovable, err)) return false;
+	json_object_set_new(config, "lovable", lovable);
 	if (!signin_document(f, p->app.name, &auth, NULL, err)) return false;
 	json_object_set_new(config, "auth", auth);
 	json_t *s3_keys = NULL;

@@ -8,6 +8,7 @@
 #include "build/adapt.h"
 #include "build/placeholder.h"
 #include "codec/json.h"
+#include "flow/lovable.h"
 #include "flow/parts.h"
 #include "owndb/server_role.h"
 #include "store/env.h"
@@ -40,6 +41,7 @@ static const struct pair backend[] = {
     {"SUPABASE_PROJECT_ID", PLACEHOLDER_PROJECT},
     {"NUXT_PUBLIC_SUPABASE_URL", PLACEHOLDER_ORIGIN},
     {"NUXT_PUBLIC_SUPABASE_KEY", PLACEHOLDER_ANON_KEY},
+    {"FREEHOLD_URL", PLACEHOLDER_ORIGIN}, /* where functions/lovable.mjs leads */
 };
 
 /* And its secrets, by the name under which Freehold keeps them. */
@@ -48,6 +50,7 @@ static const struct pair keys[] = {
     {"SUPABASE_SERVICE_KEY", "service_role_key"},
     {"SUPABASE_SECRET_KEY", "secret_key"},
     {"SUPABASE_JWT_SECRET", "jwt_secret"},
+    {"LOVABLE_API_KEY", LOVABLE_KEY},
 };
 
 static const char *const addresses[] = {"APP_URL",

@@ -11,6 +11,7 @@
 #include "codec/json.h"
 #include "flow/git_key.h"
 #include "flow/kept.h"
+#include "flow/lovable.h"
 #include "flow/signin.h"
 #include "flow/step.h"
 #include "intake/git.h"
@@ -293,11 +294,44 @@ static bool say_signin(struct deploy *d, struct err *err)
 	return true;
 }
 
+/* What Lovable gives its apps, and what stands in for it. */
+static bool say_services(struct deploy *d, struct err *err)
+{
+	static const char *const led[][2] = {
+	    {"ai",
+	     "asks Lovable's AI gateway; what the server and the functions ask is led to the provider that you set"},
+	    {"mail", "sends by Lovable's mail service; such mails leave through your own mail server"}};
+	const char *app = d->parts.app.name;
+	json_t *ai JSON_CLEANUP = NULL, *one;
+	size_t i;
+	const json_t *services = json_object_get(d->inspection, "services");
+	json_array_foreach(services, i, one) for (size_t k = 0; k < sizeof led / sizeof *led; k++)
+	{
+		if (strcmp(json_str(one, "name", ""), led[k][0]) != 0) continue;
+		json_array_append_new(d->signin, json_pack("{s:s, s:I, s:s}", "file", json_str(one, "file", ""), "line",
+							   (json_int_t)json_int(one, "line", 0), "what", led[k][1]));
+	}
+	if (is_wished(services, "ai") && !lovable_list(d->f, app, &ai, err)) return false;
+	if (ai != NULL && json_str(ai, "url", NULL) == NULL)
+		step_note(
+		    d,
+		    "The app asks an AI and no provider is set: such calls are answered with 503 and how to. Any with "
+		    "OpenAI's API will do: freehold ai %s set --url https://api.openai.com/v1 --key -",
+		    app);
+	if (is_wished(services, "connectors"))
+		step_note(d, "The app calls Lovable's connectors, which nothing stands in for: such calls fail");
+	if (is_wished(services, "pictures"))
+		step_note(d,
+			  "Pictures below /__l5e/ are on Lovable's servers only and are not found here; put them into "
+			  "the export, or into storage");
+	return true;
+}
+
 bool step_inspect(struct deploy *d, struct err *err)
 {
 	struct intake_child child = step_intake_child(d);
 	if (!intake_inspect(&child, d->source_dir, &d->inspection, err)) return false;
-	if (!note_kept(d, err) || !plan_signin(d, err) || !say_signin(d, err)) return false;
+	if (!note_kept(d, err) || !plan_signin(d, err) || !say_signin(d, err) || !say_services(d, err)) return false;
 	const char *shape = json_str(d->inspection, "shape", "unknown");
 	const json_t *evidence = json_array_get(json_object_get(d->inspection, "evidence"), 0);
 	report_inspection(d);

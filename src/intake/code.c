@@ -32,6 +32,7 @@ void code_facts_init(struct code_facts *f)
 				 .functions = json_array(),
 				 .auth = json_array(),
 				 .sign_in = json_array(),
+				 .services = json_array(),
 				 .fonts = json_array()};
 }
 
@@ -39,7 +40,7 @@ void code_facts_done(struct code_facts *f)
 {
 	json_decref(f->env), json_decref(f->hard_coded), json_decref(f->storage);
 	json_decref(f->functions), json_decref(f->auth), json_decref(f->sign_in);
-	json_decref(f->fonts), json_decref(f->replit_login);
+	json_decref(f->services), json_decref(f->fonts), json_decref(f->replit_login);
 }
 
 static const char *below(const char *path, const char *root)
@@ -374,6 +375,21 @@ static void scan_replit_login(const struct view *v)
 	    json_pack("{s:s,s:i}", "file", v->path, "line", (int)scan_line(v->text, (size_t)found));
 }
 
+/* What Lovable gives its apps beside Supabase. */
+static void scan_services(const struct view *v)
+{
+	static const struct {
+		const char *mark, *name;
+	} services[] = {{"ai.gateway.lovable.dev", "ai"},
+			{"sendLovableEmail", "mail"},
+			{"connector-gateway.lovable.dev", "connectors"},
+			{"/__l5e/assets-v1/", "pictures"}};
+	for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
+		ptrdiff_t found = str_find(v->text, str_from(services[i].mark));
+		if (found >= 0) add_call(v, v->facts->services, str_from(services[i].name), (size_t)found);
+	}
+}
+
 void code_scan(struct code_facts *f, const char *path, enum code_where where, char *text, size_t len)
 {
 	if (!str_has_suffix(str_from(path), STR(".html"))) scan_blank_comments(text, len);
@@ -384,6 +400,7 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	scan_deno_env(&v);
 	scan_fonts(&v);
 	scan_replit_login(&v);
+	scan_services(&v);
 	if (str_find(v.text, STR("@supabase/")) >= 0 || str_find(v.text, STR("supabase-js")) >= 0)
 		f->uses_supabase = true;
 	bool names_supabase = str_find(v.text, STR("supabase")) >= 0 || str_find(v.text, STR("Supabase")) >= 0;

@@ -17,6 +17,7 @@ enum code_where { CODE_BROWSER, CODE_SERVER, CODE_FUNCTION };
 struct code_facts {
 	json_t *env, *hard_coded, *storage, *functions, *auth; /* arrays */
 	json_t *sign_in; /* what its owner must set up: "provider google", "anonymous", "linking", "mail" */
+	json_t *services; /* of Lovable's that it asks: "ai", "mail", "connectors", "pictures" */
 	json_t *fonts; /* of next/font/google: [{"name", "file", "line"}] */
 	json_t *replit_login; /* {"file", "line"} of the first that signs people in by Replit, or NULL */
 	bool uses_supabase;

@@ -317,6 +317,7 @@ static void put_all(struct making *m)
 			    json_pack("{s:O,s:O,s:O,s:o}", "storage", m->code.storage, "functions", m->code.functions,
 				      "auth", m->code.auth, "cron", named_list(m->sql.cron)));
 	json_object_set(m->out, "sign_in", m->code.sign_in);
+	json_object_set(m->out, "services", m->code.services);
 	json_object_set_new(m->out, "buckets", named_list(m->sql.buckets));
 	json_object_set_new(m->out, "extensions", named_list(m->sql.extensions));
 	json_object_set(m->out, "tables", m->tables);

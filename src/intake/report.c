@@ -359,6 +359,30 @@ static void put_calls(const struct page *p)
 	}
 }
 
+/* What Lovable gives its apps beside Supabase, and what stands in for it here. */
+static void put_services(const struct page *p)
+{
+	static const char *const words[][2] = {
+	    {"ai", "Lovable's AI gateway: the provider that you set answers, any with OpenAI's API: freehold ai APP "
+		   "set --url "
+		   "https://api.openai.com/v1 --key -"},
+	    {"mail", "Lovable's mail sender: mails leave through the mail server that you set: freehold auth APP smtp"},
+	    {"connectors",
+	     "Lovable's connectors (connector-gateway.lovable.dev): nothing stands in for them, such calls fail"},
+	    {"pictures",
+	     "pictures that only Lovable's servers have (/__l5e/): such addresses are not found here; put the "
+	     "pictures into the export, or into storage"}};
+	const json_t *list = json_object_get(p->i, "services");
+	if (json_array_size(list) == 0) return;
+	buf_puts(p->out, "\nOf Lovable's own services the app uses:\n");
+	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			if (strcmp(json_str(json_array_get(list, i), "name", ""), words[k][0]) != 0) continue;
+			buf_puts(p->out, "  - ");
+			wrap(p, words[k][1], 4, 4);
+		}
+}
+
 /* Served, once it is set. */
 static void put_sign_in(const struct page *p)
 {
@@ -424,5 +448,6 @@ void intake_report(const json_t *inspection, struct buf *ret_text, bool colour)
 	put_warnings(&p);
 	put_calls(&p);
 	put_sign_in(&p);
+	put_services(&p);
 	put_database(&p);
 }

@@ -349,6 +349,21 @@ class Others(Case):
         self.assertEqual(json.loads(self.daemon.asked[-1].body)["keys"][0]["kty"], "oct")
         self.assertEqual(self.run_cli("auth", "shop", "keys", "import", "-", stdin="short\n").returncode, 2)
 
+    def test_ai(self):
+        none = {"has_key": False, "models": {}, "from": "none"}
+        held = {"url": "https://api.example/v1", "has_key": True, "models": {"google/*": "*"}, "from": "app"}
+        self.daemon.answer("GET", "/v1/apps/shop/ai", none)
+        self.assertIn("freehold ai shop set", self.run_cli("ai", "shop").stdout)
+        self.daemon.answer("PUT", "/v1/apps/shop/ai", held)
+        done = self.run_cli("ai", "shop", "set", "--url", "https://api.example/v1", "--key", "-", "--model", "google/*=*,a=", stdin="sk-1\n")
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"url": "https://api.example/v1", "key": "sk-1", "models": {"google/*": "*", "a": None}})
+        for text in ("https://api.example/v1, with a key", "google/* is *"):
+            self.assertIn(text, done.stdout)
+        self.daemon.answer("DELETE", "/v1/ai", none)
+        self.assertIn("for all apps", self.run_cli("ai", "--all", "unset").stdout)
+        for words in ([], ["shop", "set"], ["shop", "st"], ["shop", "set", "--model", "x"]):
+            self.assertEqual(self.run_cli("ai", *words).returncode, 2)
+
     def test_cron(self):
         job = {"id": 1, "name": "nightly", "schedule": "0 3 * * *", "command": "select 1", "username": "postgres", "active": True,
                "next_at": "2026-11-23T03:00:00+00:00", "running": False,

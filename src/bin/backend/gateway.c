@@ -9,11 +9,14 @@
 #include "bin/backend/exchange.h"
 #include "bin/backend/files.h"
 #include "bin/backend/health.h"
+#include "bin/backend/letter.h"
 #include "bin/backend/live.h"
 
 #define REST_PREFIX "/rest/v1"
 #define AUTH_PREFIX "/auth/v1"
 #define REALTIME_PREFIX "/realtime/v1"
+#define AI_PREFIX "/~ai"
+#define MAIL_PREFIX "/~mail"
 #define VERIFY_PATH "/.freehold/functions/verify" /* the edge asks; edge/config.c */
 
 static const struct {
@@ -235,6 +238,18 @@ static void to_broker(struct exchange *x)
 				  NULL);
 }
 
+static void on_ai_done(void *gateway)
+{
+	exchange_release(gateway);
+}
+
+/* It answers by itself. */
+static void to_ai(struct exchange *x, struct str path)
+{
+	exchange_hold(x);
+	ai_answer(x->gateway->ai, x->req, path, on_ai_done, x->gateway);
+}
+
 static void elsewhere(struct exchange *x, struct str path)
 {
 	char text[160];
@@ -269,6 +284,10 @@ static void on_request(void *arg, struct http_request *req)
 		live_answer(x, below);
 	else if (str_eq(path, STR(VERIFY_PATH)))
 		to_verify(x);
+	else if (is_below(path, AI_PREFIX, &below))
+		to_ai(x, below);
+	else if (is_below(path, MAIL_PREFIX, &below))
+		letter_answer(x, below);
 	else if (str_eq(path, STR(BROKER_PATH)))
 		to_broker(x);
 	else if (str_eq(path, STR("/health")))
@@ -281,6 +300,8 @@ static void on_head(void *arg, struct http_request *req)
 {
 	struct str below;
 	if (is_below(http_path(req), AUTH_PREFIX, &below)) http_body_limit(req, AUTH_BODY_MAX_BYTES);
+	if (is_below(http_path(req), AI_PREFIX, &below)) http_body_limit(req, AI_BODY_MAX_BYTES);
+	if (is_below(http_path(req), MAIL_PREFIX, &below)) http_body_limit(req, LETTER_BODY_MAX_BYTES);
 	if (is_below(http_path(req), REALTIME_PREFIX, &below)) http_body_limit(req, REALTIME_MESSAGE_MAX_BYTES);
 	if (!is_preflight(req) && is_below(http_path(req), FILES_PREFIX, &below)) files_on_head(arg, req, below);
 }

@@ -4,6 +4,7 @@
  *
  *     /rest/v1/…   src/rest        /auth/v1/…   src/auth       /realtime/v1/…   src/realtime
  *     /storage/v1/…   src/storage
+ *     /~ai/…       src/ai          /~mail/…      letter.h
  *     /health      does the database answer?
  *     /.freehold/functions/verify   is the caller's token one of this app's? The edge asks before a function
  *     everything else that Supabase serves: 501, naming what is missing
@@ -13,6 +14,7 @@
 #ifndef FREEHOLD_BIN_BACKEND_GATEWAY_H
 #define FREEHOLD_BIN_BACKEND_GATEWAY_H
 
+#include "ai/ai.h"
 #include "auth/auth.h"
 #include "bin/backend/caller.h"
 #include "http/multi.h"
@@ -31,6 +33,9 @@ struct gateway {
 	struct storage *storage; /* NULL: no folder for files is set */
 	struct pg_pool *rest_pool, *auth_pool, *live_pool;
 	struct mail_sender *mail;
+	bool sends_mail;
+	struct ai *ai;
+	char lovable_key[128]; /* the app's own for Lovable's services; "": none */
 	struct http_multi *http; /* to other servers */
 	size_t active; /* requests that rest, auth, storage or a database still works on */
 	void (*on_idle)(void *arg); /* optional: active became 0 */

@@ -18,7 +18,7 @@ static const char *or_null(const char *text)
 	return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-void mailing_set(struct mail_sender *sender, const struct auth_settings *settings)
+bool mailing_set(struct mail_sender *sender, const struct auth_settings *settings)
 {
 	struct err err;
 	struct mail_smtp smtp = {.host = settings->email.smtp.host,
@@ -30,4 +30,5 @@ void mailing_set(struct mail_sender *sender, const struct auth_settings *setting
 				 .from_name = or_null(settings->email.smtp.sender_name)};
 	bool is_on = settings->email.smtp.is_enabled && or_null(settings->email.smtp.host) != NULL;
 	if (!mail_sender_set(sender, is_on ? &smtp : NULL, &err)) log_error("backend: mails are not sent: %s", err.msg);
+	return is_on;
 }

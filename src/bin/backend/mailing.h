@@ -7,7 +7,7 @@
 #include "auth/settings.h"
 #include "mail/sender.h"
 
-/* What cannot be taken is logged, and leaves the one before. */
-void mailing_set(struct mail_sender *sender, const struct auth_settings *settings);
+/* What cannot be taken is logged, and leaves the one before. Is a mail server set? */
+bool mailing_set(struct mail_sender *sender, const struct auth_settings *settings);
 
 #endif

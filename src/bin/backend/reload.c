@@ -2,6 +2,7 @@
 #include "bin/backend/reload.h"
 
 #include "base/log.h"
+#include "bin/backend/lovable.h"
 #include "bin/backend/mailing.h"
 
 #define SETTLE_MS 20
@@ -32,6 +33,15 @@ static void apply_jobs(struct reload *r, const struct backend_config *next)
 	jobs_set(r->jobs, next);
 }
 
+static void apply_lovable(struct reload *r, const struct backend_config *next)
+{
+	json_t *lovable = json_object_get(next->file, "lovable");
+	if (lovable == r->lovable || (lovable != NULL && json_equal(lovable, r->lovable))) return;
+	json_decref(r->lovable);
+	r->lovable = json_incref(lovable);
+	lovable_set(r->gateway, next);
+}
+
 static bool is_changed(const struct reload *r, const json_t *auth, const json_t *keys)
 {
 	bool is_same_auth = auth == r->auth || (auth != NULL && json_equal(auth, r->auth));
@@ -57,6 +67,7 @@ static void apply(struct reload *r)
 	}
 	apply_s3_keys(r, next.file);
 	apply_jobs(r, &next);
+	apply_lovable(r, &next);
 	if (!is_changed(r, json_object_get(next.file, "auth"), json_object_get(next.file, "signing_keys"))) {
 		backend_config_done(&next);
 		return;
@@ -70,7 +81,7 @@ static void apply(struct reload *r)
 	auth_configure(r->gateway->auth, config->auth, config->keys);
 	callers_rekey(r->gateway->callers);
 	if (r->gateway->storage != NULL) storage_rekey(r->gateway->storage, config->keys);
-	mailing_set(r->gateway->mail, config->auth);
+	r->gateway->sends_mail = mailing_set(r->gateway->mail, config->auth);
 	next.auth = old_auth;
 	next.keys = old_keys;
 	backend_config_done(&next);
@@ -109,6 +120,7 @@ void reload_start(struct reload *r, uv_loop_t *loop)
 	r->event.data = r->timer.data = r;
 	remember(r, r->config->file);
 	r->asked = json_incref(json_object_get(r->config->file, "jobs"));
+	r->lovable = json_incref(json_object_get(r->config->file, "lovable"));
 	r->s3_keys = json_incref(s3_keys_of(r->config->file));
 	(void)uv_timer_start(&r->timer, on_settled, 0, 0);
 }
@@ -121,4 +133,5 @@ void reload_stop(struct reload *r)
 	json_decref(r->auth);
 	json_decref(r->keys);
 	json_decref(r->asked);
+	json_decref(r->lovable);
 }

@@ -6,6 +6,7 @@
 //   listening          it takes requests
 //   failed TEXT        it could not be loaded, or does not serve
 //   waiting N          so many tasks of EdgeRuntime.waitUntil are open
+import './lovable.mjs';
 const [port, control, token] = (Deno.env.get('FREEHOLD_WORKER') ?? '').split(' ');
 Deno.env.delete('FREEHOLD_WORKER');
 const serve = Deno.serve, exit = Deno.exit, encoder = new TextEncoder();

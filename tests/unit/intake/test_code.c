@@ -93,6 +93,20 @@ static void test_calls(void **state)
 	assert_non_null(fixture_named(sign_in, "anonymous"));
 }
 
+static void test_services(void **state)
+{
+	TREE({"package.json", "{\"dependencies\":{\"vite\":\"5\"}}"},
+	     {"src/lib/ai.server.ts", "x\nfetch('https://ai.gateway.lovable.dev/v1/chat/completions', {})"},
+	     {"supabase/functions/mail/index.ts", "import { sendLovableEmail } from 'npm:@lovable.dev/email-js'"},
+	     {"src/a.ts", "// connector-gateway.lovable.dev\nconst x = '/__l5e/assets-v1/1/a.png'"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	const json_t *services = json_object_get(i, "services");
+	assert_int_equal(json_array_size(services), 3);
+	assert_int_equal(json_int(fixture_named(services, "ai"), "line", 0), 2);
+	assert_string_equal(json_str(fixture_named(services, "mail"), "file", ""), "supabase/functions/mail/index.ts");
+	assert_non_null(fixture_named(services, "pictures"));
+}
+
 static void test_replit_login(void **state)
 {
 	TREE({"package.json",
@@ -244,10 +258,15 @@ static void test_env_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_buckets),      cmocka_unit_test(test_calls),
-	    cmocka_unit_test(test_replit_login), cmocka_unit_test(test_fonts),
-	    cmocka_unit_test(test_environment),  cmocka_unit_test(test_addresses_and_types),
-	    cmocka_unit_test(test_secrets),      cmocka_unit_test(test_env_files),
+	    cmocka_unit_test(test_buckets),
+	    cmocka_unit_test(test_calls),
+	    cmocka_unit_test(test_services),
+	    cmocka_unit_test(test_replit_login),
+	    cmocka_unit_test(test_fonts),
+	    cmocka_unit_test(test_environment),
+	    cmocka_unit_test(test_addresses_and_types),
+	    cmocka_unit_test(test_secrets),
+	    cmocka_unit_test(test_env_files),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

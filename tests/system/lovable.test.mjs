@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Lovable gives its apps, asked by an app that was exported from there: the AI gateway and the mail sender, from its server and its
+// functions, and the database's jobs that call the functions of the project it left. Nothing of the app is changed.
+import test, { before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { Freehold, folder, until } from './freehold.mjs';
+
+const PROJECT = 'abcdefghijklmnopqrst';
+const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const oldAnon = `${part({ alg: 'HS256' })}.${part({ ref: PROJECT, role: 'anon' })}.c2lnbmF0dXJl`;
+
+const ask = (text) => `fetch('https://ai.gateway.lovable.dev/v1/chat/completions', { method: 'POST',
+  headers: { Authorization: 'Bearer ' + ${text}, 'Content-Type': 'application/json' },
+  body: JSON.stringify({ model: 'google/gemini-2.5-flash', stream: true, messages: [{ role: 'user', content: 'hello' }] }) })`;
+
+const files = () => folder({
+  'package.json': JSON.stringify({ name: 'n', private: true, scripts: { start: 'node s.js' } }),
+  's.js': `require('node:http').createServer(async (q, r) => {
+    if (q.url !== '/ask') return r.end('hello');
+    const answer = await ${ask('process.env.LOVABLE_API_KEY')};
+    r.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') });
+    for await (const bytes of answer.body) r.write(bytes);
+    r.end();
+  }).listen(process.env.PORT);`,
+  'supabase/config.toml': `project_id = "${PROJECT}"\n[functions.ask]\nverify_jwt = false\n[functions.mail]\nverify_jwt = false\n`,
+  'supabase/functions/ask/index.ts': `Deno.serve(async () => { const a = await ${ask("Deno.env.get('LOVABLE_API_KEY')")}; return new Response(a.body, { status: a.status }); });`,
+  'supabase/functions/mail/index.ts': `
+    // As npm's @lovable.dev/email-js asks.
+    const sendLovableEmail = (body: unknown, key: string) => fetch('https://api.lovable.dev/v1/messaging/email/send', { method: 'POST',
+      headers: { Authorization: 'Bearer ' + key, 'Content-Type': 'application/json', 'Idempotency-Key': 'once' }, body: JSON.stringify(body) });
+    Deno.serve(async () => { const a = await sendLovableEmail({ to: 'Ada <ada@example.com>', from: 'x@notify.example', subject: 'Hi', html: '<p>Hi', text: 'Hi' }, Deno.env.get('LOVABLE_API_KEY')!); return new Response(a.body, { status: a.status }); });`,
+  'supabase/functions/job/index.ts': `Deno.serve(async (req) => Response.json({ heard: await req.json() }));`,
+  'supabase/migrations/20260101000000_jobs.sql': `
+    create extension if not exists pg_cron; create extension if not exists pg_net;
+    select vault.create_secret('from the vault', 'word');
+    select cron.schedule('nightly', '0 3 * * *', $$ select 1 $$);
+    select cron.schedule('tick', '1 second', $$
+      select net.http_post(url := 'https://${PROJECT}.supabase.co/functions/v1/job',
+        headers := '{"Content-Type": "application/json", "Authorization": "Bearer ${oldAnon}"}'::jsonb,
+        body := jsonb_build_object('word', (select decrypted_secret from vault.decrypted_secrets where name = 'word'))) $$);`,
+});
+
+let f, provider, url, out, asked;
+before(async () => {
+  provider = http.createServer((req, res) => {
+    let body = '';
+    req.on('data', (bytes) => { body += bytes; });
+    req.on('end', () => {
+      asked = { path: req.url, auth: req.headers.authorization, body: JSON.parse(body) };
+      if (asked.body.model === 'dear') { res.writeHead(402, { 'content-type': 'application/json' }); return res.end('{"error":{"message":"no credit"}}'); }
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write('data: {"n":1}\n\n');
+      setTimeout(() => { res.write('data: [DONE]\n\n'); res.end(); }, 300);
+    });
+  });
+  await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${provider.address().port}/v1`;
+  f = await Freehold.start();
+  out = await f.cli('deploy', await files(), '--app', 'shop');
+  assert.equal(out.code, 0, out.all);
+});
+after(async () => { provider?.close(); await f?.end(); });
+
+test('the deployment says what stands in for what', () => {
+  const text = out.all.replace(/\s+/g, ' ');
+  assert.match(text, /asks Lovable's AI gateway/);
+  assert.match(text, /sends by Lovable's mail service/);
+  assert.match(text, /freehold ai shop set --url/);
+  assert.doesNotMatch(text, /LOVABLE_API_KEY/); // nobody has to set it
+  assert.doesNotMatch(text, /not done yet|not sent yet|will not run/);
+});
+
+test('without a provider it is said how to set one', async () => {
+  for (const path of ['/ask', '/functions/v1/ask']) {
+    const reply = await f.get('shop', path);
+    assert.deepEqual([reply.status, reply.body.error.code], [503, 'ai_not_configured'], `${path} ${reply.text}`);
+    assert.match(reply.body.error.message, /freehold ai APP set/);
+  }
+});
+
+test('the owner\'s provider answers server and functions, streamed, under its own name for the model', async () => {
+  const set = await f.cli('ai', 'shop', 'set', '--url', url, '--key', '-', '--model', 'google/gemini-2.5-flash=local', { input: 'sk-owner\n' });
+  assert.equal(set.code, 0, set.all);
+  assert.doesNotMatch(set.all, /sk-owner/);
+  assert.doesNotMatch((await f.cli('ai', 'shop', '--json')).all, /sk-owner/);
+  for (const path of ['/ask', '/functions/v1/ask']) {
+    const reply = await until('the provider answers', async () => { const r = await f.get('shop', path); return r.status !== 503 && r; });
+    assert.deepEqual([reply.status, reply.text], [200, 'data: {"n":1}\n\ndata: [DONE]\n\n'], path);
+    assert.deepEqual(asked, { path: '/v1/chat/completions', auth: 'Bearer sk-owner', body: { model: 'local', stream: true, messages: [{ role: 'user', content: 'hello' }] } });
+  }
+  const times = await new Promise((resolve, reject) => {
+    http.get({ host: '127.0.0.1', port: f.port, path: '/ask', headers: { host: 'shop.localhost' } }, (reply) => {
+      const seen = [];
+      reply.on('data', () => seen.push(Date.now()));
+      reply.on('end', () => resolve(seen));
+    }).on('error', reject);
+  });
+  assert.ok(times.at(-1) - times[0] > 150, `all came at once: ${times}`);
+});
+
+test('no credit at the provider is the app\'s to hear; strangers are not answered', async () => {
+  await f.cli('ai', 'shop', 'set', '--model', 'google/gemini-2.5-flash=dear');
+  await until('402', async () => (await f.get('shop', '/ask')).status === 402);
+  const { keys } = (await f.api('GET', '/v1/apps/shop')).body;
+  for (const key of ['x', keys.anon, 'fh_lovable_']) {
+    const reply = await f.get('shop', '/~ai/v1/models', { headers: { authorization: `Bearer ${key}` } });
+    assert.deepEqual([reply.status, reply.body.error.code], [401, 'invalid_api_key']);
+  }
+  assert.equal((await f.cli('ai', 'shop', 'unset')).code, 0);
+  await until('503', async () => (await f.get('shop', '/ask')).status === 503);
+  assert.equal((await f.cli('ai', '--all', 'set', '--url', url)).code, 0);
+  await until('200', async () => (await f.get('shop', '/ask')).status === 200);
+  assert.match((await f.cli('ai', 'shop')).stdout, /as for all apps/);
+  assert.match((await f.cli('ai', 'shop', 'set', '--url', 'http://example.com/v1')).stderr, /must be https/);
+});
+
+test('mails go into the app\'s own queue, once', async () => {
+  const none = await f.get('shop', '/functions/v1/mail');
+  assert.deepEqual([none.status, none.body.type], [503, 'mail_not_configured'], none.text);
+  const set = await f.cli('auth', 'shop', 'smtp', 'localhost:1', '--from', 'hello@example.com', '--security', 'none');
+  assert.equal(set.code, 0, set.all);
+  const sent = await until('it is queued', async () => { const r = await f.get('shop', '/functions/v1/mail'); return r.status === 200 && r.body; });
+  const again = (await f.get('shop', '/functions/v1/mail')).body;
+  assert.deepEqual([sent.success, again.message_id], [true, sent.message_id]);
+  const { mails } = (await f.api('GET', '/v1/apps/shop/mail')).body;
+  assert.deepEqual(mails.map((m) => [m.kind, m.recipient, m.subject]), [['app', 'ada@example.com', 'Hi']]);
+});
+
+test('a job of the database calls the function of the project that it left', async () => {
+  const sql = async (text) => (await f.cli('db', 'shop', 'psql', '-c', text, '--plain')).all;
+  const seen = await until('a request is answered', async () => {
+    const all = await sql('select content, error_msg from net._http_response order by created desc limit 1');
+    return /heard/.test(all) && all;
+  }, 20000).catch(async (error) => { throw new Error(`${error.message}\n${await sql('select * from net._http_response limit 3')}\n${await sql('select status, return_message from cron.job_run_details limit 5')}`); });
+  assert.match(seen, /"heard":\{"word":"from the vault"\}/);
+  const listed = await f.cli('cron', 'shop');
+  assert.equal(listed.code, 0, listed.all);
+  assert.match(listed.stdout, /nightly.*0 3 \* \* \*/);
+  assert.match(listed.stdout, /tick.*1 second.*succeeded/);
+  assert.equal((await f.cli('cron', 'shop', 'pause', 'tick')).code, 0);
+  assert.match((await f.cli('cron', 'shop')).stdout, /tick.*paused/);
+  assert.equal((await f.cli('cron', 'shop', 'run', 'nightly')).code, 0);
+  await until('it ran', async () => /succeeded.*1 row/.test((await f.cli('cron', 'shop', 'runs', 'nightly')).stdout));
+});
