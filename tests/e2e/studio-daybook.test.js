@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, seen, visitor } from "./lib/browser.js";
-import { address, word } from "./lib/client.js";
+import { address, connect, word } from "./lib/client.js";
 import { appFromEnv } from "./lib/env.js";
+import { edgeFetch } from "./lib/fetch.js";
 import { servedSinglePageApp } from "./lib/served.js";
 
 const app = appFromEnv("studio-daybook");
@@ -61,6 +62,10 @@ describe("studio-daybook, used", () => {
     assert.match(await page.getByTestId("number").innerText(), /^\d{4}-0001$/);
     assert.equal(await page.getByTestId("total").innerText(), "€340.00");
     await page.getByRole("button", { name: "Mark as sent" }).click();
+    await page.getByRole("button", { name: "Write a reminder" }).click();
+    const letter = page.getByTestId("letter");
+    await letter.getByText(/Dear Odile Marchetti,\s+invoice \d{4}-0001 over 340\.00 was due on/).waitFor();
+    await letter.getByText(odile.email).waitFor();
     await page.getByRole("button", { name: "Money is here" }).click();
     await page.getByText("paid", { exact: true }).waitFor();
     await page.reload();
@@ -72,6 +77,17 @@ describe("studio-daybook, used", () => {
     assert.equal(await page.locator("dt:text-is('Paid') + dd").innerText(), "€340.00");
     owner.assertQuiet();
   }));
+
+  test("nobody gets a letter about somebody else's invoice", async () => {
+    const call = (token) => edgeFetch(`${app.origin}/functions/v1/reminder`, { method: "POST", headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
+      body: JSON.stringify({ invoiceId: invoicePath.split("/").at(-1) }) });
+    assert.deepEqual([(await call()).status, (await call(app.anonKey())).status], [401, 401]);
+    const stranger = connect(app);
+    const { data } = await stranger.auth.signUp({ email: address("stranger"), password: `pw-${word()}` });
+    const reply = await call(data.session.access_token);
+    assert.equal(reply.status, 404);
+    assert.deepEqual(await reply.json(), { error: "No such invoice" });
+  });
 
   test("a second bill finds nothing, and a client with invoices stays", () => seen(owner, "daybook-client", async () => {
     const { page } = owner;

@@ -57,7 +57,7 @@ function run(args, dir, more = {}) {
 function ownConfig(f) {
   const dir = f.entry.slice(0, f.entry.lastIndexOf('/'));
   const named = f.import_map ? [`${SRC}/${base}/${f.import_map}`.replace(/\/\.\//g, '/')] : [];
-  const places = [...named, `${dir}/deno.json`, `${dir}/deno.jsonc`, `${dir}/import_map.json`, `${SRC}/${base}/functions/deno.json`, `${SRC}/${base}/functions/deno.jsonc`, `${SRC}/${base}/functions/import_map.json`];
+  const places = [...named, `${dir}/deno.json`, `${dir}/deno.jsonc`, `${dir}/import_map.json`, `${SRC}/${base}/functions/deno.json`, `${SRC}/${base}/functions/deno.jsonc`, `${SRC}/${base}/functions/import_map.json`, `${SRC}/${base}/deno.json`, `${SRC}/${base}/deno.jsonc`];
   const path = places.find(isFile);
   if (!path) return { config: {}, from: dir };
   let config = readJson(path);
@@ -217,7 +217,8 @@ function entryOf(f) {
 }
 
 Deno.mkdirSync('/cache/deno', { recursive: true });
-copyTree(`${EXPORT}/${base}/functions`, `${SRC}/${base}/functions`);
+try { copyTree(`${EXPORT}/${base}/functions`, `${SRC}/${base}/functions`); } catch (error) { if (!(error instanceof Deno.errors.NotFound)) throw error; }
+for (const name of ['deno.json', 'deno.jsonc']) if (isFile(`${EXPORT}/${base}/${name}`)) copyFile(`${EXPORT}/${base}/${name}`, `${SRC}/${base}/${name}`, 0);
 for (const wanted of wish.functions) {
   const f = { ...wanted, entry: entryOf(wanted), gen: `${APP}/gen/${wanted.name}`, refusal: null };
   if (f.entry === null && !wanted.entrypoint) continue; // a folder without an entry is no function

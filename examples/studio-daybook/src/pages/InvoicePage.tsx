@@ -12,6 +12,7 @@ export default function InvoicePage() {
   const { id = '' } = useParams();
   const navigate = useNavigate();
   const [failed, setFailed] = useState('');
+  const [letter, setLetter] = useState('');
   const { data, problem, reload } = useLoad(async () => {
     const [invoice, studio] = await Promise.all([
       supabase
@@ -43,6 +44,12 @@ export default function InvoicePage() {
     else navigate('/invoices');
   };
 
+  const remind = async () => {
+    const { data, error } = await supabase.functions.invoke('reminder', { body: { invoiceId: invoice.id } });
+    if (error) setFailed(message(error));
+    else setLetter(data.letter);
+  };
+
   return (
     <>
       <div className="no-print flex flex-wrap items-center justify-between gap-3">
@@ -50,11 +57,13 @@ export default function InvoicePage() {
         <div className="flex gap-2">
           {invoice.status === 'draft' && <button type="button" className="button-plain" onClick={remove}>Tear up</button>}
           {invoice.status === 'draft' && <button type="button" className="button" onClick={() => move({ status: 'sent' })}>Mark as sent</button>}
+          {invoice.status === 'sent' && <button type="button" className="button-plain" onClick={remind}>Write a reminder</button>}
           {invoice.status === 'sent' && <button type="button" className="button" onClick={() => move({ status: 'paid', paid_on: isoDay(new Date()) })}>Money is here</button>}
           <button type="button" aria-label="Print" className="button-plain" onClick={() => window.print()}><Printer className="h-4 w-4" /></button>
         </div>
       </div>
       <Problem text={problem || failed} />
+      {letter && <pre data-testid="letter" className="no-print mt-6 whitespace-pre-wrap border border-rule px-6 py-4 text-sm">{letter}</pre>}
       <article className="relative mt-6 bg-white px-8 py-12 shadow-[0_24px_60px_-40px_rgba(29,27,24,0.5)] sm:px-14">
         {invoice.status === 'paid' && (
           <span className="absolute right-14 top-32 -rotate-12 rounded-sm border-2 border-moss px-4 py-1 font-serif text-3xl text-moss">paid</span>
