@@ -256,9 +256,10 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 					   "secret_key"};
 	char url[EDGE_HOST_SIZE], key[PARTS_KEY_SIZE], conninfo[FILE_PATH_SIZE + 128];
 	edge_app_url(&f->edge, p->app.name, url);
-	json_t *config JSON_CLEANUP = json_pack(
-	    "{s:s, s:s, s:s, s:[s], s:i, s:s, s:{s:s}}", "listen", p->backend_socket, "listen_mode", "0666", "site_url",
-	    url, "schemas", "public", "pool_size", 8, "log_level", "info", "storage", "folder", p->storage_dir);
+	json_t *config JSON_CLEANUP =
+	    json_pack("{s:s, s:s, s:s, s:[s, s], s:i, s:s, s:{s:s}}", "listen", p->backend_socket, "listen_mode",
+		      "0666", "site_url", url, "schemas", "public", "pgmq_public", "pool_size", 8, "log_level", "info",
+		      "storage", "folder", p->storage_dir);
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		if (!parts_key(f, p->app.name, keys[i], key, err)) return false;
 		json_object_set_new(config, keys[i], json_string(key));

@@ -3,6 +3,7 @@
 // functions, and the database's jobs that call the functions of the project it left. Nothing of the app is changed.
 import test, { before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { Freehold, folder, until } from './freehold.mjs';
 
@@ -142,4 +143,18 @@ test('a job of the database calls the function of the project that it left', asy
   assert.match((await f.cli('cron', 'shop')).stdout, /tick.*paused/);
   assert.equal((await f.cli('cron', 'shop', 'run', 'nightly')).code, 0);
   await until('it ran', async () => /succeeded.*1 row/.test((await f.cli('cron', 'shop', 'runs', 'nightly')).stdout));
+});
+
+test('queues are reached through the API by whoever may use their tables', async () => {
+  assert.equal((await f.cli('db', 'shop', 'psql', '-c', "select pgmq.create('work')")).code, 0);
+  const { service_role_key: service } = JSON.parse(await readFile(f.app('shop', 'backend.json'), 'utf8'));
+  const call = (name, key, body) => f.get('shop', `/rest/v1/rpc/${name}`, { method: 'POST', body: JSON.stringify(body),
+    headers: { apikey: key, authorization: `Bearer ${key}`, 'content-type': 'application/json', 'content-profile': 'pgmq_public' } });
+  const sent = await until('the schema is seen', async () => { const r = await call('send', service, { queue_name: 'work', message: { n: 1 } }); return r.status === 200 && r; });
+  assert.deepEqual(sent.body, [1]);
+  const read = await call('read', service, { queue_name: 'work', sleep_seconds: 30, n: 5 });
+  assert.deepEqual(read.body.map((m) => [m.msg_id, m.message, m.read_ct]), [[1, { n: 1 }, 1]]);
+  assert.deepEqual((await call('delete', service, { queue_name: 'work', message_id: 1 })).body, true);
+  const anon = (await f.api('GET', '/v1/apps/shop')).body.keys.anon;
+  assert.equal((await call('send', anon, { queue_name: 'work', message: {} })).status, 401);
 });

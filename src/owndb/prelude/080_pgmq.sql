@@ -174,4 +174,118 @@ begin
 end
 $$;
 
+-- The further shapes of the same functions.
+create or replace function pgmq.send(queue_name text, msg jsonb, delay timestamptz) returns setof bigint language sql as $$
+  select pgmq.send_batch(queue_name, array[msg], null::jsonb[], delay)
+$$;
+create or replace function pgmq.send(queue_name text, msg jsonb, headers jsonb, delay timestamptz) returns setof bigint
+language sql as $$
+  select pgmq.send_batch(queue_name, array[msg], array[headers], delay)
+$$;
+create or replace function pgmq.send_batch(queue_name text, msgs jsonb[], delay timestamptz) returns setof bigint language sql as $$
+  select pgmq.send_batch(queue_name, msgs, null::jsonb[], delay)
+$$;
+create or replace function pgmq.send_batch(queue_name text, msgs jsonb[], headers jsonb[]) returns setof bigint language sql as $$
+  select pgmq.send_batch(queue_name, msgs, headers, clock_timestamp())
+$$;
+create or replace function pgmq.send_batch(queue_name text, msgs jsonb[], headers jsonb[], delay integer) returns setof bigint
+language sql as $$
+  select pgmq.send_batch(queue_name, msgs, headers, clock_timestamp() + make_interval(secs => delay))
+$$;
+
+create or replace function pgmq.read(queue_name text, vt integer, qty integer, conditional jsonb)
+returns setof pgmq.message_record language plpgsql as $$
+begin
+  return query execute format(
+    'with picked as (
+       select msg_id from %1$s where vt <= clock_timestamp() and case when $3 <> ''{}'' then message @> $3 else true end
+       order by msg_id limit $1 for update skip locked)
+     update %1$s q set vt = clock_timestamp() + make_interval(secs => $2), read_ct = q.read_ct + 1
+     from picked where picked.msg_id = q.msg_id
+     returning q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers',
+    pgmq.freehold_table(queue_name, 'q')) using qty, vt, coalesce(conditional, '{}');
+end
+$$;
+-- Reads again until there is something or the time is over. Each look is a statement of its own, so that it sees what was
+-- committed meanwhile.
+create or replace function pgmq.read_with_poll(queue_name text, vt integer, qty integer, max_poll_seconds integer default 5,
+  poll_interval_ms integer default 100, conditional jsonb default '{}')
+returns setof pgmq.message_record language plpgsql as $$
+declare
+  until_at constant timestamptz := clock_timestamp() + make_interval(secs => max_poll_seconds);
+begin
+  loop
+    return query select * from pgmq.read(queue_name, vt, qty, conditional);
+    if found or clock_timestamp() >= until_at then
+      return;
+    end if;
+    perform pg_sleep(greatest(poll_interval_ms, 10) / 1000.0);
+  end loop;
+end
+$$;
+create or replace function pgmq.pop(queue_name text, qty integer) returns setof pgmq.message_record language plpgsql as $$
+begin
+  return query execute format(
+    'with picked as (
+       select msg_id from %1$s where vt <= clock_timestamp() order by msg_id limit $1 for update skip locked)
+     delete from %1$s q using picked where q.msg_id = picked.msg_id
+     returning q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers', pgmq.freehold_table(queue_name, 'q')) using qty;
+end
+$$;
+
+-- pg_partman is not here.
+create or replace function pgmq.create_partitioned(queue_name text, partition_interval text default '10000',
+  retention_interval text default '100000') returns void language plpgsql as $$
+begin
+  raise warning 'the queue % is made without partitions, and keeps its messages until they are deleted', queue_name
+    using hint = 'pg_partman is not part of this database.';
+  perform pgmq.freehold_create(queue_name, false);
+end
+$$;
+create or replace function pgmq.drop_queue(queue_name text, partitioned boolean) returns boolean language sql as $$
+  select pgmq.drop_queue(queue_name)
+$$;
+create or replace function pgmq.detach_archive(queue_name text) returns void language sql as $$ select $$;
+create or replace function pgmq.metrics_all() returns setof pgmq.metrics_result language sql as $$
+  select (pgmq.metrics(queue_name)).* from pgmq.meta
+$$;
+
+reset role;
+
+-- As where queues are exposed to the API: by these names, for whoever may use the queue's own tables.
+grant usage on schema pgmq to service_role;
+grant all on all tables in schema pgmq to service_role;
+grant all on all sequences in schema pgmq to service_role;
+alter default privileges for role postgres in schema pgmq grant all on tables to service_role;
+alter default privileges for role postgres in schema pgmq grant all on sequences to service_role;
+
+create schema if not exists pgmq_public authorization postgres;
+grant usage on schema pgmq_public to anon, authenticated, service_role;
+
+set local role postgres;
+
+create or replace function pgmq_public.send(queue_name text, message jsonb, sleep_seconds integer default 0)
+returns setof bigint language sql set search_path = '' as $$
+  select pgmq.send(queue_name, message, sleep_seconds)
+$$;
+create or replace function pgmq_public.send_batch(queue_name text, messages jsonb[], sleep_seconds integer default 0)
+returns setof bigint language sql set search_path = '' as $$
+  select pgmq.send_batch(queue_name, messages, sleep_seconds)
+$$;
+create or replace function pgmq_public.read(queue_name text, sleep_seconds integer, n integer)
+returns setof pgmq.message_record language sql set search_path = '' as $$
+  select * from pgmq.read(queue_name, sleep_seconds, n)
+$$;
+create or replace function pgmq_public.pop(queue_name text) returns setof pgmq.message_record language sql set search_path = '' as $$
+  select * from pgmq.pop(queue_name)
+$$;
+create or replace function pgmq_public.archive(queue_name text, message_id bigint) returns boolean language sql
+set search_path = '' as $$
+  select pgmq.archive(queue_name, message_id)
+$$;
+create or replace function pgmq_public.delete(queue_name text, message_id bigint) returns boolean language sql
+set search_path = '' as $$
+  select pgmq.delete(queue_name, message_id)
+$$;
+
 reset role;
