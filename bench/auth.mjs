@@ -4,6 +4,7 @@
 //   sign-ins with a password, beside what bcrypt alone gives on these cores (a process a core, nothing else)
 //   refreshes, each of 16 clients its own chain; GET /user by wrk
 //   a REST read at a fixed rate, alone and with sign-ins beside it, in turns: its p99
+//   REST reads by wrk, as many as the machine gives, alone and with sign-ins beside them: what each costs the other
 // Starts a backend and a PostgreSQL of its own (build/tests/pg/with_backend) and runs itself inside.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -80,6 +81,22 @@ async function restLoad() {
 }
 const p99 = (sorted) => sorted[Math.floor(sorted.length * 0.99)];
 
+// Sign-ins while nothing of the processor is left: how long they take, and what the reads still get.
+async function full() {
+  const took = [];
+  const reads = wrk(`${origin}/rest/v1/items?select=id,title&id=eq.7`, { headers: { apikey }, seconds, connections: 32 });
+  const until = performance.now() + seconds * 1000;
+  await Promise.all(Array.from({ length: 4 }, async (_, i) => {
+    while (performance.now() < until) {
+      const from = performance.now();
+      await signIn(`bench${i}@example.com`);
+      took.push(performance.now() - from);
+    }
+  }));
+  took.sort((a, b) => a - b);
+  return { reads: (await reads).rate, signIns: took.length / seconds, median: took[took.length >> 1], slowest: took.at(-1) };
+}
+
 // Sign-ins from a process of their own, so that they do not disturb the one that measures.
 if (process.argv[4] === 'sign-ins') {
   process.stdout.write('ready\n');
@@ -113,6 +130,8 @@ const found = await inTurns(rounds, {
   user: async () => (await wrk(`${origin}/auth/v1/user`, { headers: { apikey, ...token }, seconds, connections: 32 })).rate,
   alone: async () => ({ p99: p99(await restLoad()) }),
   beside: () => withSignIns(async () => ({ p99: p99(await restLoad()) })),
+  reads: async () => (await wrk(`${origin}/rest/v1/items?select=id,title&id=eq.7`, { headers: { apikey }, seconds, connections: 32 })).rate,
+  full,
 });
 const ratio = median(found.signIns.map((value, i) => value / found.bcrypt[i]));
 table(['', 'a second', ''], [
@@ -125,4 +144,11 @@ const worse = median(found.beside.map((value, i) => value.p99 / found.alone[i].p
 table(['REST reads', 'p99, ms', ''], [
   ['alone', median(found.alone.map((x) => x.p99)).toFixed(1), ''],
   ['sign-ins beside', median(found.beside.map((x) => x.p99)).toFixed(1), `${worse.toFixed(2)} times, at ${median(found.beside.map((x) => x.signIns)).toFixed(1)} sign-ins a second`],
+]);
+const left = median(found.full.map((value, i) => value.reads / found.reads[i]));
+const of = (name) => median(found.full.map((value) => value[name]));
+table(['a full machine', '', ''], [
+  ['reads a second, alone', Math.round(median(found.reads)), ''],
+  ['reads a second, 4 sign in', Math.round(of('reads')), `${left.toFixed(2)} of that`],
+  ['sign-ins a second', of('signIns').toFixed(1), `each ${Math.round(of('median'))} ms, the slowest ${Math.round(of('slowest'))} ms`],
 ]);

@@ -11,6 +11,7 @@
 
 #include "api/app_parts.h"
 #include "api/routes.h"
+#include "api/tls.h"
 #include "api/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -69,7 +70,8 @@ static void on_edge(void *arg, const struct err *err)
 {
 	struct daemon *d = arg;
 	if (err == NULL)
-		log_info("serving on http://%s:%u", d->flow.edge.address, d->flow.edge.port);
+		log_info("serving on http://%s:%u and https://%s:%u", d->flow.edge.address, d->flow.edge.port,
+			 d->flow.edge.address, d->flow.edge.tls_port);
 	else
 		log_error("%s", err->msg);
 }
@@ -110,6 +112,7 @@ static void on_server_closed(void *arg)
 	supervisor_free(d->supervisor);
 	d->supervisor = NULL;
 	for (int i = 0; i < 3; i++) uv_close((uv_handle_t *)&d->signals[i], NULL);
+	uv_close((uv_handle_t *)&d->certificates, NULL);
 	uv_stop(&d->loop);
 }
 
@@ -164,6 +167,7 @@ static bool run(struct daemon *d, const char *bin_dir, struct err *err)
 		return false;
 	if (uv_loop_init(&d->loop) != 0) return err_set(err, ERR_INTERNAL, "no event loop");
 	watch_signals(d);
+	tls_watch(d);
 	d->supervisor = supervisor_new(&d->loop, d->flow.db);
 	d->started_at_ms = clock_wall_ms();
 	/* The socket opens last but one, so that whoever can connect finds everything known; recoveries need it open.

@@ -23,6 +23,7 @@ struct daemon {
 	struct supervisor *supervisor;
 	struct http_server *server;
 	uv_signal_t signals[3];
+	uv_timer_t certificates; /* looks once a day which end soon */
 	char program[FILE_PATH_SIZE]; /* this executable, for the workers */
 	int64_t started_at_ms;
 	int lock_fd;

@@ -72,6 +72,11 @@ void route_database_size(struct route_call *c);
 void route_storage_keys(struct route_call *c);
 void route_storage_keys_post(struct route_call *c);
 void route_storage_key_delete(struct route_call *c);
+void route_trust(struct route_call *c);
+void route_tls(struct route_call *c);
+void route_tls_put(struct route_call *c);
+void route_tls_delete(struct route_call *c);
+void route_tls_redirect(struct route_call *c);
 void route_git_key(struct route_call *c);
 void route_git_key_post(struct route_call *c);
 

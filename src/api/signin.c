@@ -176,27 +176,22 @@ void route_auth_keys_post(struct route_call *c)
 /* Texts of mails. */
 
 struct texts {
-	enum auth_mail_kind kind;
-	enum mail_kind mail;
+	enum mail_kind kind;
 	const char *subject, *content; /* the owner's; NULL: ours */
 	struct auth_settings *settings;
 };
 
 static bool open_texts(struct route_call *c, struct texts *t, struct err *err)
 {
-	char name[80];
 	json_t *document JSON_CLEANUP = NULL;
 	struct app app;
 	*t = (struct texts){0};
-	if (!auth_mail_kind_find(str_from(c->arg[0]), &t->kind))
+	if (!mail_kind_find_word(str_from(c->arg[0]), &t->kind))
 		return err_set(err, ERR_NOT_FOUND,
 			       "there is no mail \"%.40s\": confirmation, recovery, magic_link, invite, email_change, "
 			       "reauthentication, or the notifications password_changed, email_changed, phone_changed, "
 			       "identity_linked, identity_unlinked, mfa_factor_enrolled, mfa_factor_unenrolled",
 			       c->arg[0]);
-	(void)snprintf(name, sizeof name, "%s%s", auth_mail_kind_word(t->kind),
-		       t->kind >= AUTH_MAIL_FIRST_NOTIFICATION ? "_notification" : "");
-	if (!mail_kind_find(name, &t->mail)) return err_set(err, ERR_INTERNAL, "no texts of %s", name);
 	if (!app_get(c->d->flow.db, c->app, &app, err) || !signin_document(&c->d->flow, c->app, &document, NULL, err) ||
 	    !auth_settings_read(document, &t->settings, err))
 		return false;
@@ -216,11 +211,11 @@ void route_auth_template(struct route_call *c)
 		return;
 	}
 	bool is_own = t.subject != NULL || t.content != NULL;
-	mail_default_html(t.mail, &html);
-	json_t *answer = json_pack("{s:s, s:s, s:s, s:b, s:s}", "kind", auth_mail_kind_word(t.kind), "subject",
-				   t.subject != NULL ? t.subject : mail_default_subject(t.mail), "content",
+	mail_default_html(t.kind, &html);
+	json_t *answer = json_pack("{s:s, s:s, s:s, s:b, s:s}", "kind", mail_kind_word(t.kind), "subject",
+				   t.subject != NULL ? t.subject : mail_default_subject(t.kind), "content",
 				   t.content != NULL ? t.content : buf_cstr(&html), "own", is_own, "group",
-				   t.kind >= AUTH_MAIL_FIRST_NOTIFICATION ? "notification" : "template");
+				   t.kind >= MAIL_FIRST_NOTIFICATION ? "notification" : "template");
 	json_object_set_new(answer, "enabled", json_boolean(t.settings->email.templates[t.kind].is_enabled));
 	auth_settings_free(t.settings);
 	reply_json(c->req, 200, answer);
@@ -235,7 +230,7 @@ static bool preview(const struct texts *t, const json_t *body, json_t **ret_answ
 	char link[600];
 	json_t *data JSON_CLEANUP = json_pack("{s:s}", "name", "Ada");
 	(void)snprintf(link, sizeof link, "%s/verify?token=0123456789abcdef&type=%s", t->settings->external_url,
-		       auth_mail_kind_word(t->kind));
+		       mail_kind_word(t->kind));
 	struct mail_values values = {.confirmation_url = link,
 				     .token = "123456",
 				     .token_hash = "0123456789abcdef",
@@ -249,11 +244,11 @@ static bool preview(const struct texts *t, const json_t *body, json_t **ret_answ
 				     .provider = "google",
 				     .factor_type = "totp",
 				     .data = data};
-	texts.of[t->mail] =
+	texts.of[t->kind] =
 	    (struct mail_text){json_str(body, "subject", t->subject), json_str(body, "content", t->content)};
-	if (!mail_text_check(t->mail, &texts.of[t->mail], err)) return false;
+	if (!mail_text_check(t->kind, &texts.of[t->kind], err)) return false;
 	struct arena *a = arena_new(PREVIEW_ARENA_BYTES);
-	bool ok = mail_compose(&texts, t->mail, "ada@example.com", &values, a, &m, &fault, err);
+	bool ok = mail_compose(&texts, t->kind, "ada@example.com", &values, a, &m, &fault, err);
 	if (ok) *ret_answer = json_pack("{s:s, s:s, s:s}", "subject", m.subject, "html", m.html, "text", m.text);
 	arena_free(a);
 	return ok;

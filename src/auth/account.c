@@ -62,10 +62,10 @@ static void go_on(struct auth_call *call)
 
 static void add_identity(struct auth_call *call, const struct account *a)
 {
-	SQL_ADD(&call->sql,
-		"insert into auth.identities (id, provider_id, user_id, identity_data, provider, last_sign_in_at, "
-		"created_at, updated_at) values ($5::uuid, $1, $2::uuid, $3::jsonb, $4, now(), now(), now())",
-		a->person.subject, a->user_id, a->data, a->provider, a->identity_id);
+	PG_ADD(&call->sql,
+	       "insert into auth.identities (id, provider_id, user_id, identity_data, provider, last_sign_in_at, "
+	       "created_at, updated_at) values ($5::uuid, $1, $2::uuid, $3::jsonb, $4, now(), now(), now())",
+	       a->person.subject, a->user_id, a->data, a->provider, a->identity_id);
 }
 
 static void audit_link(struct auth_call *call, const struct account *a)
@@ -78,13 +78,13 @@ static void audit_link(struct auth_call *call, const struct account *a)
 /* Nobody proved to own what was there before. */
 static void drop_unconfirmed(struct auth_call *call, const struct account *a)
 {
-	SQL_ADD(&call->sql,
-		"update auth.users set encrypted_password = null, raw_user_meta_data = $2::jsonb, phone = null, "
-		"phone_confirmed_at = null, updated_at = now() where id = $1::uuid",
-		a->user_id, a->data);
-	SQL_ADD(&call->sql, "delete from auth.identities where user_id = $1::uuid and id <> $2::uuid", a->user_id,
-		a->identity_id);
-	SQL_ADD(&call->sql, "delete from auth.sessions where user_id = $1::uuid", a->user_id);
+	PG_ADD(&call->sql,
+	       "update auth.users set encrypted_password = null, raw_user_meta_data = $2::jsonb, phone = null, "
+	       "phone_confirmed_at = null, updated_at = now() where id = $1::uuid",
+	       a->user_id, a->data);
+	PG_ADD(&call->sql, "delete from auth.identities where user_id = $1::uuid and id <> $2::uuid", a->user_id,
+	       a->identity_id);
+	PG_ADD(&call->sql, "delete from auth.sessions where user_id = $1::uuid", a->user_id);
 	user_sql_providers(&call->sql, a->user_id);
 }
 
@@ -146,10 +146,10 @@ static void write_known(struct auth_call *call, const PGresult *rows)
 	struct account *a = call->account;
 	if (!take_user(call, rows)) return;
 	a->identity_id = PQgetvalue(rows, 0, AUTH_USER_COLUMN_COUNT + ACCOUNT_IDENTITY_ID);
-	SQL_ADD(call_sql(call),
-		"update auth.identities set identity_data = $2::jsonb, last_sign_in_at = now(), updated_at = now() "
-		"where id = $1::uuid",
-		a->identity_id, a->data);
+	PG_ADD(call_sql(call),
+	       "update auth.identities set identity_data = $2::jsonb, last_sign_in_at = now(), updated_at = now() "
+	       "where id = $1::uuid",
+	       a->identity_id, a->data);
 	user_sql_merge_user_metadata(&call->sql, a->user_id, a->data);
 	user_sql_providers(&call->sql, a->user_id);
 	settle(call);
@@ -172,13 +172,13 @@ static void write_new(struct auth_call *call)
 {
 	struct account *a = call->account;
 	const char *email = a->person.email[0] != '\0' ? a->person.email : NULL;
-	SQL_ADD(call_sql(call),
-		"insert into auth.users (instance_id, id, aud, role, email, encrypted_password, raw_app_meta_data, "
-		"raw_user_meta_data, created_at, updated_at, confirmation_token, recovery_token, email_change, "
-		"email_change_token_new) values (" SQL_NOBODY ", $1::uuid, 'authenticated', 'authenticated', $2, '', "
-		"jsonb_build_object('provider', $3::text, 'providers', jsonb_build_array($3::text)), $4::jsonb, "
-		"now(), now(), '', '', '', '')",
-		a->user_id, email, a->provider, a->data);
+	PG_ADD(call_sql(call),
+	       "insert into auth.users (instance_id, id, aud, role, email, encrypted_password, raw_app_meta_data, "
+	       "raw_user_meta_data, created_at, updated_at, confirmation_token, recovery_token, email_change, "
+	       "email_change_token_new) values (" SQL_NOBODY ", $1::uuid, 'authenticated', 'authenticated', $2, '', "
+	       "jsonb_build_object('provider', $3::text, 'providers', jsonb_build_array($3::text)), $4::jsonb, "
+	       "now(), now(), '', '', '', '')",
+	       a->user_id, email, a->provider, a->data);
 	add_identity(call, a);
 	call->user = (struct auth_user){
 	    .id = a->user_id, .email = a->person.email, .phone = "", .user_metadata = a->data, .app_metadata = "{}"};
@@ -219,14 +219,13 @@ static void write_target(struct auth_call *call, const PGresult *rows)
 	user_sql_providers(&call->sql, a->user_id);
 	bool takes_email = call->user.email[0] == '\0' && a->person.is_email_verified && a->person.email[0] != '\0';
 	if (takes_email)
-		SQL_ADD(&call->sql,
-			"update auth.users set email = $2, email_confirmed_at = now(), is_anonymous = false, "
-			"updated_at = now() where id = $1::uuid",
-			a->user_id, a->person.email);
+		PG_ADD(&call->sql,
+		       "update auth.users set email = $2, email_confirmed_at = now(), is_anonymous = false, "
+		       "updated_at = now() where id = $1::uuid",
+		       a->user_id, a->person.email);
 	else if (call->user.is_anonymous && a->person.email[0] == '\0')
-		SQL_ADD(&call->sql,
-			"update auth.users set is_anonymous = false, updated_at = now() where id = $1::uuid",
-			a->user_id);
+		PG_ADD(&call->sql, "update auth.users set is_anonymous = false, updated_at = now() where id = $1::uuid",
+		       a->user_id);
 	if (call->user.email[0] != '\0')
 		post_notify(
 		    call, &call->user,

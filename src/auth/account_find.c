@@ -10,20 +10,20 @@
 void account_find(struct auth_call *call, const struct account *account,
 		  void (*found)(struct auth_call *call, const PGresult *rows))
 {
-	struct auth_sql *sql = call_sql(call);
-	SQL_ADD(sql,
-		"select " AUTH_USER_COLUMNS ", i.id from auth.identities i join auth.users u on u.id = i.user_id "
-		"where i.provider = $1 and i.provider_id = $2",
-		account->provider, account->person.subject);
-	SQL_ADD(sql,
-		"select " AUTH_USER_COLUMNS " from auth.users u where u.id in (" BY_EMAIL ") or (not exists (" BY_EMAIL
-		") and not u.is_sso_user and u.email in (select jsonb_array_elements_text($1::jsonb)))",
-		account->verified);
+	struct pg_batch *sql = call_sql(call);
+	PG_ADD(sql,
+	       "select " AUTH_USER_COLUMNS ", i.id from auth.identities i join auth.users u on u.id = i.user_id "
+	       "where i.provider = $1 and i.provider_id = $2",
+	       account->provider, account->person.subject);
+	PG_ADD(sql,
+	       "select " AUTH_USER_COLUMNS " from auth.users u where u.id in (" BY_EMAIL ") or (not exists (" BY_EMAIL
+	       ") and not u.is_sso_user and u.email in (select jsonb_array_elements_text($1::jsonb)))",
+	       account->verified);
 	user_sql_duplicate(sql, account->person.email, NULL);
-	SQL_ADD(sql,
-		"select " AUTH_USER_COLUMNS ", $2::uuid is null or exists (select from auth.sessions s where s.id = "
-		"$2::uuid and s.user_id = u.id) from auth.users u where u.id = $1::uuid or ($1 is null and $3 <> '' "
-		"and u.confirmation_token = $3)",
-		account->target_id, account->target_session, account->invite_token);
+	PG_ADD(sql,
+	       "select " AUTH_USER_COLUMNS ", $2::uuid is null or exists (select from auth.sessions s where s.id = "
+	       "$2::uuid and s.user_id = u.id) from auth.users u where u.id = $1::uuid or ($1 is null and $3 <> '' "
+	       "and u.confirmation_token = $3)",
+	       account->target_id, account->target_session, account->invite_token);
 	call_run(call, "Database error finding user", found);
 }

@@ -60,9 +60,9 @@ void audit_add(struct auth_call *call, const char *action, const struct auth_use
 	put_name(payload, actor);
 	if (held != NULL) (void)json_object_set(payload, "traits", held);
 	char *text = json_text(payload);
-	SQL_ADD(&call->sql,
-		"insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address) values "
-		"(" SQL_NOBODY ", gen_random_uuid(), $1::json, now(), coalesce($2, ''))",
-		arena_strdup(call->arena, text), call->address);
+	PG_ADD(&call->sql,
+	       "insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address) values "
+	       "(" SQL_NOBODY ", gen_random_uuid(), $1::json, now(), coalesce($2, ''))",
+	       arena_strdup(call->arena, text), call->address);
 	free(text);
 }

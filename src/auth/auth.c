@@ -119,13 +119,13 @@ static void on_caller(struct auth_call *call, const PGresult *rows)
 
 static void step_caller(struct auth_call *call)
 {
-	SQL_ADD(call_sql(call),
-		"select " AUTH_USER_COLUMNS ", $2::uuid is null or s.id is not null, s.aal = 'aal2', "
-		"floor(extract(epoch from now() - s.created_at) * 1000)::bigint, exists (select from "
-		"auth.mfa_amr_claims m where m.session_id = s.id and m.authentication_method in ('otp', 'magiclink', "
-		"'recovery')) from auth.users u left join auth.sessions s on s.id = $2::uuid and s.user_id = u.id "
-		"where u.id = $1::uuid",
-		call->caller.user_id, call->caller.session_id);
+	PG_ADD(call_sql(call),
+	       "select " AUTH_USER_COLUMNS ", $2::uuid is null or s.id is not null, s.aal = 'aal2', "
+	       "floor(extract(epoch from now() - s.created_at) * 1000)::bigint, exists (select from "
+	       "auth.mfa_amr_claims m where m.session_id = s.id and m.authentication_method in ('otp', 'magiclink', "
+	       "'recovery')) from auth.users u left join auth.sessions s on s.id = $2::uuid and s.user_id = u.id "
+	       "where u.id = $1::uuid",
+	       call->caller.user_id, call->caller.session_id);
 	call_run(call, "Database error loading user", on_caller);
 }
 

@@ -189,7 +189,7 @@ void call_redirect(struct auth_call *call, const char *url)
 }
 
 /* Statements. */
-struct auth_sql *call_sql(struct auth_call *call)
+struct pg_batch *call_sql(struct auth_call *call)
 {
 	call->sql.count = 0;
 	return &call->sql;

@@ -77,7 +77,7 @@ struct auth_call {
 	auth_reply_fn done;
 	void *arg;
 
-	struct auth_sql sql; /* what call_run sends */
+	struct pg_batch sql; /* what call_run sends */
 	bool (*on_refused)(struct auth_call *call, const struct pg_error *why); /* see call_run */
 	/* Set: a failure is a redirect there, with upstream's parameters in the fragment, and in the query too. */
 	const char *error_redirect;
@@ -103,7 +103,7 @@ struct auth_call {
 void *call_flow(struct auth_call *call, size_t size_bytes) __attribute__((warn_unused_result));
 
 /* Empties call->sql. */
-struct auth_sql *call_sql(struct auth_call *call);
+struct pg_batch *call_sql(struct auth_call *call);
 
 /* Sends call->sql; on_rows gets the rows of the last statement. A statement that PostgreSQL refuses undoes all of them
  * and answers `failure` (GoTrue's sentence), unless call->on_refused, which is asked once and forgotten, answered. */

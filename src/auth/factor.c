@@ -35,18 +35,18 @@ void factor_load(struct auth_call *call, const char *factor_id, void (*next)(str
 	}
 	l->next = next;
 	call->loading = l;
-	SQL_ADD(call_sql(call),
-		"select f.id, f.factor_type, coalesce(f.secret, ''), coalesce(f.phone, ''), f.status = 'verified', "
-		"floor(extract(epoch from now() - f.last_challenged_at) * 1000)::bigint, "
-		"json_strip_nulls(json_build_object('id', f.id, 'created_at', " SQL_TIME(
-		    "f.created_at") ", 'updated_at', " SQL_TIME("f.updated_at") ", 'status', f.status, "
-										"'friendly_name', "
-										"nullif(f.friendly_name, ''), "
-										"'factor_type', f.factor_type, "
-										"'phone', f.phone)) "
-										"from auth.mfa_factors f where f.id = "
-										"$1::uuid and f.user_id = $2::uuid",
-		factor_id, call->user.id);
+	PG_ADD(call_sql(call),
+	       "select f.id, f.factor_type, coalesce(f.secret, ''), coalesce(f.phone, ''), f.status = 'verified', "
+	       "floor(extract(epoch from now() - f.last_challenged_at) * 1000)::bigint, "
+	       "json_strip_nulls(json_build_object('id', f.id, 'created_at', " SQL_TIME(
+		   "f.created_at") ", 'updated_at', " SQL_TIME("f.updated_at") ", 'status', f.status, "
+									       "'friendly_name', "
+									       "nullif(f.friendly_name, ''), "
+									       "'factor_type', f.factor_type, "
+									       "'phone', f.phone)) "
+									       "from auth.mfa_factors f where f.id = "
+									       "$1::uuid and f.user_id = $2::uuid",
+	       factor_id, call->user.id);
 	call_run(call, "Database error loading factor", on_loaded);
 }
 
@@ -57,9 +57,9 @@ bool factor_is_totp(const struct factor *factor)
 
 void factor_sql_downgrade(struct auth_call *call, const struct factor *factor)
 {
-	SQL_ADD(&call->sql,
-		"with raised as (update auth.sessions set aal = 'aal1', factor_id = null, updated_at = now() where "
-		"user_id = $1::uuid and factor_id = $2::uuid returning id) delete from auth.mfa_amr_claims where "
-		"session_id in (select id from raised) and authentication_method = $3",
-		call->user.id, factor->id, factor_is_totp(factor) ? "totp" : "mfa/phone");
+	PG_ADD(&call->sql,
+	       "with raised as (update auth.sessions set aal = 'aal1', factor_id = null, updated_at = now() where "
+	       "user_id = $1::uuid and factor_id = $2::uuid returning id) delete from auth.mfa_amr_claims where "
+	       "session_id in (select id from raised) and authentication_method = $3",
+	       call->user.id, factor->id, factor_is_totp(factor) ? "totp" : "mfa/phone");
 }

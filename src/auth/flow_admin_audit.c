@@ -57,13 +57,13 @@ void flow_admin_audit(struct auth_call *call)
 		call_problem(call, &problem, NULL);
 		return;
 	}
-	SQL_ADD(call_sql(call), "select count(*)" FROM, scope, value);
-	SQL_ADD(&call->sql,
-		"select coalesce(json_agg(json_build_object('id', p.id, 'payload', p.payload, 'created_at', " SQL_TIME(
-		    "p.created_at") ", 'ip_address', p.ip_address) order by p.created_at desc, p.id), '[]') from "
-				    "(select a.*" FROM " order by a.created_at desc, a.id limit $3::bigint offset "
-				    "$4::bigint) p",
-		scope, value, arena_printf(call->arena, "%lld", (long long)size),
-		arena_printf(call->arena, "%lld", (long long)((page - 1) * size)));
+	PG_ADD(call_sql(call), "select count(*)" FROM, scope, value);
+	PG_ADD(&call->sql,
+	       "select coalesce(json_agg(json_build_object('id', p.id, 'payload', p.payload, 'created_at', " SQL_TIME(
+		   "p.created_at") ", 'ip_address', p.ip_address) order by p.created_at desc, p.id), '[]') from "
+				   "(select a.*" FROM " order by a.created_at desc, a.id limit $3::bigint offset "
+				   "$4::bigint) p",
+	       scope, value, arena_printf(call->arena, "%lld", (long long)size),
+	       arena_printf(call->arena, "%lld", (long long)((page - 1) * size)));
 	call_run(call, "Error searching for audit logs", on_found);
 }

@@ -94,10 +94,10 @@ static void on_written(struct auth_call *call, const PGresult *rows)
 static void add_change(struct auth_call *call, const struct link *l)
 {
 	bool is_current = is_type(l, "email_change_current");
-	SQL_ADD(&call->sql,
-		"update auth.users set email_change = $2, email_change_confirm_status = 0, updated_at = now() where "
-		"id = $1::uuid",
-		l->id, l->new_email);
+	PG_ADD(&call->sql,
+	       "update auth.users set email_change = $2, email_change_confirm_status = 0, updated_at = now() where "
+	       "id = $1::uuid",
+	       l->id, l->new_email);
 	once_sql(&call->sql, call->arena, is_current ? ONCE_EMAIL_CHANGE_CURRENT : ONCE_EMAIL_CHANGE_NEW, l->id,
 		 is_current ? l->email : l->new_email, l->once.hash, 0);
 }
@@ -105,7 +105,7 @@ static void add_change(struct auth_call *call, const struct link *l)
 static void step_write(struct auth_call *call)
 {
 	const struct link *l = call->flow;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	if (l->is_new)
 		user_sql_create(
 		    sql, &(struct user_new){
@@ -119,7 +119,7 @@ static void step_write(struct auth_call *call)
 		if (is_type(l, "invite")) {
 			audit_add(call, "user_invited", NULL,
 				  json_pack("{s:s, s:s}", "user_id", l->id, "user_email", l->email));
-			SQL_ADD(sql, "update auth.users set invited_at = now() where id = $1::uuid", l->id);
+			PG_ADD(sql, "update auth.users set invited_at = now() where id = $1::uuid", l->id);
 		} else if (!l->is_new && l->data != NULL) {
 			user_sql_merge_user_metadata(sql, l->id, l->data);
 		}

@@ -114,17 +114,17 @@ void flow_admin_list(struct auth_call *call)
 	}
 	const char *limit = arena_printf(call->arena, "%lld", (long long)p->size);
 	const char *offset = arena_printf(call->arena, "%lld", (long long)((p->number - 1) * p->size));
-	SQL_ADD(call_sql(call), "select count(*)" FROM, p->filter);
+	PG_ADD(call_sql(call), "select count(*)" FROM, p->filter);
 	if (p->is_ascending)
-		SQL_ADD(&call->sql,
-			"select " AUTH_USER_COLUMNS FROM " order by u.created_at, u.id limit $2::bigint offset "
-			"$3::bigint",
-			p->filter, limit, offset);
+		PG_ADD(&call->sql,
+		       "select " AUTH_USER_COLUMNS FROM " order by u.created_at, u.id limit $2::bigint offset "
+		       "$3::bigint",
+		       p->filter, limit, offset);
 	else
-		SQL_ADD(&call->sql,
-			"select " AUTH_USER_COLUMNS FROM " order by u.created_at desc, u.id limit $2::bigint offset "
-			"$3::bigint",
-			p->filter, limit, offset);
+		PG_ADD(&call->sql,
+		       "select " AUTH_USER_COLUMNS FROM " order by u.created_at desc, u.id limit $2::bigint offset "
+		       "$3::bigint",
+		       p->filter, limit, offset);
 	call_run(call, "Database error finding users", on_listed);
 }
 
@@ -155,8 +155,8 @@ static void step_delete(struct auth_call *call)
 	if (*is_soft) {
 		user_sql_soft_delete(&call->sql, u->id);
 	} else {
-		SQL_ADD(&call->sql, "delete from auth.refresh_tokens where user_id = $1", u->id);
-		SQL_ADD(&call->sql, "delete from auth.users where id = $1::uuid", u->id);
+		PG_ADD(&call->sql, "delete from auth.refresh_tokens where user_id = $1", u->id);
+		PG_ADD(&call->sql, "delete from auth.users where id = $1::uuid", u->id);
 	}
 	call_run(call, "Database error deleting user", on_deleted);
 }

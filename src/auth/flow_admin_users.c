@@ -90,7 +90,7 @@ static void on_created(struct auth_call *call, const PGresult *rows)
 static void write_new(struct auth_call *call, const char *hash)
 {
 	const struct admin_user *u = call->flow;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	user_sql_create(sql, &(struct user_new){.id = u->id,
 						.email = u->email,
 						.phone = u->phone,
@@ -171,7 +171,7 @@ static void write_update(struct auth_call *call, const char *hash)
 {
 	const struct admin_user *u = call->flow;
 	const char *id = call->user.id;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	if (u->role != NULL) user_sql_set_role(sql, id, u->role);
 	if (u->confirms_email) user_sql_confirm_email(sql, id);
 	if (u->confirms_phone) user_sql_confirm_phone(sql, id);

@@ -56,18 +56,17 @@ static void step_state(struct auth_call *call)
 {
 	const struct authorize *f = call->flow;
 	bool is_pkce = pkce_is_on(&f->pkce);
-	SQL_ADD0(call_sql(call),
-		 "delete from auth.flow_state where id in (select id from auth.flow_state where created_at "
-		 "< now() - interval '1 day' order by created_at limit 100)");
-	SQL_ADD0(&call->sql,
-		 "delete from auth.oauth_client_states where id in (select id from auth.oauth_client_states "
-		 "where created_at < now() - interval '1 day' order by created_at limit 100)");
+	PG_ADD0(call_sql(call),
+		"delete from auth.flow_state where id in (select id from auth.flow_state where created_at "
+		"< now() - interval '1 day' order by created_at limit 100)");
+	PG_ADD0(&call->sql, "delete from auth.oauth_client_states where id in (select id from auth.oauth_client_states "
+			    "where created_at < now() - interval '1 day' order by created_at limit 100)");
 	if (f->verifier != NULL)
-		SQL_ADD(&call->sql,
-			"insert into auth.oauth_client_states (id, provider_type, code_verifier, created_at) values "
-			"($1::uuid, $2, $3, now())",
-			f->client_state_id, f->provider.settings->name, f->verifier);
-	SQL_ADD(
+		PG_ADD(&call->sql,
+		       "insert into auth.oauth_client_states (id, provider_type, code_verifier, created_at) values "
+		       "($1::uuid, $2, $3, now())",
+		       f->client_state_id, f->provider.settings->name, f->verifier);
+	PG_ADD(
 	    &call->sql,
 	    "insert into auth.flow_state (id, auth_code, code_challenge_method, code_challenge, provider_type, "
 	    "provider_access_token, provider_refresh_token, created_at, updated_at, authentication_method, "
@@ -78,7 +77,7 @@ static void step_state(struct auth_call *call)
 	    f->state, is_pkce ? f->pkce.challenge : "", is_pkce ? f->pkce.method : "", f->provider.settings->name,
 	    f->invite_token, f->redirect_to, f->verifier != NULL ? f->client_state_id : NULL, f->target_id,
 	    f->provider.settings->is_email_optional ? "t" : "f");
-	SQL_ADD(&call->sql, "select 1 from auth.users where confirmation_token = $1 and $1 <> ''", f->invite_token);
+	PG_ADD(&call->sql, "select 1 from auth.users where confirmation_token = $1 and $1 <> ''", f->invite_token);
 	call_run(call, "Error creating flow state", on_state);
 }
 

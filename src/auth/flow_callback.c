@@ -121,7 +121,7 @@ static void on_account(struct auth_call *call)
 	const struct callback *f = call->flow;
 	call->on_refused = on_used;
 	if (is_set(f, IS_PKCE)) {
-		SQL_ADD(
+		PG_ADD(
 		    &call->sql,
 		    "with f as (update auth.flow_state set provider_access_token = $2, provider_refresh_token = $3, "
 		    "user_id = $4::uuid, auth_code_issued_at = now(), updated_at = now() where id = $1::uuid and "
@@ -133,7 +133,7 @@ static void on_account(struct auth_call *call)
 		call_run(call, "Database error saving flow state", on_code);
 		return;
 	}
-	SQL_ADD(
+	PG_ADD(
 	    &call->sql,
 	    "with f as (delete from auth.flow_state where id = $1::uuid returning 1) select freehold_auth.refuse('" USED
 	    "') where not exists (select from f)",
@@ -245,7 +245,7 @@ void flow_callback(struct auth_call *call)
 		return;
 	}
 	if (!call_limit(call, LIMIT_REFRESH)) return;
-	SQL_ADD(
+	PG_ADD(
 	    call_sql(call),
 	    "with f as (select * from auth.flow_state where id = $1::uuid and authentication_method = 'oauth'), c as "
 	    "(delete from auth.oauth_client_states where id = (select oauth_client_state_id from f) returning "

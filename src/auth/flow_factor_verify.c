@@ -55,36 +55,36 @@ static bool on_refused(struct auth_call *call, const struct pg_error *why)
 
 static void add_raise(struct auth_call *call, const struct verify_factor *v)
 {
-	struct auth_sql *sql = &call->sql;
+	struct pg_batch *sql = &call->sql;
 	const char *session = call->session.id, *user = call->user.id, *factor = call->factor->id;
-	SQL_ADD(sql,
-		"with c as (update auth.mfa_challenges set verified_at = now() where id = $1::uuid and verified_at is "
-		"null returning 1) select freehold_auth.refuse('" TAKEN "') where not exists (select from c)",
-		v->challenge_id);
-	SQL_ADD(sql, "update auth.mfa_factors set status = 'verified', updated_at = now() where id = $1::uuid", factor);
-	SQL_ADD(sql,
-		"update auth.sessions set aal = 'aal2', factor_id = $2::uuid, updated_at = now() where id = $1::uuid",
-		session, factor);
-	SQL_ADD(sql,
-		"insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method) "
-		"values (gen_random_uuid(), $1::uuid, now(), now(), $2) on conflict (session_id, "
-		"authentication_method) do update set updated_at = now()",
-		session, method_of(call));
+	PG_ADD(sql,
+	       "with c as (update auth.mfa_challenges set verified_at = now() where id = $1::uuid and verified_at is "
+	       "null returning 1) select freehold_auth.refuse('" TAKEN "') where not exists (select from c)",
+	       v->challenge_id);
+	PG_ADD(sql, "update auth.mfa_factors set status = 'verified', updated_at = now() where id = $1::uuid", factor);
+	PG_ADD(sql,
+	       "update auth.sessions set aal = 'aal2', factor_id = $2::uuid, updated_at = now() where id = $1::uuid",
+	       session, factor);
+	PG_ADD(sql,
+	       "insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method) "
+	       "values (gen_random_uuid(), $1::uuid, now(), now(), $2) on conflict (session_id, "
+	       "authentication_method) do update set updated_at = now()",
+	       session, method_of(call));
 	/* Its updated_at lies in the past, so that the token before is not taken for one whose answer got lost. */
-	SQL_ADD(sql,
-		"with gone as (update auth.refresh_tokens set revoked = true, updated_at = now() - interval '1 day' "
-		"where session_id = $1::uuid returning 1) insert into auth.refresh_tokens (instance_id, token, "
-		"user_id, revoked, created_at, updated_at, session_id) values (" SQL_NOBODY
-		", $2, $3, false, now(), now(), $1::uuid)",
-		session, v->refresh_token, user);
-	SQL_ADD(sql,
-		"delete from auth.sessions where user_id = $1::uuid and id <> $2::uuid and coalesce(aal, 'aal1') < "
-		"'aal2'",
-		user, session);
-	SQL_ADD(sql,
-		"delete from auth.mfa_factors where user_id = $1::uuid and status = 'unverified' and factor_type = "
-		"$2::auth.factor_type",
-		user, call->factor->type);
+	PG_ADD(sql,
+	       "with gone as (update auth.refresh_tokens set revoked = true, updated_at = now() - interval '1 day' "
+	       "where session_id = $1::uuid returning 1) insert into auth.refresh_tokens (instance_id, token, "
+	       "user_id, revoked, created_at, updated_at, session_id) values (" SQL_NOBODY
+	       ", $2, $3, false, now(), now(), $1::uuid)",
+	       session, v->refresh_token, user);
+	PG_ADD(sql,
+	       "delete from auth.sessions where user_id = $1::uuid and id <> $2::uuid and coalesce(aal, 'aal1') < "
+	       "'aal2'",
+	       user, session);
+	PG_ADD(sql,
+	       "delete from auth.mfa_factors where user_id = $1::uuid and status = 'unverified' and factor_type = "
+	       "$2::auth.factor_type",
+	       user, call->factor->type);
 }
 
 static void step_raise(struct auth_call *call)
@@ -106,11 +106,11 @@ static void step_raise(struct auth_call *call)
 		post_notify(
 		    call, u,
 		    &(struct post){.kind = MAIL_MFA_ENROLLED, .to = u->email, .factor_type = call->factor->type});
-	SQL_ADD(&call->sql,
-		"select " AUTH_USER_COLUMNS ", (select json_agg(json_build_object('method', a.authentication_method, "
-		"'timestamp', extract(epoch from a.updated_at)::bigint) order by a.updated_at desc, a.created_at desc) "
-		"from auth.mfa_amr_claims a where a.session_id = $2::uuid) from auth.users u where u.id = $1::uuid",
-		u->id, call->session.id);
+	PG_ADD(&call->sql,
+	       "select " AUTH_USER_COLUMNS ", (select json_agg(json_build_object('method', a.authentication_method, "
+	       "'timestamp', extract(epoch from a.updated_at)::bigint) order by a.updated_at desc, a.created_at desc) "
+	       "from auth.mfa_amr_claims a where a.session_id = $2::uuid) from auth.users u where u.id = $1::uuid",
+	       u->id, call->session.id);
 	call->on_refused = on_refused;
 	call_run(call, "Failed to update sessions", on_raised);
 }
@@ -137,7 +137,7 @@ static void on_hook(struct auth_call *call, const json_t *output)
 		call_full(call);
 		return;
 	}
-	SQL_ADD(call_sql(call), "delete from auth.sessions where user_id = $1::uuid", call->user.id);
+	PG_ADD(call_sql(call), "delete from auth.sessions where user_id = $1::uuid", call->user.id);
 	call_run(call, "Database error signing out", on_rejected);
 }
 
@@ -203,7 +203,7 @@ static void step_challenge(struct auth_call *call)
 			call_fail(call, 422, "mfa_phone_verify_not_enabled", "MFA verification is disabled for Phone");
 		return;
 	}
-	SQL_ADD(
+	PG_ADD(
 	    call_sql(call),
 	    "select c.verified_at is null and c.ip_address = coalesce($3, '127.0.0.1')::inet, c.created_at < now() - "
 	    "make_interval(secs => $4::float8), coalesce(c.otp_code, '') from auth.mfa_challenges c where c.id = "

@@ -114,12 +114,11 @@ static void on_factors(struct auth_call *call, const PGresult *rows)
 {
 	const struct enroll *e = call->flow;
 	if (!is_room(call, rows)) return;
-	SQL_ADD(
-	    call_sql(call),
-	    "insert into auth.mfa_factors (id, user_id, friendly_name, factor_type, status, created_at, updated_at, "
-	    "secret, phone) values ($1::uuid, $2::uuid, $3, $4::auth.factor_type, 'unverified', now(), now(), $5, "
-	    "$6)",
-	    e->id, call->user.id, e->name, e->type, e->phone == NULL ? e->secret : NULL, e->phone);
+	PG_ADD(call_sql(call),
+	       "insert into auth.mfa_factors (id, user_id, friendly_name, factor_type, status, created_at, updated_at, "
+	       "secret, phone) values ($1::uuid, $2::uuid, $3, $4::auth.factor_type, 'unverified', now(), now(), $5, "
+	       "$6)",
+	       e->id, call->user.id, e->name, e->type, e->phone == NULL ? e->secret : NULL, e->phone);
 	audit_add(call, "factor_in_progress", &call->user, json_pack("{s:s}", "factor_id", e->id));
 	call->on_refused = on_refused;
 	call_run(call, "Database error enrolling factor", on_enrolled);
@@ -127,16 +126,16 @@ static void on_factors(struct auth_call *call, const PGresult *rows)
 
 static void step_enroll(struct auth_call *call, const struct enroll *e)
 {
-	SQL_ADD(
+	PG_ADD(
 	    call_sql(call),
 	    "delete from auth.mfa_factors f where f.user_id = $1::uuid and f.status <> 'verified' and ((f.created_at "
 	    "< now() - make_interval(secs => " UNVERIFIED_LIFETIME
 	    ") and not exists (select from auth.mfa_challenges c where c.factor_id = f.id)) or f.phone = $2)",
 	    call->user.id, e->phone);
-	SQL_ADD(&call->sql,
-		"select coalesce(friendly_name, ''), status = 'verified', coalesce(phone, '') from auth.mfa_factors "
-		"where user_id = $1::uuid",
-		call->user.id);
+	PG_ADD(&call->sql,
+	       "select coalesce(friendly_name, ''), status = 'verified', coalesce(phone, '') from auth.mfa_factors "
+	       "where user_id = $1::uuid",
+	       call->user.id);
 	call_run(call, "Database error finding factors", on_factors);
 }
 
@@ -210,12 +209,12 @@ static void write_challenge(struct auth_call *call)
 {
 	const struct challenge *c = call->flow;
 	const struct factor *f = call->factor;
-	SQL_ADD(call_sql(call),
-		"insert into auth.mfa_challenges (id, factor_id, created_at, ip_address, otp_code) values ($1::uuid, "
-		"$2::uuid, now(), coalesce($3, '127.0.0.1')::inet, $4)",
-		c->id, f->id, call->address, c->code);
-	SQL_ADD(&call->sql, "update auth.mfa_factors set last_challenged_at = clock_timestamp() where id = $1::uuid",
-		f->id);
+	PG_ADD(call_sql(call),
+	       "insert into auth.mfa_challenges (id, factor_id, created_at, ip_address, otp_code) values ($1::uuid, "
+	       "$2::uuid, now(), coalesce($3, '127.0.0.1')::inet, $4)",
+	       c->id, f->id, call->address, c->code);
+	PG_ADD(&call->sql, "update auth.mfa_factors set last_challenged_at = clock_timestamp() where id = $1::uuid",
+	       f->id);
 	audit_add(
 	    call, "challenge_created", &call->user,
 	    json_pack("{s:s, s:s}", "factor_id", f->id, "factor_status", f->is_verified ? "verified" : "unverified"));
@@ -304,7 +303,7 @@ static void step_unenroll(struct auth_call *call)
 	}
 	(void)call_sql(call);
 	factor_sql_downgrade(call, f);
-	SQL_ADD(&call->sql, "delete from auth.mfa_factors where id = $1::uuid", f->id);
+	PG_ADD(&call->sql, "delete from auth.mfa_factors where id = $1::uuid", f->id);
 	audit_add(call, "factor_unenrolled", u,
 		  json_pack("{s:s, s:s, s:s}", "factor_id", f->id, "factor_status",
 			    f->is_verified ? "verified" : "unverified", "session_id", call->session.id));
@@ -339,7 +338,7 @@ static void step_delete(struct auth_call *call)
 	const struct factor *f = call->factor;
 	(void)call_sql(call);
 	factor_sql_downgrade(call, f);
-	SQL_ADD(&call->sql, "delete from auth.mfa_factors where id = $1::uuid", f->id);
+	PG_ADD(&call->sql, "delete from auth.mfa_factors where id = $1::uuid", f->id);
 	audit_add(call, "factor_deleted", &call->user,
 		  json_pack("{s:s, s:s}", "user_id", call->user.id, "factor_id", f->id));
 	call_run(call, "Database error deleting factor", on_deleted);

@@ -33,7 +33,7 @@ static void on_unlinked(struct auth_call *call, const PGresult *rows)
 /* Verified addresses first, then the oldest; none that is somebody else's. */
 static void add_email(struct auth_call *call)
 {
-	SQL_ADD(
+	PG_ADD(
 	    &call->sql,
 	    "update auth.users u set email = n.email, email_confirmed_at = case when n.is_verified then "
 	    "coalesce(u.email_confirmed_at, now()) end, updated_at = now() from (select 1) one left join lateral "
@@ -62,18 +62,18 @@ static const char *find(struct auth_call *call, json_t *identities, const char *
 
 static void step_unlink(struct auth_call *call, const char *provider, const char *provider_id)
 {
-	SQL_ADD(call_sql(call),
-		"select freehold_auth.refuse('" LAST
-		"') from (select id from auth.users where id = $1::uuid for update) u "
-		"where (select count(*) from auth.identities i where i.user_id = u.id) <= 1",
-		call->user.id);
-	SQL_ADD(&call->sql, "delete from auth.identities where id = $1::uuid and user_id = $2::uuid", call->ids[0],
-		call->user.id);
+	PG_ADD(call_sql(call),
+	       "select freehold_auth.refuse('" LAST
+	       "') from (select id from auth.users where id = $1::uuid for update) u "
+	       "where (select count(*) from auth.identities i where i.user_id = u.id) <= 1",
+	       call->user.id);
+	PG_ADD(&call->sql, "delete from auth.identities where id = $1::uuid and user_id = $2::uuid", call->ids[0],
+	       call->user.id);
 	if (strcmp(provider, "phone") == 0)
-		SQL_ADD(&call->sql,
-			"update auth.users set phone = null, phone_confirmed_at = null, updated_at = now() where id = "
-			"$1::uuid",
-			call->user.id);
+		PG_ADD(&call->sql,
+		       "update auth.users set phone = null, phone_confirmed_at = null, updated_at = now() where id = "
+		       "$1::uuid",
+		       call->user.id);
 	else
 		add_email(call);
 	user_sql_providers(&call->sql, call->user.id);

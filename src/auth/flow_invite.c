@@ -68,7 +68,7 @@ static struct auth_user sketch(struct auth_call *call, const struct invite *i)
 static void step_write(struct auth_call *call)
 {
 	const struct invite *i = call->flow;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	struct auth_user user = i->is_new ? sketch(call, i) : call->user;
 	struct once once;
 	if (!once_make(call->arena, i->email, call->settings->email.otp_length, NULL, &once)) {
@@ -79,7 +79,7 @@ static void step_write(struct auth_call *call)
 		user_sql_create(sql, &(struct user_new){.id = i->id, .email = i->email, .user_metadata = i->data});
 	audit_add(call, "user_invited", NULL, json_pack("{s:s, s:s}", "user_id", i->id, "user_email", i->email));
 	once_sql(sql, call->arena, ONCE_CONFIRMATION, i->id, i->email, once.hash, 0);
-	SQL_ADD(sql, "update auth.users set invited_at = now() where id = $1::uuid", i->id);
+	PG_ADD(sql, "update auth.users set invited_at = now() where id = $1::uuid", i->id);
 	call->on_refused = on_refused;
 	struct post post = {.kind = MAIL_INVITE, .to = i->email, .once = &once, .type = "invite"};
 	post_run(call, &user, &post, 1, "Error sending invite email", on_sent);

@@ -44,7 +44,7 @@ static void on_code(struct auth_call *call, const PGresult *rows)
 	redirect_init(&r, str_from(e->ask.redirect_uri));
 	redirect_query(&r, "code", e->code);
 	if (e->ask.state[0] != '\0') redirect_query(&r, "state", e->ask.state);
-	const char *iss = issuer_url(call);
+	const char *iss = call->settings->issuer_url;
 	if (iss != NULL) redirect_query(&r, "iss", iss);
 	call_redirect(call, redirect_text(&r, call->arena));
 }
@@ -59,12 +59,11 @@ static void step_code(struct auth_call *call, const char *user_id)
 		call_full(call);
 		return;
 	}
-	SQL_ADD0(call_sql(call), "delete from freehold_auth.issuer_codes where created_at < now() - interval '1 hour'");
-	SQL_ADD(
-	    &call->sql,
-	    "insert into freehold_auth.issuer_codes (code_hash, user_id, client_id, redirect_uri, challenge, nonce, "
-	    "scope) values ($1, $2::uuid, $3, $4, $5, $6, $7)",
-	    hash, user_id, e->ask.client_id, e->ask.redirect_uri, e->ask.challenge, e->ask.nonce, e->ask.scope);
+	PG_ADD0(call_sql(call), "delete from freehold_auth.issuer_codes where created_at < now() - interval '1 hour'");
+	PG_ADD(&call->sql,
+	       "insert into freehold_auth.issuer_codes (code_hash, user_id, client_id, redirect_uri, challenge, nonce, "
+	       "scope) values ($1, $2::uuid, $3, $4, $5, $6, $7)",
+	       hash, user_id, e->ask.client_id, e->ask.redirect_uri, e->ask.challenge, e->ask.nonce, e->ask.scope);
 	call_run(call, "Database error saving the code", on_code);
 }
 

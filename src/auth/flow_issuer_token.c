@@ -35,11 +35,7 @@ static void reply_json(struct auth_call *call, int status, const json_t *value)
 
 void flow_issuer_discovery(struct auth_call *call)
 {
-	const char *url = issuer_url(call);
-	if (url == NULL) {
-		call_full(call);
-		return;
-	}
+	const char *url = call->settings->issuer_url;
 	json_t *o JSON_CLEANUP =
 	    json_pack("{s:s, s:[s], s:[s], s:[s], s:[s], s:[s], s:[sss], s:[ssss], s:b}", "issuer", url,
 		      "response_types_supported", "code", "response_modes_supported", "query",
@@ -104,9 +100,9 @@ static void put_person(json_t *o, const struct auth_user *user)
 static const char *id_token(struct auth_call *call, const struct granting *g, const struct session *s)
 {
 	int64_t now_s = call_now_s(call);
-	json_t *o JSON_CLEANUP =
-	    json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "iss", issuer_url(call), "sub", s->user.id, "aud", g->client_id,
-		      "iat", (json_int_t)now_s, "exp", (json_int_t)s->expires_at_s, "auth_time", (json_int_t)now_s);
+	json_t *o JSON_CLEANUP = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "iss", call->settings->issuer_url, "sub",
+					   s->user.id, "aud", g->client_id, "iat", (json_int_t)now_s, "exp",
+					   (json_int_t)s->expires_at_s, "auth_time", (json_int_t)now_s);
 	struct buf token BUF_CLEANUP;
 	buf_init(&token, 64u << 10);
 	if (g->nonce[0] != '\0') (void)json_object_set_new(o, "nonce", json_string(g->nonce));
@@ -156,10 +152,10 @@ static void on_code(struct auth_call *call, const PGresult *rows)
 	} else if (call->user.is_banned) {
 		call_fail(call, 400, "user_banned", "User is banned");
 	} else {
-		SQL_ADD(call_sql(call),
-			"with gone as (delete from freehold_auth.issuer_codes where code_hash = $1 returning 1) select "
-			"freehold_auth.refuse('" GONE "') where not exists (select from gone)",
-			g->hash);
+		PG_ADD(call_sql(call),
+		       "with gone as (delete from freehold_auth.issuer_codes where code_hash = $1 returning 1) select "
+		       "freehold_auth.refuse('" GONE "') where not exists (select from gone)",
+		       g->hash);
 		audit_add(call, "login", &call->user, json_pack("{s:s}", "provider", "email"));
 		call->on_refused = on_gone;
 		session_begin(call, &(struct session_start){.user_id = call->user.id, .method = "password"},
@@ -170,11 +166,11 @@ static void on_code(struct auth_call *call, const PGresult *rows)
 static void step_code(struct auth_call *call)
 {
 	const struct granting *g = call->issuer;
-	SQL_ADD(call_sql(call),
-		"select " AUTH_USER_COLUMNS ", c.challenge, c.client_id, c.redirect_uri, c.nonce, c.scope from "
-		"freehold_auth.issuer_codes c join auth.users u on u.id = c.user_id where c.code_hash = $1 and "
-		"c.created_at > now() - interval '" ISSUER_CODE_SECONDS " seconds'",
-		g->hash);
+	PG_ADD(call_sql(call),
+	       "select " AUTH_USER_COLUMNS ", c.challenge, c.client_id, c.redirect_uri, c.nonce, c.scope from "
+	       "freehold_auth.issuer_codes c join auth.users u on u.id = c.user_id where c.code_hash = $1 and "
+	       "c.created_at > now() - interval '" ISSUER_CODE_SECONDS " seconds'",
+	       g->hash);
 	call_run(call, "Database error finding the code", on_code);
 }
 
@@ -209,11 +205,11 @@ void flow_issuer_token(struct auth_call *call)
 	g->nonce = "";
 	g->scope = "openid email profile offline_access";
 	g->client_id = client_of(call, form);
-	g->redirect_uri = issuer_param(call, form, STR("redirect_uri"));
+	g->redirect_uri = issuer_way_back(call, issuer_param(call, form, STR("redirect_uri")));
 	g->verifier = issuer_param(call, form, STR("code_verifier"));
 	g->hash = issuer_hash(call->arena, issuer_param(call, form, STR("code")));
 	const char *grant = issuer_param(call, form, STR("grant_type"));
-	if (g->hash == NULL)
+	if (g->hash == NULL || g->redirect_uri == NULL)
 		call_full(call);
 	else if (strcmp(grant, "authorization_code") == 0)
 		issuer_ready(call, step_code);
@@ -234,10 +230,11 @@ void flow_issuer_userinfo(struct auth_call *call)
 /* The app's own session there ends with its cookie; here only the way back is left. */
 void flow_issuer_end_session(struct auth_call *call)
 {
-	const char *to = issuer_param(call, call->request.query, STR("post_logout_redirect_uri"));
+	const char *to =
+	    issuer_way_back(call, issuer_param(call, call->request.query, STR("post_logout_redirect_uri")));
 	const char *state = issuer_param(call, call->request.query, STR("state"));
 	struct redirect r REDIRECT_CLEANUP;
-	bool is_good = to[0] != '\0' && redirect_is_allowed(call->settings, str_from(to));
+	bool is_good = to != NULL && to[0] != '\0' && redirect_is_allowed(call->settings, str_from(to));
 	redirect_init(&r, str_from(is_good ? to : call->settings->site_url));
 	if (is_good && state[0] != '\0') redirect_query(&r, "state", state);
 	call_redirect(call, redirect_text(&r, call->arena));

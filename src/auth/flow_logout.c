@@ -22,7 +22,7 @@ static void refuse(struct auth_call *call, struct str scope)
 void flow_logout(struct auth_call *call)
 {
 	const char *user = call->user.id, *session = call->caller.session_id;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	struct str scope = STR("");
 	(void)query_get(call->arena, call->request.query, STR("scope"), &scope);
 	bool is_global = scope.len == 0 || str_eq(scope, STR("global")), is_local = str_eq(scope, STR("local"));
@@ -32,10 +32,10 @@ void flow_logout(struct auth_call *call)
 	}
 	audit_add(call, "logout", &call->user, NULL);
 	if (is_global || session == NULL)
-		SQL_ADD(sql, "delete from auth.sessions where user_id = $1::uuid", user);
+		PG_ADD(sql, "delete from auth.sessions where user_id = $1::uuid", user);
 	else if (is_local)
-		SQL_ADD(sql, "delete from auth.sessions where user_id = $1::uuid and id = $2::uuid", user, session);
+		PG_ADD(sql, "delete from auth.sessions where user_id = $1::uuid and id = $2::uuid", user, session);
 	else
-		SQL_ADD(sql, "delete from auth.sessions where user_id = $1::uuid and id <> $2::uuid", user, session);
+		PG_ADD(sql, "delete from auth.sessions where user_id = $1::uuid and id <> $2::uuid", user, session);
 	call_run(call, "Error logging out user", on_logged_out);
 }

@@ -72,7 +72,7 @@ static void on_hook(struct auth_call *call, const json_t *output)
 	if (l->rejection == NULL) {
 		call_full(call);
 	} else if (json_bool(output, "should_logout_user", false)) {
-		SQL_ADD(call_sql(call), "delete from auth.sessions where user_id = $1::uuid", call->user.id);
+		PG_ADD(call_sql(call), "delete from auth.sessions where user_id = $1::uuid", call->user.id);
 		call_run(call, "Database error signing out", on_rejected);
 	} else {
 		on_rejected(call, NULL);

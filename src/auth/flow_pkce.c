@@ -50,10 +50,10 @@ static bool on_refused(struct auth_call *call, const struct pg_error *why)
 
 static void step_session(struct auth_call *call, const PGresult *rows)
 {
-	SQL_ADD(call_sql(call),
-		"with gone as (delete from auth.flow_state where id = $1::uuid returning 1) select "
-		"freehold_auth.refuse('" GONE "') where not exists (select from gone)",
-		PQgetvalue(rows, 0, FLOW_ID));
+	PG_ADD(call_sql(call),
+	       "with gone as (delete from auth.flow_state where id = $1::uuid returning 1) select "
+	       "freehold_auth.refuse('" GONE "') where not exists (select from gone)",
+	       PQgetvalue(rows, 0, FLOW_ID));
 	audit_add(call, "login", &call->user, json_pack("{s:s}", "provider_type", PQgetvalue(rows, 0, PROVIDER)));
 	call->on_refused = on_refused;
 	session_begin(call,
@@ -100,12 +100,12 @@ void flow_grant_pkce(struct auth_call *call)
 	}
 	/* A code lives from when its link was followed. Upstream counts most from when the mail was asked for, so that
 	 * whoever reads it six minutes later is told to begin again. */
-	SQL_ADD(call_sql(call),
-		"select " AUTH_USER_COLUMNS ", f.id, coalesce(f.code_challenge, ''), coalesce(f.code_challenge_method"
-		"::text, ''), f.authentication_method, f.provider_type, coalesce(f.provider_access_token, ''), "
-		"coalesce(f.provider_refresh_token, ''), now() > coalesce(f.auth_code_issued_at, f.created_at) + "
-		"make_interval(secs => $2::float8) from auth.flow_state f join auth.users u on u.id = f.user_id where "
-		"f.auth_code = $1",
-		x->code, PKCE_CODE_LIFETIME);
+	PG_ADD(call_sql(call),
+	       "select " AUTH_USER_COLUMNS ", f.id, coalesce(f.code_challenge, ''), coalesce(f.code_challenge_method"
+	       "::text, ''), f.authentication_method, f.provider_type, coalesce(f.provider_access_token, ''), "
+	       "coalesce(f.provider_refresh_token, ''), now() > coalesce(f.auth_code_issued_at, f.created_at) + "
+	       "make_interval(secs => $2::float8) from auth.flow_state f join auth.users u on u.id = f.user_id where "
+	       "f.auth_code = $1",
+	       x->code, PKCE_CODE_LIFETIME);
 	call_run(call, "Database error finding flow state", on_found);
 }

@@ -30,7 +30,7 @@ static void step_mail(struct auth_call *call)
 		call_full(call);
 		return;
 	}
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	if (pkce_is_on(&r->pkce)) pkce_sql_begin(sql, &r->pkce, "recovery", "recovery", u->id);
 	audit_add(call, "user_recovery_requested", u, NULL);
 	once_sql(sql, call->arena, ONCE_RECOVERY, u->id, u->email, once.hash, s->email.max_frequency_ms);

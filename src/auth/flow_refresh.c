@@ -140,16 +140,15 @@ static void add_swap(struct auth_call *call, const char *token, const char *new_
 {
 	const struct auth_settings *s = call->settings;
 	struct arena *a = call->arena;
-	SQL_ADD(call_sql(call),
-		"select 1 from auth.sessions s join auth.refresh_tokens t on t.session_id = s.id where t.token = $1 "
-		"for update of s",
-		token);
-	SQL_ADD(&call->sql, swap_sql, token, new_token, call->user_agent, call->address,
-		arena_printf(a, "%lld", (long long)s->refresh_token_reuse_interval_s),
-		s->enable_refresh_token_rotation ? "t" : "f",
-		arena_printf(a, "%lld", (long long)s->sessions.timebox_ms),
-		arena_printf(a, "%lld", (long long)s->sessions.inactivity_timeout_ms),
-		s->sessions.single_per_user ? "t" : "f", s->audit_log_enabled ? "t" : "f");
+	PG_ADD(call_sql(call),
+	       "select 1 from auth.sessions s join auth.refresh_tokens t on t.session_id = s.id where t.token = $1 "
+	       "for update of s",
+	       token);
+	PG_ADD(&call->sql, swap_sql, token, new_token, call->user_agent, call->address,
+	       arena_printf(a, "%lld", (long long)s->refresh_token_reuse_interval_s),
+	       s->enable_refresh_token_rotation ? "t" : "f", arena_printf(a, "%lld", (long long)s->sessions.timebox_ms),
+	       arena_printf(a, "%lld", (long long)s->sessions.inactivity_timeout_ms),
+	       s->sessions.single_per_user ? "t" : "f", s->audit_log_enabled ? "t" : "f");
 }
 
 void flow_grant_refresh(struct auth_call *call)

@@ -40,7 +40,7 @@ static void step_confirmation(struct auth_call *call, const struct resend *r)
 		call_full(call);
 		return;
 	}
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	audit_add(call, "user_confirmation_requested", u, NULL);
 	if (pkce_is_on(&r->pkce)) pkce_sql_begin(sql, &r->pkce, "email/signup", "email/signup", u->id);
 	once_sql(sql, call->arena, ONCE_CONFIRMATION, u->id, u->email, once.hash, s->email.max_frequency_ms);

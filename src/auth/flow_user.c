@@ -63,11 +63,11 @@ static void write_password(struct auth_call *call, const struct update *u)
 {
 	const struct auth_user *user = &call->user;
 	if (u->takes_nonce)
-		SQL_ADD(&call->sql,
-			"with u as (update auth.users set reauthentication_token = '' where id = $1::uuid and "
-			"reauthentication_token = $2 returning 1) select freehold_auth.refuse('" NONCE_TAKEN
-			"') where not exists (select from u)",
-			user->id, user->reauthentication.token);
+		PG_ADD(&call->sql,
+		       "with u as (update auth.users set reauthentication_token = '' where id = $1::uuid and "
+		       "reauthentication_token = $2 returning 1) select freehold_auth.refuse('" NONCE_TAKEN
+		       "') where not exists (select from u)",
+		       user->id, user->reauthentication.token);
 	user_sql_password(&call->sql, user->id, u->hash, call->caller.session_id);
 	audit_add(call, "user_updated_password", user, NULL);
 	post_notify(call, user, &(struct post){.kind = MAIL_PASSWORD_CHANGED, .to = user->email});
@@ -90,7 +90,7 @@ static void step_phone(struct auth_call *call, const PGresult *rows)
 		call_run(call, "Error updating user", on_written);
 		return;
 	}
-	SQL_ADD(call_sql(call), "update auth.users set phone_change = $2 where id = $1::uuid", user->id, u->phone);
+	PG_ADD(call_sql(call), "update auth.users set phone_change = $2 where id = $1::uuid", user->id, u->phone);
 	phone_run(call, user, ONCE_PHONE_CHANGE, u->phone, user->phone_change_pending.age_ms,
 		  "Error sending phone change sms", on_written);
 }
@@ -99,7 +99,7 @@ static void step_write(struct auth_call *call)
 {
 	const struct update *u = call->flow;
 	const struct auth_user *user = &call->user;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	struct auth_user fresh = *user;
 	if (u->hash != NULL) {
 		write_password(call, u);

@@ -72,13 +72,13 @@ static bool on_code_refused(struct auth_call *call, const struct pg_error *why)
 
 static void step_code(struct auth_call *call, const struct verify *v)
 {
-	SQL_ADD(&call->sql,
-		"with f as (update auth.flow_state set auth_code_issued_at = now(), updated_at = now() where id = "
-		"(select id from auth.flow_state where user_id = $1::uuid and authentication_method = $2 and "
-		"code_challenge <> '' order by created_at desc limit 1) returning auth_code) "
-		"select auth_code from f union all select freehold_auth.refuse('" NO_FLOW "') where not exists "
-		"(select from f)",
-		call->user.id, method_of(v));
+	PG_ADD(&call->sql,
+	       "with f as (update auth.flow_state set auth_code_issued_at = now(), updated_at = now() where id = "
+	       "(select id from auth.flow_state where user_id = $1::uuid and authentication_method = $2 and "
+	       "code_challenge <> '' order by created_at desc limit 1) returning auth_code) "
+	       "select auth_code from f union all select freehold_auth.refuse('" NO_FLOW "') where not exists "
+	       "(select from f)",
+	       call->user.id, method_of(v));
 	call->on_refused = on_code_refused;
 	call_run(call, "Error verifying user", on_code);
 }
@@ -99,16 +99,16 @@ static void step_end(struct auth_call *call)
 static void write_confirmed(struct auth_call *call, const char *hash)
 {
 	const struct verify *v = call->flow;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	verify_sql_take(call, v);
 	if (hash != NULL) user_sql_password(sql, call->user.id, hash, NULL);
 	audit_add(call, "user_signedup", &call->user, json_pack("{s:s}", "provider", "email"));
 	user_sql_confirm_email(sql, call->user.id);
-	SQL_ADD(sql,
-		"update auth.identities i set identity_data = i.identity_data || '{\"email_verified\": true}', "
-		"updated_at = now() from auth.users u where u.id = $1::uuid and i.user_id = u.id and i.email = "
-		"lower(u.email)",
-		call->user.id);
+	PG_ADD(sql,
+	       "update auth.identities i set identity_data = i.identity_data || '{\"email_verified\": true}', "
+	       "updated_at = now() from auth.users u where u.id = $1::uuid and i.user_id = u.id and i.email = "
+	       "lower(u.email)",
+	       call->user.id);
 	step_end(call);
 }
 
@@ -132,9 +132,9 @@ static void step_confirm(struct auth_call *call)
 static void step_recover(struct auth_call *call)
 {
 	const struct verify *v = call->flow;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	verify_sql_take(call, v);
-	SQL_ADD(sql, "delete from auth.one_time_tokens where user_id = $1::uuid", call->user.id);
+	PG_ADD(sql, "delete from auth.one_time_tokens where user_id = $1::uuid", call->user.id);
 	if (call->user.is_email_confirmed) {
 		audit_add(call, "login", &call->user, NULL);
 	} else {
@@ -175,13 +175,13 @@ static bool on_half_refused(struct auth_call *call, const struct pg_error *why)
 
 static void step_half(struct auth_call *call, const struct verify *v)
 {
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	verify_sql_take(call, v);
-	SQL_ADD(sql,
-		"with u as (update auth.users set email_change_confirm_status = 1, updated_at = now() where id = "
-		"$1::uuid and coalesce(email_change_confirm_status, 0) = 0 returning 1) select "
-		"freehold_auth.refuse('" NOT_FIRST "') where not exists (select from u)",
-		call->user.id);
+	PG_ADD(sql,
+	       "with u as (update auth.users set email_change_confirm_status = 1, updated_at = now() where id = "
+	       "$1::uuid and coalesce(email_change_confirm_status, 0) = 0 returning 1) select "
+	       "freehold_auth.refuse('" NOT_FIRST "') where not exists (select from u)",
+	       call->user.id);
 	call->on_refused = on_half_refused;
 	call_run(call, "Error confirm email", on_half);
 }
@@ -189,7 +189,7 @@ static void step_half(struct auth_call *call, const struct verify *v)
 static void step_change(struct auth_call *call)
 {
 	const struct verify *v = call->flow;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	const struct auth_user *u = &call->user;
 	verify_sql_take(call, v);
 	audit_add(call, "user_modified", u, NULL);
@@ -215,7 +215,7 @@ static void step_email_change(struct auth_call *call)
 static void step_phone(struct auth_call *call)
 {
 	const struct verify *v = call->flow;
-	struct auth_sql *sql = call_sql(call);
+	struct pg_batch *sql = call_sql(call);
 	verify_sql_take(call, v);
 	if (v->type == VERIFY_SMS) {
 		audit_add(call, "user_signedup", &call->user, json_pack("{s:s}", "provider", "phone"));

@@ -270,3 +270,23 @@ bool auth_hash_matches(struct str hash, struct str password)
 	if (is_fbscrypt(hash)) return matches_fbscrypt(hash, password);
 	return matches_bcrypt(hash, password);
 }
+
+static void make_hash(const struct auth_hash_task *task, struct auth_hash_result *ret_result)
+{
+	struct crypt_data *data = calloc(1, sizeof *data);
+	if (data == NULL) abort();
+	const char *hash = crypt_r(task->password, task->hash, data);
+	if (hash != NULL && hash[0] != '*') (void)snprintf(ret_result->made, sizeof ret_result->made, "%s", hash);
+	OPENSSL_cleanse(data, sizeof *data);
+	free(data);
+}
+
+void auth_hash_run(const struct auth_hash_task *task, struct auth_hash_result *ret_result)
+{
+	*ret_result = (struct auth_hash_result){.is_same = false};
+	if (task->is_making)
+		make_hash(task, ret_result);
+	else
+		ret_result->is_same =
+		    auth_hash_matches(str_from(task->hash), (struct str){task->password, task->password_len});
+}

@@ -30,4 +30,21 @@ bool auth_hash_check(struct str hash, size_t *ret_memory_bytes, struct err *err)
 /* Whether the password made this hash. False for a hash that does not pass the check. */
 bool auth_hash_matches(struct str hash, struct str password);
 
+/* The same as a value that can be handed to a thread or to another process: compare password with hash, or make a
+ * bcrypt hash with what hash says of salt and cost ("$2a$10$" and 22 characters). */
+struct auth_hash_task {
+	size_t password_len;
+	bool is_making;
+	char password[AUTH_PASSWORD_LONGEST_BYTES + 1];
+	char hash[AUTH_STORED_HASH_SIZE];
+};
+
+#define AUTH_MADE_HASH_SIZE 64
+struct auth_hash_result {
+	bool is_same;
+	char made[AUTH_MADE_HASH_SIZE]; /* "" when none could be made */
+};
+
+void auth_hash_run(const struct auth_hash_task *task, struct auth_hash_result *ret_result);
+
 #endif

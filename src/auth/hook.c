@@ -13,7 +13,7 @@ struct hook_asked {
 	const struct auth_hook *hook;
 	hook_done_fn done;
 	hook_refused_fn refused;
-	struct auth_sql sql;
+	struct pg_batch sql;
 	struct pg_call pg;
 };
 
@@ -124,8 +124,8 @@ static void on_pg_done(void *arg, struct pg_call *pg)
 static void ask_function(struct hook_asked *asked, const char *input)
 {
 	struct err err;
-	SQL_ADD(&asked->sql, "select freehold_auth.call_hook($1, $2, $3::jsonb)", asked->hook->schema,
-		asked->hook->function, input);
+	PG_ADD(&asked->sql, "select freehold_auth.call_hook($1, $2, $3::jsonb)", asked->hook->schema,
+	       asked->hook->function, input);
 	asked->pg = (struct pg_call){.statements = asked->sql.statements,
 				     .count = asked->sql.count,
 				     .run_ms = HOOK_WAIT_MS,

@@ -38,7 +38,7 @@ static bool is_name(const char *text)
 bool issuer_ask_read(struct auth_call *call, struct str params, struct issuer_ask *ret_ask, const char **ret_words)
 {
 	struct issuer_ask ask = {.client_id = issuer_param(call, params, STR("client_id")),
-				 .redirect_uri = issuer_param(call, params, STR("redirect_uri")),
+				 .redirect_uri = issuer_way_back(call, issuer_param(call, params, STR("redirect_uri"))),
 				 .state = issuer_param(call, params, STR("state")),
 				 .nonce = issuer_param(call, params, STR("nonce")),
 				 .scope = issuer_param(call, params, STR("scope"))};
@@ -48,6 +48,7 @@ bool issuer_ask_read(struct auth_call *call, struct str params, struct issuer_as
 	const char *method = issuer_param(call, params, STR("code_challenge_method"));
 	const char *challenge = issuer_param(call, params, STR("code_challenge"));
 	*ret_words = NULL;
+	if (ask.redirect_uri == NULL) ask.redirect_uri = "";
 	if (!is_name(ask.client_id))
 		*ret_words = "The request names no client (client_id).";
 	else if (ask.redirect_uri[0] == '\0' || !redirect_is_allowed(call->settings, str_from(ask.redirect_uri)))
@@ -91,9 +92,9 @@ static void make_key(struct auth_call *call)
 	char *text = json_text(jwk);
 	const char *copy = arena_strdup(call->arena, text);
 	free(text);
-	SQL_ADD(call_sql(call), "insert into freehold_auth.issuer_keys (jwk) values ($1::jsonb) on conflict do nothing",
-		copy);
-	SQL_ADD0(&call->sql, "select jwk from freehold_auth.issuer_keys");
+	PG_ADD(call_sql(call), "insert into freehold_auth.issuer_keys (jwk) values ($1::jsonb) on conflict do nothing",
+	       copy);
+	PG_ADD0(&call->sql, "select jwk from freehold_auth.issuer_keys");
 	call_run(call, "Database error saving the issuer's key", on_key);
 }
 
@@ -119,7 +120,7 @@ void issuer_ready(struct auth_call *call, void (*next)(struct auth_call *call))
 	}
 	r->next = next;
 	call->readying = r;
-	SQL_ADD0(call_sql(call), "select jwk from freehold_auth.issuer_keys");
+	PG_ADD0(call_sql(call), "select jwk from freehold_auth.issuer_keys");
 	call_run(call, "Database error loading the issuer's key", on_found);
 }
 
@@ -133,9 +134,14 @@ void issuer_reply_page(struct auth_call *call, int status, const char *html, con
 	call_reply_typed(call, &reply, "text/html; charset=utf-8", html);
 }
 
-const char *issuer_url(struct auth_call *call)
+const char *issuer_way_back(struct auth_call *call, const char *address)
 {
-	return arena_printf(call->arena, "%s/oidc", call->settings->external_url);
+	const char *url = call->settings->issuer_url, *host = strstr(url, "://");
+	if (host == NULL) return address;
+	const char *path = host + 3 + strcspn(host + 3, "/"), *port = host + 3 + strcspn(host + 3, ":/");
+	size_t bare = (size_t)(port - url);
+	if (*port != ':' || strncmp(address, url, bare) != 0 || strchr("/?#", address[bare]) == NULL) return address;
+	return arena_printf(call->arena, "%.*s%s", (int)(path - url), url, address + bare);
 }
 
 const char *issuer_hash(struct arena *a, const char *code)

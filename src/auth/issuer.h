@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The app as a small OpenID Connect issuer over its own users, for exports whose server signs people in by Replit's
- * (ISSUER_URL, REPL_ID, openid-client): EXTERNAL_URL/oidc, with discovery, a page to sign in and up, codes with PKCE,
- * tokens, userinfo, JWKS and end_session.
+ * (ISSUER_URL, REPL_ID, openid-client): settings' issuer_url, with discovery, a page to sign in and up, codes with
+ * PKCE, tokens, userinfo, JWKS and end_session.
  *
  *     GET /oidc/authorize ─▶ the page ─▶ POST, address and password ─▶ a code ─▶ POST /oidc/token ─▶ ID, access,
  * refresh
@@ -40,7 +40,10 @@ void issuer_ready(struct auth_call *call, void (*next)(struct auth_call *call));
 /* An HTML page as answer, which nobody may frame; of a failure, words for the log. */
 void issuer_reply_page(struct auth_call *call, int status, const char *html, const char *words);
 
-const char *issuer_url(struct auth_call *call);
+/* Where the browser goes for an address of the app. Replit's template leaves the port out of its own address, since
+ * there it has none; here the app may have one. Any other address is itself. NULL at the arena's limit. */
+const char *issuer_way_back(struct auth_call *call, const char *address);
+
 const char *issuer_hash(struct arena *a, const char *code); /* hexadecimal SHA-256 */
 
 #endif

@@ -68,15 +68,15 @@ static const struct {
     [ONCE_PHONE_CHANGE] = {WRITE("phone_change_token", "phone_change_sent_at"), "phone_change_token"},
 };
 
-void once_sql(struct auth_sql *sql, struct arena *a, enum once_kind kind, const char *user_id, const char *relates_to,
+void once_sql(struct pg_batch *sql, struct arena *a, enum once_kind kind, const char *user_id, const char *relates_to,
 	      const char *hash, int64_t frequency_ms)
 {
 	const char *frequency = arena_printf(a, "%lld", (long long)frequency_ms);
-	SQL_ADD(sql, kinds[kind].write, user_id, hash, frequency != NULL ? frequency : "60000");
-	SQL_ADD(sql,
-		"insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to) values "
-		"(gen_random_uuid(), $1::uuid, $2::auth.one_time_token_type, $3, lower($4)) on conflict (user_id, "
-		"token_type) do update set id = excluded.id, token_hash = excluded.token_hash, relates_to = "
-		"excluded.relates_to, created_at = now(), updated_at = now()",
-		user_id, kinds[kind].type, hash, relates_to);
+	PG_ADD(sql, kinds[kind].write, user_id, hash, frequency != NULL ? frequency : "60000");
+	PG_ADD(sql,
+	       "insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to) values "
+	       "(gen_random_uuid(), $1::uuid, $2::auth.one_time_token_type, $3, lower($4)) on conflict (user_id, "
+	       "token_type) do update set id = excluded.id, token_hash = excluded.token_hash, relates_to = "
+	       "excluded.relates_to, created_at = now(), updated_at = now()",
+	       user_id, kinds[kind].type, hash, relates_to);
 }

@@ -34,7 +34,7 @@ const char *once_hash(struct arena *a, const char *relates_to, const char *code)
 
 /* Writes it, sent now; the one before it of that kind is void. When that one was sent less than frequency_ms ago the
  * transaction is refused with ONCE_TOO_SOON: two requests at once cannot both pass. */
-void once_sql(struct auth_sql *sql, struct arena *a, enum once_kind kind, const char *user_id, const char *relates_to,
+void once_sql(struct pg_batch *sql, struct arena *a, enum once_kind kind, const char *user_id, const char *relates_to,
 	      const char *hash, int64_t frequency_ms);
 
 #define ONCE_TOO_SOON "too soon"

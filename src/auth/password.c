@@ -8,154 +8,225 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "auth/hash.h"
+#include "auth/hasher.h"
+#include "base/clock.h"
 
 /* Of a password that nobody has: what is compared when there is no user, so that the answer takes as long. */
 #define NOBODY "$2a$10$7EqJtq98hPqEX7fNZaFWoOd9L.bgP8whUD549S0YkDlkRJTsI6Cky"
 #define SETTING_SIZE 64
+#define LOOK_MS 100 /* how often we look whether something is late */
 
 struct job {
-	uv_work_t work;
-	struct job *next; /* that waits for memory */
-	struct auth_passwords *passwords;
-	size_t memory_bytes;
-	size_t password_len;
-	char password[AUTH_PASSWORD_LONGEST_BYTES + 1];
-	char hash[AUTH_STORED_HASH_SIZE]; /* to compare with; or salt and cost, and then what came out, "" if nothing
-					     did */
-	bool is_nobody, is_same;
+	struct job *next; /* in the order they came */
+	uint64_t id;
+	int64_t since_ms;
+	size_t memory_bytes; /* beyond what bcrypt takes */
+	struct auth_hash_task task;
+	bool is_nobody;
+	bool is_given; /* the hasher has it */
 	void (*on_hash)(void *arg, const char *hash);
 	void (*on_verified)(void *arg, bool is_right);
 	void *arg;
 };
 
-struct auth_passwords {
-	uv_loop_t *loop;
-	unsigned waiting, waiting_max;
-	size_t memory_bytes; /* that jobs on threads may use together */
-	struct job *held, **held_end; /* in the order they came */
+/* What our own thread has: a copy, since the hasher may be done with the job first. */
+struct late {
+	uv_work_t work;
+	uint64_t id;
+	size_t memory_bytes;
+	struct auth_hash_task task;
+	struct auth_hash_result result;
 };
 
-struct auth_passwords *auth_passwords_new(uv_loop_t *loop, unsigned queue_max)
-{
-	struct auth_passwords *passwords = calloc(1, sizeof *passwords);
-	if (passwords == NULL) abort();
-	passwords->loop = loop;
-	passwords->waiting_max = queue_max;
-	passwords->held_end = &passwords->held;
-	return passwords;
-}
+struct auth_passwords {
+	uv_loop_t *loop;
+	uv_timer_t timer;
+	struct hasher *hasher;
+	struct late late;
+	bool is_late_busy, is_closing;
+	int handles; /* of the loop, and the thread, that are not gone yet */
+	uint64_t last_id;
+	int64_t progress_ms; /* when the hasher was last done with something, or began after it had nothing */
+	unsigned given, waiting, waiting_max;
+	size_t memory_bytes; /* that what is given may use together */
+	struct job *first;
+};
 
-void auth_passwords_free(struct auth_passwords *passwords)
-{
-	assert(passwords == NULL || passwords->waiting == 0);
-	free(passwords);
-}
+static void give(struct auth_passwords *p);
 
-/* On Linux the niceness is a thread's own, and 0 means the calling one (setpriority(2)). */
-static void be_nice(void)
+static void answer(struct job *job, const struct auth_hash_result *result)
 {
-	static _Thread_local bool is_nice;
-	if (is_nice) return;
-	is_nice = true;
-	if (getpriority(PRIO_PROCESS, 0) < AUTH_PASSWORD_NICE) (void)setpriority(PRIO_PROCESS, 0, AUTH_PASSWORD_NICE);
-}
-
-static void make_hash(struct job *job)
-{
-	struct crypt_data *data = calloc(1, sizeof *data);
-	if (data == NULL) abort();
-	const char *hash = crypt_r(job->password, job->hash, data);
-	(void)snprintf(job->hash, sizeof job->hash, "%s", hash != NULL && hash[0] != '*' ? hash : "");
-	OPENSSL_cleanse(data, sizeof *data);
-	free(data);
-}
-
-/* On a thread of the pool: touches the job only. */
-static void run(uv_work_t *work)
-{
-	struct job *job = work->data;
-	be_nice();
-	if (job->on_hash != NULL)
-		make_hash(job);
-	else
-		job->is_same = auth_hash_matches(str_from(job->hash), (struct str){job->password, job->password_len});
-}
-
-static void end(struct job *job, bool is_done)
-{
-	job->passwords->waiting--;
 	if (job->on_verified != NULL)
-		job->on_verified(job->arg, is_done && job->is_same && !job->is_nobody);
+		job->on_verified(job->arg, result->is_same && !job->is_nobody);
 	else
-		job->on_hash(job->arg, is_done && job->hash[0] != '\0' ? job->hash : NULL);
+		job->on_hash(job->arg, result->made[0] != '\0' ? result->made : NULL);
 	OPENSSL_cleanse(job, sizeof *job);
 	free(job);
 }
 
-static void start_held(struct auth_passwords *passwords);
-
-static void after(uv_work_t *work, int status)
+static struct job **find(struct auth_passwords *p, uint64_t id)
 {
-	struct job *job = work->data;
-	struct auth_passwords *passwords = job->passwords;
-	passwords->memory_bytes -= job->memory_bytes;
-	start_held(passwords);
-	end(job, status == 0);
+	struct job **at = &p->first;
+	while (*at != NULL && (*at)->id != id) at = &(*at)->next;
+	return at;
 }
 
-static void start(struct job *job)
+/* The first result counts; the other one finds nobody. */
+static void finish(struct auth_passwords *p, uint64_t id, const struct auth_hash_result *result)
 {
-	job->passwords->memory_bytes += job->memory_bytes;
-	if (uv_queue_work(job->passwords->loop, &job->work, run, after) != 0) abort();
+	struct job **at = find(p, id), *job = *at;
+	if (job == NULL) return;
+	*at = job->next;
+	p->waiting--;
+	if (p->waiting == 0) (void)uv_timer_stop(&p->timer);
+	p->memory_bytes -= job->is_given ? job->memory_bytes : 0;
+	answer(job, result);
 }
 
-static bool fits(const struct job *job)
+/* NULL: it died, and what it had is late. */
+static void on_result(void *arg, uint64_t id, const struct auth_hash_result *result)
 {
-	return job->passwords->memory_bytes + job->memory_bytes <= AUTH_HASH_MEMORY_MAX_BYTES;
+	struct auth_passwords *p = arg;
+	p->given--;
+	p->progress_ms = clock_now_ms();
+	if (result != NULL) finish(p, id, result);
+	give(p);
 }
 
-static void start_held(struct auth_passwords *passwords)
+static bool fits(const struct auth_passwords *p, const struct job *job)
 {
-	while (passwords->held != NULL && fits(passwords->held)) {
-		struct job *job = passwords->held;
-		passwords->held = job->next;
-		if (passwords->held == NULL) passwords->held_end = &passwords->held;
-		start(job);
+	return job->memory_bytes == 0 || p->memory_bytes + job->memory_bytes <= AUTH_HASH_MEMORY_MAX_BYTES;
+}
+
+/* What needs little never waits behind what needs much; what needs much keeps its order. */
+static void give(struct auth_passwords *p)
+{
+	bool is_memory_wanted = false;
+	for (struct job *job = p->first; job != NULL; job = job->next) {
+		if (job->is_given || (job->memory_bytes > 0 && is_memory_wanted)) continue;
+		if (!fits(p, job)) {
+			is_memory_wanted = true;
+			continue;
+		}
+		if (!hasher_give(p->hasher, job->id, &job->task)) return;
+		if (p->given++ == 0) p->progress_ms = clock_now_ms();
+		job->is_given = true;
+		p->memory_bytes += job->memory_bytes;
 	}
 }
 
-/* What needs little never waits behind what needs much. */
-static void queue(struct job *job)
+static void run_late(uv_work_t *work)
 {
-	struct auth_passwords *passwords = job->passwords;
-	passwords->waiting++;
-	if (job->memory_bytes == 0 || (passwords->held == NULL && fits(job))) {
-		start(job);
+	struct auth_passwords *p = work->data;
+	auth_hash_run(&p->late.task, &p->late.result);
+}
+
+static void start_late(struct auth_passwords *p);
+
+static void close_if_idle(struct auth_passwords *p)
+{
+	if (--p->handles == 0) free(p);
+}
+
+static void after_late(uv_work_t *work, int status)
+{
+	struct auth_passwords *p = work->data;
+	struct auth_hash_result result = p->late.result;
+	uint64_t id = p->late.id;
+	(void)status;
+	p->memory_bytes -= p->late.memory_bytes;
+	OPENSSL_cleanse(&p->late, sizeof p->late);
+	p->is_late_busy = false;
+	if (p->is_closing) {
+		close_if_idle(p);
 		return;
 	}
-	*passwords->held_end = job;
-	passwords->held_end = &job->next;
+	finish(p, id, &result);
+	give(p);
+	start_late(p);
 }
 
-static struct job *job_new(struct auth_passwords *passwords, struct str password, struct err *err)
+/* The oldest, when nothing got done for so long: of the hasher's what it had longest. One that needs memory which
+ * another has waits for that one. */
+static void start_late(struct auth_passwords *p)
 {
-	if (passwords->waiting >= passwords->waiting_max) {
+	int64_t now_ms = clock_now_ms();
+	bool is_stuck = hasher_is_dead(p->hasher) || now_ms - p->progress_ms >= AUTH_PASSWORD_LATE_MS;
+	if (p->is_late_busy || !is_stuck) return;
+	for (struct job *job = p->first; job != NULL; job = job->next) {
+		bool is_late = hasher_is_dead(p->hasher) || now_ms - job->since_ms >= AUTH_PASSWORD_LATE_MS;
+		if (!is_late || !fits(p, job)) continue;
+		p->is_late_busy = true;
+		p->late.id = job->id;
+		p->late.task = job->task;
+		p->late.memory_bytes = job->memory_bytes;
+		p->memory_bytes += job->memory_bytes;
+		p->late.work.data = p;
+		if (uv_queue_work(p->loop, &p->late.work, run_late, after_late) != 0) abort();
+		return;
+	}
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	start_late(timer->data);
+}
+
+struct auth_passwords *auth_passwords_new(uv_loop_t *loop, unsigned queue_max)
+{
+	struct auth_passwords *p = calloc(1, sizeof *p);
+	if (p == NULL) abort();
+	p->loop = loop;
+	p->waiting_max = queue_max;
+	p->handles = 1;
+	p->hasher = hasher_new(loop, on_result, p);
+	(void)uv_timer_init(loop, &p->timer);
+	p->timer.data = p;
+	return p;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	close_if_idle(handle->data);
+}
+
+void auth_passwords_free(struct auth_passwords *p)
+{
+	if (p == NULL) return;
+	assert(p->waiting == 0);
+	p->is_closing = true;
+	if (p->is_late_busy) p->handles++;
+	hasher_free(p->hasher);
+	uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}
+
+static void queue(struct auth_passwords *p, struct job *job)
+{
+	struct job **end = &p->first;
+	while (*end != NULL) end = &(*end)->next;
+	*end = job;
+	job->id = ++p->last_id;
+	job->since_ms = clock_now_ms();
+	if (p->waiting++ == 0) (void)uv_timer_start(&p->timer, on_timer, LOOK_MS, LOOK_MS);
+	give(p);
+	if (hasher_is_dead(p->hasher)) start_late(p);
+}
+
+static struct job *job_new(struct auth_passwords *p, struct str password, struct err *err)
+{
+	if (p->waiting >= p->waiting_max) {
 		(void)err_set(err, ERR_UNAVAILABLE, "%u passwords are waiting to be checked; try again in a moment",
-			      passwords->waiting);
+			      p->waiting);
 		return NULL;
 	}
 	struct job *job = calloc(1, sizeof *job);
 	if (job == NULL) abort();
-	job->passwords = passwords;
-	job->work.data = job;
 	job->is_nobody = password.len > AUTH_PASSWORD_LONGEST_BYTES;
 	if (job->is_nobody || password.len == 0) return job;
-	memcpy(job->password, password.ptr, password.len);
-	job->password_len = password.len;
+	memcpy(job->task.password, password.ptr, password.len);
+	job->task.password_len = password.len;
 	return job;
 }
 
@@ -167,10 +238,12 @@ bool auth_password_hash(struct auth_passwords *passwords, struct str password,
 	struct job *job = job_new(passwords, password, err);
 	if (job == NULL) return false;
 	if (getrandom(salt, sizeof salt, 0) != sizeof salt) abort();
-	if (crypt_gensalt_rn("$2a$", AUTH_PASSWORD_COST, salt, sizeof salt, job->hash, SETTING_SIZE) == NULL) abort();
+	if (crypt_gensalt_rn("$2a$", AUTH_PASSWORD_COST, salt, sizeof salt, job->task.hash, SETTING_SIZE) == NULL)
+		abort();
+	job->task.is_making = true;
 	job->on_hash = done;
 	job->arg = arg;
-	queue(job);
+	queue(passwords, job);
 	return true;
 }
 
@@ -182,10 +255,10 @@ bool auth_password_verify(struct auth_passwords *passwords, struct str password,
 	struct job *job = job_new(passwords, password, err);
 	if (job == NULL) return false;
 	if (hash == NULL || !auth_hash_check(str_from(hash), &memory, &ignored)) job->is_nobody = true;
-	(void)snprintf(job->hash, sizeof job->hash, "%s", job->is_nobody ? NOBODY : hash);
+	(void)snprintf(job->task.hash, sizeof job->task.hash, "%s", job->is_nobody ? NOBODY : hash);
 	job->memory_bytes = job->is_nobody || memory <= sizeof(struct crypt_data) ? 0 : memory;
 	job->on_verified = done;
 	job->arg = arg;
-	queue(job);
+	queue(passwords, job);
 	return true;
 }

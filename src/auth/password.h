@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Passwords are hashed and compared on libuv's thread pool, at a lower priority than everything that answers: 50 ms of
- * computing must stop neither the loop nor the requests beside it. What waits is bounded; beyond that the caller hears
- * it at once. Hashes that need much memory (hash.h) wait for each other, so that together they stay within the bound of
- * one. */
+ * Passwords are hashed and compared with what the processor has left (hasher.h): 50 ms of computing must stop neither
+ * the loop nor the requests beside it. On a machine that has nothing left that would be never, so what waited for
+ * AUTH_PASSWORD_LATE_MS without anything getting done is computed on a thread of ours, one at a time, at the priority
+ * of everybody: then a sign-in costs the requests beside it something, and comes to an end.
+ *
+ *     waiting ──▶ given to the hasher ──▶ done
+ *        └──── late ────▶ on our thread ────┘      (whichever comes first)
+ *
+ * What waits is bounded; beyond that the caller hears it at once. Hashes that need much memory (hash.h) wait for each
+ * other, so that together they stay within the bound of one. */
 #ifndef FREEHOLD_AUTH_PASSWORD_H
 #define FREEHOLD_AUTH_PASSWORD_H
 
@@ -16,12 +22,12 @@
 #define AUTH_PASSWORD_MIN_BYTES 6 /* upstream's default */
 #define AUTH_PASSWORD_MAX_BYTES 72 /* bcrypt looks at no more */
 #define AUTH_PASSWORD_COST 10
-#define AUTH_PASSWORD_NICE 10 /* of the threads: a tenth of what the loop gets when both want a core */
+#define AUTH_PASSWORD_LATE_MS 500
 
 struct auth_passwords;
 
 struct auth_passwords *auth_passwords_new(uv_loop_t *loop, unsigned queue_max);
-void auth_passwords_free(struct auth_passwords *passwords); /* nothing may be under way */
+void auth_passwords_free(struct auth_passwords *passwords); /* nothing may be asked; the loop must run once more */
 
 /* Hashes as "$2a$10$…". False with ERR_UNAVAILABLE when too many wait; done is then not called. */
 bool auth_password_hash(struct auth_passwords *passwords, struct str password,

@@ -53,15 +53,15 @@ bool pkce_read(struct arena *a, const json_t *body, struct pkce *ret_pkce, struc
 	       pkce_check(a, challenge, method, ret_pkce, problem);
 }
 
-void pkce_sql_begin(struct auth_sql *sql, const struct pkce *p, const char *provider_type, const char *auth_method,
+void pkce_sql_begin(struct pg_batch *sql, const struct pkce *p, const char *provider_type, const char *auth_method,
 		    const char *user_id)
 {
-	SQL_ADD(sql,
-		"insert into auth.flow_state (id, user_id, auth_code, code_challenge_method, code_challenge, "
-		"provider_type, provider_access_token, provider_refresh_token, created_at, updated_at, "
-		"authentication_method) values (gen_random_uuid(), $1::uuid, gen_random_uuid()::text, "
-		"$2::auth.code_challenge_method, $3, $4, '', '', now(), now(), $5)",
-		user_id, p->method, p->challenge, provider_type, auth_method);
+	PG_ADD(sql,
+	       "insert into auth.flow_state (id, user_id, auth_code, code_challenge_method, code_challenge, "
+	       "provider_type, provider_access_token, provider_refresh_token, created_at, updated_at, "
+	       "authentication_method) values (gen_random_uuid(), $1::uuid, gen_random_uuid()::text, "
+	       "$2::auth.code_challenge_method, $3, $4, '', '', now(), now(), $5)",
+	       user_id, p->method, p->challenge, provider_type, auth_method);
 }
 
 static bool is_same(struct str a, const char *b)

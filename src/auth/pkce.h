@@ -34,7 +34,7 @@ bool pkce_check(struct arena *a, const char *challenge, const char *method, stru
 
 /* A row of auth.flow_state that waits for the link of the mail: its code is made here. auth_method is upstream's name
  * of how the user comes back: "recovery", "magiclink", "email/signup", "email_change", "invite". */
-void pkce_sql_begin(struct auth_sql *sql, const struct pkce *p, const char *provider_type, const char *auth_method,
+void pkce_sql_begin(struct pg_batch *sql, const struct pkce *p, const char *provider_type, const char *auth_method,
 		    const char *user_id);
 
 /* In constant time. */

@@ -19,22 +19,6 @@ struct posting {
 	void (*on_rows)(struct auth_call *call, const PGresult *rows);
 };
 
-static const enum auth_mail_kind kinds[] = {
-    [MAIL_CONFIRMATION] = AUTH_MAIL_CONFIRMATION,
-    [MAIL_INVITE] = AUTH_MAIL_INVITE,
-    [MAIL_RECOVERY] = AUTH_MAIL_RECOVERY,
-    [MAIL_MAGIC_LINK] = AUTH_MAIL_MAGIC_LINK,
-    [MAIL_EMAIL_CHANGE] = AUTH_MAIL_EMAIL_CHANGE,
-    [MAIL_REAUTHENTICATION] = AUTH_MAIL_REAUTHENTICATION,
-    [MAIL_PASSWORD_CHANGED] = AUTH_MAIL_PASSWORD_CHANGED,
-    [MAIL_EMAIL_CHANGED] = AUTH_MAIL_EMAIL_CHANGED,
-    [MAIL_PHONE_CHANGED] = AUTH_MAIL_PHONE_CHANGED,
-    [MAIL_IDENTITY_LINKED] = AUTH_MAIL_IDENTITY_LINKED,
-    [MAIL_IDENTITY_UNLINKED] = AUTH_MAIL_IDENTITY_UNLINKED,
-    [MAIL_MFA_ENROLLED] = AUTH_MAIL_MFA_FACTOR_ENROLLED,
-    [MAIL_MFA_UNENROLLED] = AUTH_MAIL_MFA_FACTOR_UNENROLLED,
-};
-
 /* An address that the client encoded already is taken as it is, as upstream does. */
 static void put_redirect(struct buf *b, const char *url)
 {
@@ -90,7 +74,7 @@ static bool is_within_limit(struct auth_call *call)
 static void fill_texts(const struct auth_settings *settings, struct mail_texts *texts)
 {
 	for (int i = 0; i < MAIL_KINDS; i++) {
-		const struct auth_template *t = &settings->email.templates[kinds[i]];
+		const struct auth_template *t = &settings->email.templates[i];
 		texts->of[i] = (struct mail_text){t->subject, t->content};
 	}
 }
@@ -123,7 +107,7 @@ static bool queue(struct auth_call *call, const struct auth_user *user, const st
 	fill_texts(call->settings, &texts);
 	if (!mail_compose(&texts, p->kind, p->to, &values, call->arena, &message, &fault, err)) return false;
 	mail_queue_params(&message, user->id, params);
-	auth_sql_add(&call->sql, mail_queue_sql, MAIL_QUEUE_PARAMS, params);
+	pg_batch_add(&call->sql, mail_queue_sql, MAIL_QUEUE_PARAMS, params);
 	return true;
 }
 
@@ -197,6 +181,6 @@ void post_run(struct auth_call *call, const struct auth_user *user, const struct
 void post_notify(struct auth_call *call, const struct auth_user *user, const struct post *post)
 {
 	struct err ignored;
-	if (!call->settings->email.templates[kinds[post->kind]].is_enabled || post->to[0] == '\0') return;
+	if (!call->settings->email.templates[post->kind].is_enabled || post->to[0] == '\0') return;
 	if (!queue(call, user, post, call->settings->site_url, &ignored)) return;
 }

@@ -49,7 +49,7 @@ static void on_hook_refused(struct auth_call *call, const struct auth_problem *p
 	}
 	if ((r = call_flow(call, sizeof *r)) == NULL) return;
 	*r = (struct refusal){*problem, cause};
-	SQL_ADD(call_sql(call), "delete from auth.sessions where id = $1::uuid", b->id);
+	PG_ADD(call_sql(call), "delete from auth.sessions where id = $1::uuid", b->id);
 	call_run(call, "Database error deleting session", on_undone);
 }
 
@@ -143,21 +143,21 @@ static void on_begun(struct auth_call *call, const PGresult *rows)
 
 static void add_rows(struct auth_call *call, const struct session_start *start, const struct begun *b)
 {
-	struct auth_sql *sql = &call->sql;
-	SQL_ADD(sql, "update auth.users set last_sign_in_at = now(), updated_at = now() where id = $1::uuid",
-		start->user_id);
-	SQL_ADD(sql,
-		"insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip) "
-		"values ($1::uuid, $2::uuid, now(), now(), 'aal1', $3, $4::inet)",
-		b->id, start->user_id, call->user_agent, call->address);
-	SQL_ADD(sql,
-		"insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method) "
-		"values (gen_random_uuid(), $1::uuid, now(), now(), $2)",
-		b->id, start->method);
-	SQL_ADD(sql,
-		"insert into auth.refresh_tokens (instance_id, token, user_id, revoked, created_at, updated_at, "
-		"session_id) values (" SQL_NOBODY ", $1, $2, false, now(), now(), $3::uuid)",
-		b->refresh_token, start->user_id, b->id);
+	struct pg_batch *sql = &call->sql;
+	PG_ADD(sql, "update auth.users set last_sign_in_at = now(), updated_at = now() where id = $1::uuid",
+	       start->user_id);
+	PG_ADD(sql,
+	       "insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip) "
+	       "values ($1::uuid, $2::uuid, now(), now(), 'aal1', $3, $4::inet)",
+	       b->id, start->user_id, call->user_agent, call->address);
+	PG_ADD(sql,
+	       "insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method) "
+	       "values (gen_random_uuid(), $1::uuid, now(), now(), $2)",
+	       b->id, start->method);
+	PG_ADD(sql,
+	       "insert into auth.refresh_tokens (instance_id, token, user_id, revoked, created_at, updated_at, "
+	       "session_id) values (" SQL_NOBODY ", $1, $2, false, now(), now(), $3::uuid)",
+	       b->refresh_token, start->user_id, b->id);
 	user_sql_by_id(sql, start->user_id);
 }
 

@@ -13,22 +13,6 @@
 #define DEPTH_MAX 6
 #define SQL_NAME_MAX 63
 
-static const char *const mail_words[AUTH_MAIL_KINDS] = {
-    [AUTH_MAIL_CONFIRMATION] = "confirmation",
-    [AUTH_MAIL_RECOVERY] = "recovery",
-    [AUTH_MAIL_MAGIC_LINK] = "magic_link",
-    [AUTH_MAIL_INVITE] = "invite",
-    [AUTH_MAIL_EMAIL_CHANGE] = "email_change",
-    [AUTH_MAIL_REAUTHENTICATION] = "reauthentication",
-    [AUTH_MAIL_PASSWORD_CHANGED] = "password_changed",
-    [AUTH_MAIL_EMAIL_CHANGED] = "email_changed",
-    [AUTH_MAIL_PHONE_CHANGED] = "phone_changed",
-    [AUTH_MAIL_IDENTITY_LINKED] = "identity_linked",
-    [AUTH_MAIL_IDENTITY_UNLINKED] = "identity_unlinked",
-    [AUTH_MAIL_MFA_FACTOR_ENROLLED] = "mfa_factor_enrolled",
-    [AUTH_MAIL_MFA_FACTOR_UNENROLLED] = "mfa_factor_unenrolled",
-};
-
 static const char *const hook_words[AUTH_HOOK_KINDS] = {
     [AUTH_HOOK_MFA_VERIFICATION_ATTEMPT] = "mfa_verification_attempt",
     [AUTH_HOOK_PASSWORD_VERIFICATION_ATTEMPT] = "password_verification_attempt",
@@ -85,24 +69,11 @@ bool auth_provider_is_served(struct str name)
 	return known < 0 || providers[known].is_served;
 }
 
-const char *auth_mail_kind_word(enum auth_mail_kind kind)
-{
-	assert(kind < AUTH_MAIL_KINDS);
-	return mail_words[kind];
-}
-
 static int find_word(const char *const *words, int count, struct str word)
 {
 	for (int i = 0; i < count; i++)
 		if (str_eq(word, str_from(words[i]))) return i;
 	return -1;
-}
-
-bool auth_mail_kind_find(struct str word, enum auth_mail_kind *ret_kind)
-{
-	int i = find_word(mail_words, AUTH_MAIL_KINDS, word);
-	if (i >= 0) *ret_kind = (enum auth_mail_kind)i;
-	return i >= 0;
 }
 
 static bool too_large(struct err *err)
@@ -156,8 +127,9 @@ static void *provider_at(struct auth_settings *s, struct str name, struct err *e
 
 static void *template_at(struct auth_settings *s, struct str kind, bool is_notification, struct err *err)
 {
-	int i = find_word(mail_words, AUTH_MAIL_KINDS, kind);
-	if (i >= 0 && (i >= AUTH_MAIL_FIRST_NOTIFICATION) == is_notification) return &s->email.templates[i];
+	enum mail_kind found;
+	if (mail_kind_find_word(kind, &found) && (found >= MAIL_FIRST_NOTIFICATION) == is_notification)
+		return &s->email.templates[found];
 	(void)err_set(err, ERR_INVALID, "email.%s.%.*s: there is no such mail",
 		      is_notification ? "notification" : "template", (int)(kind.len < 63 ? kind.len : 63), kind.ptr);
 	return NULL;
@@ -356,6 +328,8 @@ static bool complete(struct reading *r, struct err *err)
 	if (s->external_url[0] == '\0') s->external_url = arena_printf(s->arena, "%s/auth/v1", s->site_url);
 	if (s->external_url == NULL) return too_large(err);
 	if (s->jwt_issuer[0] == '\0') s->jwt_issuer = s->external_url;
+	if (s->issuer_url[0] == '\0') s->issuer_url = arena_printf(s->arena, "%s/oidc", s->external_url);
+	if (s->issuer_url == NULL) return too_large(err);
 	if (s->captcha.is_enabled && s->captcha.secret[0] == '\0')
 		return err_set(err, ERR_INVALID, "captcha is enabled and has no secret");
 	for (int i = 0; i < AUTH_HOOK_KINDS; i++)
@@ -368,7 +342,7 @@ static void set_defaults(struct auth_settings *s)
 	auth_setting_defaults(auth_setting_groups[AUTH_GROUP_SETTINGS].rows, s);
 	for (int i = 0; i < AUTH_HOOK_KINDS; i++)
 		auth_setting_defaults(auth_setting_groups[AUTH_GROUP_HOOK].rows, &s->hooks[i]);
-	for (int i = 0; i < AUTH_MAIL_FIRST_NOTIFICATION; i++) s->email.templates[i].is_enabled = true;
+	for (int i = 0; i < MAIL_FIRST_NOTIFICATION; i++) s->email.templates[i].is_enabled = true;
 }
 
 bool auth_settings_read(json_t *object, struct auth_settings **ret_settings, struct err *err)

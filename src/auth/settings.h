@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "mail/kind.h"
 
 #define AUTH_SETTINGS_MAX_BYTES (4u << 20) /* of one app, templates included */
 #define AUTH_SETTING_LIST_MAX 64 /* redirects, client ids, scopes: of each */
@@ -47,25 +48,6 @@ struct auth_provider {
 	bool skip_nonce_check;
 	bool is_email_optional;
 };
-
-enum auth_mail_kind {
-	AUTH_MAIL_CONFIRMATION,
-	AUTH_MAIL_RECOVERY,
-	AUTH_MAIL_MAGIC_LINK,
-	AUTH_MAIL_INVITE,
-	AUTH_MAIL_EMAIL_CHANGE,
-	AUTH_MAIL_REAUTHENTICATION,
-	/* Notifications: sent when is_enabled. */
-	AUTH_MAIL_PASSWORD_CHANGED,
-	AUTH_MAIL_EMAIL_CHANGED,
-	AUTH_MAIL_PHONE_CHANGED,
-	AUTH_MAIL_IDENTITY_LINKED,
-	AUTH_MAIL_IDENTITY_UNLINKED,
-	AUTH_MAIL_MFA_FACTOR_ENROLLED,
-	AUTH_MAIL_MFA_FACTOR_UNENROLLED,
-};
-#define AUTH_MAIL_KINDS 13
-#define AUTH_MAIL_FIRST_NOTIFICATION AUTH_MAIL_PASSWORD_CHANGED
 
 /* email.template.KIND, email.notification.KIND */
 struct auth_template {
@@ -104,6 +86,7 @@ struct auth_test_otp {
 struct auth_settings {
 	const char *site_url; /* the app's address, without a slash at the end */
 	const char *external_url; /* where /auth/v1 is, for links in mails and callbacks: site_url + "/auth/v1" */
+	const char *issuer_url; /* of the app as an issuer for its own server (auth/issuer.h): external_url + "/oidc" */
 	struct auth_texts redirect_urls; /* additional_redirect_urls: addresses and patterns beside site_url */
 	const char *jwt_issuer; /* external_url unless given */
 	int64_t jwt_expiry_s;
@@ -147,7 +130,7 @@ struct auth_settings {
 			const char *admin_email, *sender_name; /* From */
 			enum auth_smtp_security security; /* auto: TLS on 465, else STARTTLS; none on loopback */
 		} smtp;
-		struct auth_template templates[AUTH_MAIL_KINDS];
+		struct auth_template templates[MAIL_KINDS];
 	} email;
 
 	struct {
@@ -191,8 +174,5 @@ const struct auth_provider *auth_settings_provider(const struct auth_settings *s
 bool auth_provider_is_served(struct str name); /* false for upstream's names that are not */
 bool auth_settings_sends_mail(const struct auth_settings *settings); /* by smtp or a hook */
 
-/* "confirmation", "password_changed" …: the words of email.template and email.notification. */
-const char *auth_mail_kind_word(enum auth_mail_kind kind);
-bool auth_mail_kind_find(struct str word, enum auth_mail_kind *ret_kind);
 
 #endif

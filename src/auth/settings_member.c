@@ -57,6 +57,7 @@ static const char *const security_words[] = {"auto", "tls", "starttls", "none", 
 static const struct auth_setting settings_rows[] = {
     URL("site_url", S(site_url), ""),
     URL("external_url", S(external_url), ""),
+    URL("issuer_url", S(issuer_url), ""),
     LIST("additional_redirect_urls", S(redirect_urls)),
     TEXT("jwt_issuer", S(jwt_issuer), ""),
     SECONDS("jwt_expiry", S(jwt_expiry_s), 60, WEEK_S, 3600),

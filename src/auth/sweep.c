@@ -11,7 +11,7 @@
 struct sweep {
 	struct pg_pool *pool;
 	struct pg_call pg;
-	struct auth_sql sql;
+	struct pg_batch sql;
 	char timebox_ms[24], inactivity_ms[24];
 	size_t next;
 	int64_t next_at_ms;
@@ -71,7 +71,7 @@ void sweep_maybe(struct sweep *sweep, const struct auth_settings *settings, int6
 	(void)snprintf(sweep->inactivity_ms, sizeof sweep->inactivity_ms, "%lld",
 		       (long long)settings->sessions.inactivity_timeout_ms);
 	sweep->sql.count = 0;
-	SQL_ADD(&sweep->sql, statements[sweep->next], sweep->timebox_ms, sweep->inactivity_ms);
+	PG_ADD(&sweep->sql, statements[sweep->next], sweep->timebox_ms, sweep->inactivity_ms);
 	sweep->next = (sweep->next + 1) % (sizeof statements / sizeof *statements);
 	sweep->pg = (struct pg_call){
 	    .statements = sweep->sql.statements, .count = 1, .run_ms = 5000, .done = on_done, .arg = sweep};

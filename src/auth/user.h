@@ -43,12 +43,12 @@ void auth_user_put(struct buf *b, const struct auth_user *user);
 char *auth_user_json(struct arena *a, const struct auth_user *user); /* NULL at the arena's limit */
 
 /* One row of AUTH_USER_COLUMNS, or none. */
-void user_sql_by_id(struct auth_sql *sql, const char *user_id);
-void user_sql_by_email(struct auth_sql *sql, const char *email); /* in lower case */
-void user_sql_by_phone(struct auth_sql *sql, const char *phone);
+void user_sql_by_id(struct pg_batch *sql, const char *user_id);
+void user_sql_by_email(struct pg_batch *sql, const char *email); /* in lower case */
+void user_sql_by_phone(struct pg_batch *sql, const char *phone);
 
 /* Whoever has the address, also as that of an identity alone; other than except_id (may be NULL). */
-void user_sql_duplicate(struct auth_sql *sql, const char *email, const char *except_id);
+void user_sql_duplicate(struct pg_batch *sql, const char *email, const char *except_id);
 
 /* A new user, with an identity of the provider "email" or "phone" for what is given; neither: anonymous. What is NULL
  * is empty. */
@@ -57,41 +57,41 @@ struct user_new {
 	const char *user_metadata, *app_metadata; /* JSON objects */
 	const char *identity_data; /* JSON object that the email identity shows beside sub and email; NULL: none */
 };
-void user_sql_create(struct auth_sql *sql, const struct user_new *user);
+void user_sql_create(struct pg_batch *sql, const struct user_new *user);
 
 /* Confirmed now, a statement of its own, as upstream does: apps have triggers on either. All that was mailed before is
  * void. */
-void user_sql_confirm_email(struct auth_sql *sql, const char *user_id);
-void user_sql_confirm_phone(struct auth_sql *sql, const char *user_id);
+void user_sql_confirm_email(struct pg_batch *sql, const char *user_id);
+void user_sql_confirm_phone(struct pg_batch *sql, const char *user_id);
 
 /* Member by member; null takes one out, at the top and nowhere deeper, as upstream does. */
-void user_sql_merge_user_metadata(struct auth_sql *sql, const char *user_id, const char *changes);
-void user_sql_merge_app_metadata(struct auth_sql *sql, const char *user_id, const char *changes);
+void user_sql_merge_user_metadata(struct pg_batch *sql, const char *user_id, const char *changes);
+void user_sql_merge_app_metadata(struct pg_batch *sql, const char *user_id, const char *changes);
 
 /* app_metadata's provider and providers, from the identities. */
-void user_sql_providers(struct auth_sql *sql, const char *user_id);
+void user_sql_providers(struct pg_batch *sql, const char *user_id);
 
 /* A password that is not NULL is set and voids all that was mailed; sessions end, but for keep_session (may be NULL).
  */
-void user_sql_password(struct auth_sql *sql, const char *user_id, const char *hash, const char *keep_session);
+void user_sql_password(struct pg_batch *sql, const char *user_id, const char *hash, const char *keep_session);
 
-void user_sql_set_role(struct auth_sql *sql, const char *user_id, const char *role);
-void user_sql_ban(struct auth_sql *sql, const char *user_id, const char *seconds); /* digits; "0" lifts it */
+void user_sql_set_role(struct pg_batch *sql, const char *user_id, const char *role);
+void user_sql_ban(struct pg_batch *sql, const char *user_id, const char *seconds); /* digits; "0" lifts it */
 
 /* The new address or number is the user's, confirmed; an anonymous user becomes one with a name. All that was mailed
  * before is void. */
-void user_sql_change_email(struct auth_sql *sql, const char *user_id, const char *email);
-void user_sql_change_phone(struct auth_sql *sql, const char *user_id, const char *phone);
+void user_sql_change_email(struct pg_batch *sql, const char *user_id, const char *email);
+void user_sql_change_phone(struct pg_batch *sql, const char *user_id, const char *phone);
 
 /* By an administrator: the identity follows, what was mailed stays. */
-void user_sql_set_email(struct auth_sql *sql, const char *user_id, const char *email, bool is_verified);
-void user_sql_set_phone(struct auth_sql *sql, const char *user_id, const char *phone, bool is_verified);
+void user_sql_set_email(struct pg_batch *sql, const char *user_id, const char *email, bool is_verified);
+void user_sql_set_phone(struct pg_batch *sql, const char *user_id, const char *phone, bool is_verified);
 
 /* The row stays, and nothing in it that tells who it was. */
-void user_sql_soft_delete(struct auth_sql *sql, const char *user_id);
+void user_sql_soft_delete(struct pg_batch *sql, const char *user_id);
 
 /* The address of the user's email identity, which is made where there is none. */
-void user_sql_identity_email(struct auth_sql *sql, const char *user_id, const char *email, bool is_verified);
-void user_sql_identity_phone(struct auth_sql *sql, const char *user_id, const char *phone, bool is_verified);
+void user_sql_identity_email(struct pg_batch *sql, const char *user_id, const char *email, bool is_verified);
+void user_sql_identity_phone(struct pg_batch *sql, const char *user_id, const char *phone, bool is_verified);
 
 #endif

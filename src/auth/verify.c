@@ -191,11 +191,11 @@ static bool is_within_limit(struct auth_call *call, const struct verify *v)
 
 static void find_by_hash(struct auth_call *call, const struct verify *v)
 {
-	SQL_ADD(call_sql(call),
-		"select " AUTH_USER_COLUMNS " from auth.users u where u.id in (select o.user_id from "
-		"auth.one_time_tokens o where o.token_hash = $1 or ($2::boolean and o.token_hash = '" PKCE_PREFIX
-		"' || $1)) limit 1",
-		v->hash, v->code[0] != '\0' ? "t" : "f");
+	PG_ADD(call_sql(call),
+	       "select " AUTH_USER_COLUMNS " from auth.users u where u.id in (select o.user_id from "
+	       "auth.one_time_tokens o where o.token_hash = $1 or ($2::boolean and o.token_hash = '" PKCE_PREFIX
+	       "' || $1)) limit 1",
+	       v->hash, v->code[0] != '\0' ? "t" : "f");
 }
 
 void verify_find(struct auth_call *call, struct verify *v, void (*next)(struct auth_call *call))
@@ -208,10 +208,10 @@ void verify_find(struct auth_call *call, struct verify *v, void (*next)(struct a
 	}
 	if (!is_within_limit(call, v)) return;
 	if (v->phone != NULL && v->type == VERIFY_PHONE_CHANGE)
-		SQL_ADD(call_sql(call),
-			"select " AUTH_USER_COLUMNS " from auth.users u where u.phone_change = $1 and u.phone_change "
-			"<> '' and not u.is_sso_user order by u.phone_change_sent_at desc nulls last limit 1",
-			v->phone);
+		PG_ADD(call_sql(call),
+		       "select " AUTH_USER_COLUMNS " from auth.users u where u.phone_change = $1 and u.phone_change "
+		       "<> '' and not u.is_sso_user order by u.phone_change_sent_at desc nulls last limit 1",
+		       v->phone);
 	else if (v->phone != NULL)
 		user_sql_by_phone(call_sql(call), v->phone);
 	else if (v->email != NULL && v->type != VERIFY_EMAIL_CHANGE)
@@ -241,7 +241,7 @@ void verify_sql_take(struct auth_call *call, const struct verify *v)
 	call->on_refused = verify_on_refused;
 	if (v->stored[0] == '\0') return;
 	assert(takes[v->once] != NULL);
-	SQL_ADD(&call->sql, takes[v->once], call->user.id, v->stored);
+	PG_ADD(&call->sql, takes[v->once], call->user.id, v->stored);
 }
 
 bool verify_on_refused(struct auth_call *call, const struct pg_error *why)

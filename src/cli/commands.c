@@ -91,6 +91,12 @@ static const struct option_spec cron_options[] = {
     {0},
 };
 
+static const struct option_spec tls_options[] = {
+    {0, "cert", "FILE", "with set: the certificate, and those that lead to its authority, as PEM"},
+    {0, "key", "FILE", "with set: its private key, as PEM and without a passphrase"},
+    {0},
+};
+
 static const struct option_spec mail_options[] = {
     {0, "state", "STATE", "with list: only waiting, sending, sent or dead"},
     {0, "limit", "N", "with list: so many at most (50)"},
@@ -246,6 +252,14 @@ const struct command commands[] = {
      "freehold storage shop key add --note backup\nfreehold storage shop key list\nfreehold storage shop key remove "
      "FH0123456789ABCDEFGH",
      storage_options, 2, CLI_WORDS_MAX, "ao", run_storage},
+    {"tls", CHANGE, "APP [set|reset|redirect on|redirect off]",
+     "https: whose certificate, and whether http leads there",
+     "Every app is reached by http and by https. Its certificate is made by an authority of this machine (freehold "
+     "trust) and renewed by itself; set gives one of your own, reset goes back. With redirect on, who comes by http is "
+     "sent to https, and mails and sign-in name that address. Nothing is interrupted by any of it.",
+     "freehold tls shop\nfreehold tls shop set --cert fullchain.pem --key privkey.pem\nfreehold tls shop reset\n"
+     "freehold tls shop redirect on",
+     tls_options, 1, 3, "at", run_tls},
     {"start", CHANGE, "APP", "start a stopped app", "Starts the app's database, backend and server.",
      "freehold start shop", NULL, 1, 1, "a", run_start},
     {"stop", CHANGE, "APP", "stop an app; its data stays",
@@ -261,6 +275,10 @@ const struct command commands[] = {
      "where nobody can be asked, give it with --confirm.",
      "freehold destroy shop\nfreehold destroy shop --confirm shop", destroy_options, 1, 1, "a", run_destroy},
 
+    {"trust", SELF, "", "the authority that signs this machine's certificates",
+     "Prints the certificate of the authority that Freehold made for this machine, so that a browser can be told to "
+     "trust it; on a screen, how. It can sign names below localhost and nothing else.",
+     "freehold trust\nfreehold trust > freehold-authority.pem", NULL, 0, 0, "", run_trust},
     {"doctor", SELF, "", "what this machine gives, and what is weaker for it",
      "Checks what Freehold needs. Exit status 1 when something must be mended.", "freehold doctor", NULL, 0, 0, "",
      run_doctor},

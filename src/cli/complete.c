@@ -64,6 +64,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 					   "template", "keys", "users", NULL};
 	static const char *const storage[] = {"key", NULL};
 	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
+	static const char *const tls[] = {"set", "reset", "redirect", "on", "off", NULL};
 	static const char *const sources[] = {"edge", "backend", "postgres", NULL};
 	switch (kind) {
 	case 'c': offer_commands(out, typed); break;
@@ -75,6 +76,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 		break;
 	case 'm': offer_all(out, mail, typed); break;
 	case 'o': offer_all(out, storage, typed); break;
+	case 't': offer_all(out, tls, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
 	case 'f': buf_puts(out, ":files\n"); break;
 	case 'a':

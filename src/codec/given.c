@@ -41,6 +41,7 @@ static const char *const given[] = {
     "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY",
     "NEXT_TELEMETRY_DISABLED",
     "NODE_ENV",
+    "NODE_EXTRA_CA_CERTS",
     "NO_COLOR",
     "NUXT_PUBLIC_SUPABASE_KEY",
     "NUXT_PUBLIC_SUPABASE_URL",

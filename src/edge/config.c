@@ -16,6 +16,8 @@
 /* Names that bundlers give: they change with the content. */
 #define FINGERPRINTED "^/.+[-.][a-z0-9_-]{8,}\\.(?:" ASSET_ENDINGS ")$"
 
+#define BACKEND "^/(?:(?:rest|auth|storage|realtime|functions|graphql|analytics|pg)/v1|~oauth|~ai|~mail)(?:/|$)"
+
 #define SECURITY_HEADERS                                                                                               \
 	"      add_header X-Content-Type-Options nosniff always;\n"                                                    \
 	"      add_header Referrer-Policy strict-origin-when-cross-origin always;\n"                                   \
@@ -23,7 +25,7 @@
 
 /* Where requests come in, and the folder of names that are known there. */
 struct door {
-	const char *listen, *hosts;
+	const char *listen, *tls_listen, *hosts;
 	bool is_inside;
 };
 
@@ -78,6 +80,10 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	buf_printf(b, "  access_log %s/access.log access buffer=32k flush=1s;\n", e->home);
 	/* Without the query, which may hold what nobody should read in a log. */
 	buf_puts(b, "  map $request_uri $asked_path { ~^(?<asked>[^?]*) $asked; }\n");
+	/* A name of a file, and nothing that leads elsewhere: it comes from the browser. */
+	buf_puts(b, "  map $ssl_server_name $tls_host { default none; ~^(?<name>[a-z0-9][a-z0-9.-]*)$ $name; }\n"
+		    "  ssl_protocols TLSv1.2 TLSv1.3;\n  ssl_session_cache shared:edge:4m;\n"
+		    "  ssl_session_tickets off;\n");
 	buf_puts(b, "  map $pin $release { default 0; ~/releases/(?<number>[0-9]+)/ $number; }\n");
 	/* As it was asked for: what is in a function's path is the function's to read. */
 	buf_puts(
@@ -213,8 +219,7 @@ static void put_functions(const struct edge_settings *e, const struct door *d, s
 static void put_api(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
 	buf_printf(b,
-		   "    location ~ "
-		   "^/(?:(?:rest|auth|storage|realtime|functions|graphql|analytics|pg)/v1|~oauth|~ai|~mail)(?:/|$) {\n"
+		   "    location ~ " BACKEND " {\n"
 		   "      proxy_pass http://unix:%s/%s/$host/backend.sock;\n" PROXY
 		   "      proxy_set_header Host $host;\n"
 		   "      proxy_read_timeout 120s;\n      error_page 502 504 = @backend_away;\n"
@@ -294,14 +299,32 @@ static void put_absent(const struct edge_settings *e, const struct door *d, stru
 	    "    if ($absent = stopped) {\n      return 503 \"This app has been stopped by its owner.\\n\";\n    }\n");
 }
 
+/* Of what scripts ask nothing is sent elsewhere, nor of what proves whose the name is. */
+static void put_secured(const struct edge_settings *e, struct buf *b)
+{
+	buf_printf(b,
+		   "    set $plain '';\n"
+		   "    if (-f %s/secured/$host) {\n      set $plain $scheme;\n    }\n"
+		   "    if ($uri ~ \"" BACKEND "|^/\\.well-known/\") {\n      set $plain '';\n    }\n",
+		   e->home);
+	if (e->tls_port == 443)
+		buf_puts(b, "    if ($plain = http) {\n      return 308 https://$host$request_uri;\n    }\n");
+	else
+		buf_printf(b, "    if ($plain = http) {\n      return 308 https://$host:%u$request_uri;\n    }\n",
+			   (unsigned)e->tls_port);
+}
+
 static void put_server(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
 	buf_printf(b,
-		   "  server {\n    listen %s;\n    server_name _;\n    root %s/%s/$host/live/public;\n"
+		   "  server {\n    listen %s;\n    listen %s;\n"
+		   "    ssl_certificate %s/certs/$tls_host.pem;\n    ssl_certificate_key %s/certs/$tls_host.pem;\n"
+		   "    server_name _;\n    root %s/%s/$host/live/public;\n"
 		   "    set $live %s/%s/$host/live/public;\n    set $pin '';\n    set $at $live;\n    set $pinned "
 		   "'';\n    set $kind files;\n",
-		   d->listen, e->home, d->hosts, e->home, d->hosts);
+		   d->listen, d->tls_listen, e->home, e->home, e->home, d->hosts, e->home, d->hosts);
 	put_absent(e, d, b);
+	if (!d->is_inside) put_secured(e, b);
 	/* Resolving the links is what a request costs most; a fingerprinted file is the same whatever is live. */
 	if (e->is_pinned)
 		buf_puts(b, "    if ($uri !~* \"" FINGERPRINTED
@@ -323,17 +346,19 @@ static void put_server(const struct edge_settings *e, const struct door *d, stru
 
 bool edge_config(const struct edge_settings *e, struct buf *ret_text)
 {
-	if (!is_plain(e->home) || !is_plain(e->run) || !is_plain(e->listen) || !is_plain(e->modules) ||
-	    (e->user != NULL && !is_plain(e->user)))
+	if (!is_plain(e->home) || !is_plain(e->run) || !is_plain(e->listen) || !is_plain(e->tls_listen) ||
+	    !is_plain(e->modules) || (e->user != NULL && !is_plain(e->user)))
 		return false;
 	put_main(e, ret_text);
 	put_http(e, ret_text);
-	char listen[1200];
+	char listen[1200], tls_listen[1200];
 	(void)snprintf(listen, sizeof listen, "%s default_server backlog=4096", e->listen);
-	struct door visitors = {listen, "hosts", false};
+	(void)snprintf(tls_listen, sizeof tls_listen, "%s ssl http2 default_server backlog=4096", e->tls_listen);
+	struct door visitors = {listen, tls_listen, "hosts", false};
 	put_server(e, &visitors, ret_text);
 	(void)snprintf(listen, sizeof listen, "unix:%s/edge.sock", e->run);
-	struct door inside = {listen, "inside", true};
+	(void)snprintf(tls_listen, sizeof tls_listen, "unix:%s/edge-tls.sock ssl", e->run);
+	struct door inside = {listen, tls_listen, "inside", true};
 	put_server(e, &inside, ret_text);
 	buf_puts(ret_text, "}\n");
 	return buf_is_ok(ret_text);

@@ -17,6 +17,10 @@
  * An app's own server comes in by a socket, where inside/<host> stands for hosts/<host>: it has the backend before its
  * app is live for the first time, and while a deployment tries it in an app that its owner stopped.
  *
+ * By https the certificate is found by the name that the browser asks for, at each handshake (edge/tls.h); everything
+ * else is one server for both. Where secured/<host> is there, a page asked for by http is sent to https; what scripts
+ * ask of the backend is answered by both, since a redirect would lose a preflight.
+ *
  * A page request resolves `live` once ($pin) and everything it serves comes from there; fingerprinted assets, the bulk
  * of all requests, come from assets/ without pinning, which halves nginx's rate. */
 #ifndef FREEHOLD_EDGE_CONFIG_H
@@ -31,6 +35,8 @@ struct edge_settings {
 	const char *home; /* <home>/edge; absolute */
 	const char *run; /* <run>/edge: pid file and temporary files */
 	const char *listen; /* "127.0.0.1:8080" */
+	const char *tls_listen; /* "127.0.0.1:8443" */
+	uint16_t tls_port; /* of it, where http is sent to https */
 	const char *user; /* of the workers when the master is root; NULL otherwise */
 	const char *modules; /* folder of nginx's dynamic modules */
 	bool has_brotli;

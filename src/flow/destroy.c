@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "edge/tls.h"
 #include "flow/daemon.h"
 #include "flow/functions.h"
 #include "flow/live.h"
@@ -69,13 +70,21 @@ static bool keep_files(const struct flow *f, const struct parts *p, char ret_fil
 	return file_sync_dir(path, err);
 }
 
+static bool forget_certificate(const struct flow *f, const char *app, struct err *err)
+{
+	char host[EDGE_HOST_SIZE];
+	edge_app_host(app, host);
+	return edge_certificate_unset(&f->edge, host, err);
+}
+
 bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_kept, struct err *err)
 {
 	struct parts p;
 	if (!parts_ensure(f, app, &p, err)) return false;
 	/* A daemon that starts in the middle of this is not to start any of it again. */
 	bool ok = dump(f, &p, ret_kept->dump, err) && app_set_state(f->db, app, "stopped", err) &&
-		  live_withdraw(f, app, err) && web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
+		  live_withdraw(f, app, err) && forget_certificate(f, app, err) && web_stop_all(f, app, err) &&
+		  functions_stop_all(f, app, err) &&
 		  daemon_stop_part(f, app, "backend", err) && daemon_stop_part(f, app, "postgres", err) &&
 		  keep_files(f, &p, ret_kept->files, err) && parts_remove(f, &p.app, err) &&
 		  app_delete(f->db, app, err);

@@ -66,23 +66,28 @@ static bool check_reachable(const struct layout *l, struct err *err)
 	return true;
 }
 
-static bool port_from_environment(uint16_t *ret_port, struct err *err)
+static bool port_from_environment(const char *name, int64_t usual, uint16_t *ret_port, struct err *err)
 {
-	const char *text = getenv("FREEHOLD_PORT");
-	int64_t port = FLOW_EDGE_PORT;
-	if (text != NULL && (!str_to_int(str_from(text), &port) || port < 1 || port > 65535))
-		return err_set(err, ERR_INVALID, "FREEHOLD_PORT must be a port between 1 and 65535, not %.40s", text);
+	const char *text = getenv(name);
+	int64_t port = usual;
+	if ((text != NULL && !str_to_int(str_from(text), &port)) || port < 1 || port > 65535)
+		return err_set(err, ERR_INVALID, "%s must be a port between 1 and 65535, not %.40s", name,
+			       text != NULL ? text : "what follows from the other one");
 	*ret_port = (uint16_t)port;
 	return true;
 }
 
+/* Who moves the one to run a second Freehold beside the first has moved both. */
 static bool prepare_edge(struct flow *f, bool is_daemon, struct err *err)
 {
 	struct user worker;
-	uint16_t port = 0;
+	uint16_t port = 0, tls_port = 0;
 	if (is_daemon && f->is_root && !user_ensure(FLOW_EDGE_USER, &worker, err)) return false;
-	if (!port_from_environment(&port, err)) return false;
-	return edge_prepare(&f->layout, FLOW_EDGE_ADDRESS, port, f->is_root ? FLOW_EDGE_USER : NULL, &f->edge, err);
+	if (!port_from_environment("FREEHOLD_PORT", FLOW_EDGE_PORT, &port, err) ||
+	    !port_from_environment("FREEHOLD_TLS_PORT", port + FLOW_EDGE_TLS_PORT - FLOW_EDGE_PORT, &tls_port, err))
+		return false;
+	return edge_prepare(&f->layout, FLOW_EDGE_ADDRESS, port, tls_port, f->is_root ? FLOW_EDGE_USER : NULL, &f->edge,
+			    err);
 }
 
 bool flow_open(struct flow *f, const char *bin_dir, bool is_daemon, struct err *err)

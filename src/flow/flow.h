@@ -17,6 +17,7 @@
 #include "store/seal.h"
 
 #define FLOW_EDGE_PORT 8080
+#define FLOW_EDGE_TLS_PORT 8443
 #define FLOW_EDGE_ADDRESS "127.0.0.1"
 #define FLOW_EDGE_USER "freehold-edge"
 
@@ -31,8 +32,9 @@ struct flow {
 	    helpers[FILE_PATH_SIZE]; /* folder of freehold-backend and freehold-intake, reachable for the apps' users */
 };
 
-/* Opens everything in the home of the environment (layout.h; FREEHOLD_PORT moves the edge). The daemon, which holds the
- * lock of the home, also makes what is missing and puts the helper programs of bin_dir into the home. */
+/* Opens everything in the home of the environment (layout.h; FREEHOLD_PORT and FREEHOLD_TLS_PORT move the edge). The
+ * daemon, which holds the lock of the home, also makes what is missing and puts the helper programs of bin_dir into the
+ * home. */
 bool flow_open(struct flow *f, const char *bin_dir, bool is_daemon, struct err *err);
 void flow_close(struct flow *f);
 

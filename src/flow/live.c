@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "edge/tls.h"
 #include "flow/functions.h"
 #include "flow/pause.h"
 #include "flow/web.h"
@@ -18,8 +19,10 @@ bool live_publish(const struct flow *f, const char *app, struct err *err)
 {
 	char host[EDGE_HOST_SIZE], target[FILE_PATH_SIZE];
 	edge_app_host(app, host);
-	return file_path(target, err, "../../apps/%s", app) && edge_inside_set(&f->edge, host, target, err) &&
-	       edge_host_set(&f->edge, host, target, err) && edge_set_stopped(&f->edge, host, false, err);
+	return file_path(target, err, "../../apps/%s", app) &&
+	       edge_certificate_ensure(&f->edge, host, clock_wall_ms(), err) &&
+	       edge_inside_set(&f->edge, host, target, err) && edge_host_set(&f->edge, host, target, err) &&
+	       edge_set_stopped(&f->edge, host, false, err);
 }
 
 bool live_withdraw(const struct flow *f, const char *app, struct err *err)

@@ -346,15 +346,16 @@ bool parts_backend_unit(const struct flow *f, const struct parts *p, struct aren
 
 void parts_edge_unit(const struct flow *f, struct arena *arena, struct unit_spec *ret_spec)
 {
-	struct unit_spec spec = {.name = "edge",
-				 .argv = {f->edge.nginx_path, "-p", f->edge.home, "-c", f->edge.config_path},
-				 .env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
-				 .cwd = "/",
-				 .log_path = arena_printf(arena, "%s/logs/edge.log", f->layout.home),
-				 .access_log_path = arena_printf(arena, "%s/access.log", f->edge.home),
-				 .ready_port = f->edge.port,
-				 .socket_file = arena_strdup(arena, f->edge.socket),
-				 .stop_signal = SIGQUIT, /* finishes what it is sending */
-				 .stop_deadline_ms = EDGE_STOP_MS};
+	struct unit_spec spec = {
+	    .name = "edge",
+	    .argv = {f->edge.nginx_path, "-p", f->edge.home, "-c", f->edge.config_path},
+	    .env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
+	    .cwd = "/",
+	    .log_path = arena_printf(arena, "%s/logs/edge.log", f->layout.home),
+	    .access_log_path = arena_printf(arena, "%s/access.log", f->edge.home),
+	    .ready_port = f->edge.port,
+	    .socket_files = {arena_strdup(arena, f->edge.socket), arena_strdup(arena, f->edge.tls_socket)},
+	    .stop_signal = SIGQUIT, /* finishes what it is sending */
+	    .stop_deadline_ms = EDGE_STOP_MS};
 	*ret_spec = spec;
 }

@@ -22,11 +22,17 @@ struct pair {
 
 /* 127.0.0.1 only would do, since the network is its own; but some frameworks take "localhost" for ::1. */
 static const struct pair always[] = {
-    {"NODE_ENV", "production"},  {"PORT", "3000"},
-    {"HOST", "0.0.0.0"},         {"HOSTNAME", "0.0.0.0"}, /* Next's standalone server */
-    {"HOME", "/tmp/home"},       {"TMPDIR", "/tmp"},
-    {"LANG", "C.UTF-8"},         {"DATA_DIR", SERVE_ENV_DATA_DIR},
-    {"NO_COLOR", "1"},           {"NEXT_TELEMETRY_DISABLED", "1"},
+    {"NODE_ENV", "production"},
+    {"PORT", "3000"},
+    {"HOST", "0.0.0.0"},
+    {"HOSTNAME", "0.0.0.0"}, /* Next's standalone server */
+    {"HOME", "/tmp/home"},
+    {"TMPDIR", "/tmp"},
+    {"LANG", "C.UTF-8"},
+    {"DATA_DIR", SERVE_ENV_DATA_DIR},
+    {"NO_COLOR", "1"},
+    {"NEXT_TELEMETRY_DISABLED", "1"},
+    {"NODE_EXTRA_CA_CERTS", SERVE_ENV_AUTHORITY},
     {"AUTH_TRUST_HOST", "true"}, /* Auth.js: the Host header comes through our edge */
 };
 
@@ -121,18 +127,16 @@ static const char *value_of(const struct values *v, const char *placeholder)
 	return strcmp(placeholder, PLACEHOLDER_PROJECT) == 0 ? v->project : placeholder;
 }
 
-/* What Replit gives its own: the app's users sign in here instead (auth/issuer.h). */
-static void put_issuer(json_t *env, const char *app, const char *url)
+/* What Replit gives its own: the app's users sign in here instead (auth/issuer.h). By https, which its library insists
+ * on, whatever visitors come by. */
+static void put_issuer(const struct flow *f, const char *app, json_t *env)
 {
-	char issuer[EDGE_HOST_SIZE + 16];
-	struct str host = str_from(url), part;
-	ptrdiff_t at = str_find(host, STR("://"));
-	if (at > 0) host = str_sub(host, (size_t)at + 3, host.len);
-	if (str_cut(host, ':', &part, &host)) host = part;
-	(void)snprintf(issuer, sizeof issuer, "%s/auth/v1/oidc", url);
-	put(env, "ISSUER_URL", issuer);
+	char url[EDGE_HOST_SIZE], host[EDGE_HOST_SIZE];
+	edge_app_tls_url(&f->edge, app, url);
+	edge_app_host(app, host);
+	json_object_set_new(env, "ISSUER_URL", json_sprintf("%s/auth/v1/oidc", url));
 	put(env, "REPL_ID", app);
-	json_object_set_new(env, "REPLIT_DOMAINS", json_stringn(host.ptr, host.len));
+	put(env, "REPLIT_DOMAINS", host);
 }
 
 static bool put_backend(const struct flow *f, const char *app, json_t *env, struct err *err)
@@ -153,7 +157,7 @@ static bool put_backend(const struct flow *f, const char *app, json_t *env, stru
 		if (!parts_key(f, app, keys[i].value, key, err)) return false;
 		put(env, keys[i].name, key);
 	}
-	put_issuer(env, app, v.url);
+	put_issuer(f, app, env);
 	return true;
 }
 

@@ -2,7 +2,8 @@
  *
  * What an app's server finds in its environment when it runs. Later ones win:
  *
- *   1. what any server wants         NODE_ENV=production, PORT, HOST, HOSTNAME, HOME, TMPDIR, LANG, DATA_DIR …
+ *   1. what any server wants         NODE_ENV=production, NODE_EXTRA_CA_CERTS (it trusts the edge), PORT, HOST,
+ * HOSTNAME, HOME, TMPDIR, LANG, DATA_DIR …
  *   2. the backend                   SUPABASE_URL, its keys (the service key too: nothing of this reaches a browser),
  * and the names with a public prefix that builds have placeholders for (build/adapt.h), here with this app's values
  *   3. its own address               APP_URL, SITE_URL, ORIGIN, NEXTAUTH_URL …; as an issuer of OpenID Connect, in
@@ -28,6 +29,7 @@
 #define SERVE_ENV_PORT 3000 /* what PORT says, unless the owner or the kind say another; inside its own network */
 #define SERVE_ENV_DATABASE_PORT 5432
 #define SERVE_ENV_DATA_DIR "/data" /* where the app's data/ is mounted */
+#define SERVE_ENV_AUTHORITY "/tools/authority.pem" /* where the certificate of the edge's authority is mounted */
 
 /* {NAME: "text"} for the server of an app whose keys exist (parts_ensure). server is "server" of release.json, or NULL;
  * of it "env" is read, and "wants_database": false leaves out 4. Makes the kept secrets that are missing. ret_env is

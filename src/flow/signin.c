@@ -64,7 +64,7 @@ bool signin_keep(const struct flow *f, const char *app, const char *kind, const 
 
 struct gathering {
 	const struct flow *f;
-	const char *app, *url;
+	const char *app, *url, *tls_url;
 	json_t *document, *missing;
 	bool is_export;
 };
@@ -165,20 +165,24 @@ static void put_own(struct gathering *g)
 	if (json_object_get(doc, "site_url") == NULL) signin_put(doc, "site_url", json_string(g->url));
 	if (json_object_get(doc, "external_url") == NULL)
 		signin_put(doc, "external_url", json_sprintf("%s/auth/v1", g->url));
+	if (json_object_get(doc, "issuer_url") == NULL)
+		signin_put(doc, "issuer_url", json_sprintf("%s/auth/v1/oidc", g->tls_url));
 	json_t *list = json_is_array(redirects) ? json_copy(redirects) : json_array();
 	struct str rest = str_from(json_string_value(redirects)), part;
 	while (rest.len > 0 && str_next(&rest, ',', &part))
 		(void)json_array_append_new(list, json_stringn(str_trim(part).ptr, str_trim(part).len));
 	(void)json_array_append_new(list, json_sprintf("%s/**", g->url));
+	(void)json_array_append_new(list, json_sprintf("%s/**", g->tls_url));
 	signin_put(doc, "additional_redirect_urls", list);
 }
 
 bool signin_compose(const struct flow *f, const char *app, bool with_export, json_t **ret_document,
 		    json_t **ret_missing, struct err *err)
 {
-	char url[EDGE_HOST_SIZE];
+	char url[EDGE_HOST_SIZE], tls_url[EDGE_HOST_SIZE];
 	edge_app_url(&f->edge, app, url);
-	struct gathering g = {f, app, url, json_object(), json_array(), false};
+	edge_app_tls_url(&f->edge, app, tls_url);
+	struct gathering g = {f, app, url, tls_url, json_object(), json_array(), false};
 	bool ok = !with_export || gather_export(&g, err);
 	ok = ok && app_secret_each(f->db, f->seal, app, SIGNIN_OWNER, gather, &g, err);
 	if (!ok) {
@@ -235,16 +239,11 @@ bool signin_sends_mail(const struct flow *f, const char *app, bool *ret_yes, str
 /* A template is tried on made-up values, so that no mail fails for it. */
 static bool check_templates(const struct auth_settings *settings, struct err *err)
 {
-	for (int i = 0; i < AUTH_MAIL_KINDS; i++) {
+	for (int i = 0; i < MAIL_KINDS; i++) {
 		const struct auth_template *t = &settings->email.templates[i];
-		const char *word = auth_mail_kind_word((enum auth_mail_kind)i);
-		char name[80];
-		enum mail_kind kind;
 		struct mail_text text = {t->subject, t->content};
-		(void)snprintf(name, sizeof name, "%s%s", word,
-			       i >= AUTH_MAIL_FIRST_NOTIFICATION ? "_notification" : "");
-		if (!mail_kind_find(name, &kind)) continue;
-		if (!mail_text_check(kind, &text, err)) return err_wrap(err, "the mail %s", word);
+		if (!mail_text_check((enum mail_kind)i, &text, err))
+			return err_wrap(err, "the mail %s", mail_kind_word((enum mail_kind)i));
 	}
 	return true;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "edge/tls.h"
 #include "flow/daemon.h"
 #include "flow/functions.h"
 #include "flow/live.h"
@@ -26,7 +27,8 @@ static bool let_server_in(struct deploy *d, const char *target, struct err *err)
 {
 	char host[EDGE_HOST_SIZE];
 	edge_app_host(d->parts.app.name, host);
-	return d->live_before != 0 || edge_inside_set(&d->f->edge, host, target, err);
+	return d->live_before != 0 || (edge_certificate_ensure(&d->f->edge, host, clock_wall_ms(), err) &&
+				       edge_inside_set(&d->f->edge, host, target, err));
 }
 
 static bool keep_server_out(struct deploy *d, struct err *err)

@@ -96,6 +96,7 @@ static bool put_mounts(struct telling *t, struct err *err)
 		mount(t, path, to, "read");
 	}
 	mount(t, t->p->files_dir, SERVE_ENV_DATA_DIR, "write");
+	mount(t, t->f->edge.authority_path, SERVE_ENV_AUTHORITY, "read");
 	return true;
 }
 
@@ -127,7 +128,8 @@ static bool put_doors(struct telling *t, struct err *err)
 	json_object_set_new(t->config, "socket", json_string(socket));
 	json_object_set_new(t->config, "state", json_string(state));
 	json_object_set_new(t->config, "forwards",
-			    json_pack("[{s:i, s:s}, {s:i, s:s}]", "port", t->f->edge.port, "socket", t->f->edge.socket,
+			    json_pack("[{s:i, s:s}, {s:i, s:s}, {s:i, s:s}]", "port", t->f->edge.port, "socket",
+				      t->f->edge.socket, "port", t->f->edge.tls_port, "socket", t->f->edge.tls_socket,
 				      "port", SERVE_ENV_DATABASE_PORT, "socket", t->p->pg_app_socket));
 	return true;
 }

@@ -14,7 +14,7 @@
 struct transfer {
 	const struct http_call *call;
 	CURL *curl;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *connect_to;
 	struct buf *body;
 	struct buf line;
 	bool is_stopped; /* on_line or on_tick wanted no more */
@@ -116,6 +116,17 @@ static void set_body(struct transfer *t)
 		(void)curl_easy_setopt(t->curl, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
+static void set_tls(struct transfer *t)
+{
+	char to[128];
+	(void)snprintf(to, sizeof to, "::%s", t->call->tls_door); /* for any host and port */
+	if ((t->connect_to = curl_slist_append(NULL, to)) == NULL) abort();
+	(void)curl_easy_setopt(t->curl, CURLOPT_CONNECT_TO, t->connect_to);
+	(void)curl_easy_setopt(t->curl, CURLOPT_PROTOCOLS_STR, "https");
+	(void)curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+	(void)curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+}
+
 static void set_call(struct transfer *t)
 {
 	const struct http_call *call = t->call;
@@ -135,6 +146,7 @@ static void set_call(struct transfer *t)
 	}
 	(void)curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, on_write);
 	(void)curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
+	if (call->tls_door != NULL) set_tls(t);
 	set_headers(t);
 	set_body(t);
 }
@@ -201,6 +213,7 @@ bool http_call(const struct http_call *call, struct buf *ret_body, struct http_a
 	set_call(&t);
 	bool ok = perform(&t, ret_answer, err);
 	curl_slist_free_all(t.headers);
+	curl_slist_free_all(t.connect_to);
 	curl_easy_cleanup(t.curl);
 	buf_done(&t.line);
 	return ok;

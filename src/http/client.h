@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A small HTTP client that waits for its answer: for the command line, and for health checks by the daemon's workers.
- * Never call it on an event loop. By libcurl; HTTP only, no redirects, no proxy, no environment. */
+ * Never call it on an event loop. By libcurl; HTTP, and TLS to our own edge only; no redirects, no proxy, no
+ * environment. */
 #ifndef FREEHOLD_HTTP_CLIENT_H
 #define FREEHOLD_HTTP_CLIENT_H
 
@@ -19,6 +20,8 @@ struct http_call {
 	const char *method; /* NULL: GET, or POST with a body */
 	const char *url; /* "http://localhost/v1/apps" over a socket; "http://127.0.0.1:8080/" over TCP */
 	const char *host; /* Host header, where it differs from the url's */
+	const char *tls_door; /* "127.0.0.1:8443": the url is https, and this is our own edge, whose certificate may be
+				 anybody's; it is not checked */
 	const char *const *headers; /* "Name: value", NULL-terminated */
 
 	/* One of: */

@@ -201,17 +201,14 @@ static void judge_login(struct making *m)
 		    &(struct finding){
 			.kind = "replit-login",
 			.subject = json_str(at, "file", ""),
-			.severity = FINDING_STOP,
-			.title = "People sign in by Replit's own login",
-			.detail = "It answers only to apps that run on Replit. Freehold gives the server a sign-in of "
-				  "the app's own in its place (ISSUER_URL, REPL_ID, REPLIT_DOMAINS), but the server's "
-				  "library takes that by https only: until this app is reached by https, nobody "
-				  "could sign in.",
+			.severity = FINDING_WARN,
+			.title = "People sign in by Replit's own login, and here by the app's",
+			.detail = "Replit's answers only to apps that run on Replit. In its place the server finds a "
+				  "sign-in of the app's own (ISSUER_URL, REPL_ID, REPLIT_DOMAINS), and its code stays "
+				  "as it is. Whoever had an account signs up once more, with another identifier. It "
+				  "works by https only, so send everybody there: freehold tls APP redirect on.",
 			.file = json_str(at, "file", ""),
-			.line = (uint32_t)json_int(at, "line", 0),
-			.paste = "Replace Replit Auth by sign-up and sign-in with email and password "
-				 "(passport-local, passwords hashed with scrypt), keep the sessions in "
-				 "PostgreSQL, and do not read REPLIT_DOMAINS, REPL_ID or ISSUER_URL any more."});
+			.line = (uint32_t)json_int(at, "line", 0)});
 }
 
 static void put_supabase(struct making *m)

@@ -7,6 +7,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "base/str.h"
+
 enum mail_kind {
 	MAIL_CONFIRMATION,
 	MAIL_INVITE,
@@ -24,12 +26,17 @@ enum mail_kind {
 	MAIL_MFA_UNENROLLED,
 };
 #define MAIL_KINDS 13
+#define MAIL_FIRST_NOTIFICATION MAIL_PASSWORD_CHANGED
 
 /* "confirmation", "magic_link", "password_changed_notification" … */
 const char *mail_kind_name(enum mail_kind kind);
 
 /* False when there is none of that name. */
 bool mail_kind_find(const char *name, enum mail_kind *ret_kind);
+
+/* As config.toml has it, below email.template or email.notification: "password_changed". */
+const char *mail_kind_word(enum mail_kind kind);
+bool mail_kind_find_word(struct str word, enum mail_kind *ret_kind);
 
 /* What templates may name. NULL: absent, and empty where a template names it. Borrowed. */
 struct mail_values {

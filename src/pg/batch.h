@@ -15,12 +15,13 @@ struct pg_batch {
 	int count;
 };
 
-/* The values must live as long as the call; NULL is SQL null. PG_ADD(batch, text, value, …) counts them. Returns the
- * statement's number. */
+/* The values must live as long as the call; NULL is SQL null. PG_ADD(batch, text, value, …) counts them, PG_ADD0 has
+ * none. Returns the statement's number. */
 int pg_batch_add(struct pg_batch *batch, const char *text, int param_count, const char *const *params);
 
 #define PG_ADD(batch, text, ...)                                                                                       \
 	pg_batch_add(batch, text, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *)),                 \
 		     (const char *[]){__VA_ARGS__})
+#define PG_ADD0(batch, text) pg_batch_add(batch, text, 0, NULL)
 
 #endif

@@ -245,7 +245,8 @@ static void unit_start(struct unit *u)
 				 .has_user = u->spec.has_user,
 				 .uid = u->spec.uid,
 				 .gid = u->spec.gid};
-	if (u->spec.socket_file != NULL) (void)unlink(u->spec.socket_file);
+	for (int i = 0; i < UNIT_SOCKET_FILES; i++)
+		if (u->spec.socket_files[i] != NULL) (void)unlink(u->spec.socket_files[i]);
 	u->started_ms = clock_now_ms();
 	u->is_child = true;
 	if (!unit_group_open(u->s->home_mark, &u->spec, &u->group, env, group_env, &err) ||

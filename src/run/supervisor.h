@@ -32,6 +32,7 @@
 #include "os/limits.h"
 #include "store/db.h"
 
+#define UNIT_SOCKET_FILES 2
 #define UNIT_NAME_SIZE 64
 #define UNIT_ARGV_MAX 32
 #define UNIT_ENV_MAX 16
@@ -53,8 +54,8 @@ struct unit_spec {
 	const char *state_path; /* where it tells of itself: it is ready when it says "serving" or "frozen"; or NULL: */
 	const char *ready_socket; /* a unix socket that accepts when it is ready, or */
 	uint16_t ready_port; /* a TCP port of 127.0.0.1 */
-	const char *socket_file; /* it listens there and is stopped by one that a killed process left: removed before
-				  * each start; or NULL */
+	const char *socket_files[UNIT_SOCKET_FILES]; /* it listens there and is stopped by those that a killed process
+						      * left: removed before each start; or NULL */
 	const char *work_dir; /* where its children sit, NULL: none that outlive it and must not */
 	int stop_signal; /* asks it to end; SIGKILL follows after stop_deadline_ms */
 	int64_t stop_deadline_ms; /* of a unit that drains: longer than its drain */

@@ -25,7 +25,7 @@ void unit_spec_copy(struct unit_spec *to, const struct unit_spec *from)
 	to->access_log_path = copy(from->access_log_path);
 	for (int i = 0; i < UNIT_NOTES_MAX; i++) to->notes[i] = copy(from->notes[i]);
 	to->work_dir = copy(from->work_dir);
-	to->socket_file = copy(from->socket_file);
+	for (int i = 0; i < UNIT_SOCKET_FILES; i++) to->socket_files[i] = copy(from->socket_files[i]);
 	to->ready_socket = copy(from->ready_socket);
 	to->state_path = copy(from->state_path);
 }
@@ -44,7 +44,7 @@ void unit_spec_done(struct unit_spec *spec)
 	free_text(spec->access_log_path);
 	for (int i = 0; i < UNIT_NOTES_MAX; i++) free_text(spec->notes[i]);
 	free_text(spec->work_dir);
-	free_text(spec->socket_file);
+	for (int i = 0; i < UNIT_SOCKET_FILES; i++) free_text(spec->socket_files[i]);
 	free_text(spec->ready_socket);
 	free_text(spec->state_path);
 }

@@ -30,8 +30,8 @@ bool layout_from_environment(struct layout *ret_layout, struct err *err)
 
 bool layout_prepare(const struct layout *l, struct err *err)
 {
-	static const char *const folders[] = {"apps",         "cache",       "edge/hosts", "edge/inside",
-					      "edge/stopped", "edge/pinned", "logs"};
+	static const char *const folders[] = {"apps",         "cache",       "edge/hosts",   "edge/inside",
+					      "edge/stopped", "edge/pinned", "edge/secured", "logs"};
 	char path[FILE_PATH_SIZE];
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
 		if (!layout_home(l, folders[i], path, err) || !file_mkdirs(path, 0755, err)) return false;

@@ -43,14 +43,15 @@ export async function until(what, check, deadlineMs = 30000) {
 export class Freehold {
   // env: more for the daemon. home: an existing one, kept when stopped. wrap, wrapCli: a command to run the daemon, the
   // command under. programs: another folder of programs.
-  static async start({ env = {}, home, port, wrap = [], wrapCli = [], programs = bin, mode = 0o755 } = {}) {
+  static async start({ env = {}, home, port, tlsPort, wrap = [], wrapCli = [], programs = bin, mode = 0o755 } = {}) {
     const f = new Freehold();
     f.ownsHome = home === undefined;
     f.home = home ?? (await mkdtemp(path.join(os.tmpdir(), 'fh-')));
     await chmod(f.home, mode);
     f.port = port ?? (await freePort());
+    f.tlsPort = tlsPort ?? (await freePort());
     Object.assign(f, { wrap, wrapCli, programs });
-    f.env = { ...process.env, FREEHOLD_HOME: f.home, FREEHOLD_PORT: String(f.port), NO_COLOR: '1' };
+    f.env = { ...process.env, FREEHOLD_HOME: f.home, FREEHOLD_PORT: String(f.port), FREEHOLD_TLS_PORT: String(f.tlsPort), NO_COLOR: '1' };
     await f.startDaemon(env);
     return f;
   }

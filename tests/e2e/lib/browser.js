@@ -7,7 +7,7 @@ import path from "node:path";
 import { chromium } from "playwright-core";
 import { chromiumPath, edgeAddress, shotsDir } from "./env.js";
 
-const flags = [
+export const chromiumFlags = (address) => [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-dev-shm-usage",
@@ -15,10 +15,10 @@ const flags = [
   "--disable-component-update",
   "--disable-sync",
   "--no-first-run",
-  `--host-resolver-rules=MAP *.localhost ${edgeAddress}`,
+  `--host-resolver-rules=MAP *.localhost ${address}`,
 ];
 
-export const launch = () => chromium.launch({ executablePath: chromiumPath, args: flags });
+export const launch = () => chromium.launch({ executablePath: chromiumPath, args: chromiumFlags(edgeAddress) });
 
 export async function visitor(browser, app) {
   const context = await browser.newContext({ baseURL: app.origin, viewport: { width: 1280, height: 860 } });

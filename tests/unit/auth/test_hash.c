@@ -10,11 +10,14 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
-#include <sys/resource.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "auth/hash.h"
 #include "auth/password.h"
+#include "base/clock.h"
 
 #define RIGHT "correct horse"
 #define BCRYPT "$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"
@@ -123,19 +126,28 @@ static void on_hash(void *arg, const char *hash)
 	c->hashed++;
 }
 
-/* How many threads of this process are nicer than the one that runs the loop (proc(5): field 19 of stat). */
-static int nice_threads(void)
+/* The process that hashes: our only child. */
+static pid_t hasher_pid(void)
 {
-	DIR *tasks = opendir("/proc/self/task");
-	const struct dirent *task;
-	int count = 0, own = getpriority(PRIO_PROCESS, 0);
-	assert_non_null(tasks);
-	while ((task = readdir(tasks)) != NULL) {
-		if (task->d_name[0] == '.') continue;
-		count += getpriority(PRIO_PROCESS, (id_t)atoi(task->d_name)) > own;
-	}
-	(void)closedir(tasks);
-	return count;
+	int pid = 0;
+	FILE *children = fopen("/proc/thread-self/children", "r");
+	assert_non_null(children);
+	assert_int_equal(fscanf(children, "%d", &pid), 1);
+	(void)fclose(children);
+	return pid;
+}
+
+/* Which of two sessions has the processor is decided before what a thread of them may have. True where the kernel
+ * groups none. */
+static bool is_last_session(pid_t pid)
+{
+	char path[64], text[200] = "";
+	(void)snprintf(path, sizeof path, "/proc/%d/autogroup", (int)pid);
+	FILE *autogroup = fopen(path, "r");
+	if (autogroup == NULL) return true;
+	assert_non_null(fgets(text, sizeof text, autogroup));
+	(void)fclose(autogroup);
+	return strstr(text, " nice 19") != NULL;
 }
 
 static void test_pool(void **state)
@@ -155,8 +167,6 @@ static void test_pool(void **state)
 	assert_false(auth_password_verify(p, STR(RIGHT), NULL, on_verified, &c, &err));
 	assert_int_equal(err.code, ERR_UNAVAILABLE);
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
-	/* Where the test itself runs at the lowest priority nothing can be told. */
-	if (getpriority(PRIO_PROCESS, 0) < AUTH_PASSWORD_NICE) assert_true(nice_threads() > 0);
 	assert_int_equal(c.right, 6);
 	assert_int_equal(c.wrong, 3);
 	assert_int_equal(c.hashed, 1);
@@ -167,16 +177,55 @@ static void test_pool(void **state)
 	assert_int_equal(c.right, 7);
 	assert_int_equal(c.wrong, 5);
 	auth_passwords_free(p);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void verify_some(uv_loop_t *loop, struct auth_passwords *p, int count)
+{
+	struct counts c = {0};
+	struct err err;
+	for (int i = 0; i < count; i++)
+		assert_true(auth_password_verify(p, STR(RIGHT), hashes[0], on_verified, &c, &err));
+	(void)uv_run(loop, UV_RUN_DEFAULT);
+	assert_int_equal(c.right, count);
+}
+
+/* A hasher that gets no turn at all is one that is stopped: the answers come all the same, each once. */
+static void test_full_machine(void **state)
+{
+	(void)state;
+	uv_loop_t loop;
+	assert_int_equal(uv_loop_init(&loop), 0);
+	struct auth_passwords *p = auth_passwords_new(&loop, 20);
+	pid_t pid = hasher_pid();
+	verify_some(&loop, p, 1);
+	assert_int_equal(getsid(pid), pid);
+	assert_int_equal(sched_getscheduler(pid), SCHED_IDLE);
+	for (int i = 0; !is_last_session(pid); i++) {
+		assert_true(i < 5000); /* the kernel takes few such changes a second */
+		verify_some(&loop, p, 1);
+	}
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	int64_t began_ms = clock_now_ms();
+	verify_some(&loop, p, 5);
+	assert_true(clock_now_ms() - began_ms >= AUTH_PASSWORD_LATE_MS);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	verify_some(&loop, p, 5);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	verify_some(&loop, p, 5);
+	auth_passwords_free(p);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_right_and_wrong),
-	    cmocka_unit_test(test_changed),
-	    cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_pool),
+	    cmocka_unit_test(test_right_and_wrong), cmocka_unit_test(test_changed),
+	    cmocka_unit_test(test_refused),         cmocka_unit_test(test_pool),
+	    cmocka_unit_test(test_full_machine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,9 +47,9 @@ static void test_defaults(void **state)
 	assert_false(s->mfa.phone_enroll_enabled);
 	assert_int_equal(s->rate_limit.token_refresh, 150);
 	assert_int_equal(s->provider_count, 0);
-	assert_true(s->email.templates[AUTH_MAIL_RECOVERY].is_enabled);
-	assert_false(s->email.templates[AUTH_MAIL_PASSWORD_CHANGED].is_enabled);
-	assert_null(s->email.templates[AUTH_MAIL_RECOVERY].subject);
+	assert_true(s->email.templates[MAIL_RECOVERY].is_enabled);
+	assert_false(s->email.templates[MAIL_PASSWORD_CHANGED].is_enabled);
+	assert_null(s->email.templates[MAIL_RECOVERY].subject);
 	assert_string_equal(s->hooks[AUTH_HOOK_SEND_SMS].uri, "");
 	auth_settings_free(s);
 }
@@ -106,8 +106,8 @@ static void test_members(void **state)
 	assert_string_equal(s->redirect_urls.at[1], "app://back");
 	assert_int_equal(s->password_required.count, 4);
 	assert_int_equal(s->email.max_frequency_ms, 90000);
-	assert_string_equal(s->email.templates[AUTH_MAIL_INVITE].subject, "Come");
-	assert_true(s->email.templates[AUTH_MAIL_EMAIL_CHANGED].is_enabled);
+	assert_string_equal(s->email.templates[MAIL_INVITE].subject, "Come");
+	assert_true(s->email.templates[MAIL_EMAIL_CHANGED].is_enabled);
 	assert_int_equal(s->email.smtp.security, AUTH_SMTP_TLS);
 	assert_int_equal(s->sessions.timebox_ms, 86400000);
 	assert_int_equal(s->sessions.inactivity_timeout_ms, 1800000);

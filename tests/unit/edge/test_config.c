@@ -16,6 +16,8 @@ static struct edge_settings settings(void)
 	return (struct edge_settings){.home = "/h/edge",
 				      .run = "/r/edge",
 				      .listen = "127.0.0.1:8080",
+				      .tls_listen = "127.0.0.1:8443",
+				      .tls_port = 8443,
 				      .user = "www",
 				      .modules = "/m",
 				      .is_pinned = true};
@@ -32,6 +34,8 @@ static void test_it_names_no_app(void **state)
 	/* Links are resolved for what can differ between releases, and for nothing else. */
 	assert_non_null(strstr(b.ptr, "{\n      set $pin $realpath_root;\n      set $at $pin;\n    }"));
 	assert_null(strstr(b.ptr, "open_file_cache"));
+	assert_non_null(strstr(b.ptr, "ssl_certificate /h/edge/certs/$tls_host.pem;"));
+	assert_non_null(strstr(b.ptr, "return 308 https://$host:8443$request_uri;"));
 	assert_null(strstr(b.ptr, "brotli"));
 }
 

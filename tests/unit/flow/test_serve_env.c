@@ -33,6 +33,7 @@ static int set_up(void **state)
 	if (mkdtemp(x->folder) == NULL) return 1;
 	(void)snprintf(x->f.edge.address, sizeof x->f.edge.address, "127.0.0.1");
 	x->f.edge.port = 8080;
+	x->f.edge.tls_port = 8443;
 	*state = x;
 	return !(file_path(path, &err, "%s/freehold.db", x->folder) && db_open(path, &x->f.db, &err) &&
 		 file_path(path, &err, "%s/secret.key", x->folder) && seal_open(path, &x->f.seal, &err) &&
@@ -71,7 +72,7 @@ static void test_what_a_server_gets(void **state)
 	assert_true(str_has_prefix(str_from(json_str(env, "DATABASE_URL", "")), STR("postgres://freehold_app:")));
 	assert_true(str_has_suffix(str_from(json_str(env, "DATABASE_URL", "")),
 				   STR("@127.0.0.1:5432/postgres?sslmode=disable")));
-	assert_string_equal(json_str(env, "ISSUER_URL", ""), "http://shop.localhost:8080/auth/v1/oidc");
+	assert_string_equal(json_str(env, "ISSUER_URL", ""), "https://shop.localhost:8443/auth/v1/oidc");
 	assert_string_equal(json_str(env, "REPL_ID", ""), "shop");
 	assert_string_equal(json_str(env, "REPLIT_DOMAINS", ""), "shop.localhost");
 	assert_int_equal(serve_env_port(env), 3000);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/hasher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define THREADS_MAX 64
+#define NICE 19
+#define AUTOGROUP_TRIES 30
+#define AUTOGROUP_WAIT_NS 100000000L /* the kernel takes ten such changes a second, of all processes together */
+
+struct request {
+	uint64_t id;
+	struct auth_hash_task task;
+};
+
+struct answer {
+	uint64_t id;
+	struct auth_hash_result result;
+};
+
+struct hasher {
+	uv_poll_t poll;
+	int fd;
+	pid_t pid;
+	unsigned threads, given;
+	uint64_t ids[THREADS_MAX]; /* of the tasks that it has */
+	bool is_dead, is_closing;
+	void (*on_result)(void *arg, uint64_t id, const struct auth_hash_result *result);
+	void *arg;
+};
+
+/* In the process. */
+
+/* Of the session. It may be refused, and the rest then does what it can. */
+static void be_last_session(void)
+{
+	static const struct timespec wait = {.tv_nsec = AUTOGROUP_WAIT_NS};
+	for (int i = 0; i < AUTOGROUP_TRIES; i++) {
+		int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+		ssize_t put = fd < 0 ? 0 : write(fd, "19", 2);
+		int code = errno;
+		if (fd >= 0) (void)close(fd);
+		if (put >= 0 || code != EAGAIN) return;
+		(void)nanosleep(&wait, NULL);
+	}
+}
+
+/* Of the thread, and of those that it makes from here on. */
+static void be_last_thread(void)
+{
+	static const struct sched_param none;
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
+	(void)sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
+static void *work(void *arg)
+{
+	int fd = *(const int *)arg;
+	struct request request;
+	struct answer answer;
+	while (recv(fd, &request, sizeof request, 0) == (ssize_t)sizeof request) {
+		memset(&answer, 0, sizeof answer);
+		answer.id = request.id;
+		auth_hash_run(&request.task, &answer.result);
+		OPENSSL_cleanse(&request, sizeof request);
+		if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) != (ssize_t)sizeof answer) break;
+	}
+	return NULL;
+}
+
+_Noreturn static void be_hasher(int fd, unsigned threads, pid_t parent)
+{
+	pthread_t thread;
+	sigset_t none;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || setsid() < 0) _exit(1);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int i = 1; i < NSIG; i++) (void)signal(i, SIG_DFL);
+	if (dup3(fd, 3, O_CLOEXEC) < 0 && errno != EINVAL) _exit(1);
+	fd = 3;
+	(void)close_range(4, ~0U, 0);
+	(void)prctl(PR_SET_NAME, "freehold-hash");
+	be_last_thread();
+	for (unsigned i = 1; i < threads; i++)
+		if (pthread_create(&thread, NULL, work, &fd) != 0) break;
+	be_last_session();
+	(void)work(&fd);
+	_exit(0);
+}
+
+/* Outside. */
+
+static void end(struct hasher *h)
+{
+	uint64_t ids[THREADS_MAX];
+	unsigned count = h->given;
+	if (h->is_dead) return;
+	h->is_dead = true;
+	(void)uv_poll_stop(&h->poll);
+	memcpy(ids, h->ids, sizeof ids);
+	h->given = 0;
+	for (unsigned i = 0; i < count; i++) h->on_result(h->arg, ids[i], NULL);
+}
+
+static bool forget(struct hasher *h, uint64_t id)
+{
+	for (unsigned i = 0; i < h->given; i++) {
+		if (h->ids[i] != id) continue;
+		h->ids[i] = h->ids[--h->given];
+		return true;
+	}
+	return false;
+}
+
+static void on_answer(uv_poll_t *poll, int status, int events)
+{
+	struct hasher *h = poll->data;
+	struct answer answer;
+	(void)events;
+	while (!h->is_dead) {
+		ssize_t got = status < 0 ? 0 : recv(h->fd, &answer, sizeof answer, MSG_DONTWAIT);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+		if (got != (ssize_t)sizeof answer || !forget(h, answer.id)) {
+			end(h);
+			return;
+		}
+		h->on_result(h->arg, answer.id, &answer.result);
+		OPENSSL_cleanse(&answer, sizeof answer);
+	}
+}
+
+static unsigned cores(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (unsigned)count;
+}
+
+struct hasher *hasher_new(uv_loop_t *loop,
+			  void (*on_result)(void *arg, uint64_t id, const struct auth_hash_result *result), void *arg)
+{
+	int pair[2];
+	pid_t parent = getpid();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return NULL;
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(pair[0]);
+		be_hasher(pair[1], cores(), parent);
+	}
+	(void)close(pair[1]);
+	struct hasher *h = pid > 0 ? calloc(1, sizeof *h) : NULL;
+	if (h == NULL) {
+		(void)close(pair[0]);
+		return NULL;
+	}
+	*h = (struct hasher){.fd = pair[0], .pid = pid, .threads = cores(), .on_result = on_result, .arg = arg};
+	if (uv_poll_init(loop, &h->poll, h->fd) != 0) abort();
+	h->poll.data = h;
+	(void)uv_poll_start(&h->poll, UV_READABLE | UV_DISCONNECT, on_answer);
+	uv_unref((uv_handle_t *)&h->poll); /* who waits for an answer keeps the loop alive */
+	return h;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct hasher *h = handle->data;
+	(void)close(h->fd);
+	(void)kill(h->pid, SIGKILL); /* what it still computes nobody waits for */
+	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR) {
+	}
+	free(h);
+}
+
+void hasher_free(struct hasher *h)
+{
+	if (h == NULL || h->is_closing) return;
+	h->is_closing = true;
+	h->is_dead = true;
+	uv_close((uv_handle_t *)&h->poll, on_closed);
+}
+
+bool hasher_is_dead(const struct hasher *h)
+{
+	return h == NULL || h->is_dead;
+}
+
+bool hasher_give(struct hasher *h, uint64_t id, const struct auth_hash_task *task)
+{
+	struct request request;
+	if (hasher_is_dead(h) || h->given >= h->threads) return false;
+	memset(&request, 0, sizeof request);
+	request.id = id;
+	request.task = *task;
+	ssize_t sent = send(h->fd, &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT);
+	OPENSSL_cleanse(&request, sizeof request);
+	if (sent != (ssize_t)sizeof request) return false;
+	h->ids[h->given++] = id;
+	return true;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A process beside ours that computes hashes with what nobody else wants of the processor. A thread of ours could not:
+ * the kernel shares the processor out between sessions first (sched(7), "The autogroup feature"), and inside a session
+ * between threads, so that the lowest thread of the backend still takes turns with every process of PostgreSQL, each of
+ * which has a session of its own. Therefore a session of its own, with the highest autogroup nice value there is, and
+ * threads of SCHED_IDLE in it, one a core.
+ *
+ *     us ── task, a message of a socket pair ──▶ a thread of the process ── result ──▶ us
+ *
+ * It is forked from us before there are threads, shares our memory pages and nothing else, and ends when we do. It
+ * knows no user and no database: passwords and hashes pass through it. */
+#ifndef FREEHOLD_AUTH_HASHER_H
+#define FREEHOLD_AUTH_HASHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "auth/hash.h"
+
+struct hasher;
+
+/* on_result is called on the loop for each task that was given, once, with NULL when the process died over it. NULL
+ * when there can be no such process. */
+struct hasher *hasher_new(uv_loop_t *loop,
+			  void (*on_result)(void *arg, uint64_t id, const struct auth_hash_result *result), void *arg);
+void hasher_free(struct hasher *h); /* the loop must run once more */
+
+/* False when each of its threads has a task, or it died. */
+bool hasher_give(struct hasher *h, uint64_t id, const struct auth_hash_task *task);
+bool hasher_is_dead(const struct hasher *h);
+
+#endif
