@@ -2,13 +2,16 @@
  *
  * An app's sign-in: settings, keys, texts of mails, users. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "api/app_parts.h"
 #include "api/app_query.h"
 #include "api/routes.h"
 #include "api/worker.h"
 #include "auth/settings.h"
 #include "codec/json.h"
+#include "flow/keys.h"
 #include "flow/parts.h"
 #include "flow/signin.h"
 #include "flow/signing.h"
@@ -131,6 +134,21 @@ static bool find_algorithm(const char *name, enum jwt_algorithm *ret_algorithm, 
 	return true;
 }
 
+/* The app's own keys, as against those that sign. */
+static bool renew(struct route_call *c, const char *which, struct err *err)
+{
+	if (strcmp(which, "service") == 0) return keys_renew_service(&c->d->flow, c->app, err);
+	if (strcmp(which, "public") == 0) return keys_renew_public(&c->d->flow, c->app, err);
+	return err_set(err, ERR_INVALID, "say which are to be made anew: service or public, not \"%.20s\"", which);
+}
+
+static bool is_of_own_keys(const json_t *body)
+{
+	bool is_revoking = strcmp(json_str(body, "action", ""), "revoke") == 0;
+	return is_revoking ? strcmp(json_str(body, "id", ""), "public") == 0
+			   : strcmp(json_str(body, "action", ""), "renew") == 0;
+}
+
 static bool act(struct route_call *c, const json_t *body, struct err *err)
 {
 	const struct flow *f = &c->d->flow;
@@ -140,11 +158,13 @@ static bool act(struct route_call *c, const json_t *body, struct err *err)
 		return find_algorithm(json_str(body, "algorithm", "ES256"), &algorithm, err) &&
 		       signing_standby(f, c->app, algorithm, err);
 	if (strcmp(action, "rotate") == 0) return signing_rotate(f, c->app, err);
+	if (is_of_own_keys(body) && strcmp(action, "revoke") == 0) return keys_revoke_public(f, c->app, err);
 	if (strcmp(action, "revoke") == 0) return signing_revoke(f, c->app, json_str(body, "id", ""), err);
 	if (strcmp(action, "import") == 0)
 		return signing_import(f, c->app, json_object_get(body, "keys"), json_bool(body, "takes_over", false),
 				      err);
-	return err_set(err, ERR_INVALID, "keys know standby, rotate, revoke and import, not \"%.40s\"", action);
+	if (strcmp(action, "renew") == 0) return renew(c, json_str(body, "which", ""), err);
+	return err_set(err, ERR_INVALID, "keys know standby, rotate, revoke, import and renew, not \"%.40s\"", action);
 }
 
 /* The app's own secret is made with the app's parts. */
@@ -159,6 +179,32 @@ static bool has_keys(struct route_call *c, struct err *err)
 		   : false;
 }
 
+/* Backend and server have their keys from their start. */
+static void on_restarted(void *arg, const struct err *err)
+{
+	struct route_call *c = arg;
+	if (err != NULL)
+		reply_error(c->req, err);
+	else
+		reply_keys(c);
+	free(c);
+}
+
+static struct route_call *keys_later(const struct route_call *c)
+{
+	struct route_call *copy = malloc(sizeof *copy);
+	if (copy == NULL) abort();
+	*copy = *c;
+	return copy;
+}
+
+static bool is_running(struct route_call *c)
+{
+	struct app app;
+	struct err ignored;
+	return app_get(c->d->flow.db, c->app, &app, &ignored) && strcmp(app.state, "running") == 0;
+}
+
 void route_auth_keys_post(struct route_call *c)
 {
 	struct err err;
@@ -166,8 +212,11 @@ void route_auth_keys_post(struct route_call *c)
 	if (body == NULL) return;
 	bool ok = worker_check_not_ending(c->d, c->app, &err) && has_keys(c, &err) && act(c, body, &err) &&
 		  signin_apply(&c->d->flow, c->app, &err);
+	bool is_restart = ok && is_of_own_keys(body) && is_running(c);
 	json_decref(body);
-	if (ok)
+	if (is_restart)
+		daemon_restart_app(c->d, c->app, on_restarted, keys_later(c));
+	else if (ok)
 		reply_keys(c);
 	else
 		reply_error(c->req, &err);

@@ -203,6 +203,13 @@ static void on_refused(struct auth_call *call)
 	pg_error_from_result(&error, call->pg.results[call->pg.failed], NULL);
 	(void)pg_error_set(&err, &error);
 	call->on_refused = NULL;
+	if (strcmp(error.message, USER_METADATA_TOO_LARGE) == 0) {
+		call_fail(
+		    call, 422, "validation_failed",
+		    "user_metadata and app_metadata must not exceed 10240 bytes together, since they stand in every "
+		    "token");
+		return;
+	}
 	if (ask == NULL || !ask(call, &error)) call_fail_inside(call, call->failure, &err);
 }
 

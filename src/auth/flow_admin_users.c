@@ -100,7 +100,10 @@ static void write_new(struct auth_call *call, const char *hash)
 	json_t *traits = admin_traits(u->id, u->email, u->phone);
 	(void)json_object_set_new(traits, "provider", json_string(u->email != NULL ? "email" : "phone"));
 	audit_add(call, "user_signedup", NULL, traits);
-	if (u->app_metadata != NULL) user_sql_merge_app_metadata(sql, u->id, u->app_metadata);
+	if (u->app_metadata != NULL) {
+		user_sql_merge_app_metadata(sql, u->id, u->app_metadata);
+		user_sql_check_metadata(sql, u->id);
+	}
 	if (u->confirms_email) user_sql_confirm_email(sql, u->id);
 	if (u->confirms_phone) user_sql_confirm_phone(sql, u->id);
 	if (u->ban_s != NULL) user_sql_ban(sql, u->id, u->ban_s);
@@ -181,6 +184,7 @@ static void write_update(struct auth_call *call, const char *hash)
 	if (u->email != NULL || u->phone != NULL) user_sql_providers(sql, id);
 	if (u->app_metadata != NULL) user_sql_merge_app_metadata(sql, id, u->app_metadata);
 	if (u->user_metadata != NULL) user_sql_merge_user_metadata(sql, id, u->user_metadata);
+	if (u->app_metadata != NULL || u->user_metadata != NULL) user_sql_check_metadata(sql, id);
 	if (u->ban_s != NULL) user_sql_ban(sql, id, u->ban_s);
 	audit_add(call, "user_modified", NULL,
 		  admin_traits(id, text_or(u->email, call->user.email), text_or(u->phone, call->user.phone)));

@@ -105,7 +105,10 @@ static void step_write(struct auth_call *call)
 		write_password(call, u);
 		fresh.email_change_new.age_ms = -1; /* void with the old password */
 	}
-	if (u->data != NULL) user_sql_merge_user_metadata(sql, user->id, u->data);
+	if (u->data != NULL) {
+		user_sql_merge_user_metadata(sql, user->id, u->data);
+		user_sql_check_metadata(sql, user->id);
+	}
 	audit_add(call, "user_modified", user, NULL);
 	call->on_refused = on_refused;
 	if (u->email != NULL && user->is_anonymous && !call->settings->email.enable_confirmations) {

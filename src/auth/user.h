@@ -68,6 +68,14 @@ void user_sql_confirm_phone(struct pg_batch *sql, const char *user_id);
 void user_sql_merge_user_metadata(struct pg_batch *sql, const char *user_id, const char *changes);
 void user_sql_merge_app_metadata(struct pg_batch *sql, const char *user_id, const char *changes);
 
+/* Both together may have USER_METADATA_MAX_BYTES as text, so that a token with them stays one that is read
+ * (JWT_MAX_BYTES) and that servers take in a header; upstream, which has no such bound, then locks the user out at the
+ * first request. Of what people and owners write; what a provider says of somebody refuses nobody. A statement that
+ * refuses what is larger with USER_METADATA_TOO_LARGE, for which call_run answers. */
+#define USER_METADATA_MAX_BYTES 10240
+#define USER_METADATA_TOO_LARGE "metadata too large"
+void user_sql_check_metadata(struct pg_batch *sql, const char *user_id);
+
 /* app_metadata's provider and providers, from the identities. */
 void user_sql_providers(struct pg_batch *sql, const char *user_id);
 

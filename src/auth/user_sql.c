@@ -85,6 +85,7 @@ void user_sql_create(struct pg_batch *sql, const struct user_new *u)
 				       "$2::text, 'email_verified', false, 'phone_verified', false), 'phone', now(), "
 				       "now(), now())",
 		       u->id, u->phone, u->identity_data);
+	if (u->user_metadata != NULL) user_sql_check_metadata(sql, u->id);
 	if (u->identity_data != NULL) copy_identity(sql, u->id);
 }
 
@@ -121,6 +122,18 @@ void user_sql_merge_user_metadata(struct pg_batch *sql, const char *user_id, con
 void user_sql_merge_app_metadata(struct pg_batch *sql, const char *user_id, const char *changes)
 {
 	PG_ADD(sql, MERGE("raw_app_meta_data"), user_id, changes);
+}
+
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+
+void user_sql_check_metadata(struct pg_batch *sql, const char *user_id)
+{
+	PG_ADD(sql,
+	       "select freehold_auth.refuse('" USER_METADATA_TOO_LARGE
+	       "') from auth.users where id = $1::uuid and octet_length(coalesce(raw_user_meta_data, '{}')::text) + "
+	       "octet_length(coalesce(raw_app_meta_data, '{}')::text) > " TEXT(USER_METADATA_MAX_BYTES),
+	       user_id);
 }
 
 void user_sql_providers(struct pg_batch *sql, const char *user_id)

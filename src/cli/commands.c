@@ -201,8 +201,9 @@ const struct command commands[] = {
      "mails "
      "leave through, and smtp test ADDRESS tries it. provider: sign-in with Google and others; it prints the address "
      "to "
-     "enter there. template: what mails say. keys: what signs tokens: list, standby, rotate, revoke KEY, import FILE. "
-     "users: who is there.\nSecrets are kept encrypted and never printed.",
+     "enter there. template: what mails say. keys: what signs tokens: list, standby, rotate, revoke KEY, import FILE; "
+     "renew service or public: others in place of the app's own. users: who is there.\nSecrets are kept encrypted and "
+     "never printed.",
      "freehold auth shop\nfreehold auth shop set enable_signup=false email.otp_length=8\nfreehold auth shop smtp "
      "smtp.example.com:587 --user me --from hello@example.com\nfreehold auth shop smtp test me@example.com\nfreehold "
      "auth "

@@ -111,11 +111,36 @@ static bool revoke(const struct auth_words *w, struct err *err)
 {
 	if (w->count != 2) return err_set(err, ERR_INVALID, "say which: freehold auth %s keys revoke KEY", w->app);
 	json_t *body JSON_CLEANUP = json_pack("{s:s, s:s}", "action", "revoke", "id", w->words[1]);
+	if (strcmp(w->words[1], "public") == 0)
+		return act(w, body,
+			   "Former anon and publishable keys are refused: a page that was loaded before the last "
+			   "deployment works again once it is reloaded.\n",
+			   err);
 	return act(
 	    w, body,
 	    "Tokens that it signed are refused from now on; whoever has one signs in again. The app's own keys (anon, "
 	    "service_role) stay what they are.\n",
 	    err);
+}
+
+/* The app's own four. */
+static bool renew(const struct auth_words *w, struct err *err)
+{
+	const char *which = w->count == 2 ? w->words[1] : "";
+	bool is_public = strcmp(which, "public") == 0;
+	if (!is_public && strcmp(which, "service") != 0)
+		return err_set(err, ERR_INVALID,
+			       "say which: freehold auth %s keys renew service (service_role and secret), or public "
+			       "(anon and publishable)",
+			       w->app);
+	json_t *body JSON_CLEANUP = json_pack("{s:s, s:s}", "action", "renew", "which", which);
+	return act(w, body,
+		   is_public
+		       ? "New pages have the new anon and publishable key: deploy the app again. The former ones are "
+			 "accepted until keys revoke public.\n"
+		       : "The former service_role and secret key are refused; the app's backend and server were "
+			 "restarted with the new ones.\n",
+		   err);
 }
 
 bool auth_keys(const struct auth_words *w, struct err *err)
@@ -124,6 +149,7 @@ bool auth_keys(const struct auth_words *w, struct err *err)
 	const char *verb = w->count > 0 ? w->words[0] : "list";
 	if (strcmp(verb, "import") == 0) return import(w, err);
 	if (strcmp(verb, "revoke") == 0) return revoke(w, err);
+	if (strcmp(verb, "renew") == 0) return renew(w, err);
 	if (strcmp(verb, "standby") == 0) {
 		json_t *body JSON_CLEANUP =
 		    json_pack("{s:s, s:s}", "action", "standby", "algorithm", w->count > 1 ? w->words[1] : "ES256");
@@ -133,14 +159,17 @@ bool auth_keys(const struct auth_words *w, struct err *err)
 			   "that.\n",
 			   err);
 	}
-	if (!auth_no_more(w, 1, "keys [list|standby|rotate|revoke KEY|import FILE]", err)) return false;
+	if (!auth_no_more(w, 1, "keys [list|standby|rotate|revoke KEY|import FILE|renew service|renew public]", err))
+		return false;
 	if (strcmp(verb, "rotate") == 0) {
 		json_t *body JSON_CLEANUP = json_pack("{s:s}", "action", "rotate");
 		return act(w, body,
 			   "New tokens are signed with it from now on; old ones are accepted until they end.\n", err);
 	}
 	if (strcmp(verb, "list") != 0)
-		return err_set(err, ERR_INVALID, "keys does not know \"%.40s\": list, standby, rotate, revoke, import",
+		return err_set(err, ERR_INVALID,
+			       "keys does not know \"%.40s\": list, standby, rotate, revoke, import, "
+			       "renew",
 			       verb);
 	if (!auth_ask(w, NULL, "/keys", NULL, &answer, err)) return false;
 	put_keys(w, answer, "");

@@ -61,10 +61,10 @@ static bool redirect(const struct cli *cli, const char *path, json_t **ret_answe
 	struct buf at BUF_CLEANUP;
 	const char *word = cli->word_count > 2 ? cli->words[2] : "";
 	bool is_on = strcmp(word, "on") == 0;
+	buf_init(&at, DAEMON_PATH_SIZE);
 	if (!is_on && strcmp(word, "off") != 0)
 		return err_set(err, ERR_INVALID, "freehold tls APP redirect on, or redirect off");
 	json_t *body JSON_CLEANUP = json_pack("{s:b}", "on", is_on);
-	buf_init(&at, DAEMON_PATH_SIZE);
 	buf_printf(&at, "%s/redirect", path);
 	return cli_ask(cli, "POST", buf_cstr(&at), body, ret_answer, err);
 }

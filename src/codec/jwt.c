@@ -237,6 +237,24 @@ static bool check_audience(const json_t *claims, struct str audience, enum jwt_f
 	return is_ours || fault(JWT_AUDIENCE, "the token is for somebody else", ret_fault, err);
 }
 
+void jwt_digest(struct str token, struct jwt_digest *ret_digest)
+{
+	size_t end = token.len;
+	while (end > 0 && token.ptr[end - 1] != '.') end--;
+	struct str text = str_sub(token, 0, end > 0 ? end - 1 : token.len);
+	if (EVP_Digest(text.ptr, text.len, ret_digest->bytes, NULL, EVP_sha256(), NULL) != 1) abort();
+}
+
+static bool check_refused(struct str token, const struct jwt_keys *keys, enum jwt_fault *ret_fault, struct err *err)
+{
+	struct jwt_digest digest;
+	if (keys->refused_count > 0) jwt_digest(token, &digest);
+	for (size_t i = 0; i < keys->refused_count; i++)
+		if (memcmp(digest.bytes, keys->refused[i].bytes, sizeof digest.bytes) == 0)
+			return fault(JWT_SIGNATURE, "the token was replaced by another one", ret_fault, err);
+	return true;
+}
+
 bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_expect *expect, json_t **ret_claims,
 		enum jwt_fault *ret_fault, struct err *err)
 {
@@ -246,7 +264,8 @@ bool jwt_verify(struct str token, const struct jwt_keys *keys, const struct jwt_
 	if (!split(token, &parts, ret_fault, err)) return false;
 	if (!decode_object(parts.header, &header))
 		return fault(JWT_UNREADABLE, "the token's header cannot be read", ret_fault, err);
-	if (!check_signature(&parts, header, keys, ret_fault, err)) return false;
+	if (!check_signature(&parts, header, keys, ret_fault, err) || !check_refused(token, keys, ret_fault, err))
+		return false;
 	if (!decode_object(parts.claims, &claims))
 		return fault(JWT_CLAIMS, "the token's claims cannot be read", ret_fault, err);
 	if (!check_dates(claims, expect->now_s, ret_fault, err) ||

@@ -41,9 +41,18 @@ struct jwt_key {
 	struct evp_pkey_st *key; /* of the others: borrowed, OpenSSL's EVP_PKEY; to sign, with its private half */
 };
 
+/* Of what is signed of a token (header and claims): the signature's text can be written in several ways. */
+#define JWT_DIGEST_BYTES 32
+struct jwt_digest {
+	unsigned char bytes[JWT_DIGEST_BYTES];
+};
+void jwt_digest(struct str token, struct jwt_digest *ret_digest);
+
 struct jwt_keys {
 	const struct jwt_key *keys;
 	size_t count;
+	const struct jwt_digest *refused; /* tokens that are not believed although a key verifies them */
+	size_t refused_count;
 };
 
 enum jwt_fault {
@@ -53,7 +62,7 @@ enum jwt_fault {
 	JWT_UNREADABLE, /* too long, not base64url, not JSON, header that we do not understand */
 	JWT_UNSECURED, /* `none` */
 	JWT_ALGORITHM, /* one that is not known */
-	JWT_SIGNATURE, /* no key verifies it */
+	JWT_SIGNATURE, /* no key verifies it, or it is refused by name */
 	JWT_NO_KEY, /* no key of ours has its algorithm and kid */
 	JWT_CLAIMS, /* signed, but no JSON object */
 	JWT_EXP_TYPE, /* exp, nbf, iat or aud of the wrong type */

@@ -23,6 +23,8 @@ struct keyring {
 	size_t set_count;
 	struct jwt_key verifying[KEYRING_MAX * 3]; /* an oct key serves three algorithms */
 	size_t verifying_count;
+	struct jwt_digest refused[KEYRING_REFUSED_MAX];
+	size_t refused_count;
 	struct jwt_key signing;
 	bool has_signing;
 	char *jwks;
@@ -124,11 +126,32 @@ static bool read_entry(const json_t *entry, size_t i, enum key_state *ret_state,
 		       i + 1);
 }
 
+static bool read_refused(struct keyring *k, const char *hex, struct err *err)
+{
+	struct jwt_digest *digest = &k->refused[k->refused_count];
+	bool ok = k->refused_count < KEYRING_REFUSED_MAX && strlen(hex) == 2 * JWT_DIGEST_BYTES &&
+		  strspn(hex, "0123456789abcdef") == 2 * JWT_DIGEST_BYTES;
+	for (size_t i = 0; ok && i < JWT_DIGEST_BYTES; i++) {
+		char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+		digest->bytes[i] = (unsigned char)strtoul(pair, NULL, 16);
+	}
+	if (!ok)
+		return err_set(err, ERR_INVALID, "a refused token must be 64 hexadecimal digits, of %d at most",
+			       KEYRING_REFUSED_MAX);
+	k->refused_count++;
+	return true;
+}
+
 static bool read_entries(struct keyring *k, const json_t *list, json_t *public, struct err *err)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		enum key_state state;
 		const json_t *jwk;
+		const char *refused = json_str(json_array_get(list, i), "refused", NULL);
+		if (refused != NULL && !read_refused(k, refused, err)) return false;
+		if (refused != NULL) continue;
+		if (i - k->refused_count >= KEYRING_MAX)
+			return err_set(err, ERR_INVALID, "there are more than %d keys", KEYRING_MAX);
 		if (!read_entry(json_array_get(list, i), i, &state, &jwk, err)) return false;
 		if (state == KEY_REVOKED) continue;
 		if (state == KEY_IN_USE && k->has_signing) return err_set(err, ERR_INVALID, "two keys are in use");
@@ -142,7 +165,8 @@ static bool read_entries(struct keyring *k, const json_t *list, json_t *public, 
 bool keyring_read(const json_t *list, struct keyring **ret_keyring, struct err *err)
 {
 	json_t *jwks JSON_CLEANUP = json_pack("{s:[]}", "keys");
-	if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > KEYRING_MAX)
+	if (!json_is_array(list) || json_array_size(list) == 0 ||
+	    json_array_size(list) > KEYRING_MAX + KEYRING_REFUSED_MAX)
 		return err_set(err, ERR_INVALID, "the keys must be a list of 1 to %d", KEYRING_MAX);
 	struct keyring *k = calloc(1, sizeof *k);
 	if (k == NULL) abort();
@@ -184,7 +208,10 @@ const struct jwt_key *keyring_signing(const struct keyring *keyring)
 
 struct jwt_keys keyring_verifying(const struct keyring *keyring)
 {
-	return (struct jwt_keys){keyring->verifying, keyring->verifying_count};
+	return (struct jwt_keys){.keys = keyring->verifying,
+				 .count = keyring->verifying_count,
+				 .refused = keyring->refused,
+				 .refused_count = keyring->refused_count};
 }
 
 struct str keyring_jwks(const struct keyring *keyring)

@@ -13,6 +13,7 @@
 #include "codec/jwt.h"
 
 #define KEYRING_MAX 20
+#define KEYRING_REFUSED_MAX 64
 
 enum key_state { KEY_STANDBY, KEY_IN_USE, KEY_PREVIOUSLY_USED, KEY_REVOKED };
 const char *key_state_word(enum key_state state);
@@ -22,7 +23,8 @@ struct keyring;
 
 /* A list of {"state": …, "jwk": {…}}, jwk with its private half (RSA of 2048 to 4096 bits, EC P-256) or kty oct. What
  * is a JWK itself counts too, as in Supabase's signing_keys.json: the first is in use, the others were. ERR_INVALID
- * names the key. The list is not needed afterwards. */
+ * names the key. {"refused": 64 hexadecimal digits} is no key but a token's jwt_digest: that token is not believed. The
+ * list is not needed afterwards. */
 bool keyring_read(const json_t *list, struct keyring **ret_keyring, struct err *err);
 
 /* One secret, HS256, without a kid. */

@@ -31,7 +31,6 @@ static bool make_authority(const struct edge *e, struct err *err)
 {
 	char key_path[FILE_PATH_SIZE], folder[FILE_PATH_SIZE];
 	struct buf certificate BUF_CLEANUP, key BUF_CLEANUP;
-	if (file_exists(e->authority_path)) return true;
 	buf_init(&certificate, CERTIFICATE_MAX_BYTES), buf_init(&key, CERTIFICATE_MAX_BYTES);
 	certificate_make_authority(clock_wall_ms(), &certificate, &key);
 	return file_path(folder, err, "%s/authority", e->home) && file_mkdirs(folder, 0755, err) &&
@@ -43,7 +42,7 @@ static bool make_authority(const struct edge *e, struct err *err)
 bool edge_tls_prepare(const struct edge *e, struct err *err)
 {
 	bool ok = make_folder(e, "made", err) && make_folder(e, "given", err) && make_folder(e, "certs", err) &&
-		  make_authority(e, err);
+		  (file_exists(e->authority_path) || make_authority(e, err));
 	return ok || err_wrap(err, "https at the edge");
 }
 

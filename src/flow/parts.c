@@ -276,7 +276,8 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=freehold_jobs", p->pg_socket_dir,
 		       OWNDB_DATABASE);
 	json_object_set_new(config, "jobs_database", json_string(conninfo));
-	json_t *auth = NULL, *signing = NULL, *asked = NULL, *lovable = NULL;
+	json_t *auth = NULL, *signing = NULL, *asked = NULL, *lovable = NULL, *former = NULL;
+	json_t *refused JSON_CLEANUP = NULL;
 	if (!asked_document(f, p->app.name, &asked, err)) return false;
 	json_object_set_new(config, "jobs", asked);
 	if (!lovable_document(f, p->app.name, &lovable, err)) return false;
@@ -288,6 +289,9 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 	json_object_set_new(json_object_get(config, "storage"), "s3_keys", s3_keys);
 	if (!signing_for_backend(f, p->app.name, &signing, err)) return false;
 	json_object_set_new(config, "signing_keys", signing);
+	if (!keys_refused(f, p->app.name, &refused, err) || !keys_former(f, p->app.name, &former, err)) return false;
+	(void)json_array_extend(signing, refused);
+	json_object_set_new(config, "former_public_keys", former);
 	char *text = json_text(config);
 	bool ok = file_write(p->backend_config, str_from(text), 0600, err) &&
 		  own(f, p->backend_config, p->users.api.uid, p->users.api.gid, 0600, err);

@@ -172,6 +172,7 @@ static void put_own(struct gathering *g)
 	while (rest.len > 0 && str_next(&rest, ',', &part))
 		(void)json_array_append_new(list, json_stringn(str_trim(part).ptr, str_trim(part).len));
 	(void)json_array_append_new(list, json_sprintf("%s/**", g->url));
+	(void)json_array_append_new(list, json_string(g->tls_url));
 	(void)json_array_append_new(list, json_sprintf("%s/**", g->tls_url));
 	signin_put(doc, "additional_redirect_urls", list);
 }

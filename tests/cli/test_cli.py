@@ -271,6 +271,30 @@ class Others(Case):
         self.assertIn("Deploy keys", shown)
         self.assertEqual(json.loads(self.run_cli("key", "shop", "--json").stdout)["public_key"], "ssh-ed25519 AAAA freehold-shop")
 
+    def test_tls(self):
+        shown = {"url": "https://shop.localhost:8443", "certificate": "local", "names": "shop.localhost", "issuer": "x", "until": "2027-01-15T00:00:00.000Z", "redirect": False}
+        self.daemon.answer("GET", "/v1/apps/shop/tls", shown)
+        self.daemon.answer("PUT", "/v1/apps/shop/tls", {**shown, "certificate": "yours", "issuer": "O = Acme"})
+        self.daemon.answer("POST", "/v1/apps/shop/tls/redirect", {**shown, "redirect": True})
+        self.assertIn("Good until 2027-01-15.", self.run_cli("tls", "shop").stdout)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("cert", "key"):
+                with open(os.path.join(folder, name), "w") as file: file.write(name + " text")
+            done = self.run_cli("tls", "shop", "set", "--cert", os.path.join(folder, "cert"), "--key", os.path.join(folder, "key"))
+        self.assertIn("Your certificate", done.stdout)
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"certificate": "cert text", "key": "key text"})
+        self.assertIn("--key is missing", self.run_cli("tls", "shop", "set", "--cert", __file__).stderr)
+        self.assertIn("sent there", self.run_cli("tls", "shop", "redirect", "on").stdout)
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"on": True})
+        self.assertIn("redirect on, or redirect off", self.run_cli("tls", "shop", "redirect").stderr)
+        self.assertIn("knows set, reset and redirect", self.run_cli("tls", "shop", "drop").stderr)
+
+    def test_trust(self):
+        self.daemon.answer("GET", "/v1/trust", {"certificate": "-----BEGIN\n", "name": "Freehold", "path": "/h/a.pem", "fingerprint": "AB"})
+        self.assertEqual(self.run_cli("trust").stdout, "-----BEGIN\n")
+        shown, status = self.on_terminal("trust")
+        self.assertIn("add-trusted-cert", shown)
+
     def test_env(self):
         self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": [{"name": "A"}]})
         done = self.run_cli("env", "shop", "set", "A=1=2", "B=-", stdin="s3cret\n")

@@ -52,6 +52,36 @@ test('holds at once, all of it or nothing', async () => {
   assert.equal((await f.api('GET', '/v1/apps/site')).body.processes.find((p) => p.name === 'backend').pid, pid);
 });
 
+test('the app\'s own keys are made anew, and the former ones are refused', async () => {
+  const kept = async () => JSON.parse(await readFile(f.app('site', 'backend.json')));
+  const users = async (apikey) => (await f.get('site', '/auth/v1/admin/users', { headers: { apikey, authorization: `Bearer ${apikey}` } })).status;
+  const read = async (path, apikey) => (await f.get('site', path, { headers: { apikey } })).status;
+  const old = await kept();
+  // The same signature, written with other bits where the last letter has some to spare.
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  const twin = old.service_role_key.slice(0, -1) + letters[letters.indexOf(old.service_role_key.at(-1)) ^ 1];
+  assert.deepEqual([await users(old.service_role_key), await users(old.secret_key)], [200, 200]);
+  assert.match((await f.cli('auth', 'site', 'keys', 'renew')).stderr, /renew service .*or public/);
+  const renewed = await f.cli('auth', 'site', 'keys', 'renew', 'service');
+  assert.equal(renewed.code, 0, renewed.all);
+  const now = await kept();
+  assert.deepEqual([await users(now.service_role_key), await users(now.secret_key)], [200, 200]);
+  for (const key of [old.service_role_key, old.secret_key, twin]) {
+    assert.ok([401, 403].includes(await users(key)), key);
+    for (const path of ['/rest/v1/', '/storage/v1/bucket']) assert.ok((await read(path, key)) >= 400, `${path} ${key}`);
+  }
+  assert.equal(now.anon_key, old.anon_key);
+  assert.equal(await read('/auth/v1/settings', old.anon_key), 200);
+  assert.equal((await f.cli('auth', 'site', 'keys', 'revoke', 'public')).code, 4);
+  assert.equal((await f.cli('auth', 'site', 'keys', 'renew', 'public')).code, 0);
+  ({ publishable, anon } = (await f.api('GET', '/v1/apps/site')).body.keys);
+  assert.ok(anon !== old.anon_key && publishable !== old.publishable_key);
+  for (const key of [anon, publishable, old.anon_key, old.publishable_key]) assert.equal(await read('/rest/v1/', key), 200, key);
+  assert.equal((await f.cli('auth', 'site', 'keys', 'revoke', 'public')).code, 0);
+  for (const key of [anon, publishable]) assert.equal(await read('/rest/v1/', key), 200, key);
+  for (const key of [old.anon_key, old.publishable_key]) assert.equal(await read('/rest/v1/', key), 401, key);
+});
+
 test('a provider: its secret is kept and not shown', async () => {
   const asked = await f.cli('auth', 'site', 'provider', 'google');
   assert.match(asked.stdout, new RegExp(`http://site\\.localhost:${f.port}/auth/v1/callback`));

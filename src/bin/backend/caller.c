@@ -13,9 +13,11 @@ struct own_key {
 	char *claims;
 };
 
+#define OWN_MAX 16
 struct callers {
 	const struct backend_config *config;
-	struct own_key own[2];
+	struct own_key own[OWN_MAX];
+	int own_count;
 	struct tokens *tokens;
 };
 
@@ -43,7 +45,15 @@ struct callers *callers_new(const struct backend_config *config)
 	callers->config = config;
 	callers->own[0] = (struct own_key){config->anon_key, config->publishable_key, "anon", NULL};
 	callers->own[1] = (struct own_key){config->service_role_key, config->secret_key, "service_role", NULL};
-	for (int i = 0; i < 2; i++) callers->own[i].claims = claims_of(callers->own[i].key, callers->own[i].role);
+	callers->own_count = 2;
+	const json_t *former = json_object_get(config->file, "former_public_keys");
+	for (size_t i = 0; i < json_array_size(former) && callers->own_count < OWN_MAX; i++) {
+		const json_t *one = json_array_get(former, i);
+		callers->own[callers->own_count++] =
+		    (struct own_key){json_str(one, "anon", ""), json_str(one, "publishable", ""), "anon", NULL};
+	}
+	for (int i = 0; i < callers->own_count; i++)
+		callers->own[i].claims = claims_of(callers->own[i].key, callers->own[i].role);
 	callers_rekey(callers);
 	return callers;
 }
@@ -52,7 +62,7 @@ void callers_free(struct callers *callers)
 {
 	if (callers == NULL) return;
 	tokens_free(callers->tokens);
-	for (int i = 0; i < 2; i++) free(callers->own[i].claims);
+	for (int i = 0; i < callers->own_count; i++) free(callers->own[i].claims);
 	free(callers);
 }
 
@@ -63,7 +73,7 @@ static bool is_key(struct str text, const char *key)
 
 static const struct own_key *find_own(const struct callers *callers, struct str key)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < callers->own_count; i++)
 		if (is_key(key, callers->own[i].key) || is_key(key, callers->own[i].short_key)) return &callers->own[i];
 	return NULL;
 }

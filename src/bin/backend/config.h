@@ -11,17 +11,22 @@
  *                          are carried out; without it they are not
  *     jobs                 {"projects": [refs of the Supabase projects whose address means this app's own], "allow":
  *                          [addresses and networks that the database may call although they are not public]}
- *     lovable              what stands in for Lovable's services: {"app_key": the app's own for them, "url" and "key":
- * the AI provider, "models": [{"from", "to"}]} jwt_secret           signs and verifies tokens (HS256) where there are
- * no signing_keys; at least 32 bytes signing_keys         a list, as codec/keyring.h has it anon_key, service_role_key
- * the app's two long-lived tokens, signed with it publishable_key, secret_key         their short names:
- * "sb_publishable_…", "sb_secret_…" site_url             where the app is: "https://shop.example" schemas which are
- * served below /rest/v1; ["public"] unless given pool_size            connections of rest; 10 unless given. Auth has
- * half as many max_rows             of one answer; 0 (no limit) unless given storage              {"folder": where the
- * files of objects lie, "file_size_limit": bytes of one; 1 GiB unless given, "reserve": bytes that uploads leave free
- * on the disk; 64 MiB unless given, "s3_keys": [{"id", "secret"}] of S3's protocol}; without it /storage/v1 answers 501
- * auth                 the app's sign-in: an object with the names of auth/settings.h log_level            debug, info,
- * warn or error; "info" unless given
+ *     lovable              what stands in for Lovable's services: {"app_key": the app's own for them, "url" and
+ *                          "key": the AI provider, "models": [{"from", "to"}]}
+ *     jwt_secret           signs and verifies tokens (HS256) where there are no signing_keys; at least 32 bytes
+ *     signing_keys         a list, as codec/keyring.h has it, with tokens that are refused
+ *     anon_key, service_role_key          the app's two long-lived tokens, signed with it
+ *     publishable_key, secret_key         their short names: "sb_publishable_…", "sb_secret_…"
+ *     former_public_keys   [{"anon", "publishable"}] that the app had before and that are accepted still
+ *     site_url             where the app is: "https://shop.example"
+ *     schemas              which are served below /rest/v1; ["public"] unless given
+ *     pool_size            connections of rest; 10 unless given. Auth has half as many
+ *     max_rows             of one answer; 0 (no limit) unless given
+ *     storage              {"folder": where the files of objects lie, "file_size_limit": bytes of one; 1 GiB unless
+ *                          given, "reserve": bytes that uploads leave free on the disk; 64 MiB unless given,
+ *                          "s3_keys": [{"id", "secret"}] of S3's protocol}; without it /storage/v1 answers 501
+ *     auth                 the app's sign-in: an object with the names of auth/settings.h
+ *     log_level            debug, info, warn or error; "info" unless given
  *
  * auth, signing_keys, storage.s3_keys, jobs and lovable may change while it runs (bin/backend/reload.h); what else
  * changes is read at the next start.

@@ -99,7 +99,7 @@ static void test_what_freehold_knows(void **state)
 	assert_string_equal(s->site_url, URL);
 	assert_string_equal(s->external_url, URL "/auth/v1");
 	assert_string_equal(s->redirect_urls.at[0], URL "/**");
-	assert_string_equal(s->redirect_urls.at[1], "https://shop.localhost:8443/**");
+	assert_string_equal(s->redirect_urls.at[2], "https://shop.localhost:8443/**");
 	assert_string_equal(s->issuer_url, "https://shop.localhost:8443/auth/v1/oidc");
 	auth_settings_free(s);
 }
@@ -111,7 +111,7 @@ static void test_owner(void **state)
 	    change("{\"email.otp_length\":\"8\",\"additional_redirect_urls\":\"app://a, https://b.example\"}", "[]"));
 	struct auth_settings *s = settings();
 	assert_int_equal(s->email.otp_length, 8);
-	assert_int_equal(s->redirect_urls.count, 4);
+	assert_int_equal(s->redirect_urls.count, 5);
 	auth_settings_free(s);
 	assert_false(change("{\"email.otp_length\":\"9\",\"jwt_expiry\":\"1\"}", "[]"));
 	assert_non_null(strstr(err.msg, "jwt_expiry"));
@@ -164,7 +164,7 @@ static void test_export(void **state)
 	assert_int_equal(s->jwt_expiry_s, 7200);
 	assert_int_equal(s->email.max_frequency_ms, 1000);
 	assert_string_equal(s->site_url, URL);
-	assert_int_equal(s->redirect_urls.count, 4);
+	assert_int_equal(s->redirect_urls.count, 5);
 	assert_string_equal(s->redirect_urls.at[0], URL "/welcome");
 	assert_string_equal(s->redirect_urls.at[1], "myapp://back");
 	assert_false(auth_settings_provider(s, STR("google"))->is_enabled);
