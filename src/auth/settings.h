@@ -174,5 +174,4 @@ const struct auth_provider *auth_settings_provider(const struct auth_settings *s
 bool auth_provider_is_served(struct str name); /* false for upstream's names that are not */
 bool auth_settings_sends_mail(const struct auth_settings *settings); /* by smtp or a hook */
 
-
 #endif
