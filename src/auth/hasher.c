@@ -58,7 +58,7 @@ static void be_last_session(void)
 	}
 }
 
-/* Of the thread, and of those that it makes from here on. */
+/* Of the thread. */
 static void be_last_thread(void)
 {
 	static const struct sched_param none;
@@ -71,6 +71,7 @@ static void *work(void *arg)
 	int fd = *(const int *)arg;
 	struct request request;
 	struct answer answer;
+	be_last_thread();
 	while (recv(fd, &request, sizeof request, 0) == (ssize_t)sizeof request) {
 		memset(&answer, 0, sizeof answer);
 		answer.id = request.id;
@@ -94,9 +95,9 @@ _Noreturn static void be_hasher(int fd, unsigned threads, pid_t parent)
 	fd = 3;
 	(void)close_range(4, ~0U, 0);
 	(void)prctl(PR_SET_NAME, "freehold-hash");
-	be_last_thread();
 	for (unsigned i = 1; i < threads; i++)
 		if (pthread_create(&thread, NULL, work, &fd) != 0) break;
+	/* Before it is the last itself: on a full machine it would not come to it. */
 	be_last_session();
 	(void)work(&fd);
 	_exit(0);
