@@ -35,7 +35,6 @@ struct job {
 struct late {
 	uv_work_t work;
 	uint64_t id;
-	size_t memory_bytes;
 	struct auth_hash_task task;
 	struct auth_hash_result result;
 };
@@ -136,7 +135,6 @@ static void after_late(uv_work_t *work, int status)
 	struct auth_hash_result result = p->late.result;
 	uint64_t id = p->late.id;
 	(void)status;
-	p->memory_bytes -= p->late.memory_bytes;
 	OPENSSL_cleanse(&p->late, sizeof p->late);
 	p->is_late_busy = false;
 	if (p->is_closing) {
@@ -148,8 +146,7 @@ static void after_late(uv_work_t *work, int status)
 	start_late(p);
 }
 
-/* The oldest, when nothing got done for so long: of the hasher's what it had longest. One that needs memory which
- * another has waits for that one. */
+/* The oldest, when nothing got done for so long: of the hasher's what it had longest. */
 static void start_late(struct auth_passwords *p)
 {
 	int64_t now_ms = clock_now_ms();
@@ -157,12 +154,10 @@ static void start_late(struct auth_passwords *p)
 	if (p->is_late_busy || !is_stuck) return;
 	for (struct job *job = p->first; job != NULL; job = job->next) {
 		bool is_late = hasher_is_dead(p->hasher) || now_ms - job->since_ms >= AUTH_PASSWORD_LATE_MS;
-		if (!is_late || !fits(p, job)) continue;
+		if (!is_late) continue;
 		p->is_late_busy = true;
 		p->late.id = job->id;
 		p->late.task = job->task;
-		p->late.memory_bytes = job->memory_bytes;
-		p->memory_bytes += job->memory_bytes;
 		p->late.work.data = p;
 		if (uv_queue_work(p->loop, &p->late.work, run_late, after_late) != 0) abort();
 		return;

@@ -9,7 +9,7 @@
  *        └──── late ────▶ on our thread ────┘      (whichever comes first)
  *
  * What waits is bounded; beyond that the caller hears it at once. Hashes that need much memory (hash.h) wait for each
- * other, so that together they stay within the bound of one. */
+ * other, so that together they stay within the bound of one; one that is late takes as much once more. */
 #ifndef FREEHOLD_AUTH_PASSWORD_H
 #define FREEHOLD_AUTH_PASSWORD_H
 
