@@ -16,6 +16,7 @@
 /* Of a password that nobody has: what is compared when there is no user, so that the answer takes as long. */
 #define NOBODY "$2a$10$7EqJtq98hPqEX7fNZaFWoOd9L.bgP8whUD549S0YkDlkRJTsI6Cky"
 #define SETTING_SIZE 64
+#define GIVEN_MAX 64 /* a thread of the hasher's each */
 #define LOOK_MS 100 /* how often we look whether something is late */
 
 struct job {
@@ -49,7 +50,11 @@ struct auth_passwords {
 	uint64_t last_id;
 	int64_t progress_ms; /* when the hasher was last done with something, or began after it had nothing */
 	unsigned given, waiting, waiting_max;
-	size_t memory_bytes; /* that what is given may use together */
+	struct {
+		uint64_t id;
+		size_t memory_bytes;
+	} with_hasher[GIVEN_MAX]; /* the first `given`; also what was answered meanwhile */
+	size_t memory_bytes; /* of those together */
 	struct job *first;
 };
 
@@ -80,15 +85,24 @@ static void finish(struct auth_passwords *p, uint64_t id, const struct auth_hash
 	*at = job->next;
 	p->waiting--;
 	if (p->waiting == 0) (void)uv_timer_stop(&p->timer);
-	p->memory_bytes -= job->is_given ? job->memory_bytes : 0;
 	answer(job, result);
+}
+
+static void take_back(struct auth_passwords *p, uint64_t id)
+{
+	for (unsigned i = 0; i < p->given; i++) {
+		if (p->with_hasher[i].id != id) continue;
+		p->memory_bytes -= p->with_hasher[i].memory_bytes;
+		p->with_hasher[i] = p->with_hasher[--p->given];
+		return;
+	}
 }
 
 /* NULL: it died, and what it had is late. */
 static void on_result(void *arg, uint64_t id, const struct auth_hash_result *result)
 {
 	struct auth_passwords *p = arg;
-	p->given--;
+	take_back(p, id);
 	p->progress_ms = clock_now_ms();
 	if (result != NULL) finish(p, id, result);
 	give(p);
@@ -109,9 +123,11 @@ static void give(struct auth_passwords *p)
 			is_memory_wanted = true;
 			continue;
 		}
-		if (!hasher_give(p->hasher, job->id, &job->task)) return;
-		if (p->given++ == 0) p->progress_ms = clock_now_ms();
+		if (p->given == GIVEN_MAX || !hasher_give(p->hasher, job->id, &job->task)) return;
+		if (p->given == 0) p->progress_ms = clock_now_ms();
 		job->is_given = true;
+		p->with_hasher[p->given].id = job->id;
+		p->with_hasher[p->given++].memory_bytes = job->memory_bytes;
 		p->memory_bytes += job->memory_bytes;
 	}
 }
