@@ -292,9 +292,7 @@ static bool walk_file(struct walk *w, const char *path, const char *name, struct
 	struct err ignored;
 	buf_init(&text, ADAPT_FILE_MAX_BYTES);
 	bool is_config = str_has_suffix(str_from(path), STR("/supabase/config.toml"));
-	if (!is_config &&
-	    (!is_source(name) || str_find(str_from(path + strlen(w->top)), STR("/supabase/functions/")) >= 0))
-		return true;
+	if (!is_config && !is_source(name)) return true;
 	if (!file_read(path, &text, &ignored)) return true;
 	return w->on_file(w, path, name, &text, err);
 }

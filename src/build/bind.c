@@ -180,11 +180,14 @@ bool build_bind(const char *release_dir, const struct build_values *values, json
 	int64_t began_ms = clock_now_ms();
 	json_t *files JSON_CLEANUP = json_array();
 	struct binding b = {release_dir, "unbound", "public", values, files},
-		       in_server = {release_dir, "unbound-server", "server", values, files};
+		       in_server = {release_dir, "unbound-server", "server", values, files},
+		       in_functions = {release_dir, "unbound-functions", "functions/src", values, files};
 	if (!check_values(values, err) || !file_path(top, err, "%s/unbound", release_dir) ||
 	    !visit(top, "", &(struct visit){.on_file = bind_file, .arg = &b}, 0, err) ||
 	    !file_path(top, err, "%s/unbound-server", release_dir) ||
 	    !visit(top, "", &(struct visit){.on_file = bind_file, .arg = &in_server}, 0, err) ||
+	    !file_path(top, err, "%s/unbound-functions", release_dir) ||
+	    !visit(top, "", &(struct visit){.on_file = bind_file, .arg = &in_functions}, 0, err) ||
 	    !file_path(top, err, "%s/public", release_dir) || !digest_tree(top, NULL, hash, err))
 		return err_wrap(err, "write the app's address and keys");
 	json_t *outcome = json_pack("{s:O, s:s, s:I}", "files", files, "hash_bound", hash, "duration_ms",

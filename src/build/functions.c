@@ -12,6 +12,7 @@
 #include "build/cache.h"
 #include "build/child.h"
 #include "build/host.h"
+#include "build/package.h"
 #include "build/tools.h"
 #include "build/tree.h"
 #include "codec/json.h"
@@ -211,6 +212,7 @@ bool functions_package(const struct build_job *job, const json_t *list, const ch
 	if (!file_path(from, err, "%s/functions", job->work_dir) || !file_path(to, err, "%s/functions", release_dir) ||
 	    !tree_copy(&copy, from, to, err))
 		return false;
+	if (!package_bind_later(job, release_dir, "functions/src", "unbound-functions", err)) return false;
 	if (job->has_user && lchown(to, 0, job->gid) != 0) return err_set_errno(err, "%s", to);
 	if (chmod(to, job->has_user ? 0750 : 0700) != 0) return err_set_errno(err, "%s", to);
 	return put_marks(list, release_dir, err);

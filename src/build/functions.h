@@ -30,8 +30,9 @@ bool functions_are_there(const struct build_job *job);
  * cannot be had; that is no error here. */
 bool functions_build(const struct build_job *job, json_t **ret_outcome, struct err *err);
 
-/* Makes release_dir/functions of it, readable for the code user only, and for the edge release_dir/functions-known/NAME
- * and, for those that anybody may call without a token, release_dir/functions-open/NAME. list is the outcome's. */
+/* Makes release_dir/functions of it (what build/bind.h writes to is kept in release_dir/unbound-functions), readable
+ * for the code user only, and for the edge release_dir/functions-known/NAME and, for those that anybody may call
+ * without a token, release_dir/functions-open/NAME. list is the outcome's. */
 bool functions_package(const struct build_job *job, const json_t *list, const char *release_dir, struct err *err);
 
 /* ^[A-Za-z0-9][A-Za-z0-9_-]*$, at most FUNCTIONS_NAME_MAX */

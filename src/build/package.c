@@ -351,18 +351,25 @@ static bool take_assets(struct package *p, int app, const struct server_plan *pl
 	return ok;
 }
 
-static bool bind_later(struct package *p, const char *release_dir, const char *folder, const char *unbound_folder,
-		       bool is_served, json_t **ret_unbound, struct err *err)
+static bool bind_later(const struct build_job *job, const char *release_dir, const char *folder,
+		       const char *unbound_folder, bool is_served, json_t **ret_unbound, struct err *err)
 {
 	char dir[FILE_PATH_SIZE];
 	if (!file_path(dir, err, "%s/%s", release_dir, folder)) return false;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) return err_set_errno(err, "%s", dir);
-	bool ok = build_child_run(p->job, "read the build's output", scan_reader, &is_served, fd, ret_unbound, err) &&
+	bool ok = build_child_run(job, "read the build's output", scan_reader, &is_served, fd, ret_unbound, err) &&
 		  keep_unbound(release_dir, unbound_folder, fd, *ret_unbound, err) &&
 		  (syncfs(fd) == 0 || err_set_errno(err, "write the release to disk"));
 	(void)close(fd);
 	return ok;
+}
+
+bool package_bind_later(const struct build_job *job, const char *release_dir, const char *folder,
+			const char *unbound_folder, struct err *err)
+{
+	json_t *ignored JSON_CLEANUP = NULL;
+	return bind_later(job, release_dir, folder, unbound_folder, false, &ignored, err);
 }
 
 static bool package_server(struct package *p, struct server_plan *plan, const char *release_dir,
@@ -377,8 +384,8 @@ static bool package_server(struct package *p, struct server_plan *plan, const ch
 	bool ok = file_mkdirs(public_dir, 0755, err) && take_assets(p, app, plan, public_dir, err);
 	(void)close(app);
 	ok = ok && server_package(p->job, plan, release_dir, modules_dir, err) &&
-	     bind_later(p, release_dir, "public", "unbound", true, &unbound, err) &&
-	     bind_later(p, release_dir, "server", "unbound-server", false, &in_server, err) &&
+	     bind_later(p->job, release_dir, "public", "unbound", true, &unbound, err) &&
+	     bind_later(p->job, release_dir, "server", "unbound-server", false, &in_server, err) &&
 	     digest_tree(public_dir, NULL, hash, err);
 	if (!ok) return false;
 	*ret_outcome =
@@ -428,8 +435,8 @@ static bool package(struct package *p, const char *release_dir, const char *publ
 
 static void undo(const char *release_dir)
 {
-	static const char *const parts[] = {"public",    "unbound",         "server",        "unbound-server",
-					    "functions", "functions-known", "functions-open"};
+	static const char *const parts[] = {"public",    "unbound",         "server",         "unbound-server",
+					    "functions", "functions-known", "functions-open", "unbound-functions"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		char path[FILE_PATH_SIZE];
 		struct err ignored;

@@ -35,4 +35,8 @@
 bool build_package(const struct build_job *job, const char *release_dir, const char *modules_dir, json_t **ret_outcome,
 		   struct err *err);
 
+/* Links the files of release_dir/folder that hold placeholders into release_dir/unbound_folder, for build/bind.h. */
+bool package_bind_later(const struct build_job *job, const char *release_dir, const char *folder,
+			const char *unbound_folder, struct err *err);
+
 #endif

@@ -63,7 +63,11 @@ before(async () => {
   assert.equal(out.code, 0, out.all);
   anon = (await f.api('GET', '/v1/apps/shop')).body.keys.anon;
 });
-after(async () => { await f.end(); });
+after(async () => {
+  const said = await readFile(f.app('shop', 'logs/functions.log'), 'utf8').catch(() => '');
+  await f.end();
+  assert.doesNotMatch(said, /Sanitizer|runtime error/);
+});
 
 test('the build names what it led elsewhere, what nobody set and what cannot be had', () => {
   assert.match(out.all, /supabase\/functions\/hello\/index\.ts.*imports https:\/\/deno\.land\/std@0\.168\.0\/http\/server\.ts/s);
