@@ -7,6 +7,9 @@
 /* Where the backend's answers find the files of objects; no visitor does. */
 #define EDGE_FILES "/.freehold/files/"
 
+/* Files of public buckets. */
+#define PUBLIC_FILES "/storage/v1/object/public/"
+
 /* What browsers fetch as parts of a page. A missing one is 404, never the page: a script that is HTML breaks the tab.
  */
 #define ASSET_ENDINGS                                                                                                  \
@@ -63,6 +66,9 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	       "  large_client_header_buffers 4 32k;\n  reset_timedout_connection on;\n  types_hash_max_size 4096;\n");
 	for (size_t i = 0; i < sizeof temps / sizeof *temps; i++)
 		buf_printf(b, "  %s_temp_path %s/%s;\n", temps[i], e->run, temps[i]);
+	buf_printf(
+	    b, "  proxy_cache_path %s/kept levels=2 keys_zone=files:4m max_size=256m inactive=10s use_temp_path=off;\n",
+	    e->run);
 	buf_puts(b, "  gzip on;\n  gzip_vary on;\n  gzip_proxied any;\n  gzip_comp_level 5;\n  gzip_min_length 860;\n"
 		    "  gzip_types text/css text/plain text/xml text/javascript application/javascript application/json "
 		    "application/wasm "
@@ -137,11 +143,31 @@ static void put_file_headers(struct buf *b)
 	"proxy_send_timeout 120s;\n"                                                                                   \
 	"      proxy_read_timeout 120s;\n"
 
+/* What anybody may read and is small is kept here until the second is over (X-Accel-Expires: the backend's word, and
+ * the only one that counts). Then one request asks again, and the others are sent what is kept until it has its answer:
+ * waiting for it (proxy_cache_lock) is done in steps of half a second. */
+static void put_public_files(const struct edge_settings *e, const struct door *d, struct buf *b)
+{
+	buf_printf(b,
+		   "    location ^~ " PUBLIC_FILES " {\n" TO_STORAGE
+		   "      open_file_cache max=4096 inactive=10s;\n      open_file_cache_valid 1s;\n"
+		   "      proxy_cache files;\n      proxy_cache_key $host$request_uri;\n      proxy_cache_min_uses 2;\n"
+		   "      proxy_cache_use_stale updating;\n"
+		   "      proxy_ignore_headers Cache-Control Expires Set-Cookie Vary;\n"
+		   "      proxy_set_header Range $http_range;\n      proxy_set_header If-Range $http_if_range;\n"
+		   "      proxy_set_header If-None-Match $http_if_none_match;\n"
+		   "      proxy_set_header If-Modified-Since $http_if_modified_since;\n"
+		   "      if_modified_since before;\n      gzip off;\n%s"
+		   "      error_page 502 504 = @backend_away;\n    }\n",
+		   e->home, d->hosts, e->has_brotli ? "      brotli off;\n" : "");
+}
+
 /* Files of objects: the backend says who may have which (X-Accel-Redirect), nginx sends it from the disk. An upload
  * flows through as it comes; the backend knows how large it may be. Below our name for the files no visitor gets.
  * tus-js-client takes any answer to HEAD but 423 for the end of its upload, and begins again from nothing. */
 static void put_storage(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
+	put_public_files(e, d, b);
 	buf_printf(
 	    b,
 	    "    location ^~ /storage/v1/ {\n" TO_STORAGE "      error_page 502 504 = @backend_away;\n    }\n"
@@ -320,8 +346,11 @@ static void put_server(const struct edge_settings *e, const struct door *d, stru
 		   "  server {\n    listen %s;\n    listen %s;\n"
 		   "    ssl_certificate %s/certs/$tls_host.pem;\n    ssl_certificate_key %s/certs/$tls_host.pem;\n"
 		   "    server_name _;\n    root %s/%s/$host/live/public;\n"
-		   "    set $live %s/%s/$host/live/public;\n    set $pin '';\n    set $at $live;\n    set $pinned "
-		   "'';\n    set $kind files;\n",
+		   "    set $pin '';\n"
+		   /* The backend of an app alone answers for its files; what follows costs more than a file does. */
+		   "    if ($uri ~ ^" PUBLIC_FILES ") {\n      break;\n    }\n"
+		   "    set $live %s/%s/$host/live/public;\n    set $at $live;\n    set $pinned '';\n"
+		   "    set $kind files;\n",
 		   d->listen, d->tls_listen, e->home, e->home, e->home, d->hosts, e->home, d->hosts);
 	put_absent(e, d, b);
 	if (!d->is_inside) put_secured(e, b);

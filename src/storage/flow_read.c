@@ -12,6 +12,7 @@ static void answer(struct storage_call *call, const PGresult *rows, int first_co
 	struct object o;
 	int64_t expires_s = token != NULL ? token->expires_s : 0;
 	object_read(rows, 0, first_column, &o);
+	o.is_for_all = call->route->begin == flow_read_public && call->route->variant == READ_FILE;
 	if (call->route->variant == READ_INFO)
 		object_reply_info(call, &o);
 	else if (call->route->variant == READ_PICTURE)

@@ -30,7 +30,7 @@ static void on_rendered(void *arg, const char *place, const struct err *err)
 	if (err == NULL) {
 		p->object.place = arena_strdup(call->arena, place);
 		p->object.type = picture_type(p->suffix);
-		p->object.transformations = picture_words(call->arena, &p->picture);
+		p->object.transformations = picture_shown(call->arena, &p->picture);
 		p->object.is_negotiated = p->picture.format == FORMAT_NEGOTIATED;
 		object_reply_file(call, &p->object, p->expires_s);
 	} else if (err->code == ERR_INVALID) {

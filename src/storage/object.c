@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "codec/json.h"
 #include "codec/url.h"
 #include "os/file.h"
@@ -14,6 +15,7 @@
 #include "storage/range.h"
 
 #define NAME_MAX_BYTES 1000 /* of ?download= */
+#define EDGE_KEEPS_BYTES (1 << 20) /* what is larger costs more to send than to ask for */
 
 void object_read(const PGresult *rows, int row, int first, struct object *ret_object)
 {
@@ -165,12 +167,27 @@ void object_send(struct storage_call *call, const struct object *o, struct stora
 	storage_answer_with(call, reply);
 }
 
+static bool is_kept_by_edge(struct storage_call *call, const struct object *o)
+{
+	static const char *const parts[] = {"Range", "If-Range", "If-None-Match", "If-Modified-Since"};
+	int64_t size;
+	if (!o->is_for_all || !str_to_int(str_from(o->size), &size) || size > EDGE_KEEPS_BYTES) return false;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (storage_header_of(call, str_from(parts[i])).ptr != NULL) return false;
+	return true;
+}
+
 void object_reply_file(struct storage_call *call, const struct object *o, int64_t expires_s)
 {
 	struct storage_reply reply = {.status = 200};
 	add_facts(call, o, expires_s, &reply);
 	struct str accel = call->request.accel;
-	if (is_fresh(call, o)) {
+	if (accel.len > 0 && is_kept_by_edge(call, o)) {
+		/* The edge answers all that asks for a part or has a copy. */
+		storage_reply_add(&reply, "X-Accel-Expires",
+				  arena_printf(call->arena, "@%lld", (long long)(clock_wall_ms() / 1000)));
+		object_send(call, o, &reply);
+	} else if (is_fresh(call, o)) {
 		reply.status = 304;
 		storage_answer_with(call, &reply);
 	} else if (accel.len > 0 && storage_is_uuid(str_from(o->version)) &&

@@ -101,16 +101,27 @@ void picture_read_words(struct str words, struct picture *ret_picture)
 	*ret_picture = p;
 }
 
-const char *picture_words(struct arena *a, const struct picture *p)
+static const char *words_of(struct arena *a, const struct picture *p, const char *resize_name, const char *resize)
 {
 	struct buf words BUF_CLEANUP;
 	buf_init(&words, 256);
 	if (p->height > 0) buf_printf(&words, ",height:%d", p->height);
 	if (p->width > 0) buf_printf(&words, ",width:%d", p->width);
-	if (p->width > 0 || p->height > 0) buf_printf(&words, ",resize:%s", resizes[p->resize]);
+	if (p->width > 0 || p->height > 0) buf_printf(&words, ",%s:%s", resize_name, resize);
 	if (p->quality > 0) buf_printf(&words, ",quality:%d", p->quality);
 	if (p->format != FORMAT_NEGOTIATED) buf_printf(&words, ",format:%s", formats[p->format]);
 	return arena_cstr(a, str_sub(buf_view(&words), words.len > 0, words.len));
+}
+
+const char *picture_words(struct arena *a, const struct picture *p)
+{
+	return words_of(a, p, "resize", resizes[p->resize]);
+}
+
+const char *picture_shown(struct arena *a, const struct picture *p)
+{
+	static const char *const types[] = {[RESIZE_COVER] = "fill", [RESIZE_CONTAIN] = "fit", [RESIZE_FILL] = "force"};
+	return words_of(a, p, "resizing_type", types[p->resize]);
 }
 
 /* ISO/IEC 14496-12: a box "ftyp" whose brands say which codec. */

@@ -49,6 +49,9 @@ void picture_read_words(struct str words, struct picture *ret_picture);
 /* The other way; "" where nothing was asked for. NULL at the arena's limit. */
 const char *picture_words(struct arena *a, const struct picture *picture);
 
+/* The same for X-Transformations, in imgproxy's words. */
+const char *picture_shown(struct arena *a, const struct picture *picture);
+
 /* By the file's first bytes, whatever anybody says of it. */
 #define PICTURE_HEAD_BYTES 512
 enum picture_kind picture_kind(struct str head);

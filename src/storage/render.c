@@ -22,6 +22,7 @@
 #define PLACE_SIZE 160
 #define SAID_MAX_BYTES 2048
 #define TOUCH_S 3600
+#define NOBODY 65534
 
 struct waiter {
 	struct waiter *next;
@@ -108,6 +109,9 @@ static bool run(struct rendering *g, struct err *err)
 				    .cwd = "/",
 				    .mounts = &mount,
 				    .mount_count = 1,
+				    .has_user = geteuid() == 0, /* an app's backend never is */
+				    .uid = NOBODY,
+				    .gid = NOBODY,
 				    .limits = {.memory_bytes = RENDER_MEMORY_BYTES,
 					       .processes = RENDER_PROCESSES,
 					       .deadline_ms = RENDER_DEADLINE_MS},

@@ -85,7 +85,7 @@ test('the sizes, shapes and formats that upstream gives', async () => {
   assert.equal(look((await render('a.png', 'width=50&format=avif')).bytes)[0], 'avif');
 
   const got = await render('a.png', 'width=100&height=50&quality=30', { headers: webp });
-  assert.equal(got.headers['x-transformations'], 'height:50,width:100,resize:cover,quality:30');
+  assert.equal(got.headers['x-transformations'], 'height:50,width:100,resizing_type:fill,quality:30');
   assert.equal(got.headers['cache-control'], 'max-age=60');
   assert.match(got.headers.vary, /Accept/);
   assert.ok(got.headers.etag && got.headers['last-modified']);

@@ -3,7 +3,7 @@
 // killed in the middle.
 import test, { before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import http from 'node:http';
@@ -213,6 +213,116 @@ test('moving, replacing, copying and removing keep rows and files together', asy
   assert.ok((await ask('GET', '/object/public/open/copy', { key: null })).bytes.equals(one));
   assert.equal((await ask('DELETE', '/object/shut', { json: { prefixes: ['m/two', 'not there'] } })).json.length, 1);
   await until('files of removed rows go', () => stored().length === count);
+});
+
+test('killed while objects are moved and copied: each is at one place, whole, and no row lacks its file', async () => {
+  const bodies = new Map();
+  for (let n = 0; n < 24; n++) {
+    const body = randomBytes(20_000 + n);
+    assert.equal((await upload(`shut/w/${n}`, body)).status, 200);
+    bodies.set(n, body);
+  }
+  const copied = new Set(), moved = new Map([...bodies.keys()].map((n) => [n, 0])); // n: how often it was moved for sure
+  let isOver = false;
+  const place = (n, turn) => (turn === 0 ? `w/${n}` : `w/${n}-${turn}`);
+  const work = [...bodies.keys()].map(async (n) => {
+    for (let turn = 0; !isOver; turn++) {
+      const copy = await ask('POST', '/object/copy', { json: { bucketId: 'shut', sourceKey: place(n, moved.get(n)), destinationKey: `c/${n}-${turn}` } }).catch(() => undefined);
+      if (copy?.status === 200) copied.add(`${n}-${turn}`);
+      const move = await ask('POST', '/object/move', { json: { bucketId: 'shut', sourceKey: place(n, moved.get(n)), destinationKey: place(n, moved.get(n) + 1) } }).catch(() => undefined);
+      // Not acknowledged: it may have been done all the same.
+      if (move?.status === 200 || move?.json?.code === 'NoSuchKey') moved.set(n, moved.get(n) + 1);
+      else await new Promise((r) => setTimeout(r, 30));
+    }
+  });
+  try {
+    for (let round = 0; round < 2; round++) {
+      const had = copied.size;
+      await until('copies go through', () => copied.size > had + 30);
+      process.kill(await backendPid(), 'SIGKILL');
+    }
+  } finally {
+    isOver = true;
+    await Promise.all(work);
+  }
+  await until('the backend answers again', async () => (await ask('GET', '/status').catch(() => ({}))).status === 200);
+  for (const [n, body] of bodies) {
+    const found = psql(`select name from storage.objects where bucket_id = 'shut' and (name = 'w/${n}' or name like 'w/${n}-%')`).split('\n');
+    assert.equal(found.length, 1, `w/${n} is at ${found}`);
+    assert.ok(Number(found[0].split('-')[1] ?? 0) >= moved.get(n), 'what was acknowledged is done');
+    assert.ok((await ask('GET', `/object/shut/${found[0]}`)).bytes.equals(body));
+  }
+  for (const name of [...copied].slice(0, 40)) assert.ok((await ask('GET', `/object/shut/c/${name}`)).bytes.equals(bodies.get(Number(name.split('-')[0]))));
+  for (const row of psql(`select version || ' ' || (metadata->>'size') from storage.objects`).split('\n')) {
+    const [version, size] = row.split(' ');
+    assert.equal(statSync(f.app('site', 'storage/objects', version.slice(0, 2), version)).size, Number(size));
+  }
+});
+
+test('tokens that are not this app\'s, or not for this, open nothing', async () => {
+  await upload('shut/t', Buffer.from('the secret of the house'));
+  const b64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const sign = (claims, secret, header = { alg: 'HS256', typ: 'JWT' }) => {
+    const text = `${b64(header)}.${b64(claims)}`;
+    return `${text}.${secret === null ? '' : createHmac('sha256', secret).update(text).digest('base64url')}`;
+  };
+  const now = Math.floor(Date.now() / 1000), soon = { iat: now, exp: now + 60 };
+  const url = { url: 'shut/t', scope: 'download', ...soon }, role = { role: 'service_role', ...soon };
+  const good = (await ask('POST', '/object/sign/shut/t', { json: { expiresIn: 60 } })).json.signedURL.split('token=')[1];
+  const upToken = (await ask('POST', '/object/upload/sign/shut/t2')).json.token;
+  assert.equal((await ask('GET', `/object/sign/shut/t?token=${good}`, { key: null })).status, 200);
+  for (const [what, token] of [
+    ['another app\'s', sign(url, 'another secret')], ['nobody\'s', sign(url, null, { alg: 'none' })], ['for an upload', upToken],
+    ['a user\'s', keys.service_role_key], ['changed', good.slice(0, -3) + (good.endsWith('AAA') ? 'BBB' : 'AAA')], ['for another object', good.replace(good.split('.')[1], b64({ ...url, url: 'shut/other' }))],
+  ]) {
+    const got = await ask('GET', `/object/sign/shut/t?token=${encodeURIComponent(token)}`, { key: null });
+    assert.equal(got.status, 400, `${what}: ${got.text}`);
+    assert.ok(!got.text.includes('secret of'), what);
+  }
+  assert.equal((await ask('GET', `/object/sign/shut/killed?token=${good}`, { key: null })).status, 400);
+  assert.equal((await ask('PUT', `/object/upload/sign/shut/t?token=${good}`, { key: null, body: Buffer.from('x') })).status, 400, 'it reads, and does not write');
+  for (const bearer of [sign(role, 'another secret'), sign(role, null, { alg: 'none' }), good, upToken, 'x', ''])
+    for (const at of ['/object/shut/t', '/object/authenticated/shut/t', '/bucket', '/render/image/authenticated/shut/t']) {
+      const got = await ask('GET', at, { key: null, headers: { Authorization: `Bearer ${bearer}` } });
+      assert.ok((got.status >= 400 || got.text === '[]') && !got.text.includes('secret of'), `${at}: ${got.status} ${got.text}`);
+    }
+});
+
+test('what anybody may read is the edge\'s own for a second at most', async () => {
+  const one = randomBytes(4000), two = randomBytes(5000);
+  const read = (headers = {}) => ask('GET', '/object/public/open/quick', { key: null, headers });
+  await upload('open/quick', one, { 'Cache-Control': 'max-age=3600', 'Content-Type': 'text/plain' });
+  for (let n = 0; n < 20; n++) assert.ok((await read()).bytes.equals(one));
+  const got = await read();
+  assert.equal(got.headers['cache-control'], 'max-age=3600');
+  assert.equal(got.headers['content-type'], 'text/plain');
+  assert.equal(got.headers['access-control-allow-origin'], '*');
+  assert.equal(got.headers['x-accel-expires'], undefined);
+  const part = await read({ Range: 'bytes=10-19' });
+  assert.deepEqual([part.status, part.headers['content-range']], [206, 'bytes 10-19/4000']);
+  assert.ok(part.bytes.equals(one.subarray(10, 20)));
+  assert.equal((await read({ 'If-None-Match': got.headers.etag })).status, 304);
+  assert.equal((await read({ 'If-Modified-Since': got.headers['last-modified'] })).status, 304);
+  assert.match((await ask('GET', '/object/public/open/quick?download=a.txt', { key: null })).headers['content-disposition'], /a\.txt/);
+
+  // Each change is seen by every reader within the second, while they never stop reading.
+  const seen = async (what, change, isNew) => {
+    for (let n = 0; n < 5; n++) await read();
+    await change();
+    const changedAt = performance.now();
+    let last = 0, count = 0;
+    while (performance.now() - changedAt < 1600) {
+      const now = performance.now(), one = await read();
+      count++;
+      if (!isNew(one)) last = now - changedAt;
+    }
+    assert.ok(last < 1000, `${what}: the old one was seen ${last} ms after`);
+    assert.ok(count > 50, String(count));
+  };
+  await seen('replaced', () => ask('PUT', '/object/open/quick', { body: two }), (one) => one.bytes.equals(two));
+  await seen('private', () => ask('PUT', '/bucket/open', { json: { public: false } }), (one) => one.json?.code === 'NoSuchBucket');
+  await seen('public again', () => ask('PUT', '/bucket/open', { json: { public: true } }), (one) => one.bytes.equals(two));
+  await seen('deleted by SQL', async () => psql(`delete from storage.objects where name = 'quick'`), (one) => one.json?.code === 'NoSuchKey');
 });
 
 test('a bucket that the code names and nothing makes is made, and told', async () => {

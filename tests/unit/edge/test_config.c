@@ -33,10 +33,16 @@ static void test_it_names_no_app(void **state)
 	assert_non_null(strstr(b.ptr, "root /h/edge/hosts/$host/live/public;"));
 	/* Links are resolved for what can differ between releases, and for nothing else. */
 	assert_non_null(strstr(b.ptr, "{\n      set $pin $realpath_root;\n      set $at $pin;\n    }"));
-	assert_null(strstr(b.ptr, "open_file_cache"));
 	assert_non_null(strstr(b.ptr, "ssl_certificate /h/edge/certs/$tls_host.pem;"));
 	assert_non_null(strstr(b.ptr, "return 308 https://$host:8443$request_uri;"));
 	assert_null(strstr(b.ptr, "brotli"));
+	/* What was opened is kept open where no link leads, and nowhere else. */
+	char *kept = strstr(b.ptr, "location ^~ /storage/v1/object/public/"), *end = strstr(kept, "    }\n");
+	*kept = '\0';
+	assert_null(strstr(b.ptr, "open_file_cache"));
+	kept = strstr(end, "location ^~ /storage/v1/object/public/"); /* the other door's */
+	assert_true(strstr(end, "open_file_cache") > kept);
+	assert_null(strstr(strstr(kept, "    }\n"), "open_file_cache"));
 }
 
 static void test_settings_cannot_break_out(void **state)
