@@ -16,7 +16,7 @@ FLOORS = [
     ["codec", "os"],
     ["pg", "http"],
     ["store", "mail"],
-    ["intake", "build", "release", "run", "serve", "edge", "owndb", "rest", "auth", "realtime", "storage", "jobs", "ai"],
+    ["intake", "build", "backup", "release", "run", "serve", "edge", "owndb", "rest", "auth", "realtime", "storage", "jobs", "ai"],
     ["flow"],
     ["api", "cli"],
     ["bin"],

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "flow/functions.h"
 #include "flow/parts.h"
+#include "flow/restore.h"
 #include "release/release.h"
 
 #define THAW_DEADLINE_MS 10000
@@ -47,8 +48,8 @@ int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][W
 
 bool app_part_is_known(const char *part)
 {
-	return strcmp(part, "postgres") == 0 || strcmp(part, "backend") == 0 || web_part_release(part) > 0 ||
-	       functions_part_release(part) > 0;
+	return strcmp(part, "postgres") == 0 || strcmp(part, "backend") == 0 || strcmp(part, RESTORE_COPY_PART) == 0 ||
+	       web_part_release(part) > 0 || functions_part_release(part) > 0;
 }
 
 bool app_part_spec(struct daemon *d, const char *app, const char *part, struct parts *parts, struct arena *arena,
@@ -59,6 +60,11 @@ bool app_part_spec(struct daemon *d, const char *app, const char *part, struct p
 	if (release > 0) return web_unit(&d->flow, parts, release, arena, ret_spec, err);
 	release = functions_part_release(part);
 	if (release > 0) return functions_unit(&d->flow, parts, release, arena, ret_spec, err);
+	if (strcmp(part, RESTORE_COPY_PART) == 0) {
+		int64_t job = 0;
+		return restore_waiting_copy(&d->flow, app, &job, err) &&
+		       restore_copy_unit(&d->flow, parts, job, arena, ret_spec, err);
+	}
 	bool is_postgres = strcmp(part, "postgres") == 0;
 	return is_postgres ? parts_postgres_unit(&d->flow, parts, arena, ret_spec, err)
 			   : parts_backend_unit(&d->flow, parts, arena, ret_spec, err);

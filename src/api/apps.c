@@ -11,6 +11,7 @@
 #include "api/worker.h"
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/backup_status.h"
 #include "flow/functions.h"
 #include "flow/kept.h"
 #include "flow/live.h"
@@ -96,6 +97,8 @@ json_t *app_json(struct daemon *d, const struct app *app)
 		      "created_at", time_json(app->created_at_ms), "processes", processes_json(d, app->name),
 		      "deployment", deployment != NULL ? deployment : json_null(), "keys", keys_json(d, app->name));
 	put_data_bytes(answer, dir);
+	json_t *backup = NULL;
+	if (backup_summary(&d->flow, app->name, &backup, &ignored)) json_object_set_new(answer, "backup", backup);
 	return answer;
 }
 
@@ -176,15 +179,12 @@ void route_status(struct route_call *c)
 	(void)snprintf(address, sizeof address, "http://%s:%u", c->d->flow.edge.address, c->d->flow.edge.port);
 	json_t *warnings = json_array(), *app;
 	size_t i;
+	if (!backup_warnings(&c->d->flow, warnings, &err)) json_array_append_new(warnings, json_string(err.msg));
 	json_array_foreach(apps, i, app)
 	{
 		warn_of_moved(c->d, app, warnings);
 		warn_of_lost_writes(c->d, app, warnings);
 	}
-	if (json_array_size(apps) > 0)
-		json_array_append_new(
-		    warnings,
-		    json_string("If this server is lost, everything is lost: there is no backup elsewhere yet."));
 	reply_json(c->req, 200,
 		   json_pack("{s:s, s:s, s:o, s:s, s:o, s:o}", "version", FREEHOLD_VERSION, "home",
 			     c->d->flow.layout.home, "edge", supervisor_json(c->d->supervisor, "edge", "edge"),

@@ -11,12 +11,14 @@
 
 #include "api/app_parts.h"
 #include "api/routes.h"
+#include "api/schedule.h"
 #include "api/tls.h"
 #include "api/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "flow/live.h"
 #include "flow/parts.h"
+#include "flow/restore.h"
 #include "flow/sweep.h"
 #include "os/proc.h"
 #include "run/record.h"
@@ -63,6 +65,9 @@ static bool start_if_running(void *arg, const struct app *app, struct err *err)
 	for (int i = count + old - 1; i >= (is_running ? count : 0); i--) take_over(d, app->name, parts[i]);
 	/* All at once and in no order, so that the sweep that follows knows them; the others wait for PostgreSQL. */
 	for (int i = 0; i < count && is_running; i++) daemon_start_part_of(arg, app->name, parts[i], false, NULL, NULL);
+	int64_t copy = 0;
+	if (!restore_waiting_copy(&d->flow, app->name, &copy, err)) return false;
+	if (copy != 0) daemon_start_part_of(arg, app->name, RESTORE_COPY_PART, false, NULL, NULL);
 	return true;
 }
 
@@ -86,6 +91,13 @@ static bool start_units(struct daemon *d, struct err *err)
 	return app_each(d->flow.db, start_if_running, d, err);
 }
 
+static bool recover_job(void *arg, const struct job *job, struct err *err)
+{
+	(void)err;
+	worker_job_recover(arg, job);
+	return true;
+}
+
 static bool recover_all(struct daemon *d, struct err *err)
 {
 	json_t *running = NULL, *entry;
@@ -99,7 +111,7 @@ static bool recover_all(struct daemon *d, struct err *err)
 		worker_recover(d, app, number);
 	}
 	json_decref(running);
-	return true;
+	return job_each(d->flow.db, "running", recover_job, d, err);
 }
 
 /* Ending. */
@@ -109,6 +121,7 @@ static void on_server_closed(void *arg)
 	struct daemon *d = arg;
 	d->server = NULL;
 	daemon_forget_retired(d);
+	schedule_stop(d);
 	supervisor_free(d->supervisor);
 	d->supervisor = NULL;
 	for (int i = 0; i < 3; i++) uv_close((uv_handle_t *)&d->signals[i], NULL);
@@ -175,6 +188,7 @@ static bool run(struct daemon *d, const char *bin_dir, struct err *err)
 	if (!sweep_home(&d->flow, err) || !start_units(d, err)) return false;
 	supervisor_sweep(d->supervisor);
 	if (!listen_on_control(d, err) || !recover_all(d, err)) return false;
+	schedule_start(d);
 	log_info("freeholdd is ready; home %s, control socket %s", d->flow.layout.home, d->flow.control_socket);
 	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
 	(void)uv_run(&d->loop, UV_RUN_NOWAIT); /* the close callbacks */

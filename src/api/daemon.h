@@ -27,6 +27,7 @@ struct daemon {
 	char program[FILE_PATH_SIZE]; /* this executable, for the workers */
 	int64_t started_at_ms;
 	int lock_fd;
+	struct schedule *schedule; /* what is done by the clock (api/schedule.h) */
 	struct retired *retired; /* servers that are not live any more and still run (api/app_parts.h) */
 	bool is_switching[DAEMON_ENDING_MAX]; /* which of the two */
 	char ending[DAEMON_ENDING_MAX]

@@ -10,6 +10,7 @@
 #include "os/proc.h"
 #include "os/sandbox.h"
 #include "owndb/owndb.h"
+#include "store/backup.h"
 
 #define LOW_DISK_BYTES ((uint64_t)2 << 30)
 
@@ -50,7 +51,9 @@ static void check_programs(json_t *checks)
 		const char *path, *name, *package;
 	} programs[] = {{"/usr/sbin/nginx", "nginx", "nginx-light"},
 			{"/usr/bin/git", "git", "git"},
-			{"/usr/bin/bwrap", "bubblewrap", "bubblewrap"}};
+			{"/usr/bin/bwrap", "bubblewrap", "bubblewrap"},
+			{"/usr/bin/pgbackrest", "pgbackrest", "pgbackrest"},
+			{"/usr/bin/restic", "restic", "restic"}};
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
 		char next[128];
 		(void)snprintf(next, sizeof next, "apt-get install %s", programs[i].package);
@@ -84,6 +87,27 @@ static void check_disk(struct daemon *d, json_t *checks)
 	      room < LOW_DISK_BYTES ? "make room: a build needs up to 2 GB" : NULL);
 }
 
+static void check_places(struct daemon *d, json_t *checks)
+{
+	struct err err;
+	struct backup_places places;
+	bool has_elsewhere = false;
+	if (!backup_places_get(d->flow.db, d->flow.seal, &places, &err)) {
+		check(checks, "backups", "bad", err.msg, NULL);
+		return;
+	}
+	for (int i = 0; i < places.count; i++) has_elsewhere |= places.list[i].is_elsewhere;
+	backup_places_done(&places);
+	if (has_elsewhere)
+		check(checks, "backups", "ok",
+		      "backups go to a place that outlives this server; status says whether they "
+		      "are proved",
+		      NULL);
+	else
+		check(checks, "backups", "weak", "all backups are lost with this server",
+		      "add a place elsewhere: freehold backup add s3://BUCKET");
+}
+
 void route_doctor(struct route_call *c)
 {
 	json_t *checks = json_array();
@@ -92,8 +116,6 @@ void route_doctor(struct route_call *c)
 	check_programs(checks);
 	check_postgres(checks);
 	check_disk(c->d, checks);
-	check(checks, "backups", "weak",
-	      "backups to another place are not made yet: if this disk is lost, everything on it is lost",
-	      "keep a copy of your own: freehold destroy keeps a last dump, pg_dump works on the app's socket");
+	check_places(c->d, checks);
 	reply_json(c->req, 200, json_pack("{s:o}", "checks", checks));
 }

@@ -84,6 +84,21 @@ void route_git_key_post(struct route_call *c);
 bool app_ensure(struct route_call *c, bool is_made, bool *ret_is_created, struct err *err);
 json_t *app_json(struct daemon *d, const struct app *app);
 
+void route_backups(struct route_call *c);
+void route_backups_post(struct route_call *c);
+void route_drill_post(struct route_call *c);
+void route_restore(struct route_call *c);
+void route_restore_post(struct route_call *c);
+void route_restore_more(struct route_call *c);
+void route_backup(struct route_call *c);
+void route_backup_kit(struct route_call *c);
+void route_backup_files(struct route_call *c);
+void route_backup_put(struct route_call *c);
+void route_backup_place_post(struct route_call *c);
+void route_backup_place_delete(struct route_call *c);
+void route_job(struct route_call *c);
+void route_job_events(struct route_call *c);
+
 void route_deploy(struct route_call *c);
 void route_deploy_head(struct route_call *c);
 void route_deployments(struct route_call *c);

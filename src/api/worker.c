@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/schedule.h"
 #include "base/log.h"
+#include "flow/job.h"
 #include "os/proc.h"
 #include "store/deployment.h"
 
@@ -133,6 +135,7 @@ static void on_deployed(void *arg, bool is_ok, struct str output)
 		log_error("%s: the process of deployment %lld died", r->app, (long long)r->number);
 		recover(r->d, r->app, r->number, true);
 	}
+	schedule_wake(r->d); /* a new app has no backup yet */
 	free(r);
 }
 
@@ -192,11 +195,12 @@ bool worker_check_not_ending(const struct daemon *d, const char *app, struct err
 {
 	for (int i = 0; i < DAEMON_ENDING_MAX; i++)
 		if (strcmp(d->ending[i], app) == 0)
-			return err_set(err, ERR_CONFLICT,
-				       d->is_switching[i]
-					   ? "%s is being put back to another release; try again when that is done"
-					   : "%s is being destroyed; try again when it is gone",
-				       app);
+			return err_set(
+			    err, ERR_CONFLICT,
+			    d->is_switching[i]
+				? "%s is being put back to another release or state; try again when that is done"
+				: "%s is being destroyed; try again when it is gone",
+			    app);
 	return true;
 }
 
@@ -231,4 +235,103 @@ bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done 
 	char number[24];
 	(void)snprintf(number, sizeof number, "%lld", (long long)to);
 	return start_alone(d, app, (const char *const[]){"--rollback", app, number, NULL}, true, done, arg, err);
+}
+
+/* Jobs. */
+
+struct job_worker {
+	struct daemon *d;
+	int64_t id;
+};
+
+static void on_job_recovered(void *arg, bool is_ok, struct str output);
+
+static void start_job_recovery(struct daemon *d, int64_t id)
+{
+	struct err err;
+	struct job job;
+	if (job_get(d->flow.db, id, &job, &err) && strcmp(job.state, "running") == 0) worker_job_recover(d, &job);
+}
+
+static void on_job_again(uv_timer_t *timer)
+{
+	struct job_worker *w = timer->data;
+	start_job_recovery(w->d, w->id);
+	uv_close((uv_handle_t *)timer, on_handle_closed);
+	free(w);
+}
+
+static void recover_job_later(struct job_worker *w)
+{
+	uv_timer_t *timer = calloc(1, sizeof *timer);
+	if (timer == NULL) abort();
+	timer->data = w;
+	(void)uv_timer_init(&w->d->loop, timer);
+	(void)uv_timer_start(timer, on_job_again, RECOVER_AGAIN_MS, 0);
+	uv_unref((uv_handle_t *)timer);
+}
+
+static void on_job_recovered(void *arg, bool is_ok, struct str output)
+{
+	(void)output;
+	struct job_worker *w = arg;
+	if (is_ok) {
+		free(w);
+		return;
+	}
+	log_error("job %lld could not be taken back; trying again in %d s", (long long)w->id, RECOVER_AGAIN_MS / 1000);
+	recover_job_later(w);
+}
+
+static void on_job_done(void *arg, bool is_ok, struct str output)
+{
+	(void)is_ok, (void)output;
+	struct job_worker *w = arg;
+	start_job_recovery(w->d, w->id); /* where it did not end itself */
+	schedule_wake(w->d);
+	free(w);
+}
+
+static bool start_job(struct daemon *d, const char *verb, const struct job *job, worker_done done, struct err *err)
+{
+	const struct job_kind *kind = job_kind_find(job->kind);
+	char number[24];
+	struct job_worker *w = calloc(1, sizeof *w);
+	if (w == NULL) abort();
+	*w = (struct job_worker){d, job->id};
+	(void)snprintf(number, sizeof number, "%lld", (long long)job->id);
+	const char *const args[] = {verb, number, NULL};
+	bool ok = kind != NULL && kind->is_alone ? start_alone(d, job->app, args, true, done, w, err)
+						 : worker_start(d, args, done, w, err);
+	if (!ok) free(w);
+	return ok;
+}
+
+bool worker_job(struct daemon *d, int64_t id, struct err *err)
+{
+	struct job job;
+	struct events events;
+	char path[FILE_PATH_SIZE];
+	/* There for whoever follows it from the first moment on. */
+	if (!job_events_path(&d->flow, id, path, err) || !events_open(&events, path, err)) return false;
+	events_close(&events);
+	return job_get(d->flow.db, id, &job, err) && start_job(d, "--job", &job, on_job_done, err);
+}
+
+void worker_job_recover(struct daemon *d, const struct job *job)
+{
+	struct err err;
+	log_warn("%s%sjob %lld (%s) was cut off; taking it back", job->app, job->app[0] != '\0' ? ": " : "",
+		 (long long)job->id, job->kind);
+	if (start_job(d, "--job-recover", job, on_job_recovered, &err)) return;
+	log_error("job %lld: %s", (long long)job->id, err.msg);
+	struct job_worker *w = calloc(1, sizeof *w);
+	if (w == NULL) abort();
+	*w = (struct job_worker){d, job->id};
+	recover_job_later(w);
+}
+
+bool worker_ship(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
+{
+	return worker_start(d, (const char *const[]){"--ship", app, NULL}, done, arg, err);
 }

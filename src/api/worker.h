@@ -6,6 +6,7 @@
 
 #include "api/daemon.h"
 #include "base/str.h"
+#include "store/job.h"
 
 #define WORKER_OUTPUT_MAX_BYTES (64u * 1024)
 
@@ -26,6 +27,14 @@ bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *a
 /* live_rollback in a process of its own; its output is the outcome, or {"error", "message"}. The app is its own until
  * then, too. */
 bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done done, void *arg, struct err *err);
+/* A job of the journal (store/job.h) that has begun. One whose process dies is recovered by itself; where its kind has
+ * the app for itself, nobody else may touch the app until then. */
+bool worker_job(struct daemon *d, int64_t id, struct err *err);
+void worker_job_recover(struct daemon *d, const struct job *job);
+
+/* Sends what waits for the app's places; at most one at a time for an app. */
+bool worker_ship(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err);
+
 bool worker_check_not_ending(const struct daemon *d, const char *app, struct err *err); /* ERR_CONFLICT */
 
 #endif

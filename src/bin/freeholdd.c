@@ -12,9 +12,12 @@
 
 #include "api/daemon.h"
 #include "base/log.h"
+#include "flow/backup.h"
 #include "flow/deploy.h"
 #include "flow/destroy.h"
+#include "flow/job.h"
 #include "flow/live.h"
+#include "flow/recover_server.h"
 #include "version.h"
 
 static const char help[] = "freeholdd: serves the apps of this machine and does what the freehold command asks.\n"
@@ -83,6 +86,43 @@ static int rollback(const char *bin_dir, const char *app, const char *number)
 	return ok ? 0 : fail(&err);
 }
 
+/* The journal has what came of it. */
+static int job(const char *bin_dir, const char *number, bool is_recovery)
+{
+	struct err err;
+	struct flow f;
+	int64_t id = 0;
+	if (!str_to_int(str_from(number), &id)) return 2;
+	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
+	bool ok = is_recovery ? job_recover(&f, id, &err) : job_run(&f, id);
+	flow_close(&f);
+	if (is_recovery && !ok) return fail(&err);
+	return ok ? 0 : 1;
+}
+
+static int ship(const char *bin_dir, const char *app)
+{
+	struct err err;
+	struct flow f;
+	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
+	bool ok = backup_ship(&f, app, &err);
+	flow_close(&f);
+	return ok ? 0 : fail(&err);
+}
+
+/* freehold recover: the answer on standard output. */
+static int recover(const char *bin_dir, const char *kit, const char *place, const char *at)
+{
+	struct err err;
+	json_t *answer = NULL;
+	int64_t id = 0;
+	if (!str_to_int(str_from(place), &id)) return 2;
+	bool ok = recover_server(bin_dir, kit, id, at[0] != '\0' ? at : NULL, &answer, &err);
+	if (answer != NULL) (void)json_dumpf(answer, stdout, JSON_COMPACT);
+	json_decref(answer);
+	return ok ? 0 : fail(&err);
+}
+
 static int stop(void)
 {
 	struct err err;
@@ -115,6 +155,10 @@ int main(int argc, char **argv)
 		    "its process ended before it could say why (killed, out of memory, or the disk was full)");
 	if (argc == 4 && strcmp(argv[1], "--rollback") == 0) return rollback(bin_dir, argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--destroy") == 0) return destroy(bin_dir, argv[2]);
+	if (argc == 3 && strcmp(argv[1], "--job") == 0) return job(bin_dir, argv[2], false);
+	if (argc == 3 && strcmp(argv[1], "--job-recover") == 0) return job(bin_dir, argv[2], true);
+	if (argc == 5 && strcmp(argv[1], "--recover-server") == 0) return recover(bin_dir, argv[2], argv[3], argv[4]);
+	if (argc == 3 && strcmp(argv[1], "--ship") == 0) return ship(bin_dir, argv[2]);
 	if (argc == 2 && strcmp(argv[1], "--stop") == 0) return stop();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("freeholdd %s\n", FREEHOLD_VERSION) < 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) return fputs(help, stdout) < 0;

@@ -26,6 +26,7 @@ static const struct option_spec deploy_options[] = {
 
 static const struct option_spec rollback_options[] = {
     {'y', "yes", NULL, "do not ask"},
+    {0, "with-data", NULL, "the data too, as it was before the next release; shows first what would be lost"},
     {0},
 };
 
@@ -76,6 +77,22 @@ static const struct option_spec auth_options[] = {
     {0},
 };
 
+static const struct option_spec recover_options[] = {
+    {0, "place", "N", "from this place of the kit"},
+    {0, "at", "PATH", "where that place's folder is now"},
+    {0},
+};
+
+static const struct option_spec backup_options[] = {
+    {0, "elsewhere", NULL, "with add: this folder is of another machine (a network file system)"},
+    {0, "endpoint", "HOST", "with add s3://...: the provider's address"},
+    {0, "region", "NAME", "with add s3://...: the bucket's region (auto)"},
+    {0, "key-id", "ID", "with add s3://...: the access key; its secret is asked for"},
+    {0, "uri-style", "STYLE", "with add s3://...: path or host (path)"},
+    {0, "no-verify-tls", NULL, "with add s3://...: take any certificate, in a network that is your own"},
+    {0},
+};
+
 static const struct option_spec ai_options[] = {
     {0, "all", NULL, "for all apps that have none of their own"},
     {0, "url", "URL", "with set: where the provider's API is, up to its version: https://api.openai.com/v1"},
@@ -105,6 +122,18 @@ static const struct option_spec mail_options[] = {
 };
 
 static const struct option_spec db_options[] = {
+    {0, "full", NULL, "with backup: everything, not only what changed"},
+    {0, "to", "TIME", "with restore: the moment, in UTC (2026-11-30T12:00:00), or now"},
+    {0, "point", "NAME", "with restore: a deployment's restore point (before-7)"},
+    {0, "backup", "ID", "with restore: a backup as freehold db APP backups lists it"},
+    {0, "place", "N", "with restore and drill: from this place only"},
+    {0, "inspect", NULL, "with restore: only make the copy, to look at it"},
+    {0, "copy", NULL, "with restore: switch over to the copy that was looked at"},
+    {0, "undo", NULL, "with restore: back to what was live before the last restore"},
+    {0, "forget", NULL, "with restore: let go of the copy and of what the last restore set aside"},
+    {0, "table", "NAME", "with restore: bring rows of this table back from the copy"},
+    {0, "where", "SQL", "with --table: only those rows"},
+    {'y', "yes", NULL, "with restore: do not ask"},
     {'c', "command", "SQL", "with psql: run this and end"},
     {0, "read-only", NULL, "with psql: nothing is changed by mistake"},
     {0, "plain", NULL, "with dump: SQL text instead of PostgreSQL's custom format"},
@@ -142,7 +171,8 @@ const struct command commands[] = {
      "Visitors get the other release in well under a second. Without a number it is the one that was live before. The "
      "database stays as it "
      "is.",
-     "freehold rollback shop\nfreehold rollback shop 6 --yes", rollback_options, 1, 2, "ar", run_rollback},
+     "freehold rollback shop\nfreehold rollback shop 6 --yes\nfreehold rollback shop 6 --with-data", rollback_options,
+     1, 2, "ar", run_rollback},
 
     {"status", LOOK, "[APP]", "everything that runs here, on one screen",
      "Shows the edge, each app's address, live release, processes and restarts, and warnings.",
@@ -242,9 +272,17 @@ const struct command commands[] = {
      "psql: PostgreSQL's own shell, as the owner of the app's tables; no password is needed here, and what stands "
      "behind "
      "-- goes to it. dump: the whole database as one file that plain pg_restore reads. size: which tables and indexes "
-     "take the space, and how many rows in them are dead.",
+     "take the space, and how many rows in them are dead. backup, backups: backups are taken by themselves, a full one "
+     "each week and what changed each day, and the log of changes is kept as it comes, so that any second can be "
+     "restored. restore: first into a copy beside the app, with its rows counted beside the live ones; then the app is "
+     "switched over, and what was live is kept until --forget, so that --undo can bring it back. drill: proves that "
+     "the "
+     "newest backup can be restored.",
      "freehold db shop psql\nfreehold db shop psql --read-only -c 'select count(*) from orders'\nfreehold db shop dump "
-     "shop.dump\nfreehold db shop dump --plain shop.sql\nfreehold db shop size --json",
+     "shop.dump\nfreehold db shop dump --plain shop.sql\nfreehold db shop size --json\nfreehold db shop restore --to "
+     "2026-11-30T12:00:00 --inspect\nfreehold "
+     "db shop restore --copy\nfreehold db shop restore --undo\nfreehold db shop restore --table orders --where \"id < "
+     "100\"\nfreehold db shop drill",
      db_options, 1, CLI_WORDS_MAX, "ab", run_db},
     {"storage", CHANGE, "APP WORD ...", "the files of the app's users",
      "Words behind the app: key.\nkey add, key list, key remove ID: keys with which S3's tools (aws, rclone, any SDK) "
@@ -280,6 +318,23 @@ const struct command commands[] = {
      "Prints the certificate of the authority that Freehold made for this machine, so that a browser can be told to "
      "trust it; on a screen, how. It can sign names below localhost and nothing else.",
      "freehold trust\nfreehold trust > freehold-authority.pem", NULL, 0, 0, "", run_trust},
+    {"backup", SELF, "[WORD ...]", "where backups lie, and for how long",
+     "Words: list, set NAME=NUMBER, add PLACE, remove N, files, kit [FILE]. A place is a folder (a second disk) or a "
+     "bucket of any S3; "
+     "several hold the same. Backups on this disk only are lost with it: add a place elsewhere.\nset: days and count "
+     "(what can be restored), full_days, hour (UTC), ceiling (changes that wait for a place that cannot be reached), "
+     "drill_days. files: copies what is no database now. kit: the key of the backups and a page that says what to do "
+     "on "
+     "the day the server is lost; keep it away from here.",
+     "freehold backup\nfreehold backup set days=30 ceiling=2G\nfreehold backup add /mnt/disk2/backups\nfreehold backup "
+     "add s3://my-bucket/freehold --endpoint s3.eu-central-1.amazonaws.com --region eu-central-1 --key-id "
+     "AKIA...\nfreehold backup remove 1",
+     backup_options, 0, CLI_WORDS_MAX, "k", run_backup},
+    {"recover", SELF, "KIT", "bring a lost server back, from its backups and the recovery kit",
+     "Fills an empty home with everything: apps, databases, files, releases, settings, secrets. No freeholdd may run "
+     "there; start it afterwards. It can be run again until all is there.",
+     "freehold recover kit.txt\nfreehold recover kit.txt --at /mnt/disk2/backups", recover_options, 1, 1, "f",
+     run_recover},
     {"doctor", SELF, "", "what this machine gives, and what is weaker for it",
      "Checks what Freehold needs. Exit status 1 when something must be mended.", "freehold doctor", NULL, 0, 0, "",
      run_doctor},

@@ -65,6 +65,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	static const char *const storage[] = {"key", NULL};
 	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
 	static const char *const tls[] = {"set", "reset", "redirect", "on", "off", NULL};
+	static const char *const backup[] = {"list", "set", "add", "remove", "files", "kit", NULL};
 	static const char *const sources[] = {"edge", "backend", "postgres", NULL};
 	switch (kind) {
 	case 'c': offer_commands(out, typed); break;
@@ -77,6 +78,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	case 'm': offer_all(out, mail, typed); break;
 	case 'o': offer_all(out, storage, typed); break;
 	case 't': offer_all(out, tls, typed); break;
+	case 'k': offer_all(out, backup, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
 	case 'f': buf_puts(out, ":files\n"); break;
 	case 'a':

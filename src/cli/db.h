@@ -25,6 +25,13 @@ struct db_verb {
 
 extern const struct db_verb db_verbs[]; /* ends with a name of NULL */
 
+bool db_backup(const struct db_words *w, int *ret_status, struct err *err);
+bool db_backups(const struct db_words *w, int *ret_status, struct err *err);
+bool db_drill(const struct db_words *w, int *ret_status, struct err *err);
+bool db_restore(const struct db_words *w, int *ret_status, struct err *err);
+/* The rows of a copy beside the live ones, of a job that made one. */
+void db_put_differences(const struct cli *cli, const json_t *job, struct buf *out);
+
 bool db_dump(const struct db_words *w, int *ret_status, struct err *err);
 bool db_psql(const struct db_words *w, int *ret_status, struct err *err);
 bool db_size(const struct db_words *w, int *ret_status, struct err *err);

@@ -16,6 +16,7 @@
 
 bool run_apps(struct cli *cli, int *ret_status, struct err *err);
 bool run_auth(struct cli *cli, int *ret_status, struct err *err);
+bool run_backup(struct cli *cli, int *ret_status, struct err *err);
 bool run_check(struct cli *cli, int *ret_status, struct err *err);
 bool run_complete(struct cli *cli, int *ret_status, struct err *err);
 bool run_completion(struct cli *cli, int *ret_status, struct err *err);
@@ -32,6 +33,7 @@ bool run_ai(struct cli *cli, int *ret_status, struct err *err);
 bool run_cron(struct cli *cli, int *ret_status, struct err *err);
 bool run_mail(struct cli *cli, int *ret_status, struct err *err);
 bool run_open(struct cli *cli, int *ret_status, struct err *err);
+bool run_recover(struct cli *cli, int *ret_status, struct err *err);
 bool run_releases(struct cli *cli, int *ret_status, struct err *err);
 bool run_restart(struct cli *cli, int *ret_status, struct err *err);
 bool run_rollback(struct cli *cli, int *ret_status, struct err *err);

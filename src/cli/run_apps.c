@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/db.h"
+#include "cli/job.h"
 #include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
@@ -107,6 +109,38 @@ static bool may_go_back(const struct cli *cli)
 	return screen_ask(question, false, answer, sizeof answer) && is_yes(answer);
 }
 
+/* Release and data: the copy is made and shown first, then the app is switched over to it and to the release. Each can
+ * be undone by itself. */
+static bool bring_data_back(struct cli *cli, int64_t release, struct err *err)
+{
+	char answer[16], path[64];
+	json_t *begun JSON_CLEANUP = NULL, *looked JSON_CLEANUP = NULL, *switched JSON_CLEANUP = NULL,
+		      *again JSON_CLEANUP = NULL;
+	json_t *look JSON_CLEANUP = json_pack("{s:I, s:b}", "release", (json_int_t)release, "inspect", true);
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, VIEW_BYTES_MAX);
+	(void)snprintf(path, sizeof path, "/v1/apps/%s/db/restore", cli->words[0]);
+	if (!cli_ask(cli, "POST", path, look, &begun, err) || !job_follow(cli, begun, &looked, err)) return false;
+	if (!cli->is_json) {
+		db_put_differences(cli, looked, &out);
+		buf_puts(&out, "What is in \"now\" and not in \"then\" is what would be lost.\n");
+		screen_write(buf_view(&out));
+	}
+	if (!cli_has(cli, "yes")) {
+		if (!screen_can_ask())
+			return err_set(
+			    err, ERR_CONFLICT,
+			    "nothing was changed; where nobody can be asked, say --yes. The copy can be looked at "
+			    "until: freehold db %s restore --forget",
+			    cli->words[0]);
+		if (!screen_ask("Go back to that data and that release? [y/N] ", false, answer, sizeof answer) ||
+		    (answer[0] != 'y' && answer[0] != 'Y'))
+			return err_set(err, ERR_CONFLICT, "nothing was changed");
+	}
+	json_t *go JSON_CLEANUP = json_pack("{s:O}", "copy", json_object_get(looked, "id"));
+	return cli_ask(cli, "POST", path, go, &again, err) && job_follow(cli, again, &switched, err);
+}
+
 bool run_rollback(struct cli *cli, int *ret_status, struct err *err)
 {
 	json_t *answer JSON_CLEANUP = NULL, *body JSON_CLEANUP = json_object();
@@ -120,7 +154,15 @@ bool run_rollback(struct cli *cli, int *ret_status, struct err *err)
 		if (!cli_number(cli->words[1], "release", &number, err)) return false;
 		json_object_set_new(body, "release", json_integer(number));
 	}
-	if (!may_go_back(cli)) return err_set(err, ERR_CONFLICT, "nothing was changed");
+	if (cli_has(cli, "with-data")) {
+		if (number == 0)
+			return err_set(err, ERR_INVALID,
+				       "--with-data needs the number of a release: freehold releases %.40s",
+				       cli->words[0]);
+		if (!bring_data_back(cli, number, err)) return false;
+	} else if (!may_go_back(cli)) {
+		return err_set(err, ERR_CONFLICT, "nothing was changed");
+	}
 	if (!cli_ask(cli, "POST", buf_cstr(&path), body, &answer, err)) return false;
 	if (cli->is_json)
 		cli_put_json(cli, answer);

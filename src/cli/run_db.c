@@ -16,6 +16,10 @@ const struct db_verb db_verbs[] = {
      db_psql},
     {"dump", "[FILE]", "the database as one file (pg_dump)", 0, 1, db_dump},
     {"size", "", "what takes the space: tables, indexes, rows that are dead", 0, 0, db_size},
+    {"backup", "", "take a backup now (--full: everything, not only what changed)", 0, 0, db_backup},
+    {"backups", "", "which backups there are, and which moments can be restored", 0, 0, db_backups},
+    {"drill", "", "prove the newest backup by restoring it beside the app", 0, 0, db_drill},
+    {"restore", "", "go back: --to TIME, --point before-N or --backup ID; --inspect to look first", 0, 0, db_restore},
     {0},
 };
 

@@ -138,6 +138,25 @@ static void put_newest_deployment(const struct view *v, const json_t *app)
 	put_sentence(v, look_mark(&v->look, MARK_NOTE), TONE_WARN, text);
 }
 
+/* "  backup 3 h ago, last proved 5 h ago: 4.2 GB in 41 s" */
+static void put_backup(const struct view *v, const json_t *backup)
+{
+	const json_t *proved = json_object_get(backup, "proved");
+	char last[TEXT_SHORT_SIZE], at[TEXT_SHORT_SIZE], size[TEXT_SHORT_SIZE], took[TEXT_SHORT_SIZE];
+	if (!json_is_object(backup)) return;
+	ago(v, backup, "last_at", last);
+	buf_printf(v->out, "  %s%s", last[0] != '\0' ? "backup " : "no backup yet", last);
+	if (json_is_object(proved)) {
+		ago(v, proved, "at", at);
+		text_size(size, (uint64_t)json_int(proved, "bytes", 0));
+		text_duration(took, json_int(proved, "ms", 0));
+		buf_printf(v->out, ", last proved %s: %s in %s", at, size, took);
+	} else if (last[0] != '\0') {
+		buf_puts(v->out, ", not proved yet");
+	}
+	buf_putc(v->out, '\n');
+}
+
 void view_app(const struct view *v, const json_t *app)
 {
 	const char *state = json_str(app, "state", "?");
@@ -165,6 +184,7 @@ void view_app(const struct view *v, const json_t *app)
 		put_clean(v, TONE_PLAIN, json_str(app, "url", ""));
 		buf_putc(v->out, '\n');
 	}
+	put_backup(v, json_object_get(app, "backup"));
 	put_processes(v, json_object_get(app, "processes"), 2);
 	put_newest_deployment(v, app);
 }

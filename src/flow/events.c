@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "codec/json.h"
 
+#define PROGRESS_EACH_MS 500
+
 bool events_open(struct events *e, const char *path, struct err *err)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -45,6 +47,7 @@ static void put(struct events *e, json_t *event)
 
 void events_step(struct events *e, const char *step, const char *state, int64_t duration_ms, const char *detail)
 {
+	if (strcmp(state, "running") == 0) e->step_began_ms = clock_now_ms();
 	e->step = step;
 	json_t *event = json_pack("{s:s, s:s, s:s}", "event", "step", "step", step, "state", state);
 	if (duration_ms >= 0) json_object_set_new(event, "duration_ms", json_integer(duration_ms));
@@ -87,4 +90,22 @@ void events_end(struct events *e, json_t *deployment)
 		events_note(e, text);
 	}
 	put(e, json_pack("{s:s, s:O}", "event", "end", "deployment", deployment));
+}
+
+void events_job_end(struct events *e, json_t *job)
+{
+	put(e, json_pack("{s:s, s:O}", "event", "end", "job", job));
+}
+
+void events_progress(struct events *e, double done, uint64_t bytes)
+{
+	int64_t now_ms = clock_now_ms(), took_ms = now_ms - e->step_began_ms;
+	if (now_ms - e->progress_ms < PROGRESS_EACH_MS || done <= 0 || e->bytes > EVENTS_MAX_BYTES) return;
+	e->progress_ms = now_ms;
+	json_t *event = json_pack("{s:s, s:s, s:f, s:I}", "event", "progress", "step", e->step, "done", done, "left_ms",
+				  (json_int_t)((double)took_ms / done * (1 - done)));
+	if (bytes > 0 && took_ms > 0)
+		json_object_set_new(event, "bytes_per_s",
+				    json_integer((json_int_t)((double)bytes * done * 1000 / (double)took_ms)));
+	put(e, event);
 }

@@ -20,6 +20,7 @@ struct events {
 	uint64_t bytes;
 	uint64_t dropped_lines;
 	const char *step; /* the one that runs, borrowed */
+	int64_t step_began_ms, progress_ms; /* when the last progress was written; monotonic */
 };
 
 bool events_open(struct events *e, const char *path, struct err *err);
@@ -29,5 +30,9 @@ void events_step(struct events *e, const char *step, const char *state, int64_t 
 void events_line(struct events *e, int stream, struct str text); /* text of any bytes */
 void events_note(struct events *e, const char *text);
 void events_end(struct events *e, json_t *deployment); /* takes no reference */
+void events_job_end(struct events *e, json_t *job); /* the same of a job (store/job.h) */
+
+/* How far the running step is, 0 to 1; bytes of which it is, 0: not known. At most two a second are written. */
+void events_progress(struct events *e, double done, uint64_t bytes);
 
 #endif

@@ -45,8 +45,9 @@ static bool put_helper(const struct flow *f, const char *bin_dir, const char *na
 static bool put_helpers(const struct flow *f, const char *bin_dir, struct err *err)
 {
 	return file_mkdirs(f->helpers, 0755, err) && put_helper(f, bin_dir, "freehold-backend", err) &&
-	       put_helper(f, bin_dir, "freehold-intake", err) && put_helper(f, bin_dir, "freehold-forward", err) &&
-	       put_helper(f, bin_dir, "freehold-serve", err) && put_helper(f, bin_dir, "freehold-image", err);
+	       put_helper(f, bin_dir, "freehold-intake", err) && put_helper(f, bin_dir, "freehold-archive", err) &&
+	       put_helper(f, bin_dir, "freehold-forward", err) && put_helper(f, bin_dir, "freehold-serve", err) &&
+	       put_helper(f, bin_dir, "freehold-image", err);
 }
 
 /* As root the apps' users and nginx's workers must be able to reach what is theirs below the home. */

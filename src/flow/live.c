@@ -83,22 +83,59 @@ bool live_restore_assets(const char *app_dir, int64_t number, struct err *err)
 	       release_link_assets(app_dir, number, json_object_get(facts, "assets"), err);
 }
 
-/* Migrations that came after the older release: it may not know what they changed. */
-static json_t *schema_notes(const char *dir, int64_t from, int64_t to)
+/* What deployments after release `to` took away from the database for good, up to the newest: in the words of their
+ * reports. ret_applied counts their migrations. */
+static bool read_losses(const struct flow *f, const char *app, int64_t to, json_t *ret_what, size_t *ret_applied)
 {
+	struct db_query q;
 	struct err ignored;
-	json_t *notes = json_array(), *newer JSON_CLEANUP = NULL, *older JSON_CLEANUP = NULL;
-	if (!release_facts(dir, from, &newer, &ignored) || !release_facts(dir, to, &older, &ignored)) return notes;
-	size_t had = json_array_size(json_object_get(older, "migrations")),
-	       has = json_array_size(json_object_get(newer, "migrations"));
-	char text[256];
-	if (has > had) {
-		(void)snprintf(text, sizeof text,
-			       "The database keeps the %zu migration%s that came after release %lld; going back does "
-			       "not undo them.",
-			       has - had, has - had == 1 ? "" : "s", (long long)to);
-		json_array_append_new(notes, json_string(text));
+	db_query(f->db, &q,
+		 "select number, report from deployment where app = ? and number > ? and report is not null"
+		 " order by number",
+		 "si", app, to);
+	while (db_row(&q)) {
+		json_t *report JSON_CLEANUP = NULL;
+		if (!json_parse(str_from(db_text(&q, 1)), &report, &ignored)) continue;
+		size_t applied = json_array_size(json_object_get(json_object_get(report, "migrations"), "applied"));
+		const json_t *losses = json_object_get(report, "losses"),
+			     *pushed = json_object_get(json_object_get(report, "schema_push"), "losses");
+		*ret_applied += applied;
+		for (size_t i = 0; applied > 0 && i < json_array_size(losses); i++)
+			json_array_append(ret_what, json_object_get(json_array_get(losses, i), "what"));
+		for (size_t i = 0; applied > 0 && i < json_array_size(pushed); i++)
+			json_array_append(ret_what, json_object_get(json_array_get(pushed, i), "what"));
 	}
+	return db_end(&q, &ignored);
+}
+
+#define LOSSES_SAID 5
+
+/* Whether the older release can live with the newer schema: what was only added it does not see; what was taken away it
+ * may miss. */
+static json_t *schema_notes(const struct flow *f, const char *app, int64_t from, int64_t to)
+{
+	json_t *notes = json_array(), *what JSON_CLEANUP = json_array();
+	size_t applied = 0;
+	if (to > from || !read_losses(f, app, to, what, &applied) || applied == 0) return notes;
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, 4096);
+	buf_printf(&text,
+		   "The database keeps the %zu migration%s that came after release %lld; going back does not undo "
+		   "them. ",
+		   applied, applied == 1 ? "" : "s", (long long)to);
+	if (json_array_size(what) == 0) {
+		buf_puts(&text, "They only add to it, so the older release can live with them.");
+	} else {
+		buf_puts(&text, "The older release may not work with them: since then one ");
+		for (size_t i = 0; i < json_array_size(what) && i < LOSSES_SAID; i++)
+			buf_printf(&text, "%s%.200s", i > 0 ? ", one " : "",
+				   json_string_value(json_array_get(what, i)));
+		if (json_array_size(what) > LOSSES_SAID)
+			buf_printf(&text, " and %zu more", json_array_size(what) - LOSSES_SAID);
+		buf_printf(&text, ". To go back with the data as it was then: freehold rollback %s %lld --with-data",
+			   app, (long long)to);
+	}
+	json_array_append_new(notes, json_string(buf_cstr(&text)));
 	return notes;
 }
 
@@ -182,7 +219,7 @@ bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **r
 	*ret_outcome = json_pack("{s:I, s:I, s:f, s:f, s:f, s:o}", "from", (json_int_t)live, "to", (json_int_t)to,
 				 "ready_ms", (double)(ready_us - began_us) / 1000, "switch_ms",
 				 (double)(switched_us - ready_us) / 1000, "first_served_ms",
-				 (double)(clock_now_us() - began_us) / 1000, "notes", schema_notes(dir, live, to));
+				 (double)(clock_now_us() - began_us) / 1000, "notes", schema_notes(f, app, live, to));
 	return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "build/cache.h"
 #include "codec/json.h"
+#include "flow/archive.h"
 #include "flow/asked.h"
 #include "flow/keys.h"
 #include "flow/lovable.h"
@@ -54,6 +55,7 @@ static bool spell_paths(const struct flow *f, struct parts *p, struct err *err)
 	const char *app = p->app.name;
 	return layout_app(l, app, "", p->dir, err) && layout_app_run(l, app, "", p->run_dir, err) &&
 	       layout_app(l, app, "postgres/data", p->data_dir, err) &&
+	       layout_app(l, app, "postgres/archive", p->archive_dir, err) &&
 	       layout_app_run(l, app, "postgres", p->pg_socket_dir, err) &&
 	       layout_app_run(l, app, "database", p->pg_app_socket_dir, err) &&
 	       layout_app_run(l, app, "database/.s.PGSQL.5432", p->pg_app_socket, err) &&
@@ -89,6 +91,7 @@ static bool find_postgres(const struct flow *f, struct parts *p, struct err *err
 			 : owndb_find_postgres(p->pg_bin_dir, sizeof p->pg_bin_dir, &major, err));
 	if (!ok) return false;
 	p->owndb = (struct owndb){.data_dir = p->data_dir,
+				  .archives = true,
 				  .socket_dir = p->pg_socket_dir,
 				  .log_path = p->pg_log,
 				  .bin_dir = p->pg_bin_dir,
@@ -308,7 +311,7 @@ bool parts_postgres_unit(const struct flow *f, const struct parts *p, struct are
 			 struct err *err)
 {
 	const char *const *argv, *const *env;
-	if (!owndb_command(&p->owndb, arena, &argv, &env, err)) return false;
+	if (!archive_prepare(f, p, err) || !owndb_command(&p->owndb, arena, &argv, &env, err)) return false;
 	struct unit_spec spec = {.has_user = f->is_root,
 				 .uid = p->users.db.uid,
 				 .gid = p->users.db.gid,

@@ -34,6 +34,7 @@ struct parts {
 	char files_dir[FILE_PATH_SIZE]; /* apps/<app>/data: what the app's server writes; the code user's */
 	char storage_dir[FILE_PATH_SIZE]; /* apps/<app>/storage: the files of objects; the backend writes, the edge
 					     reads */
+	char archive_dir[FILE_PATH_SIZE]; /* apps/<app>/postgres/archive, of backup/queue.h */
 	char pg_log[FILE_PATH_SIZE];
 	char backend_socket[FILE_PATH_SIZE];
 	char backend_log[FILE_PATH_SIZE];

@@ -6,20 +6,21 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/archive.h"
 #include "flow/asked.h"
 #include "flow/buckets.h"
+#include "flow/cluster.h"
 #include "flow/daemon.h"
 #include "flow/pause.h"
 #include "flow/schema_push.h"
-#include "flow/serve_env.h"
 #include "flow/step.h"
+#include "intake/changes.h"
 #include "owndb/dump.h"
 #include "owndb/migrate.h"
 #include "owndb/pending.h"
-#include "owndb/prelude.h"
 #include "owndb/promises.h"
 #include "owndb/rehearse.h"
-#include "owndb/server_role.h"
+#include "owndb/source.h"
 
 #define KNOWN_TABLES_MAX 2000
 #define READY_DEADLINE_MS 60000
@@ -32,21 +33,37 @@ static bool cluster_cache(const struct deploy *d, char ret_path[FILE_PATH_SIZE],
 	return layout_home(&d->f->layout, "cache/postgres", ret_path, err) && file_mkdirs(ret_path, 0755, err);
 }
 
+/* So that the log of changes has somewhere to go from its first minute. A place that cannot take it is told of, and no
+ * more: what it should have got waits for it. */
+static void open_places(struct deploy *d)
+{
+	struct backup_places places;
+	struct repo repo;
+	struct err err;
+	if (!backup_places_get(d->f->db, d->f->seal, &places, &err)) {
+		step_note(d, "Backups: %s", err.msg);
+		return;
+	}
+	for (int i = 0; i < places.count; i++)
+		if (!archive_open(d->f, &d->parts, &places.list[i], &repo, &err))
+			step_note(d, "Backups cannot be kept at a place: %s", err.msg);
+	backup_places_done(&places);
+}
+
 /* The cluster exists, answers and has this edition's prelude. */
 static bool bring_up(struct deploy *d, struct err *err)
 {
-	char cache[FILE_PATH_SIZE], secret[PARTS_KEY_SIZE], password[SERVE_ENV_PASSWORD_SIZE];
+	char cache[FILE_PATH_SIZE];
 	const struct owndb *db = &d->parts.owndb;
 	if (!cluster_cache(d, cache, err)) return false;
 	if (!file_exists(d->parts.data_dir) && !owndb_create(db, cache, err))
 		return err_wrap(err, "make the database of %s", d->parts.app.name);
 	/* Its socket accepts before it lets anyone in. */
-	return daemon_start_part(d->f, d->parts.app.name, "postgres", err) &&
-	       owndb_wait_ready(db, 0, READY_DEADLINE_MS, err) && owndb_prelude(db, NULL, err) &&
-	       parts_key(d->f, d->parts.app.name, "jwt_secret", secret, err) &&
-	       owndb_setting_set(db, "app.settings.jwt_secret", secret, err) &&
-	       serve_env_database_password(d->f, d->parts.app.name, password, err) &&
-	       owndb_server_role(db, password, err);
+	if (!daemon_start_part(d->f, d->parts.app.name, "postgres", err) ||
+	    !owndb_wait_ready(db, 0, READY_DEADLINE_MS, err))
+		return false;
+	open_places(d);
+	return cluster_settle(d->f, &d->parts, err);
 }
 
 static void on_event(void *arg, const struct owndb_event *event)
@@ -208,13 +225,28 @@ static bool is_new_database(struct deploy *d, const struct owndb_pending *p, boo
 	return ok;
 }
 
+/* A name in the log of changes: freehold db APP restore --point before-7. In a statement of its own, so that everything
+ * that was committed comes before it. */
+static bool name_point(struct deploy *d, struct err *err)
+{
+	struct pg_conn *conn = NULL;
+	char point[40];
+	const char *const params[] = {point};
+	(void)snprintf(point, sizeof point, "before-%lld", (long long)d->number);
+	if (!owndb_connect(&d->parts.owndb, OWNDB_SUPERUSER, &conn, err)) return false;
+	bool ok = pg_conn_exec(conn, "select pg_create_restore_point($1)", 1, params, NULL, NULL, err);
+	pg_conn_close(conn);
+	if (ok) json_object_set_new(d->report, "point", json_string(point));
+	return ok;
+}
+
 bool step_restore_point(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
 	uint64_t bytes = 0;
 	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
 	bool is_new = false;
-	if (!find_pending(d, &pending, err)) return false;
+	if (!name_point(d, err) || !find_pending(d, &pending, err)) return false;
 	if (pending.pending_count == 0 && !schema_push_is_pending(d)) return step_skip(d, "no migration is pending");
 	if (!is_new_database(d, &pending, &is_new, err)) return false;
 	if (is_new) return step_skip(d, "the database is new");
@@ -246,9 +278,35 @@ static void report_migrations(struct deploy *d, const struct owndb_pending *p, s
 			    json_pack("{s:o, s:o, s:o}", "applied", done, "boundaries", boundaries, "edited", edited));
 }
 
+/* What the pending files take away for good, read by the helper in its sandbox: a rollback has to say whether the older
+ * release can live without it. Where it cannot be read, that is what is said. */
+static json_t *read_losses(struct deploy *d, const struct owndb_pending *p)
+{
+	struct err err;
+	char folder[FILE_PATH_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
+	struct intake_child child = step_intake_child(d);
+	struct buf text BUF_CLEANUP;
+	json_t *changes JSON_CLEANUP = NULL;
+	buf_init(&text, MIGRATION_MAX_FILE_BYTES);
+	bool ok = file_path(folder, &err, "%s/pending", d->work_dir) && file_remove_tree(folder, &err) &&
+		  file_path(to, &err, "%s/supabase/migrations", folder) && file_mkdirs(to, 0755, &err);
+	for (size_t i = 0; ok && i < p->pending_count; i++) {
+		const char *slash = strrchr(p->pending[i]->file, '/');
+		const char *name = slash != NULL ? slash + 1 : p->pending[i]->file;
+		buf_clear(&text);
+		ok = source_read(d->source_dir, &d->plan, p->pending[i], &text, &err) &&
+		     file_path(from, &err, "%s/%s", to, name) && file_write(from, buf_view(&text), 0644, &err);
+	}
+	ok = ok && intake_changes(&child, folder, &changes, &err);
+	if (ok) return json_incref(json_object_get(changes, "losses"));
+	return json_pack("[{s:s, s:o}]", "name", "", "what",
+			 json_sprintf("changes something that could not be read (%s)", err.msg));
+}
+
 /* Written down before the first of them runs. */
 static bool report_pending(struct deploy *d, const struct owndb_pending *p, struct err *err)
 {
+	json_t *losses = p->pending_count > 0 ? read_losses(d, p) : NULL;
 	json_t *pending = json_array();
 	for (size_t i = 0; i < p->pending_count; i++)
 		json_array_append_new(
@@ -258,6 +316,7 @@ static bool report_pending(struct deploy *d, const struct owndb_pending *p, stru
 							 "version", d->push.plan.migrations[i].version));
 	report_migrations(d, p, 0);
 	json_object_set_new(json_object_get(d->report, "migrations"), "pending", pending);
+	if (losses != NULL) json_object_set_new(d->report, "losses", losses);
 	return step_save_report(d, err);
 }
 

@@ -22,6 +22,8 @@
 #define READY_DEADLINE_MS 120000
 #define LIFE_MAX_MS (6 * 3600 * 1000)
 #define END_DEADLINE_MS 8000
+#define CLEAN_DEADLINE_MS 120000
+#define KEEPER_ARGV_MAX 64
 
 /* Both making and sweeping hold this, so that nothing is swept between its making and its locking. */
 static int lock_folder(const char *path, int how, struct err *err)
@@ -65,6 +67,15 @@ bool clone_open(struct clone *c, const struct owndb *live, const char *clones_di
 	return ok;
 }
 
+bool clone_open_at(struct clone *c, const struct owndb *live, const char *dir, struct err *err)
+{
+	*c = (struct clone){.lock = -1};
+	if (!file_path(c->dir, err, "%s", dir) || !fill_paths(c, live, err)) return false;
+	c->db.app_socket_dir = NULL;
+	c->db.archives = false;
+	return true;
+}
+
 /* The keeper: a process that only waits for the clone's PostgreSQL, writes its log, and whose death ends it. */
 
 static void write_log(void *arg, int stream, struct str bytes)
@@ -76,8 +87,15 @@ static void write_log(void *arg, int stream, struct str bytes)
 /* Root makes a namespace for the network alone and drops to the cluster's user: in a namespace for users the peer's
  * name would no longer be the one we know. Not by bwrap, whose waiting process has no right to pass its death on to
  * another user. Without root bwrap makes a namespace for users, in which we keep our number. */
-static void keep(const struct owndb *db, int log, pid_t parent)
+static size_t add_words(const char **argv, size_t count, const char *const *words)
 {
+	for (; *words != NULL && count + 1 < KEEPER_ARGV_MAX; words++) argv[count++] = *words;
+	return count;
+}
+
+static void keep(const struct clone *c, int log, pid_t parent)
+{
+	const struct owndb *db = &c->db;
 	char program[FILE_PATH_SIZE], sockets[FILE_PATH_SIZE], uid[16], gid[16];
 	struct err err;
 	struct proc_result result;
@@ -90,51 +108,35 @@ static void keep(const struct owndb *db, int log, pid_t parent)
 		       db->app_socket_dir != NULL ? "," : "", db->app_socket_dir != NULL ? db->app_socket_dir : ""))
 		_exit(1);
 	/* The command line wins over every file: a base backup brings the live cluster's. */
-	const char *const as_root[] = {"unshare",
-				       "--net",
-				       "--",
-				       "setpriv",
-				       "--reuid",
-				       uid,
-				       "--regid",
-				       gid,
-				       "--clear-groups",
-				       "--inh-caps=-all",
-				       "--no-new-privs",
-				       "--pdeathsig",
-				       "KILL",
-				       program,
-				       "-D",
-				       db->data_dir,
-				       "-c",
-				       sockets,
-				       "-c",
-				       "listen_addresses=",
-				       "-c",
-				       "archive_mode=off",
-				       "-c",
-				       "max_logical_replication_workers=0",
+	const char *const as_root[] = {"unshare", "--net", "--", NULL};
+	const char *const drop[] = {
+	    "setpriv",         "--reuid",        uid,           "--regid", gid, "--clear-groups",
+	    "--inh-caps=-all", "--no-new-privs", "--pdeathsig", "KILL",    NULL};
+	const char *const as_self[] = {"bwrap", "--die-with-parent", "--unshare-net", "--dev-bind", "/", "/", "--",
 				       NULL};
-	const char *const as_self[] = {"bwrap",
-				       "--die-with-parent",
-				       "--unshare-net",
-				       "--dev-bind",
-				       "/",
-				       "/",
-				       "--",
-				       program,
-				       "-D",
-				       db->data_dir,
-				       "-c",
-				       sockets,
-				       "-c",
-				       "listen_addresses=",
-				       "-c",
-				       "archive_mode=off",
-				       "-c",
-				       "max_logical_replication_workers=0",
-				       NULL};
-	struct proc_spec spec = {.argv = db->has_user ? as_root : as_self,
+	const char *const run[] = {program,
+				   "-D",
+				   db->data_dir,
+				   "-c",
+				   sockets,
+				   "-c",
+				   "listen_addresses=",
+				   "-c",
+				   "archive_mode=off",
+				   "-c",
+				   "max_logical_replication_workers=0",
+				   NULL};
+	const char *argv[KEEPER_ARGV_MAX];
+	size_t count = 0;
+	if (!c->has_network) count = add_words(argv, count, db->has_user ? as_root : as_self);
+	if (db->has_user) count = add_words(argv, count, drop);
+	count = add_words(argv, count, run);
+	for (size_t i = 0; c->settings != NULL && c->settings[i] != NULL && count + 3 < KEEPER_ARGV_MAX; i++) {
+		argv[count++] = "-c";
+		argv[count++] = c->settings[i];
+	}
+	argv[count] = NULL;
+	struct proc_spec spec = {.argv = argv,
 				 .env = tool_env(),
 				 .cwd = "/",
 				 .deadline_ms = LIFE_MAX_MS,
@@ -147,11 +149,13 @@ static void keep(const struct owndb *db, int log, pid_t parent)
 
 static bool start_keeper(struct clone *c, struct err *err)
 {
-	int log = open(c->log_path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* A clone's is new; a copy that is run more than once goes on with its own. */
+	int log = open(c->log_path,
+		       O_WRONLY | O_CREAT | (c->lock >= 0 ? O_EXCL : 0) | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (log < 0) return err_set_errno(err, "%s", c->log_path);
 	pid_t parent = getpid();
 	c->keeper = fork();
-	if (c->keeper == 0) keep(&c->db, log, parent);
+	if (c->keeper == 0) keep(c, log, parent);
 	(void)close(log);
 	if (c->keeper > 0) return true;
 	c->keeper = 0;
@@ -173,12 +177,13 @@ bool clone_start(struct clone *c, struct err *err)
 	char left[FILE_PATH_SIZE];
 	/* What the live cluster was told by ALTER SYSTEM is not for the clone. */
 	if (!file_path(left, err, "%s/postgresql.auto.conf", c->data_dir) || !file_remove_tree(left, err)) return false;
-	if (!tool_make_dir(&c->db, c->socket_dir, err)) return false;
+	if (!file_is_dir(c->socket_dir) && !tool_make_dir(&c->db, c->socket_dir, err)) return false;
 	if (strlen(c->socket_dir) > OWNDB_SOCKET_DIR_MAX)
 		return err_set(err, ERR_LIMIT, "%s is too long a path for a socket folder", c->socket_dir);
 	if (c->db.app_socket_dir != NULL && !make_app_socket_dir(c, err)) return false;
 	return tool_write_conf(&c->db, c->data_dir, true, err) && start_keeper(c, err) &&
-	       owndb_wait_ready(&c->db, c->keeper, READY_DEADLINE_MS, err);
+	       owndb_wait_ready(&c->db, c->keeper, c->ready_deadline_ms > 0 ? c->ready_deadline_ms : READY_DEADLINE_MS,
+				err);
 }
 
 /* The postmaster of a data folder, by its own note, when a process of that number really sits in the folder. */
@@ -237,12 +242,30 @@ void clone_stop(struct clone *c)
 	c->keeper = 0;
 }
 
+bool clone_stop_clean(struct clone *c, struct err *err)
+{
+	if (c->keeper <= 0) return true;
+	int pidfd = open_postmaster(c->data_dir);
+	bool ok = pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, SIGINT, NULL, 0) == 0 &&
+		  await_end(pidfd, CLEAN_DEADLINE_MS);
+	if (pidfd >= 0) (void)close(pidfd);
+	if (!ok) {
+		clone_stop(c);
+		return err_set(err, ERR_TIMEOUT, "the copy's PostgreSQL in %s did not stop", c->dir);
+	}
+	end_keeper(c->keeper);
+	c->keeper = 0;
+	return true;
+}
+
 void clone_close(struct clone *c)
 {
 	struct err ignored;
 	clone_stop(c);
-	(void)file_remove_tree(c->dir, &ignored);
-	(void)close(c->lock);
+	if (c->lock >= 0) {
+		(void)file_remove_tree(c->dir, &ignored);
+		(void)close(c->lock);
+	}
 	*c = (struct clone){.lock = -1};
 }
 

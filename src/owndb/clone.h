@@ -16,11 +16,23 @@ struct clone {
 	    log_path[FILE_PATH_SIZE];
 	struct owndb db; /* of the clone; borrows the paths above, so do not move the struct */
 	pid_t keeper; /* 0: does not run */
-	int lock;
+	int lock; /* -1: of clone_open_at */
+	/* Of the next start: more settings for PostgreSQL ("name=value", NULL-terminated, may be NULL), and whether it
+	 * has the machine's network, which what fetches its log of changes needs. */
+	const char *const *settings;
+	bool has_network;
+	int64_t ready_deadline_ms; /* 0: two minutes */
 };
 
 /* Makes the folder. clones_dir must exist and be reachable for the cluster's user. */
 bool clone_open(struct clone *c, const struct owndb *live, const char *clones_dir, struct err *err);
+
+/* The same in a folder of the caller's, which is there and the cluster user's, and stays whatever happens: a copy that
+ * somebody wants to look at, or that is to become the live one. */
+bool clone_open_at(struct clone *c, const struct owndb *live, const char *dir, struct err *err);
+
+/* Ends what runs as PostgreSQL wants to be ended, so that the folder is one that can be run for good. */
+bool clone_stop_clean(struct clone *c, struct err *err);
 
 /* Runs what is in data_dir, and waits until it answers. */
 bool clone_start(struct clone *c, struct err *err);

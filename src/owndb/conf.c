@@ -7,7 +7,7 @@
 
 static const char written[] = "# Written by Freehold at each start; changes are lost.\n";
 
-void conf_settings(struct buf *ret_text, int major, bool is_clone)
+void conf_settings(struct buf *ret_text, int major, bool is_clone, bool archives)
 {
 	buf_puts(ret_text, written);
 	buf_puts(ret_text, "listen_addresses = ''\n"
@@ -53,6 +53,12 @@ void conf_settings(struct buf *ret_text, int major, bool is_clone)
 				   "primary_conninfo = ''\n");
 	else if (major >= 15)
 		buf_puts(ret_text, "log_checkpoints = off\n");
+	if (!is_clone && archives)
+		/* No value of anybody's is in the line that a shell reads; PostgreSQL sits in its data folder. */
+		buf_puts(ret_text, "archive_mode = on\n"
+				   "archive_command = '../archive/pgbackrest-archive push %p'\n"
+				   "archive_timeout = 60s\n"
+				   "wal_compression = on\n");
 }
 
 void conf_access(struct buf *ret_text)

@@ -9,8 +9,9 @@
 
 #define CONF_MAX_BYTES 16384
 
-/* postgresql.conf. is_clone: a throw-away copy, which need not survive a crash. */
-void conf_settings(struct buf *ret_text, int major, bool is_clone);
+/* postgresql.conf. is_clone: a throw-away copy, which need not survive a crash. archives: what is not a clone hands its
+ * log of changes on, at the latest after a minute. */
+void conf_settings(struct buf *ret_text, int major, bool is_clone, bool archives);
 
 /* pg_hba.conf. */
 void conf_access(struct buf *ret_text);

@@ -49,6 +49,8 @@ struct owndb {
 	/* A second folder for the socket, for the app's own server; NULL: none. As root its group is app_gid. */
 	const char *app_socket_dir;
 	gid_t app_gid;
+	/* Its log of changes is handed to ../archive/pgbackrest-archive (beside data_dir), which must be there. */
+	bool archives;
 	const char *os_user; /* name of uid; NULL: the caller's */
 	const char *api_os_user; /* the backend's; NULL: the caller's */
 };

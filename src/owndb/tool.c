@@ -82,7 +82,7 @@ bool tool_write_conf(const struct owndb *db, const char *data_dir, bool is_clone
 	buf_init(&access, CONF_MAX_BYTES);
 	buf_init(&users, CONF_MAX_BYTES);
 	if (!tool_self(self, err)) return false;
-	conf_settings(&settings, db->major, is_clone);
+	conf_settings(&settings, db->major, is_clone, db->archives);
 	conf_access(&access);
 	return conf_users(&users, self, db->os_user != NULL ? db->os_user : self,
 			  db->api_os_user != NULL ? db->api_os_user : self, err) &&

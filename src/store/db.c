@@ -134,6 +134,62 @@ static const char *const versions[] = {
     "insert into secret_4 select app, kind, name, sealed, set_at, scope from secret;"
     "drop table secret;"
     "alter table secret_4 rename to secret;",
+    /* Backups (store/backup.h), and what runs for longer than a request (store/job.h). */
+    "create table home_setting (" /* of the whole home: retention, the hour of the day, the clock of tests */
+    "  name text primary key,"
+    "  value integer not null"
+    ") strict;"
+    "create table backup_key (" /* from which every repository's key is derived; sealed */
+    "  id integer primary key check (id = 1),"
+    "  sealed blob not null,"
+    "  made_at integer not null"
+    ") strict;"
+    "create table backup_place ("
+    "  id integer primary key autoincrement," /* names files: never used twice */
+    "  kind text not null check (kind in ('home', 'folder', 's3')),"
+    "  location text not null,"
+    "  options text not null," /* JSON, nothing secret */
+    "  sealed blob," /* JSON of what is */
+    "  is_elsewhere integer not null,"
+    "  added_at integer not null"
+    ") strict;"
+    "create table backup_info (" /* what pgBackRest last said of an app's repository at a place */
+    "  app text not null references app (name) on delete cascade,"
+    "  place integer not null references backup_place (id) on delete cascade,"
+    "  info text not null,"
+    "  seen_at integer not null,"
+    "  primary key (app, place)"
+    ") strict;"
+    "create table backup_gap (" /* when changes did not reach a place: nothing between can be restored from it */
+    "  app text not null references app (name) on delete cascade,"
+    "  place integer not null references backup_place (id) on delete cascade,"
+    "  since integer not null,"
+    "  until integer," /* null: still */
+    "  why text not null,"
+    "  primary key (app, place, since)"
+    ") strict;"
+    "create table timeline (" /* which of a cluster's histories was the live one, from when */
+    "  id integer primary key autoincrement,"
+    "  app text not null references app (name) on delete cascade,"
+    "  number integer not null,"
+    "  began_at integer not null,"
+    "  parent integer," /* the history it left, 0 or null: none */
+    "  forked_at integer" /* at which moment of that one */
+    ") strict;"
+    "create table job ("
+    "  id integer primary key autoincrement,"
+    "  app text references app (name) on delete cascade," /* null: of the whole home */
+    "  kind text not null,"
+    "  state text not null check (state in ('running', 'waiting', 'done', 'failed', 'interrupted')),"
+    "  step text not null default '',"
+    "  options text not null,"
+    "  began_at integer not null,"
+    "  ended_at integer,"
+    "  error_code text,"
+    "  error_message text,"
+    "  result text"
+    ") strict;"
+    "create index job_kind on job (kind, app, id);",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof *versions))
 
@@ -296,4 +352,20 @@ const char *db_text(struct db_query *q, int column)
 {
 	const unsigned char *text = sqlite3_column_text(q->stmt, column);
 	return text != NULL ? (const char *)text : "";
+}
+
+bool db_copy(struct db *db, const char *path, struct err *err)
+{
+	sqlite3 *to = NULL;
+	if (unlink(path) != 0 && errno != ENOENT) return err_set_errno(err, "%s", path);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) return err_set_errno(err, "%s", path);
+	(void)close(fd);
+	bool ok = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK;
+	sqlite3_backup *backup = ok ? sqlite3_backup_init(to, "main", db->handle, "main") : NULL;
+	ok = backup != NULL && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+	if (backup != NULL) ok = sqlite3_backup_finish(backup) == SQLITE_OK && ok;
+	if (!ok) (void)err_set(err, ERR_IO, "copy freehold.db to %s: %s", path, sqlite3_errmsg(to));
+	(void)sqlite3_close(to);
+	return ok;
 }

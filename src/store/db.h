@@ -45,6 +45,9 @@ bool db_begin(struct db *db, struct err *err);
 bool db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
 
+/* A whole copy as it is now, by SQLite's own backup, at path (replaced; mode 0600). */
+bool db_copy(struct db *db, const char *path, struct err *err);
+
 /* A text column, "" where it is null. */
 const char *db_text(struct db_query *q, int column);
 

@@ -17,12 +17,12 @@ static void test_settings(void **state)
 	(void)state;
 	struct buf b BUF_CLEANUP;
 	buf_init(&b, CONF_MAX_BYTES);
-	conf_settings(&b, 15, false);
+	conf_settings(&b, 15, false, true);
 	assert_non_null(strstr(b.ptr, "listen_addresses = ''\n"));
 	assert_non_null(strstr(b.ptr, "wal_level = logical\n"));
 	assert_null(strstr(b.ptr, "fsync = off"));
 	buf_clear(&b);
-	conf_settings(&b, 15, true);
+	conf_settings(&b, 15, true, true);
 	assert_non_null(strstr(b.ptr, "fsync = off\n"));
 	assert_non_null(strstr(b.ptr, "archive_mode = off\n"));
 	buf_clear(&b);

@@ -207,6 +207,16 @@ static void test_a_made_secret_stays(void **state)
 }
 
 /* The tables as the first version left them: a variable that went into builds goes there still. */
+static bool drop_backup_tables(struct db *db, struct err *err)
+{
+	return db_run(db, NULL, err, "drop table home_setting", "") &&
+	       db_run(db, NULL, err, "drop table backup_key", "") &&
+	       db_run(db, NULL, err, "drop table backup_info", "") &&
+	       db_run(db, NULL, err, "drop table backup_gap", "") &&
+	       db_run(db, NULL, err, "drop table backup_place", "") &&
+	       db_run(db, NULL, err, "drop table timeline", "") && db_run(db, NULL, err, "drop table job", "");
+}
+
 static void test_older_tables_are_brought_up(void **state)
 {
 	struct err err;
@@ -224,7 +234,7 @@ static void test_older_tables_are_brought_up(void **state)
 			   "") &&
 		    db_run(db, NULL, &err, "insert into old select app, kind, name, sealed, set_at from secret", "") &&
 		    db_run(db, NULL, &err, "drop table secret", "") && db_run(db, NULL, &err, "drop table kept", "") &&
-		    db_run(db, NULL, &err, "drop table setting", "") &&
+		    db_run(db, NULL, &err, "drop table setting", "") && drop_backup_tables(db, &err) &&
 		    db_run(db, NULL, &err, "alter table old rename to secret", "") &&
 		    db_run(db, NULL, &err, "pragma user_version = 1", ""));
 	db_close(db);

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Backups: there from the first deployment, in several places, through places that fail; what is said of them is true.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Freehold, until } from './freehold.mjs';
+import { psql, source } from './crash.mjs';
+
+let f, folder, place;
+
+before(async () => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'fh-places-'));
+  chmodSync(folder, 0o755);
+  place = path.join(folder, 'second');
+  execFileSync('mkdir', [place]);
+  f = await Freehold.start();
+  await f.deploy((await source()).dir, 'shop');
+});
+after(async () => {
+  await f?.end();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const backups = async () => (await f.api('GET', '/v1/apps/shop/db/backups')).body.places;
+// Nothing that is done by the clock runs any more.
+const idle = () => until('no job runs', async () => execFileSync('sqlite3', [path.join(f.home, 'freehold.db'), "select count(*) from job where state = 'running'"], { encoding: 'utf8' }).trim() === '0', 60000);
+const backup = async (...options) => { await idle(); const r = await f.cli('db', 'shop', 'backup', ...options); assert.equal(r.code, 0, r.all); return r; };
+const warnings = async () => (await f.api('GET', '/v1/status')).body.warnings;
+
+test('the first backup is taken by itself, and status says where it lies', async () => {
+  const [home] = await until('a backup', async () => { const places = await backups(); return places[0].backups.length > 0 && places; });
+  assert.equal(home.backups[0].type, 'full');
+  assert.equal(home.windows.length, 1);
+  assert.match((await warnings())[0], /^If this server is lost, everything is lost/);
+  const shown = await f.cli('db', 'shop', 'backups');
+  assert.match(shown.stdout, /this disk \(lost with this server\)\n {2}any second from .* to now/);
+});
+
+test('a backup on demand takes what changed; --full takes everything; retention lets the rest go', async () => {
+  const changed = await backup();
+  assert.match(changed.stdout, /what changed/);
+  for (let i = 0; i < 2; i++) await backup('--full');
+  assert.equal((await backups())[0].backups.filter((b) => b.type === 'full').length, 3, 'all of the last days');
+  execFileSync('sqlite3', [path.join(f.home, 'freehold.db'), "insert into home_setting values ('clock_offset_ms', 30 * 86400000)"]);
+  await until('the day after, by itself', async () => (await backups())[0].backups.length === 2, 30000);
+  assert.equal((await backups())[0].backups.filter((b) => b.type === 'full').length, 2, 'two full ones stay, however old');
+  execFileSync('sqlite3', [path.join(f.home, 'freehold.db'), 'delete from home_setting']);
+});
+
+test('a second place gets its own, and one that fails holds up nobody', async () => {
+  const added = await f.cli('backup', 'add', place);
+  assert.equal(added.code, 0, added.all);
+  assert.match(added.stdout, /second +lost with this server/);
+  await until('a backup there', async () => (await backups())[1]?.backups.length > 0);
+  renameSync(place, `${place}.away`);
+  await psql(f, 'shop', 'create table public.kept_1 (x int); insert into public.kept_1 values (1)');
+  await psql(f, 'shop', 'select pg_switch_wal()');
+  await until('it is said', async () => (await warnings()).some((w) => /have not reached .*second since/.test(w)));
+  await until('it waits', async () => (await backups())[1].waiting_bytes > 0);
+  assert.equal((await backups())[0].failing, '', 'the place that is there has everything');
+  await f.deploy((await source()).dir, 'shop');
+  const began = Date.now();
+  assert.equal((await f.cli('stop', 'shop')).code, 0);
+  assert.ok(Date.now() - began < 20000, `a stop took ${Date.now() - began} ms`);
+  assert.equal((await f.cli('start', 'shop')).code, 0);
+  renameSync(`${place}.away`, place);
+  await until('what waited has arrived', async () => { const [, s] = await backups(); return s.waiting_bytes === 0 && s.failing === ''; }, 60000);
+  assert.equal((await backups())[1].windows.length, 1, 'the window has no gap');
+});
+
+test('at its ceiling the queue is dropped, the window says so, and a full backup mends it', async () => {
+  assert.equal((await f.cli('backup', 'set', 'ceiling=64M')).code, 0);
+  await f.cli('stop', 'shop');
+  await f.cli('start', 'shop');
+  renameSync(place, `${place}.away`);
+  for (let i = 0; i < 7; i++) {
+    await psql(f, 'shop', `create table public.dropped_${i} (x int)`);
+    await psql(f, 'shop', 'select pg_switch_wal()');
+  }
+  await until('the window is broken', async () => (await backups())[1].broken !== '', 60000);
+  assert.ok((await warnings()).some((w) => /cannot be restored to a moment after .* from .*second/.test(w)), String(await warnings()));
+  assert.equal((await backups())[0].broken, '', 'of that place only');
+  assert.match((await f.cli('db', 'shop', 'backups')).stdout, /the window is broken/);
+  const before = (await backups())[1].backups.length;
+  renameSync(`${place}.away`, place);
+  await backup();
+  const [, second] = await backups();
+  assert.equal(second.broken, '');
+  assert.ok(second.backups.length > before - 1);
+  assert.equal(second.backups.at(-1).type, 'full', 'a full one without being asked');
+  assert.equal(second.windows.length, 2, JSON.stringify(second.windows));
+});
+
+test('places that cannot be are refused in words', async () => {
+  for (const [typed, said] of [['relative/path', /no place for backups/], ['/no/such/folder', /no folder here/], ['sftp://host/x', /2\.46/], ['s3://B', /no bucket/]]) {
+    const r = await f.cli('backup', 'add', typed, { input: 'x' });
+    assert.notEqual(r.code, 0);
+    assert.match(r.stderr, said);
+  }
+  assert.match((await f.cli('backup', 'set', 'days=0')).stderr, /days is how many days/);
+  assert.equal((await f.cli('backup', 'remove', '2')).code, 0);
+  assert.match((await f.cli('backup', 'remove', '1')).stderr, /only place/);
+});
