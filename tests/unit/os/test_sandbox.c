@@ -32,6 +32,13 @@ struct run {
 	struct err err;
 };
 
+/* On a machine that is emulated (tests/long/cgroup2.sh) everything takes longer. */
+static int patience(void)
+{
+	const char *times = getenv("FREEHOLD_TEST_PATIENCE");
+	return times != NULL ? atoi(times) : 1;
+}
+
 /* Runs a script inside and fails the test when the sandbox cannot be made. */
 static void run_script(struct run *r, const char *script)
 {
@@ -39,7 +46,7 @@ static void run_script(struct run *r, const char *script)
 	r->spec.argv = argv;
 	if (r->spec.env == NULL) r->spec.env = env;
 	r->spec.has_user = geteuid() == 0, r->spec.uid = USER, r->spec.gid = USER;
-	if (r->spec.limits.deadline_ms == 0) r->spec.limits.deadline_ms = 20000;
+	if (r->spec.limits.deadline_ms == 0) r->spec.limits.deadline_ms = 20000 * patience();
 	buf_init(&r->out, 64 * 1024);
 	if (!sandbox_run(&r->spec, &r->out, &r->result, &r->err)) fail_msg("%s", r->err.msg);
 }
