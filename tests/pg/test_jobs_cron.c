@@ -167,6 +167,22 @@ static void test_next(void **state)
 	is("select cron.freehold_read('0 3 * * * and more') is null", "f"); /* as pg_cron takes it */
 }
 
+/* Nothing to do costs nothing: it is asked once, then sleeps. */
+static void test_idle(void **state)
+{
+	(void)state;
+	const char *asked = "select max(query_start) from pg_stat_activity where usename = 'freehold_jobs'";
+	char first[64];
+	begin();
+	until("select count(*) > 0 from pg_stat_activity where usename = 'freehold_jobs' and state = 'idle' and query "
+	      "like '%wake_ms%'",
+	      "t");
+	(void)snprintf(first, sizeof first, "%s", text(asked));
+	run_for(500);
+	is(asked, first);
+	end_all();
+}
+
 static void test_runs(void **state)
 {
 	(void)state;
@@ -391,6 +407,7 @@ int main(void)
 	log_set_level(LOG_ERROR);
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_next),
+	    cmocka_unit_test_setup(test_idle, clear),
 	    cmocka_unit_test_setup(test_runs, clear),
 	    cmocka_unit_test_setup(test_commands, clear),
 	    cmocka_unit_test_setup(test_users, clear),

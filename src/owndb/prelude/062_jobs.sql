@@ -126,7 +126,8 @@ $$;
 
 -- Milliseconds until something is due; null: nothing is.
 create or replace function freehold_jobs.wake_ms() returns bigint language sql stable set search_path = pg_catalog as $$
-  select greatest(ceil(1000 * extract(epoch from min(d.due_at) - clock_timestamp())), 0)::bigint from freehold_jobs.due d
+  select case when min(d.due_at) is not null then -- greatest() would make 0, "now", of nothing
+    greatest(ceil(1000 * extract(epoch from min(d.due_at) - clock_timestamp())), 0)::bigint end from freehold_jobs.due d
 $$;
 
 create or replace function freehold_jobs.set_running(this bigint, process integer) returns void language sql
