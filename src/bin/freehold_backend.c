@@ -184,6 +184,8 @@ static bool start_storage(struct backend *b, struct err *err)
 	struct storage_spec spec = {.folder = c->storage_folder,
 				    .image_helper = image_helper(helper),
 				    .keys = c->keys,
+				    .http = b->gateway.http,
+				    .place = c->place,
 				    .file_max_bytes = c->storage_file_max,
 				    .reserve_bytes = c->storage_reserve};
 	if (c->storage_folder == NULL) return true;

@@ -142,7 +142,14 @@ static const struct option_spec db_options[] = {
 };
 
 static const struct option_spec storage_options[] = {
+    {0, "fix", NULL, "with sweep: delete files that no object names"},
+    {0, "older-than", "AGE", "with sweep --fix: only those written so long ago: 30d (unless given), 12h, 10m, 0"},
     {0, "note", "TEXT", "with key add: what it is for"},
+    {0, "endpoint", "URL", "with place s3: where that S3 answers, https"},
+    {0, "region", "NAME", "with place s3: its region (us-east-1)"},
+    {0, "bucket", "NAME", "with place s3: the bucket; it must be there"},
+    {0, "prefix", "TEXT", "with place s3: what the files' names begin with there (the app's name and /)"},
+    {0, "access-key", "ID", "with place s3: whose secret is asked for"},
     {0},
 };
 
@@ -285,11 +292,18 @@ const struct command commands[] = {
      "100\"\nfreehold db shop drill",
      db_options, 1, CLI_WORDS_MAX, "ab", run_db},
     {"storage", CHANGE, "APP WORD ...", "the files of the app's users",
-     "Words behind the app: key.\nkey add, key list, key remove ID: keys with which S3's tools (aws, rclone, any SDK) "
-     "reach "
-     "the app's files. A key may do all, whatever the policies say; its secret is shown once.",
-     "freehold storage shop key add --note backup\nfreehold storage shop key list\nfreehold storage shop key remove "
-     "FH0123456789ABCDEFGH",
+     "Words behind the app: usage, buckets, sweep, key, place.\nusage: files and bytes of each bucket. buckets: who "
+     "reads them and what they take. sweep: compares files and objects, and says which file no object names and which "
+     "object has no file; with --fix it deletes the former that were written long enough ago.\nkey add, key list, key "
+     "remove ID: keys with which S3's tools (aws, rclone, "
+     "any "
+     "SDK) reach the app's files. A key may do all, whatever the policies say; its secret is shown once.\nplace: where "
+     "files lie. place s3 takes them to a bucket of any S3, whose secret is asked for; place local brings them back; "
+     "place forget forgets a bucket that is not needed any more. Files are served meanwhile.",
+     "freehold storage shop usage\nfreehold storage shop sweep\nfreehold storage shop sweep --fix --older-than "
+     "7d\nfreehold storage shop key add --note backup\nfreehold storage shop key remove FH0123456789ABCDEFGH\nfreehold "
+     "storage shop place\nfreehold storage shop place s3 --endpoint https://s3.eu-central-1.amazonaws.com --region "
+     "eu-central-1 --bucket my-files --access-key AKIA...\nfreehold storage shop place local",
      storage_options, 2, CLI_WORDS_MAX, "ao", run_storage},
     {"tls", CHANGE, "APP [set|reset|redirect on|redirect off]",
      "https: whose certificate, and whether http leads there",

@@ -62,7 +62,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	static const char *const shells[] = {"bash", "zsh", NULL}, *const verbs[] = {"set", "unset", "list", NULL};
 	static const char *const auth[] = {"list",     "set",  "unset", "smtp", "provider",
 					   "template", "keys", "users", NULL};
-	static const char *const storage[] = {"key", NULL};
+	static const char *const storage[] = {"usage", "buckets", "sweep", "key", "place", NULL};
 	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
 	static const char *const tls[] = {"set", "reset", "redirect", "on", "off", NULL};
 	static const char *const backup[] = {"list", "set", "add", "remove", "files", "kit", NULL};

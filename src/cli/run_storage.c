@@ -7,12 +7,13 @@
 #include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
+#include "cli/storage.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "codec/json.h"
 
-static bool ask(const struct cli *cli, const char *method, const char *rest, const json_t *body, json_t **ret_answer,
-		struct err *err)
+bool storage_ask(const struct cli *cli, const char *method, const char *rest, const json_t *body, json_t **ret_answer,
+		 struct err *err)
 {
 	struct buf path BUF_CLEANUP;
 	buf_init(&path, DAEMON_PATH_SIZE);
@@ -28,7 +29,7 @@ static bool key_add(struct cli *cli, struct err *err)
 	struct buf out BUF_CLEANUP = {0};
 	buf_init(&out, 4096);
 	if (body == NULL) return err_set(err, ERR_INVALID, "--note is not text");
-	if (!ask(cli, "POST", "/keys", body, &answer, err)) return false;
+	if (!storage_ask(cli, "POST", "/keys", body, &answer, err)) return false;
 	if (cli->is_json) {
 		cli_put_json(cli, answer);
 		return true;
@@ -46,7 +47,7 @@ static bool key_list(struct cli *cli, struct err *err)
 	static const char *const columns[] = {"KEY", "SINCE", "NOTE", NULL};
 	json_t *answer JSON_CLEANUP = NULL;
 	struct buf out BUF_CLEANUP = {0};
-	if (!ask(cli, NULL, "/keys", NULL, &answer, err)) return false;
+	if (!storage_ask(cli, NULL, "/keys", NULL, &answer, err)) return false;
 	if (cli->is_json) {
 		cli_put_json(cli, answer);
 		return true;
@@ -80,7 +81,7 @@ static bool key_remove(struct cli *cli, struct err *err)
 	buf_init(&rest, 512), buf_init(&out, 512);
 	buf_puts(&rest, "/keys/");
 	daemon_escape(&rest, cli->words[3]);
-	if (!ask(cli, "DELETE", buf_cstr(&rest), NULL, &answer, err)) return false;
+	if (!storage_ask(cli, "DELETE", buf_cstr(&rest), NULL, &answer, err)) return false;
 	if (cli->is_json) {
 		cli_put_json(cli, answer);
 		return true;
@@ -90,7 +91,7 @@ static bool key_remove(struct cli *cli, struct err *err)
 	return true;
 }
 
-static bool run_storage_key(struct cli *cli, struct err *err)
+bool storage_key(struct cli *cli, struct err *err)
 {
 	const char *verb = cli->word_count > 2 ? cli->words[2] : "list", *app = cli->words[0];
 	if (strcmp(verb, "remove") == 0) {
@@ -111,7 +112,11 @@ bool run_storage(struct cli *cli, int *ret_status, struct err *err)
 	static const struct {
 		const char *name;
 		bool (*run)(struct cli *cli, struct err *err);
-	} words[] = {{"key", run_storage_key}};
+	} words[] = {{"key", storage_key},
+		     {"place", storage_place},
+		     {"usage", storage_usage},
+		     {"buckets", storage_buckets},
+		     {"sweep", storage_sweep}};
 	*ret_status = 0;
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(cli->words[1], words[i].name) == 0) return words[i].run(cli, err);

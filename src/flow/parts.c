@@ -15,6 +15,7 @@
 #include "flow/asked.h"
 #include "flow/keys.h"
 #include "flow/lovable.h"
+#include "flow/place.h"
 #include "flow/s3_keys.h"
 #include "flow/signin.h"
 #include "flow/signing.h"
@@ -290,6 +291,12 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 	json_t *s3_keys = NULL;
 	if (!s3_keys_for_backend(f, p->app.name, &s3_keys, err)) return false;
 	json_object_set_new(json_object_get(config, "storage"), "s3_keys", s3_keys);
+	json_t *place = NULL;
+	if (!place_for_backend(f, p->app.name, &place, err)) return false;
+	if (place != NULL) json_object_set_new(json_object_get(config, "storage"), "place", place);
+	json_t *sweep = NULL;
+	if (!place_sweep_for_backend(f, p->app.name, &sweep, err)) return false;
+	if (sweep != NULL) json_object_set_new(json_object_get(config, "storage"), "sweep", sweep);
 	if (!signing_for_backend(f, p->app.name, &signing, err)) return false;
 	json_object_set_new(config, "signing_keys", signing);
 	if (!keys_refused(f, p->app.name, &refused, err) || !keys_former(f, p->app.name, &former, err)) return false;

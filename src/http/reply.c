@@ -139,11 +139,11 @@ void http_reply_begin(struct http_request *req, unsigned status, const struct ht
 	buf_init(&stream->queue, stream->spec.queue_max_bytes * 2); /* what was sent stays in front of it for a while */
 	req->state = REQUEST_STREAMING;
 	if (!is_answered) return;
-	struct MHD_Response *response =
-	    must(MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, on_read, req, NULL));
+	struct MHD_Response *response = must(MHD_create_response_from_callback(
+	    spec->has_size ? spec->size : MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, on_read, req, NULL));
 	/* libmicrohttpd 0.9.75 ends a chunked answer to HEAD with a last chunk, where no body may be: not chunked then,
 	 * and the connection closed. */
-	if (str_eq(http_method(req), STR("HEAD")))
+	if (!spec->has_size && str_eq(http_method(req), STR("HEAD")))
 		(void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	add_fields(req, response, fields, count);
 	http_request_answer(req, status, response);

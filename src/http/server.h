@@ -160,6 +160,8 @@ void http_reply_error(struct http_request *req, const struct err *why);
 /* A streamed answer. Up to queue_max_bytes wait for a slow client. */
 struct http_stream_spec {
 	size_t queue_max_bytes; /* 0: 256 KiB */
+	bool has_size; /* all of it is size bytes: the client is told; more or less than that cuts the connection */
+	uint64_t size;
 	void (*on_room)(void *arg); /* optional: a write was refused before, and now half the queue is free */
 	void *arg;
 };

@@ -39,6 +39,7 @@ struct storage {
 	size_t calls; /* under way */
 	struct sweep *sweep;
 	struct renderer *renderer; /* NULL: pictures are not made */
+	struct place *place;
 	json_t *s3_keys; /* a list */
 	char *anon_key;
 };

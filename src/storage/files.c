@@ -14,6 +14,7 @@
 
 #include "os/file.h"
 #include "storage/files_private.h"
+#include "storage/place.h"
 #include "storage/render.h"
 
 #define FOLDER_MODE 0750
@@ -107,6 +108,7 @@ struct copy {
 	uv_work_t work;
 	struct files *files;
 	char from[STORAGE_VERSION_SIZE], to[STORAGE_VERSION_SIZE];
+	bool is_again;
 	struct err err;
 	void (*done)(void *arg, const char *new_version, const struct err *err);
 	void *arg;
@@ -125,13 +127,33 @@ static void copy_work(uv_work_t *work)
 		(void)file_sync_dir(folder, &c->err);
 }
 
+static void on_here(void *arg, const struct err *err);
+
 static void copy_done(uv_work_t *work, int status)
 {
 	struct copy *c = work->data;
 	(void)status;
+	if (c->err.code == ERR_NOT_FOUND && !c->is_again && place_remote(c->files->place) != NULL) {
+		c->is_again = true; /* it was taken elsewhere just then */
+		c->err.code = ERR_NONE;
+		place_bring(c->files->place, c->from, on_here, c);
+		return;
+	}
 	c->done(c->arg, c->to, c->err.code != ERR_NONE ? &c->err : NULL);
 	files_free(c->files);
 	free(c);
+}
+
+/* The bytes may lie elsewhere. */
+static void on_here(void *arg, const struct err *err)
+{
+	struct copy *c = arg;
+	if (err == NULL) {
+		(void)uv_queue_work(c->files->loop, &c->work, copy_work, copy_done);
+		return;
+	}
+	c->err = *err;
+	copy_done(&c->work, 0);
 }
 
 void files_copy(struct files *files, const char *version,
@@ -146,7 +168,7 @@ void files_copy(struct files *files, const char *version,
 	c->done = done;
 	c->arg = arg;
 	files_hold(files);
-	(void)uv_queue_work(files->loop, &c->work, copy_work, copy_done);
+	place_bring(files->place, c->from, on_here, c);
 }
 
 struct removal {
@@ -184,9 +206,11 @@ void files_remove(struct files *files, const char *const *versions, int count)
 		if (r == NULL) abort();
 		r->work.data = r;
 		r->files = files;
-		for (; count > 0 && r->count < REMOVE_AT_ONCE; versions++, count--)
-			if (storage_is_uuid(str_from(*versions)))
-				(void)snprintf(r->versions[r->count++], STORAGE_VERSION_SIZE, "%s", *versions);
+		for (; count > 0 && r->count < REMOVE_AT_ONCE; versions++, count--) {
+			if (!storage_is_uuid(str_from(*versions))) continue;
+			(void)snprintf(r->versions[r->count++], STORAGE_VERSION_SIZE, "%s", *versions);
+			place_remove(files->place, *versions);
+		}
 		files_hold(files);
 		(void)uv_queue_work(files->loop, &r->work, remove_work, remove_done);
 	}

@@ -52,6 +52,8 @@ struct incoming *incoming_new(struct files *files, void (*on_room)(void *arg), v
 
 /* Always takes the bytes. False: wait for on_room. What fails is told at the end. */
 bool incoming_write(struct incoming *in, struct str bytes);
+/* The version it will have, instead of a fresh one: a file that is known already. */
+void incoming_name(struct incoming *in, const char *version);
 uint64_t incoming_size(const struct incoming *in); /* taken so far */
 
 /* The file is whole: synced and in its place when done is called; nobody names it yet. After done it is gone. */
@@ -62,6 +64,7 @@ void incoming_finish(struct incoming *in, void (*done)(void *arg, const struct s
 void incoming_abandon(struct incoming *in);
 
 /* A second name, a new version, for the bytes of one; and away with some, in the background. */
+/* Of files that lie elsewhere (place.h) the bytes are brought here first; so for files_cut. */
 void files_copy(struct files *files, const char *version,
 		void (*done)(void *arg, const char *new_version, const struct err *err), void *arg);
 

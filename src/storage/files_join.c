@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "os/file.h"
 #include "storage/files_private.h"
+#include "storage/place.h"
 
 #define COPY_BYTES (256u << 10)
 
@@ -183,6 +184,18 @@ void files_join(struct files *files, const char *const *versions, size_t count,
 	(void)uv_queue_work(files->loop, &j->work, join_work, join_done);
 }
 
+/* The bytes may lie elsewhere; those of parts never do. */
+static void on_here(void *arg, const struct err *err)
+{
+	struct join *j = arg;
+	if (err == NULL) {
+		(void)uv_queue_work(j->files->loop, &j->work, join_work, join_done);
+		return;
+	}
+	j->err = *err;
+	join_done(&j->work, 0);
+}
+
 void files_cut(struct files *files, const char *version, uint64_t offset, uint64_t length,
 	       void (*done)(void *arg, const struct stored *stored, const struct err *err), void *arg)
 {
@@ -190,5 +203,5 @@ void files_cut(struct files *files, const char *version, uint64_t offset, uint64
 	j->is_cut = true;
 	j->offset = offset;
 	j->length = length;
-	(void)uv_queue_work(files->loop, &j->work, join_work, join_done);
+	place_bring(files->place, version, on_here, j);
 }

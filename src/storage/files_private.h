@@ -6,10 +6,13 @@
 
 #include "storage/files.h"
 
+struct place;
+
 struct files {
 	uv_loop_t *loop;
 	char folder[FILES_PATH_SIZE];
 	char incoming[FILES_PATH_SIZE]; /* this process's own */
+	struct place *place; /* NULL: all files are here */
 	int lock_fd;
 	struct resumable *held; /* resumable.c's list of those that calls work on */
 	int holds; /* its owner's, and one for each job on the pool */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "storage/picture.h"
+#include "storage/place.h"
 #include "storage/render.h"
 
 struct picture_call {
@@ -75,10 +76,31 @@ static void step_render(struct storage_call *call, struct picture_call *p, int f
 		storage_fail(call, FAULT_IMAGE);
 }
 
+/* Where its file lies elsewhere it is brought here, and stays until files are next taken there. */
+static void on_here(void *arg, const struct err *err)
+{
+	struct storage_call *call = arg;
+	struct picture_call *p = call->flow;
+	struct stat st;
+	if (err != NULL && err->code != ERR_NOT_FOUND) {
+		fail(call, FAULT_PLACE, "", arena_strdup(call->arena, err->msg));
+		return;
+	}
+	int fd = open_source(call, &p->object, &st);
+	if (call->storage->renderer == NULL || fd < 0) {
+		if (fd >= 0) (void)close(fd);
+		storage_fail(call, fd >= 0 ? FAULT_NOT_SERVED : FAULT_NO_KEY);
+	} else if (st.st_size > RENDER_SOURCE_MAX_BYTES) {
+		(void)close(fd);
+		fail(call, FAULT_IMAGE, "The source image file is too large to process", NULL);
+	} else {
+		step_render(call, p, fd);
+	}
+}
+
 void render_reply(struct storage_call *call, const struct object *o, const char *words, int64_t expires_s)
 {
 	struct storage_problem problem;
-	struct stat st;
 	struct picture_call *p = arena_alloc(call->arena, sizeof *p);
 	if (p == NULL) {
 		storage_fail(call, FAULT_FULL);
@@ -92,14 +114,5 @@ void render_reply(struct storage_call *call, const struct object *o, const char 
 		storage_end(call, &problem, NULL);
 		return;
 	}
-	int fd = open_source(call, o, &st);
-	if (call->storage->renderer == NULL || fd < 0) {
-		if (fd >= 0) (void)close(fd);
-		storage_fail(call, fd >= 0 ? FAULT_NOT_SERVED : FAULT_NO_KEY);
-	} else if (st.st_size > RENDER_SOURCE_MAX_BYTES) {
-		(void)close(fd);
-		fail(call, FAULT_IMAGE, "The source image file is too large to process", NULL);
-	} else {
-		step_render(call, p, fd);
-	}
+	place_bring(call->storage->place, p->object.version, on_here, call);
 }

@@ -22,7 +22,7 @@ struct incoming {
 	struct files *files;
 	uv_work_t work;
 	struct stored stored;
-	char path[FILES_PATH_SIZE];
+	char path[FILES_PATH_SIZE], beside[STORAGE_VERSION_SIZE];
 	int fd;
 	EVP_MD_CTX *md5;
 	char *filling, *writing;
@@ -50,6 +50,7 @@ struct incoming *incoming_new(struct files *files, void (*on_room)(void *arg), v
 	in->md5 = EVP_MD_CTX_new();
 	if (in->md5 == NULL || EVP_DigestInit_ex(in->md5, EVP_md5(), NULL) != 1) abort();
 	storage_version(in->stored.version);
+	storage_version(in->beside);
 	return in;
 }
 
@@ -68,7 +69,7 @@ static void incoming_free(struct incoming *in)
 static bool open_file(struct incoming *in)
 {
 	if (in->fd >= 0) return true;
-	if (!file_path(in->path, &in->err, "%s/%s", in->files->incoming, in->stored.version)) return false;
+	if (!file_path(in->path, &in->err, "%s/%s", in->files->incoming, in->beside)) return false;
 	in->fd = open(in->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	return in->fd >= 0 || err_set_errno(&in->err, "store a file");
 }
@@ -195,6 +196,11 @@ bool incoming_write(struct incoming *in, struct str bytes)
 	if (!in->is_busy && in->filling_len >= FILES_WRITE_BYTES / 2) work_next(in);
 	in->is_room_wanted = in->filling_len >= FILES_WRITE_BYTES;
 	return !in->is_room_wanted;
+}
+
+void incoming_name(struct incoming *in, const char *version)
+{
+	(void)snprintf(in->stored.version, sizeof in->stored.version, "%s", version);
 }
 
 uint64_t incoming_size(const struct incoming *in)

@@ -12,6 +12,8 @@
 #include "codec/url.h"
 #include "os/file.h"
 #include "storage/flows.h"
+#include "storage/object_far.h"
+#include "storage/place.h"
 #include "storage/range.h"
 
 #define NAME_MAX_BYTES 1000 /* of ?download= */
@@ -117,7 +119,7 @@ static bool is_same(struct storage_call *call, const struct object *o)
 	       modified_s == known_s;
 }
 
-static void reply_missing(struct storage_call *call, const struct object *o)
+void object_send_missing(struct storage_call *call, const struct object *o)
 {
 	struct storage_problem problem = {.fault = FAULT_NO_KEY};
 	storage_end(call, &problem,
@@ -133,23 +135,38 @@ static bool path_of(struct storage_call *call, const struct object *o, char path
 				: files_path(files, str_from(o->version), path, &ignored);
 }
 
-void object_send(struct storage_call *call, const struct object *o, struct storage_reply *reply)
+struct str object_range(struct storage_call *call, const struct object *o)
+{
+	return is_same(call, o) ? storage_header_of(call, STR("Range")) : (struct str){NULL, 0};
+}
+
+void object_part(struct storage_call *call, struct storage_reply *reply, uint64_t from, uint64_t length, uint64_t size)
+{
+	reply->status = 206;
+	storage_reply_add(reply, "Content-Range",
+			  arena_printf(call->arena, "bytes %llu-%llu/%llu", (unsigned long long)from,
+				       (unsigned long long)(from + length - 1), (unsigned long long)size));
+}
+
+void object_send(struct storage_call *call, const struct object *o, struct storage_reply *reply, bool is_again)
 {
 	char path[FILES_PATH_SIZE];
 	struct stat st;
 	uint64_t from = 0, length = 0;
 	if (!path_of(call, o, path)) {
-		reply_missing(call, o);
+		object_send_missing(call, o);
 		return;
 	}
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		if (fd >= 0) (void)close(fd);
-		reply_missing(call, o);
+		if (o->place == NULL && place_remote(call->storage->place) != NULL && !is_again)
+			object_send_far(call, o, reply, is_again);
+		else
+			object_send_missing(call, o);
 		return;
 	}
-	struct str range = is_same(call, o) ? storage_header_of(call, STR("Range")) : (struct str){NULL, 0};
-	enum range_kind kind = storage_range(range, (uint64_t)st.st_size, &from, &length);
+	enum range_kind kind = storage_range(object_range(call, o), (uint64_t)st.st_size, &from, &length);
 	if (kind == RANGE_NONE) {
 		(void)close(fd);
 		storage_fail(call, FAULT_RANGE);
@@ -158,12 +175,7 @@ void object_send(struct storage_call *call, const struct object *o, struct stora
 	reply->fd = fd;
 	reply->size = kind == RANGE_PART ? length : (uint64_t)st.st_size;
 	reply->offset = from;
-	if (kind == RANGE_PART) {
-		reply->status = 206;
-		storage_reply_add(reply, "Content-Range",
-				  arena_printf(call->arena, "bytes %llu-%llu/%lld", (unsigned long long)from,
-					       (unsigned long long)(from + length - 1), (long long)st.st_size));
-	}
+	if (kind == RANGE_PART) object_part(call, reply, from, length, (uint64_t)st.st_size);
 	storage_answer_with(call, reply);
 }
 
@@ -186,12 +198,12 @@ void object_reply_file(struct storage_call *call, const struct object *o, int64_
 		/* The edge answers all that asks for a part or has a copy. */
 		storage_reply_add(&reply, "X-Accel-Expires",
 				  arena_printf(call->arena, "@%lld", (long long)(clock_wall_ms() / 1000)));
-		object_send(call, o, &reply);
+		object_send(call, o, &reply, false);
 	} else if (is_fresh(call, o)) {
 		reply.status = 304;
 		storage_answer_with(call, &reply);
-	} else if (accel.len > 0 && storage_is_uuid(str_from(o->version)) &&
-		   storage_header_of(call, STR("If-Range")).ptr == NULL) {
+	} else if (accel.len > 0 && (o->place != NULL || place_remote(call->storage->place) == NULL) &&
+		   storage_is_uuid(str_from(o->version)) && storage_header_of(call, STR("If-Range")).ptr == NULL) {
 		/* The edge knows the part that was asked for, but not our etag. */
 		storage_reply_add(&reply, "X-Accel-Redirect",
 				  o->place != NULL ? arena_printf(call->arena, "%.*s%s", STR_FMT(accel), o->place)
@@ -199,7 +211,7 @@ void object_reply_file(struct storage_call *call, const struct object *o, int64_
 								  o->version, o->version));
 		storage_answer_with(call, &reply);
 	} else {
-		object_send(call, o, &reply);
+		object_send(call, o, &reply, false);
 	}
 }
 
@@ -227,6 +239,7 @@ int object_put(struct storage_call *call, const char *bucket, const char *key, b
 void object_forget_before(struct storage_call *call, int put, const char *version)
 {
 	const char *before = storage_value(storage_rows(call, put - 1), 0, 0);
+	place_kick(call->storage->place);
 	if (*before != '\0' && strcmp(before, version) != 0) files_remove(call->storage->files, &before, 1);
 }
 

@@ -39,8 +39,12 @@ void object_read(const PGresult *rows, int row, int first_column, struct object 
  * signed address is good. */
 void object_reply_file(struct storage_call *call, const struct object *o, int64_t expires_s);
 
-/* The same without a thought: the part of the file that Range asks for, with the headers that reply has. */
-void object_send(struct storage_call *call, const struct object *o, struct storage_reply *reply);
+/* The same without a thought: the part of the file that Range asks for, with the headers that reply has. is_again: it
+ * was not in its other place either. */
+void object_send(struct storage_call *call, const struct object *o, struct storage_reply *reply, bool is_again);
+void object_send_missing(struct storage_call *call, const struct object *o);
+struct str object_range(struct storage_call *call, const struct object *o); /* .ptr NULL: all of it */
+void object_part(struct storage_call *call, struct storage_reply *reply, uint64_t from, uint64_t length, uint64_t size);
 
 /* A document that could run scripts is shown, by a browser that follows its address, in an origin of its own, where it
  * runs none: the files are served from the app's own address, whose sessions they must not reach. Images stay images.

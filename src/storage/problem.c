@@ -47,6 +47,7 @@ static const struct fault_row faults[] = {
     [FAULT_DATABASE_BUSY] = {503, 503, "SlowDown", "too_many_connections", "The database is not answering; try again"},
     [FAULT_TIMEOUT] = {544, 544, "DatabaseTimeout", NULL, "The connection to the database timed out"},
     [FAULT_DISK_FULL] = {500, 507, "InternalError", NULL, "The disk of this server is full"},
+    [FAULT_PLACE] = {503, 503, "SlowDown", NULL, "Where this file lies does not answer now; try again"},
     [FAULT_INTERNAL] = {500, 500, "InternalError", NULL, "Internal server error"},
     [FAULT_FULL] = {400, 413, "EntityTooLarge", "Payload too large", "The request needs more memory than is set aside"},
     [FAULT_NO_UPLOAD] = {404, 404, "NoSuchUpload", NULL, "Upload not found"},

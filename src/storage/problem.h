@@ -40,6 +40,7 @@ enum storage_fault {
 	FAULT_DATABASE_BUSY,
 	FAULT_TIMEOUT,
 	FAULT_DISK_FULL,
+	FAULT_PLACE, /* another S3, where files lie */
 	FAULT_INTERNAL,
 	FAULT_FULL, /* more memory than is set aside */
 	FAULT_NO_UPLOAD,

@@ -87,7 +87,7 @@ static void reply_object(struct storage_call *call, const struct object *o)
 		storage_answer_with(call, &reply);
 		return;
 	}
-	object_send(call, o, &reply);
+	object_send(call, o, &reply, false);
 }
 
 static void on_found(struct storage_call *call)

@@ -10,6 +10,7 @@
 
 #include "codec/json.h"
 #include "storage/call.h"
+#include "storage/place.h"
 #include "storage/render.h"
 #include "storage/s3.h"
 #include "storage/sweep.h"
@@ -29,6 +30,13 @@ bool storage_new(uv_loop_t *loop, struct pg_pool *pool, const struct storage_spe
 		free(s);
 		return false;
 	}
+	s->place = place_new(loop, pool, s->files, spec->http);
+	if (spec->place != NULL && !place_set(s->place, spec->place, err)) {
+		place_stop(s->place);
+		files_free(s->files);
+		free(s);
+		return false;
+	}
 	if (spec->image_helper != NULL) s->renderer = renderer_new(s->files, spec->image_helper);
 	s->sweep = sweep_start(loop, pool, s->files);
 	*ret_storage = s;
@@ -38,6 +46,16 @@ bool storage_new(uv_loop_t *loop, struct pg_pool *pool, const struct storage_spe
 void storage_rekey(struct storage *storage, const struct keyring *keys)
 {
 	storage->keys = keys;
+}
+
+void storage_sweep(struct storage *storage, int64_t asked, int64_t fix_s)
+{
+	sweep_ask(storage->sweep, asked, fix_s);
+}
+
+bool storage_place_set(struct storage *storage, const json_t *place, struct err *err)
+{
+	return place_set(storage->place, place, err);
 }
 
 void storage_s3_set(struct storage *storage, const json_t *keys, const char *anon_key)
@@ -54,6 +72,7 @@ void storage_free(struct storage *storage)
 	assert(storage->calls == 0);
 	storage_s3_set(storage, NULL, NULL);
 	sweep_stop(storage->sweep);
+	place_stop(storage->place);
 	renderer_free(storage->renderer);
 	files_free(storage->files);
 	free(storage);

@@ -33,6 +33,7 @@
 #define STORAGE_BODY_MAX_BYTES (1u << 20) /* of what is not a file */
 #define STORAGE_REPLY_HEADERS_MAX 40
 
+struct http_multi;
 struct storage;
 struct storage_call;
 
@@ -41,6 +42,8 @@ struct storage_spec {
 	const struct keyring *keys; /* signs and verifies tokens of URLs; borrowed until storage_rekey */
 	uint64_t file_max_bytes; /* of one object, whatever its bucket allows; 0: 1 GiB */
 	const char *image_helper; /* the program freehold-image; copied; NULL: no pictures in other sizes */
+	struct http_multi *http; /* to another S3; must outlive the storage */
+	const json_t *place; /* place.h; NULL: all files are on this disk */
 	uint64_t reserve_bytes; /* uploads are refused when the disk has less left; 0: 64 MiB */
 };
 
@@ -82,8 +85,18 @@ struct storage_reply {
 	struct str body;
 	int fd; /* > 0: the body is size bytes of this file from offset on; whoever gets the reply closes it */
 	uint64_t offset, size;
+	struct storage_stream *stream; /* the body is size bytes that come later: storage_stream_begin, at once */
+	bool has_size; /* without fd and stream (of HEAD): a body of size would be sent */
 	const char *cause; /* of a failure, for the log; NULL: nothing to say */
 };
+
+/* A body that comes from elsewhere. write takes a piece, or none of it: then none come until storage_stream_resume; end
+ * is told once, unless it was cancelled, which is due when nobody wants it any more. */
+struct storage_stream;
+void storage_stream_begin(struct storage_stream *stream, bool (*write)(void *arg, struct str bytes),
+			  void (*end)(void *arg, bool is_whole), void *arg);
+void storage_stream_resume(struct storage_stream *stream);
+void storage_stream_cancel(struct storage_stream *stream);
 
 typedef void (*storage_reply_fn)(void *arg, const struct storage_reply *reply);
 
@@ -91,6 +104,12 @@ typedef void (*storage_reply_fn)(void *arg, const struct storage_reply *reply);
 bool storage_new(uv_loop_t *loop, struct pg_pool *pool, const struct storage_spec *spec, struct storage **ret_storage,
 		 struct err *err);
 void storage_rekey(struct storage *storage, const struct keyring *keys);
+
+/* Files lie there from now on (place.h); those that lie elsewhere are taken there. False: it stays as it was. */
+bool storage_place_set(struct storage *storage, const json_t *place, struct err *err);
+
+/* Compares files and rows (sweep.h). */
+void storage_sweep(struct storage *storage, int64_t asked, int64_t fix_s);
 
 /* Who may speak S3's protocol: keys is a list of {"id", "secret"}, which may do all, NULL: none; with anon_key as the
  * secret the session token says who it is. Both are copied. */

@@ -17,16 +17,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "codec/json.h"
 #include "os/file.h"
 #include "pg/batch.h"
 #include "storage/files_private.h"
 #include "storage/kept.h"
+#include "storage/place.h"
 
 #define ROWS_AT_ONCE 500
 #define ROWS_AT_ONCE_TEXT "500"
 #define AGAIN_MS ((uint64_t)(SWEEP_AGE_S + 60) * 1000)
 #define DAILY_MS ((uint64_t)24 * 3600 * 1000)
+#define REPORT_MAX_BYTES (64u << 10)
+#define REPORTED_MAX 20 /* of each kind in the report */
 #define NAMED_MAX 10 /* missing files that are told by name */
 #define RUN_MS 60000
 
@@ -43,6 +48,7 @@ struct sweep {
 	struct pg_batch batch;
 	struct pg_call pg;
 	bool is_busy, is_stopped;
+	bool is_elsewhere; /* files may lie in another place: what is not here is not missing */
 	bool was_told; /* the first is repeated soon: what a crash left was too young for it */
 
 	int folder; /* 0 to 255; 256: the rows */
@@ -51,11 +57,18 @@ struct sweep {
 	struct row rows[ROWS_AT_ONCE];
 	int row_count;
 	uint64_t dead, lost, found, missing, over;
+
+	int64_t asked, fix_s; /* what was asked last; 0: nothing */
+	int64_t serving; /* what this one answers; 0: none */
+	bool is_fixing;
+	int64_t older_than_s;
+	json_t *missing_names; /* of this one */
 };
 
 static void free_sweep(uv_handle_t *timer)
 {
 	struct sweep *s = timer->data;
+	json_decref(s->missing_names);
 	buf_done(&s->versions);
 	files_free(s->files);
 	free(s);
@@ -71,6 +84,12 @@ static void rest(struct sweep *s, void (*on_timer)(uv_timer_t *), uint64_t ms)
 }
 
 static void begin(uv_timer_t *timer);
+
+/* The next in its time, or at once where one was asked for meanwhile. */
+static void rest_until(struct sweep *s, uint64_t ms)
+{
+	rest(s, begin, s->asked != s->serving ? 0 : ms);
+}
 
 /* Every step comes by here, so that a stop is heard between any two. */
 static bool is_over(struct sweep *s)
@@ -252,6 +271,9 @@ static void look_job(uv_work_t *work)
 			s->found++;
 			continue;
 		}
+		if (s->is_elsewhere) continue;
+		if (s->missing < REPORTED_MAX && str_is_utf8(str_from(r->name)))
+			(void)json_array_append_new(s->missing_names, json_string(r->name));
 		if (s->missing++ < NAMED_MAX)
 			log_warn("storage: the file of %s is missing (version %s)", r->name, r->version);
 	}
@@ -273,6 +295,70 @@ static void tell(struct sweep *s)
 	if (s->missing > 0) log_warn("storage: %llu objects have no file", (unsigned long long)s->missing);
 }
 
+/* What lies in lost/: deleted where that was asked for and it is old enough, else counted. */
+struct lost {
+	uint64_t count, bytes, removed, removed_bytes;
+	json_t *names;
+};
+
+static void look_at_lost(struct sweep *s, struct lost *l)
+{
+	char path[FILES_PATH_SIZE];
+	struct err ignored;
+	time_t oldest = time(NULL) - (time_t)s->older_than_s;
+	if (!file_path(path, &ignored, "%s/lost", s->files->folder)) return;
+	DIR *dir = opendir(path);
+	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+		struct stat st;
+		if (!storage_is_uuid(str_from(e->d_name)) ||
+		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			continue;
+		if (s->is_fixing && st.st_mtime <= oldest && unlinkat(dirfd(dir), e->d_name, 0) == 0) {
+			l->removed++;
+			l->removed_bytes += (uint64_t)st.st_size;
+			continue;
+		}
+		if (l->count++ < REPORTED_MAX) {
+			char at[CLOCK_ISO8601_SIZE];
+			clock_iso8601((int64_t)st.st_mtime * 1000, at);
+			(void)json_array_append_new(l->names,
+						    json_pack("{s:s, s:I, s:s}", "version", e->d_name, "bytes",
+							      (json_int_t)st.st_size, "written_at", at));
+		}
+		l->bytes += (uint64_t)st.st_size;
+	}
+	if (dir != NULL) (void)closedir(dir);
+}
+
+static void report_job(uv_work_t *work)
+{
+	struct sweep *s = work->data;
+	struct lost l = {.names = json_array()};
+	char path[FILES_PATH_SIZE], at[CLOCK_ISO8601_SIZE];
+	struct err ignored;
+	look_at_lost(s, &l);
+	clock_iso8601(clock_wall_ms(), at);
+	json_t *o JSON_CLEANUP =
+	    json_pack("{s:I, s:s, s:b, s:{s:I, s:I, s:o}, s:{s:I, s:O}, s:I, s:I, s:I}", "asked",
+		      (json_int_t)s->serving, "at", at, "elsewhere", (int)s->is_elsewhere, "without_row", "count",
+		      (json_int_t)l.count, "bytes", (json_int_t)l.bytes, "first", l.names, "without_file", "count",
+		      (json_int_t)s->missing, "first", s->missing_names, "put_back", (json_int_t)s->found, "removed",
+		      (json_int_t)l.removed, "removed_bytes", (json_int_t)l.removed_bytes);
+	char *text = json_text(o);
+	if (file_path(path, &ignored, "%s/sweep.json", s->files->folder))
+		(void)file_write(path, str_from(text), 0640, &ignored);
+	free(text);
+}
+
+static void after_report(uv_work_t *work, int status)
+{
+	struct sweep *s = work->data;
+	(void)status;
+	if (is_over(s)) return;
+	rest_until(s, s->was_told ? DAILY_MS : AGAIN_MS);
+	s->was_told = true;
+}
+
 static void after_look(uv_work_t *work, int status)
 {
 	struct sweep *s = work->data;
@@ -283,8 +369,7 @@ static void after_look(uv_work_t *work, int status)
 		return;
 	}
 	tell(s);
-	rest(s, begin, s->was_told ? DAILY_MS : AGAIN_MS);
-	s->was_told = true;
+	run_job(s, report_job, after_report);
 }
 
 static void on_rows(void *arg, struct pg_call *pg)
@@ -348,6 +433,13 @@ static void begin(uv_timer_t *timer)
 	struct sweep *s = timer->data;
 	s->is_busy = true;
 	s->folder = -1;
+	s->serving = s->asked;
+	s->is_fixing = s->asked != 0 && s->fix_s >= 0;
+	s->older_than_s = s->fix_s;
+	s->fix_s = -1; /* once */
+	json_decref(s->missing_names);
+	s->missing_names = json_array();
+	s->is_elsewhere = place_remote(s->files->place) != NULL;
 	s->dead = s->lost = s->found = s->missing = s->over = 0;
 	(void)snprintf(s->after, sizeof s->after, "00000000-0000-0000-0000-000000000000");
 	run_job(s, dead_job, after_dead);
@@ -367,6 +459,25 @@ struct sweep *sweep_start(uv_loop_t *loop, struct pg_pool *pool, struct files *f
 	(void)uv_timer_start(&s->timer, begin, 1000, 0);
 	uv_unref((uv_handle_t *)&s->timer);
 	return s;
+}
+
+static int64_t reported(const struct sweep *s)
+{
+	json_t *o JSON_CLEANUP = NULL;
+	char path[FILES_PATH_SIZE];
+	struct err ignored;
+	if (!file_path(path, &ignored, "%s/sweep.json", s->files->folder) ||
+	    !json_parse_file(path, REPORT_MAX_BYTES, &o, &ignored))
+		return 0;
+	return json_int(o, "asked", 0);
+}
+
+void sweep_ask(struct sweep *s, int64_t asked, int64_t fix_s)
+{
+	if (asked == s->asked || asked <= reported(s)) return;
+	s->asked = asked;
+	s->fix_s = fix_s;
+	if (!s->is_busy && !s->is_stopped) (void)uv_timer_start(&s->timer, begin, 0, 0);
 }
 
 void sweep_stop(struct sweep *s)

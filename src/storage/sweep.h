@@ -10,6 +10,9 @@
  *
  *   - An upload in parts (S3's) that nobody completed within SWEEP_UPLOAD_DAYS is removed.
  *
+ * What the last one found stands in <folder>/sweep.json, for `freehold storage APP sweep`; such a one is asked for by
+ * sweep_ask, and may delete what lies in lost/ and was written long enough ago.
+ *
  * Files younger than SWEEP_AGE_S are left alone: their rows may be on their way. */
 #ifndef FREEHOLD_STORAGE_SWEEP_H
 #define FREEHOLD_STORAGE_SWEEP_H
@@ -24,6 +27,9 @@
 struct sweep;
 
 struct sweep *sweep_start(uv_loop_t *loop, struct pg_pool *pool, struct files *files);
+/* A sweep as soon as none is under way. asked: a number that grows, and stands in the report; one that was reported is
+ * not made again. fix_s >= 0: what no object names and was written so long ago is deleted. */
+void sweep_ask(struct sweep *sweep, int64_t asked, int64_t fix_s);
 void sweep_stop(struct sweep *sweep);
 
 #endif

@@ -298,6 +298,20 @@ test('a session token makes it the user\'s own, by the policies', async () => {
   await assert.rejects(plain.send(new sdk.GetObjectCommand({ Bucket, Key })), refused('InvalidAccessKeyId', 403));
 });
 
+// With libcurl, as place.c asks another S3.
+test('what libcurl signs is accepted, with the right secret only', async () => {
+  const curl = (secret, ...args) => run('/usr/bin/curl', ['-sS', '--resolve', `site.localhost:${f.port}:127.0.0.1`, '--aws-sigv4', 'aws:amz:eu-central-1:s3', '--user', `${key.id}:${secret}`, '-H', 'x-amz-content-sha256: UNSIGNED-PAYLOAD', '-w', '[%{http_code}]', ...args]).then((r) => r.stdout);
+  const file = path.join(work, 'curled');
+  writeFileSync(file, 'curled');
+  const md5 = createHash('md5').update('curled').digest('base64');
+  assert.match(await curl(key.secret, '-T', file, '-H', `Content-MD5: ${md5}`, `${endpoint}/sdk/x/curled`), /\[200\]/);
+  assert.match(await curl(key.secret, '-I', `${endpoint}/sdk/x/curled`), /Content-Length: 6[^]*\[200\]/);
+  assert.equal(await curl(key.secret, '-H', 'Range: bytes=1-2', `${endpoint}/sdk/x/curled`), 'ur[206]');
+  assert.match(await curl(key.secret, `${endpoint}/sdk?list-type=2&prefix=x%2F`), /<Key>x\/curled<\/Key>/);
+  assert.match(await curl('wrong', '-T', file, `${endpoint}/sdk/x/curled`), /SignatureDoesNotMatch/);
+  assert.equal(await curl(key.secret, '-X', 'DELETE', `${endpoint}/sdk/x/curled`), '[204]');
+});
+
 // The signed chunks of aws-chunked, which today's clients send over plain HTTP only when told to.
 test('signed chunks: what was changed on the way is refused and leaves nothing', async () => {
   const hmac = (k, s) => createHmac('sha256', k).update(s).digest();

@@ -121,6 +121,9 @@ static bool read_storage(const json_t *file, struct backend_config *c, struct er
 	c->storage_file_max = (uint64_t)limit;
 	c->storage_reserve = (uint64_t)reserve;
 	c->s3_keys = json_object_get(o, "s3_keys");
+	c->place = json_object_get(o, "place");
+	if (c->place != NULL && !json_is_object(c->place))
+		return err_set(err, ERR_INVALID, "storage.place must be an object");
 	return read_s3_keys(c->s3_keys, err);
 }
 

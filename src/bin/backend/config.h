@@ -22,14 +22,18 @@
  *     schemas              which are served below /rest/v1; ["public"] unless given
  *     pool_size            connections of rest; 10 unless given. Auth has half as many
  *     max_rows             of one answer; 0 (no limit) unless given
- *     storage              {"folder": where the files of objects lie, "file_size_limit": bytes of one; 1 GiB unless
- *                          given, "reserve": bytes that uploads leave free on the disk; 64 MiB unless given,
- *                          "s3_keys": [{"id", "secret"}] of S3's protocol}; without it /storage/v1 answers 501
+ *     storage              without it /storage/v1 answers 501:
+ *                            folder           where the files of objects lie
+ *                            file_size_limit  bytes of one; 1 GiB unless given
+ *                            reserve          bytes that uploads leave free on the disk; 64 MiB unless given
+ *                            place            another S3 where files lie (storage/place.h)
+ *                            sweep            {"asked", "fix_s"}: files and rows are compared (storage/sweep.h)
+ *                            s3_keys          [{"id", "secret"}] of S3's protocol
  *     auth                 the app's sign-in: an object with the names of auth/settings.h
  *     log_level            debug, info, warn or error; "info" unless given
  *
- * auth, signing_keys, storage.s3_keys, jobs and lovable may change while it runs (bin/backend/reload.h); what else
- * changes is read at the next start.
+ * auth, signing_keys, storage.s3_keys, storage.place, storage.sweep, jobs and lovable may change while it runs
+ * (bin/backend/reload.h); what else changes is read at the next start.
  */
 #ifndef FREEHOLD_BIN_BACKEND_CONFIG_H
 #define FREEHOLD_BIN_BACKEND_CONFIG_H
@@ -62,6 +66,7 @@ struct backend_config {
 	int64_t max_rows;
 	const char *storage_folder; /* NULL: none */
 	uint64_t storage_file_max, storage_reserve; /* 0: storage's own */
+	const json_t *place; /* of files: storage/place.h; NULL: this disk */
 	const json_t *s3_keys; /* a list of {"id", "secret"}, or NULL */
 	struct auth_settings *auth;
 	struct keyring *keys;

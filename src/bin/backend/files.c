@@ -54,6 +54,45 @@ static bool know(void *arg, struct str token, struct str *ret_role, struct str *
 	return true;
 }
 
+/* A body that comes from elsewhere. */
+static bool on_stream_piece(void *arg, struct str bytes)
+{
+	return http_stream_write(((struct passage *)arg)->x->req, bytes);
+}
+
+static void on_stream_end(void *arg, bool is_whole)
+{
+	struct passage *p = arg;
+	struct gateway *gateway = p->x->gateway;
+	p->reply.stream = NULL;
+	http_stream_end(p->x->req, is_whole);
+	exchange_release(gateway);
+}
+
+static void on_stream_room(void *arg)
+{
+	struct passage *p = arg;
+	if (p->reply.stream != NULL) storage_stream_resume(p->reply.stream);
+}
+
+static void on_stream_gone(void *arg)
+{
+	struct passage *p = arg;
+	if (p->reply.stream == NULL) return;
+	storage_stream_cancel(p->reply.stream);
+	on_stream_end(p, false);
+}
+
+static void stream_reply(struct passage *p)
+{
+	struct exchange *x = p->x;
+	exchange_begin(
+	    x, (unsigned)p->reply.status,
+	    &(struct http_stream_spec){.has_size = true, .size = p->reply.size, .on_room = on_stream_room, .arg = p});
+	http_on_gone(x->req, on_stream_gone, p);
+	storage_stream_begin(p->reply.stream, on_stream_piece, on_stream_end, p);
+}
+
 static void send_reply(struct passage *p)
 {
 	struct exchange *x = p->x;
@@ -62,7 +101,15 @@ static void send_reply(struct passage *p)
 	p->is_sent = true;
 	for (int i = 0; i < reply->header_count; i++)
 		exchange_field(x, reply->headers[i].name, reply->headers[i].value);
-	if (reply->fd > 0)
+	if (reply->stream != NULL) {
+		stream_reply(p);
+		return;
+	}
+	if (reply->has_size && reply->fd <= 0) {
+		exchange_begin(x, (unsigned)reply->status,
+			       &(struct http_stream_spec){.has_size = true, .size = reply->size});
+		http_stream_end(x->req, true);
+	} else if (reply->fd > 0)
 		exchange_end_file(x, (unsigned)reply->status, reply->fd, reply->offset, reply->size);
 	else
 		exchange_end(x, (unsigned)reply->status, reply->body, reply->cause);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "bin/backend/lovable.h"
 #include "bin/backend/mailing.h"
+#include "codec/json.h"
 
 #define SETTLE_MS 20
 #define RETRY_MS 1000
@@ -42,6 +43,33 @@ static void apply_lovable(struct reload *r, const struct backend_config *next)
 	lovable_set(r->gateway, next);
 }
 
+static json_t *place_of(const json_t *file)
+{
+	return json_object_get(json_object_get(file, "storage"), "place");
+}
+
+static void apply_place(struct reload *r, const json_t *file)
+{
+	const json_t *place = place_of(file);
+	struct err err;
+	bool is_same = place == r->place || (place != NULL && r->place != NULL && json_equal(place, r->place));
+	if (r->gateway->storage == NULL || is_same) return;
+	if (!storage_place_set(r->gateway->storage, place, &err)) {
+		log_error("backend: files stay where they were: %s", err.msg);
+		return;
+	}
+	json_decref(r->place);
+	r->place = json_incref(place_of(file));
+	log_info("backend: took the new place of files of %s", r->path);
+}
+
+static void apply_sweep(const struct reload *r, const json_t *file)
+{
+	const json_t *sweep = json_object_get(json_object_get(file, "storage"), "sweep");
+	if (sweep == NULL || r->gateway->storage == NULL) return;
+	storage_sweep(r->gateway->storage, json_int(sweep, "asked", 0), json_int(sweep, "fix_s", -1));
+}
+
 static bool is_changed(const struct reload *r, const json_t *auth, const json_t *keys)
 {
 	bool is_same_auth = auth == r->auth || (auth != NULL && json_equal(auth, r->auth));
@@ -68,6 +96,8 @@ static void apply(struct reload *r)
 	apply_s3_keys(r, next.file);
 	apply_jobs(r, &next);
 	apply_lovable(r, &next);
+	apply_place(r, next.file);
+	apply_sweep(r, next.file);
 	if (!is_changed(r, json_object_get(next.file, "auth"), json_object_get(next.file, "signing_keys"))) {
 		backend_config_done(&next);
 		return;
@@ -122,6 +152,7 @@ void reload_start(struct reload *r, uv_loop_t *loop)
 	r->asked = json_incref(json_object_get(r->config->file, "jobs"));
 	r->lovable = json_incref(json_object_get(r->config->file, "lovable"));
 	r->s3_keys = json_incref(s3_keys_of(r->config->file));
+	r->place = json_incref(place_of(r->config->file));
 	(void)uv_timer_start(&r->timer, on_settled, 0, 0);
 }
 
@@ -130,6 +161,7 @@ void reload_stop(struct reload *r)
 	uv_close((uv_handle_t *)&r->event, NULL);
 	uv_close((uv_handle_t *)&r->timer, NULL);
 	json_decref(r->s3_keys);
+	json_decref(r->place);
 	json_decref(r->auth);
 	json_decref(r->keys);
 	json_decref(r->asked);

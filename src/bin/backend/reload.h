@@ -16,7 +16,7 @@ struct reload {
 	struct backend_config *config; /* auth and keys are replaced in it */
 	struct gateway *gateway;
 	struct jobs *jobs;
-	json_t *auth, *keys, *s3_keys, *asked,
+	json_t *auth, *keys, *s3_keys, *place, *asked,
 	    *lovable; /* what applies, as it stood in the file; NULL: nothing stood there */
 	uv_fs_event_t event;
 	uv_timer_t timer; /* several changes at once are read once */

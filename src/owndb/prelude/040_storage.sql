@@ -308,6 +308,23 @@ create or replace function storage.freehold_uuid(text) returns uuid language sql
   select case when $1 ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then $1::uuid end
 $$;
 
+-- Ours, for the owner's command: what each bucket holds.
+create or replace function storage.freehold_usage() returns json language sql stable security definer set search_path = '' as $$
+  select json_build_object(
+    'buckets', coalesce(json_agg(b order by b.id), '[]'::json), 'objects', coalesce(sum(b.objects), 0),
+    'bytes', coalesce(sum(b.bytes), 0),
+    'parts', (select json_build_object('uploads', count(distinct p.upload_id), 'bytes', coalesce(sum(p.size), 0))
+              from storage.s3_multipart_uploads_parts p))
+  from (
+    select b.id, b.public, b.file_size_limit, b.allowed_mime_types, b.created_at, count(o.id) as objects,
+      coalesce(sum(case when o.metadata ->> 'size' ~ '^[0-9]{1,18}$' then (o.metadata ->> 'size')::bigint end), 0) as bytes
+    from storage.buckets b left join storage.objects o on o.bucket_id = b.id
+    group by b.id) b
+$$;
+revoke all on function storage.freehold_usage() from public;
+grant usage on schema storage to supabase_auth_admin;
+grant execute on function storage.freehold_usage() to supabase_auth_admin;
+
 create or replace function storage.enforce_bucket_name_length() returns trigger language plpgsql as $$
 begin
   if length(new.name) > 100 then
