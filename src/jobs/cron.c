@@ -8,9 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "jobs/run.h"
-#include "pg/listen.h"
 
-#define CHANNEL "freehold_jobs"
 #define SLEEP_MAX_MS (60 * 60 * 1000)
 #define SOON_MS 1000 /* after a failed question, growing to … */
 #define LATER_MS 60000
@@ -28,7 +26,6 @@ enum { COL_RUNID, COL_DATABASE, COL_USERNAME, COL_COMMAND };
 struct cron {
 	uv_loop_t *loop;
 	struct pg_pool *pool;
-	struct pg_listener *listener;
 	char *conninfo;
 	uv_timer_t timer, forget_timer, drain_timer;
 	struct cron_run runs[CRON_PLACES];
@@ -166,10 +163,9 @@ static void ask(struct cron *c)
 	if (!c->is_asking) sleep_for(c, SOON_MS);
 }
 
-static void on_notify(void *arg, const char *payload)
+void cron_wake(struct cron *c)
 {
-	(void)payload;
-	ask(arg);
+	ask(c);
 }
 
 static void on_forgotten(void *arg, struct pg_call *call)
@@ -204,7 +200,6 @@ struct cron *cron_new(uv_loop_t *loop, struct pg_pool *pool, const char *conninf
 	c->open_handles = CRON_PLACES + 3;
 	c->has_run = true;
 	(void)uv_timer_start(&c->forget_timer, on_forget, LOST_MS, FORGET_EVERY_MS);
-	c->listener = pg_listener_new(loop, conninfo, CHANNEL, on_notify, c);
 	return c;
 }
 
@@ -247,7 +242,6 @@ void cron_stop(struct cron *c)
 {
 	if (c == NULL) return;
 	c->is_draining = c->is_stopped = true;
-	pg_listener_stop(c->listener);
 	for (int i = 0; i < CRON_PLACES; i++) cron_run_cut(&c->runs[i], on_run_closed);
 	uv_close((uv_handle_t *)&c->timer, on_closed);
 	uv_close((uv_handle_t *)&c->forget_timer, on_closed);

@@ -9,9 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "jobs/send.h"
-#include "pg/listen.h"
 
-#define CHANNEL "freehold_net"
 #define PAUSE_MS 2000 /* the database was away */
 #define SWEEP_MS 60000 /* while there is something that ends by time */
 #define SETTINGS_BYTES (64u << 10)
@@ -37,7 +35,6 @@ struct net {
 	uv_loop_t *loop;
 	struct pg_pool *pool;
 	struct http_multi *multi;
-	struct pg_listener *listener;
 	uv_timer_t timer, sweep_timer, drain_timer;
 	struct net_send sends[NET_AT_ONCE];
 	struct arena *settings; /* what the map borrows; NULL: not set yet */
@@ -173,14 +170,13 @@ static void on_sweep(uv_timer_t *timer)
 	n->is_sweeping = pg_pool_run(n->pool, &n->sweep, &err);
 }
 
-static void on_notify(void *arg, const char *payload)
+void net_wake(struct net *n, bool is_first)
 {
-	struct net *n = arg;
-	if (payload == NULL && !n->is_draining) (void)uv_timer_start(&n->sweep_timer, on_sweep, 0, SWEEP_MS);
+	if (is_first && !n->is_draining) (void)uv_timer_start(&n->sweep_timer, on_sweep, 0, SWEEP_MS);
 	ask(n);
 }
 
-struct net *net_new(uv_loop_t *loop, struct pg_pool *pool, const char *conninfo, struct http_multi *multi)
+struct net *net_new(uv_loop_t *loop, struct pg_pool *pool, struct http_multi *multi)
 {
 	struct net *n = calloc(1, sizeof *n);
 	if (n == NULL) abort();
@@ -193,7 +189,6 @@ struct net *net_new(uv_loop_t *loop, struct pg_pool *pool, const char *conninfo,
 	(void)uv_timer_init(loop, &n->drain_timer);
 	n->timer.data = n->sweep_timer.data = n->drain_timer.data = n;
 	n->open_handles = NET_AT_ONCE + 3;
-	n->listener = pg_listener_new(loop, conninfo, CHANNEL, on_notify, n);
 	return n;
 }
 
@@ -254,7 +249,6 @@ void net_stop(struct net *n)
 {
 	if (n == NULL) return;
 	n->is_draining = n->is_stopped = true;
-	pg_listener_stop(n->listener);
 	for (int i = 0; i < NET_AT_ONCE; i++) net_send_cut(&n->sends[i], on_send_closed);
 	uv_close((uv_handle_t *)&n->timer, on_closed);
 	uv_close((uv_handle_t *)&n->sweep_timer, on_closed);

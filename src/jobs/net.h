@@ -5,10 +5,11 @@
  *
  *     woken ─▶ claim ─▶ send (NET_AT_ONCE at a time) ─▶ record the answer ─▶ claim …        nothing waits ─▶ sleep
  *
- * Woken by NOTIFY, which comes when the transaction that asked has committed: what rolls back is not sent. A request is
- * claimed by one transaction, with a lease as long as it may take (freehold_jobs.request), and sent once: when its
- * sender dies meanwhile, nobody knows whether it arrived, and it is recorded so instead of sent again. What was not
- * claimed waits, through any death of backend or PostgreSQL. (pg_net keeps its tables unlogged and loses both then.)
+ * Woken by its owner (net_wake) on NOTIFY, which comes when the transaction that asked has committed: what rolls back
+ * is not sent. A request is claimed by one transaction, with a lease as long as it may take (freehold_jobs.request),
+ * and sent once: when its sender dies meanwhile, nobody knows whether it arrived, and it is recorded so instead of sent
+ * again. What was not claimed waits, through any death of backend or PostgreSQL. (pg_net keeps its tables unlogged and
+ * loses both then.)
  *
  * What may be reached: jobs/egress.h. Redirects are followed, each checked. */
 #ifndef FREEHOLD_JOBS_NET_H
@@ -27,8 +28,11 @@
 
 struct net;
 
-/* The pool is one of freehold_jobs, conninfo the same (for LISTEN). Pool and multi must outlive it. */
-struct net *net_new(uv_loop_t *loop, struct pg_pool *pool, const char *conninfo, struct http_multi *multi);
+/* The pool is one of freehold_jobs. Pool and multi must outlive it. */
+struct net *net_new(uv_loop_t *loop, struct pg_pool *pool, struct http_multi *multi);
+
+/* Something may wait: NOTIFY freehold_jobs, "net". is_first: at the start, and after PostgreSQL was away. */
+void net_wake(struct net *net, bool is_first);
 
 /* Copied. Holds for requests begun from now on; none is begun before the first. */
 void net_set(struct net *net, const struct address_map *map, const struct egress *egress);

@@ -12,7 +12,7 @@ void conf_settings(struct buf *ret_text, int major, bool is_clone, bool archives
 	buf_puts(ret_text, written);
 	buf_puts(ret_text, "listen_addresses = ''\n"
 			   "unix_socket_permissions = 0777\n" /* the folder it lies in decides who comes near */
-			   /* The backend has up to 27, 7 of them for jobs; the app's own server
+			   /* The backend has up to 25, 6 of them for jobs; the app's own server
 			    * OWNDB_SERVER_CONNECTIONS; a deployment takes 3, a dump, a base backup and the owner's own
 			    * psql some, and 3 are the superuser's. A connection costs about 2 MB once used. */
 			   "max_connections = 65\n"

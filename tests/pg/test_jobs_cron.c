@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "ownbox.h"
 #include "owndb/prelude.h"
+#include "pg/listen.h"
 
 #define OWNER "postgres"
 #define MAX_RUNNERS 2
@@ -28,19 +29,27 @@ static char conninfo[200];
 static uv_loop_t loop;
 static struct pg_pool *pools[MAX_RUNNERS];
 static struct cron *crons[MAX_RUNNERS];
+static struct pg_listener *listeners[MAX_RUNNERS];
 static int running;
+
+static void on_notify(void *arg, const char *payload)
+{
+	if (payload == NULL || payload[0] == '\0') cron_wake(arg);
+}
 
 static void begin(void)
 {
 	if (running == 0) (void)uv_loop_init(&loop);
 	pools[running] = pg_pool_new(&loop, &(struct pg_pool_settings){.conninfo = conninfo, .size = 2});
 	crons[running] = cron_new(&loop, pools[running], conninfo);
+	listeners[running] = pg_listener_new(&loop, conninfo, "freehold_jobs", on_notify, crons[running]);
 	running++;
 }
 
 static void end_all(void)
 {
 	for (int i = 0; i < running; i++) {
+		pg_listener_stop(listeners[i]);
 		pg_pool_stop(pools[i], NULL, NULL);
 		cron_stop(crons[i]);
 	}

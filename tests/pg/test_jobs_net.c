@@ -20,6 +20,7 @@
 #include "http/server.h"
 #include "ownbox.h"
 #include "owndb/prelude.h"
+#include "pg/listen.h"
 
 #define OWNER "postgres"
 #define PROJECT "abcdefghijklmnopqrst"
@@ -34,6 +35,7 @@ static struct http_server *server;
 static struct pg_pool *pool;
 static struct http_multi *multi;
 static struct net *net;
+static struct pg_listener *listener;
 static int hits; /* requests that the server got */
 static struct http_request *held[64]; /* to /hold */
 static int held_count, held_most;
@@ -68,6 +70,11 @@ static void on_request(void *arg, struct http_request *req)
 	http_reply(req, str_eq(path, STR("/bad")) ? 418 : 200, fields, 2, str_from(text));
 }
 
+static void on_notify(void *arg, const char *payload)
+{
+	if (payload == NULL || strcmp(payload, "net") == 0) net_wake(arg, payload == NULL);
+}
+
 /* The server is on 127.0.0.1, which is the app's own address here. */
 static void begin_sender(void)
 {
@@ -79,12 +86,14 @@ static void begin_sender(void)
 				  .publishable_key = "sb_publishable_new"};
 	pool = pg_pool_new(&loop, &(struct pg_pool_settings){.conninfo = conninfo, .size = 2});
 	multi = http_multi_new(&loop);
-	net = net_new(&loop, pool, conninfo, multi);
+	net = net_new(&loop, pool, multi);
+	listener = pg_listener_new(&loop, conninfo, "freehold_jobs", on_notify, net);
 	net_set(net, &map, &egress);
 }
 
 static void end_sender(void)
 {
+	pg_listener_stop(listener);
 	pg_pool_stop(pool, NULL, NULL);
 	net_stop(net);
 	http_multi_stop(multi);

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bin/backend/jobs.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "codec/json.h"
 
-#define POOL_SIZE 2
+#define POOL_SIZE 1 /* all that is asked is short */
+#define CHANNEL "freehold_jobs"
 #define DRAIN_MS 8000 /* for what runs to end by itself */
+
+static void on_notify(void *arg, const char *payload)
+{
+	struct jobs *jobs = arg;
+	bool is_net = payload != NULL && strcmp(payload, "net") == 0;
+	if (!is_net) cron_wake(jobs->cron);
+	if (is_net || payload == NULL) net_wake(jobs->net, payload == NULL);
+}
 
 void jobs_start(struct jobs *jobs, uv_loop_t *loop, const struct backend_config *config)
 {
@@ -15,8 +26,9 @@ void jobs_start(struct jobs *jobs, uv_loop_t *loop, const struct backend_config 
 	    loop, &(struct pg_pool_settings){.conninfo = config->jobs_database, .size = POOL_SIZE, .queue_max = 256});
 	jobs->cron = cron_new(loop, jobs->pool, config->jobs_database);
 	jobs->http = http_multi_new(loop);
-	jobs->net = net_new(loop, jobs->pool, config->jobs_database, jobs->http);
+	jobs->net = net_new(loop, jobs->pool, jobs->http);
 	jobs_set(jobs, config);
+	jobs->listener = pg_listener_new(loop, config->jobs_database, CHANNEL, on_notify, jobs);
 }
 
 void jobs_set(struct jobs *jobs, const struct backend_config *config)
@@ -60,6 +72,7 @@ void jobs_drain(struct jobs *jobs, void (*on_drained)(void *arg), void *arg)
 
 void jobs_stop(struct jobs *jobs)
 {
+	pg_listener_stop(jobs->listener);
 	if (jobs->pool != NULL) pg_pool_stop(jobs->pool, NULL, NULL);
 	cron_stop(jobs->cron);
 	net_stop(jobs->net);

@@ -7,9 +7,11 @@
 #include "bin/backend/config.h"
 #include "jobs/cron.h"
 #include "jobs/net.h"
+#include "pg/listen.h"
 
 struct jobs {
 	struct pg_pool *pool; /* NULL: there are none */
+	struct pg_listener *listener; /* one for both: each connection costs memory */
 	struct cron *cron;
 	struct http_multi *http; /* its own: what an app calls may be slow, and sign-in calls others too */
 	struct net *net;

@@ -34,7 +34,7 @@ grant select on net._http_response, net.http_request_queue to service_role;
 
 create or replace function net.freehold_queued() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
-  perform pg_notify('freehold_net', '');
+  perform pg_notify('freehold_jobs', 'net');
   return null;
 end
 $$;
@@ -142,7 +142,7 @@ returns net.http_response_result language sql security definer set search_path =
   select net._http_collect_response(request_id, async)
 $$;
 create or replace function net.wake() returns void language sql set search_path = pg_catalog as $$
-  select pg_notify('freehold_net', '')
+  select pg_notify('freehold_jobs', 'net')
 $$;
 create or replace function net.check_worker_is_up() returns void language plpgsql security definer
 set search_path = pg_catalog as $$
