@@ -49,6 +49,8 @@ struct http_socket {
 	struct http_frame *control; /* wslay's own: pongs and the close */
 	int64_t heard_ms, moved_ms, closing_ms;
 
+	bool is_ours; /* we began to close */
+	bool is_answered; /* the client closes too, with a code that wslay does not know (1012) */
 	unsigned code;
 	char reason[REASON_SIZE];
 };
@@ -213,7 +215,7 @@ static ssize_t write_some(struct http_socket *s)
 static void check_closed(struct http_socket *s)
 {
 	if (s->queue_count > 0 || !wslay_event_get_close_sent(s->wslay)) return;
-	if (wslay_event_get_close_received(s->wslay)) doom(s, HTTP_CLOSE_NORMAL, "closed");
+	if (wslay_event_get_close_received(s->wslay) || s->is_answered) doom(s, HTTP_CLOSE_NORMAL, "closed");
 }
 
 static void flush(struct http_socket *s)
@@ -336,6 +338,8 @@ static void step_read(struct http_socket *s)
 		doom(s, HTTP_CLOSE_ABNORMAL, "the connection broke");
 		return;
 	}
+	/* wslay takes an answer that repeats our 1012 for a wrong frame, and then reads no more. */
+	s->is_answered = s->is_ours && !wslay_event_get_read_enabled(s->wslay);
 	take_control(s);
 	note_close(s);
 	mark_dirty(s);
@@ -373,6 +377,7 @@ void http_socket_close(struct http_socket *s, unsigned code, const char *reason)
 {
 	if (s->state != SOCKET_OPEN) return;
 	s->state = SOCKET_CLOSING;
+	s->is_ours = true;
 	s->closing_ms = clock_now_ms();
 	s->code = code;
 	(void)snprintf(s->reason, sizeof s->reason, "%s", reason);

