@@ -91,8 +91,12 @@ export class Site {
 
   async backendPid() { return (await this.f.api('GET', '/v1/apps/site')).body.processes.find((p) => p.name === 'backend').pid; }
 
-  async killBackend() {
-    process.kill(await this.backendPid(), 'SIGKILL');
+  // The one that runs: the last one's number may be told a moment longer than it lives.
+  killBackend() {
+    return until('a backend to kill', async () => {
+      const pid = await this.backendPid();
+      try { return pid > 0 && process.kill(pid, 'SIGKILL'); } catch { return false; }
+    });
   }
 
   answers() { return until('the backend answers', async () => (await this.ask('GET', '/status').catch(() => ({}))).status === 200); }

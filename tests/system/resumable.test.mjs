@@ -222,6 +222,7 @@ test('the backend is killed again and again, and the upload goes on from where i
     },
   }).finally(() => { isOver = true; });
   await looks;
+  await site.answers();
   assert.equal(kills, 4);
   assert.equal(asked.filter((a) => a === 'POST 201').length, 1, asked.join());
   assert.ok((await read('open', 'killed')).bytes.equals(body));
