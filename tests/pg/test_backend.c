@@ -71,8 +71,8 @@ static void test_what_is_not_served_says_so(void **state)
 	(void)state;
 	struct buf b BUF_CLEANUP;
 	buf_init(&b, 1 << 20);
-	assert_int_equal(call("GET", "/storage/v1/render/image/public/a/b.png", NULL, NULL, &b), 501);
-	assert_non_null(strstr(buf_cstr(&b), "images in other sizes"));
+	assert_int_equal(call("GET", "/storage/v1/iceberg/bucket", NULL, NULL, &b), 501);
+	assert_non_null(strstr(buf_cstr(&b), "Freehold does not serve this yet"));
 	assert_int_equal(call("POST", "/functions/v1/x", NULL, "{}", &b), 501);
 	assert_int_equal(call("GET", "/realtime/v1/websocket", NULL, NULL, &b), 426);
 	assert_int_equal(call("GET", "/rest/v10", NULL, NULL, &b), 404);
