@@ -16,6 +16,7 @@
 #include "api/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "flow/cluster_switch.h"
 #include "flow/live.h"
 #include "flow/parts.h"
 #include "flow/restore.h"
@@ -55,6 +56,8 @@ static bool start_if_running(void *arg, const struct app *app, struct err *err)
 	struct daemon *d = arg;
 	int64_t running = 0;
 	if (!deployment_running(d->flow.db, app->name, &running, err)) return false;
+	/* Before its PostgreSQL is started: which cluster is the app's. */
+	if (!cluster_switch_settle(&d->flow, app->name, err)) return false;
 	/* A rollback may have been cut off between the switch and the journal; a deployment is looked at by its
 	 * recovery. */
 	if (running == 0 && (!live_reconcile(&d->flow, app->name, err) || !sweep_app(&d->flow, app->name, err)))

@@ -29,7 +29,7 @@ struct daemon {
 	int lock_fd;
 	struct schedule *schedule; /* what is done by the clock (api/schedule.h) */
 	struct retired *retired; /* servers that are not live any more and still run (api/app_parts.h) */
-	bool is_switching[DAEMON_ENDING_MAX]; /* which of the two */
+	const char *ending_how[DAEMON_ENDING_MAX]; /* "is being destroyed" and so on */
 	char ending[DAEMON_ENDING_MAX]
 		   [LAYOUT_APP_NAME_MAX + 1]; /* apps that are being destroyed or switched; "" is free */
 };

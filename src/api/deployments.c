@@ -11,6 +11,7 @@
 
 #include "api/routes.h"
 #include "api/tail.h"
+#include "api/upload.h"
 #include "api/worker.h"
 #include "codec/json.h"
 #include "codec/url.h"
@@ -25,52 +26,6 @@
 #include "store/deployment.h"
 
 #define UPLOAD_MAX_BYTES ((uint64_t)2 << 30)
-#define DISK_RESERVE_BYTES ((uint64_t)256 << 20)
-
-/* An archive that is coming in goes to a file of no name yet: the deployment is begun when it is whole. */
-struct upload {
-	int fd;
-	char path[FILE_PATH_SIZE];
-};
-
-static void upload_done(void *arg)
-{
-	struct upload *u = arg;
-	if (u->fd >= 0) (void)close(u->fd);
-	if (u->path[0] != '\0') (void)unlink(u->path);
-	free(u);
-}
-
-static bool on_upload_chunk(void *arg, struct http_request *req, struct str bytes, struct err *err)
-{
-	(void)req;
-	struct upload *u = arg;
-	while (bytes.len > 0) {
-		ssize_t put = write(u->fd, bytes.ptr, bytes.len);
-		if (put < 0 && errno == EINTR) continue;
-		if (put < 0) return err_set_errno(err, "keep the archive on disk");
-		bytes = str_sub(bytes, (size_t)put, bytes.len);
-	}
-	return true;
-}
-
-static bool upload_open(struct daemon *d, struct upload *u, struct err *err)
-{
-	uint64_t room = 0;
-	char folder[FILE_PATH_SIZE];
-	if (!layout_home(&d->flow.layout, "uploads", folder, err) || !file_mkdirs(folder, 0700, err) ||
-	    !file_disk_free(folder, &room, err))
-		return false;
-	if (room < DISK_RESERVE_BYTES)
-		return err_set(err, ERR_UNAVAILABLE,
-			       "the disk is full (%llu MB left at %s); make room and deploy again",
-			       (unsigned long long)(room >> 20), folder);
-	if (!file_path(u->path, err, "%s/XXXXXX", folder)) return false;
-	u->fd = mkostemp(u->path, O_CLOEXEC);
-	if (u->fd >= 0) return true;
-	u->path[0] = '\0';
-	return err_set_errno(err, "keep the archive in %s", folder);
-}
 
 /* An app that is being deployed is refused before its archive is sent. */
 static bool may_deploy(struct daemon *d, const char *name, struct err *err)
@@ -85,23 +40,14 @@ static bool may_deploy(struct daemon *d, const char *name, struct err *err)
 		       name, (long long)running, name, (long long)running);
 }
 
-static bool is_archive(struct http_request *req)
-{
-	return str_eq(http_header(req, STR("Content-Type")), STR("application/octet-stream"));
-}
-
 void route_deploy_head(struct route_call *c)
 {
 	struct err err;
-	if (!is_archive(c->req)) return;
-	struct upload *u = calloc(1, sizeof *u);
-	if (u == NULL) abort();
-	u->fd = -1;
-	arena_defer(http_arena(c->req), upload_done, u);
-	if (!may_deploy(c->d, c->app, &err) || !upload_open(c->d, u, &err))
+	if (!upload_is_file(c->req)) return;
+	if (!may_deploy(c->d, c->app, &err))
 		reply_error(c->req, &err);
 	else
-		http_body_stream(c->req, UPLOAD_MAX_BYTES, on_upload_chunk, u);
+		upload_begin(c, UPLOAD_MAX_BYTES);
 }
 
 /* What the deployment is to know: {"git", "accept": […], "network"}. NULL after an answer. */
@@ -141,9 +87,7 @@ static bool keep_upload(struct daemon *d, const char *app, int64_t number, struc
 {
 	char path[FILE_PATH_SIZE];
 	if (!deploy_upload_path(&d->flow, app, number, path, err)) return false;
-	if (fsync(u->fd) != 0 || rename(u->path, path) != 0) return err_set_errno(err, "keep the archive at %s", path);
-	u->path[0] = '\0';
-	return true;
+	return upload_keep(u, path, err);
 }
 
 /* From here on the journal knows it. What fails after that ends it as failed. */
@@ -193,7 +137,7 @@ void route_deploy(struct route_call *c)
 	struct err err;
 	const char *source = NULL;
 	int64_t number = 0;
-	struct upload *u = is_archive(c->req) ? http_stream_arg(c->req) : NULL;
+	struct upload *u = upload_is_file(c->req) ? http_stream_arg(c->req) : NULL;
 	json_t *options = options_of(c, u, &source);
 	if (options == NULL) return;
 	if (begin(c, u, source, options, &number, &err))

@@ -82,6 +82,11 @@ void route_tls(struct route_call *c);
 void route_tls_put(struct route_call *c);
 void route_tls_delete(struct route_call *c);
 void route_tls_redirect(struct route_call *c);
+void route_import(struct route_call *c);
+void route_import_head(struct route_call *c);
+void route_import_post(struct route_call *c);
+void route_import_events(struct route_call *c);
+void route_import_undo(struct route_call *c);
 void route_git_key(struct route_call *c);
 void route_git_key_post(struct route_call *c);
 

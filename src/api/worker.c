@@ -195,17 +195,12 @@ bool worker_check_not_ending(const struct daemon *d, const char *app, struct err
 {
 	for (int i = 0; i < DAEMON_ENDING_MAX; i++)
 		if (strcmp(d->ending[i], app) == 0)
-			return err_set(
-			    err, ERR_CONFLICT,
-			    d->is_switching[i]
-				? "%s is being put back to another release or state; try again when that is done"
-				: "%s is being destroyed; try again when it is gone",
-			    app);
+			return err_set(err, ERR_CONFLICT, "%s %s; try again when that is done", app, d->ending_how[i]);
 	return true;
 }
 
 /* A worker that has the app for itself. */
-static bool start_alone(struct daemon *d, const char *app, const char *const *args, bool is_switching, worker_done done,
+static bool start_alone(struct daemon *d, const char *app, const char *const *args, const char *how, worker_done done,
 			void *arg, struct err *err)
 {
 	int place = 0;
@@ -221,20 +216,36 @@ static bool start_alone(struct daemon *d, const char *app, const char *const *ar
 		return false;
 	}
 	(void)snprintf(e->name, sizeof d->ending[place], "%s", app);
-	d->is_switching[place] = is_switching;
+	d->ending_how[place] = how;
 	return true;
 }
 
 bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
 {
-	return start_alone(d, app, (const char *const[]){"--destroy", app, NULL}, false, done, arg, err);
+	return start_alone(d, app, (const char *const[]){"--destroy", app, NULL}, "is being destroyed", done, arg, err);
 }
 
 bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done done, void *arg, struct err *err)
 {
 	char number[24];
 	(void)snprintf(number, sizeof number, "%lld", (long long)to);
-	return start_alone(d, app, (const char *const[]){"--rollback", app, number, NULL}, true, done, arg, err);
+	return start_alone(d, app, (const char *const[]){"--rollback", app, number, NULL},
+			   "is being put back to another release", done, arg, err);
+}
+
+static const char importing[] = "is getting another database (import)";
+
+bool worker_import(struct daemon *d, const char *app, bool is_undo, worker_done done, void *arg, struct err *err)
+{
+	return start_alone(d, app, (const char *const[]){is_undo ? "--import-undo" : "--import", app, NULL}, importing,
+			   done, arg, err);
+}
+
+bool worker_is_importing(const struct daemon *d, const char *app)
+{
+	for (int i = 0; i < DAEMON_ENDING_MAX; i++)
+		if (strcmp(d->ending[i], app) == 0) return d->ending_how[i] == importing;
+	return false;
 }
 
 /* Jobs. */
@@ -301,8 +312,9 @@ static bool start_job(struct daemon *d, const char *verb, const struct job *job,
 	*w = (struct job_worker){d, job->id};
 	(void)snprintf(number, sizeof number, "%lld", (long long)job->id);
 	const char *const args[] = {verb, number, NULL};
-	bool ok = kind != NULL && kind->is_alone ? start_alone(d, job->app, args, true, done, w, err)
-						 : worker_start(d, args, done, w, err);
+	bool ok = kind != NULL && kind->is_alone
+		      ? start_alone(d, job->app, args, "is being put back to another state", done, w, err)
+		      : worker_start(d, args, done, w, err);
 	if (!ok) free(w);
 	return ok;
 }

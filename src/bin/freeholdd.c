@@ -15,6 +15,7 @@
 #include "flow/backup.h"
 #include "flow/deploy.h"
 #include "flow/destroy.h"
+#include "flow/import.h"
 #include "flow/job.h"
 #include "flow/live.h"
 #include "flow/recover_server.h"
@@ -83,6 +84,21 @@ static int rollback(const char *bin_dir, const char *app, const char *number)
 	json_t *answer = ok ? outcome : json_pack("{s:i, s:s}", "error", err.code, "message", err.msg);
 	(void)json_dumpf(answer, stdout, JSON_COMPACT);
 	json_decref(answer);
+	return ok ? 0 : fail(&err);
+}
+
+static int import(const char *bin_dir, const char *app, bool is_undo)
+{
+	struct err err;
+	struct flow f;
+	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
+	bool ok = is_undo ? import_undo(&f, app, &err) : import_run(&f, app, &err);
+	flow_close(&f);
+	if (!ok && is_undo) {
+		json_t *answer = json_pack("{s:i, s:s}", "error", err.code, "message", err.msg);
+		(void)json_dumpf(answer, stdout, JSON_COMPACT);
+		json_decref(answer);
+	}
 	return ok ? 0 : fail(&err);
 }
 
@@ -159,6 +175,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "--job-recover") == 0) return job(bin_dir, argv[2], true);
 	if (argc == 5 && strcmp(argv[1], "--recover-server") == 0) return recover(bin_dir, argv[2], argv[3], argv[4]);
 	if (argc == 3 && strcmp(argv[1], "--ship") == 0) return ship(bin_dir, argv[2]);
+	if (argc == 3 && strcmp(argv[1], "--import") == 0) return import(bin_dir, argv[2], false);
+	if (argc == 3 && strcmp(argv[1], "--import-undo") == 0) return import(bin_dir, argv[2], true);
 	if (argc == 2 && strcmp(argv[1], "--stop") == 0) return stop();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("freeholdd %s\n", FREEHOLD_VERSION) < 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) return fputs(help, stdout) < 0;

@@ -129,7 +129,7 @@ static const struct option_spec db_options[] = {
     {0, "place", "N", "with restore and drill: from this place only"},
     {0, "inspect", NULL, "with restore: only make the copy, to look at it"},
     {0, "copy", NULL, "with restore: switch over to the copy that was looked at"},
-    {0, "undo", NULL, "with restore: back to what was live before the last restore"},
+    {0, "undo", NULL, "with restore, import: back to what was live before the last one"},
     {0, "forget", NULL, "with restore: let go of the copy and of what the last restore set aside"},
     {0, "table", "NAME", "with restore: bring rows of this table back from the copy"},
     {0, "where", "SQL", "with --table: only those rows"},
@@ -138,6 +138,13 @@ static const struct option_spec db_options[] = {
     {0, "read-only", NULL, "with psql: nothing is changed by mistake"},
     {0, "plain", NULL, "with dump: SQL text instead of PostgreSQL's custom format"},
     {0, "schema-only", NULL, "with dump: tables without their rows"},
+    {0, "replace", NULL, "with import: even though the app's database has rows of its own (they are set aside)"},
+    {0, "check", NULL, "with import: try and compare everything, and change nothing"},
+    {0, "rewrite-urls", NULL, "with import: the old project's address in rows and jobs becomes the app's"},
+    {0, "make-roles", NULL, "with import: make roles that the dump names and that are not here"},
+    {0, "accept-errors", NULL, "with import: leave out what cannot be restored, and list it"},
+    {0, "postgres", "MAJOR", "with import: of which PostgreSQL the new database is (otherwise what the source needs)"},
+    {0, "resume", NULL, "with import: go on with, or try again, what was received"},
     {0},
 };
 
@@ -283,13 +290,17 @@ const struct command commands[] = {
      "each week and what changed each day, and the log of changes is kept as it comes, so that any second can be "
      "restored. restore: first into a copy beside the app, with its rows counted beside the live ones; then the app is "
      "switched over, and what was live is kept until --forget, so that --undo can bring it back. drill: proves that "
-     "the "
-     "newest backup can be restored.",
+     "the newest backup can be restored.\n"
+     "import: a dump (pg_dump custom or plain, also compressed), a folder of SQL files, or the address of a running "
+     "project; - lets the address be typed unseen. It is tried in a database beside, compared row by row, and only "
+     "then "
+     "takes the place of the app's own.",
      "freehold db shop psql\nfreehold db shop psql --read-only -c 'select count(*) from orders'\nfreehold db shop dump "
      "shop.dump\nfreehold db shop dump --plain shop.sql\nfreehold db shop size --json\nfreehold db shop restore --to "
-     "2026-11-30T12:00:00 --inspect\nfreehold "
-     "db shop restore --copy\nfreehold db shop restore --undo\nfreehold db shop restore --table orders --where \"id < "
-     "100\"\nfreehold db shop drill",
+     "2026-11-30T12:00:00 --inspect\nfreehold db shop restore --copy\nfreehold db shop restore --undo\nfreehold db "
+     "shop "
+     "restore --table orders --where \"id < 100\"\nfreehold db shop drill\nfreehold db shop import project.dump "
+     "--check\nfreehold db shop import -",
      db_options, 1, CLI_WORDS_MAX, "ab", run_db},
     {"storage", CHANGE, "APP WORD ...", "the files of the app's users",
      "Words behind the app: usage, buckets, sweep, key, place.\nusage: files and bytes of each bucket. buckets: who "

@@ -22,6 +22,10 @@ static const struct {
     {"verify", "ask it for a page (verify)"},
     {"promote", "put live (promote)"},
     {"watch", "watch it (watch)"},
+    {"import-receive", "get what is to come in"},
+    {"import-restore", "put it into a database beside (restore)"},
+    {"import-compare", "compare every row (compare)"},
+    {"switch", "put it in the place of the former one (switch)"},
 };
 
 const char *step_label(const char *name)

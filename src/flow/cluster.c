@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "flow/daemon.h"
+#include "flow/database.h"
 #include "flow/functions.h"
 #include "flow/live.h"
 #include "flow/serve_env.h"
@@ -16,11 +17,7 @@
 
 bool cluster_settle(const struct flow *f, const struct parts *p, struct err *err)
 {
-	char secret[PARTS_KEY_SIZE], password[SERVE_ENV_PASSWORD_SIZE];
-	const struct owndb *db = &p->owndb;
-	return owndb_prelude(db, NULL, err) && parts_key(f, p->app.name, "jwt_secret", secret, err) &&
-	       owndb_setting_set(db, "app.settings.jwt_secret", secret, err) &&
-	       serve_env_database_password(f, p->app.name, password, err) && owndb_server_role(db, password, err);
+	return database_settle(f, p->app.name, &p->owndb, err);
 }
 
 bool cluster_stop_app(const struct flow *f, const struct parts *p, struct err *err)

@@ -11,6 +11,7 @@
 #include "flow/buckets.h"
 #include "flow/cluster.h"
 #include "flow/daemon.h"
+#include "flow/database.h"
 #include "flow/pause.h"
 #include "flow/schema_push.h"
 #include "flow/step.h"
@@ -27,11 +28,6 @@
 #define DUMPS_KEPT 3
 #define DUMP_MAX_BYTES                                                                                                 \
 	((uint64_t)2 << 30) /* a larger database gets its restore point from its backups, once there are any */
-
-static bool cluster_cache(const struct deploy *d, char ret_path[FILE_PATH_SIZE], struct err *err)
-{
-	return layout_home(&d->f->layout, "cache/postgres", ret_path, err) && file_mkdirs(ret_path, 0755, err);
-}
 
 /* So that the log of changes has somewhere to go from its first minute. A place that cannot take it is told of, and no
  * more: what it should have got waits for it. */
@@ -55,7 +51,7 @@ static bool bring_up(struct deploy *d, struct err *err)
 {
 	char cache[FILE_PATH_SIZE];
 	const struct owndb *db = &d->parts.owndb;
-	if (!cluster_cache(d, cache, err)) return false;
+	if (!database_cache(d->f, cache, err)) return false;
 	if (!file_exists(d->parts.data_dir) && !owndb_create(db, cache, err))
 		return err_wrap(err, "make the database of %s", d->parts.app.name);
 	/* Its socket accepts before it lets anyone in. */
@@ -170,7 +166,7 @@ bool step_rehearse(struct deploy *d, struct err *err)
 	char clones[FILE_PATH_SIZE], cache[FILE_PATH_SIZE];
 	int64_t began_ms = clock_now_ms();
 	if (!file_path(clones, err, "%s/clones", d->parts.dir) || !file_mkdirs(clones, 0755, err) ||
-	    !cluster_cache(d, cache, err))
+	    !database_cache(d->f, cache, err))
 		return false;
 	struct owndb_rehearsal_spec spec = {.clones_dir = clones,
 					    .cache_dir = cache,

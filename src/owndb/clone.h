@@ -40,6 +40,9 @@ bool clone_start(struct clone *c, struct err *err);
 /* Ends what runs; its log is whole then. The folder stays until clone_close. */
 void clone_stop(struct clone *c);
 
+/* Ends it as a cluster that is to be kept: everything is written down, and on the disk when this returns. */
+bool clone_stop_clean(struct clone *c, struct err *err);
+
 /* Ends it if it runs and removes the folder. */
 void clone_close(struct clone *c);
 

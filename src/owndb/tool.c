@@ -11,6 +11,7 @@
 #include "owndb/conf.h"
 
 #define TOOL_DEADLINE_MS (10 * 60 * 1000)
+#define TOOL_LONG_DEADLINE_MS (24ll * 3600 * 1000)
 #define TOOL_OUTPUT_BYTES 65536
 
 bool tool_self(char ret_name[TOOL_NAME_SIZE], struct err *err)
@@ -54,6 +55,27 @@ bool tool_run(const struct owndb *db, const char *const *argv, int64_t deadline_
 				 .gid = db->gid,
 				 .deadline_ms = deadline_ms > 0 ? deadline_ms : TOOL_DEADLINE_MS};
 	return proc_run_ok(&spec, &output, err);
+}
+
+bool tool_stream(const struct owndb *db, const char *const *argv, const char *const *env,
+		 void (*on_output)(void *arg, int stream, struct str bytes), void *arg, struct proc_result *ret_result,
+		 struct err *err)
+{
+	char program[FILE_PATH_SIZE];
+	const char *args[40] = {program};
+	size_t count = 1;
+	if (!file_path(program, err, "%s/%s", db->bin_dir, argv[0])) return false;
+	for (; argv[count] != NULL && count + 1 < sizeof args / sizeof *args; count++) args[count] = argv[count];
+	struct proc_spec spec = {.argv = args,
+				 .env = env != NULL ? env : tool_env(),
+				 .cwd = "/",
+				 .has_user = db->has_user,
+				 .uid = db->uid,
+				 .gid = db->gid,
+				 .deadline_ms = TOOL_LONG_DEADLINE_MS,
+				 .on_output = on_output,
+				 .arg = arg};
+	return proc_run(&spec, NULL, ret_result, err);
 }
 
 bool tool_give(const struct owndb *db, const char *path, struct err *err)

@@ -17,6 +17,12 @@ bool tool_self(char ret_name[TOOL_NAME_SIZE], struct err *err);
 /* Runs BIN/argv[0] (argv[0] a program's name), quoting what it said when it fails. deadline_ms 0: ten minutes. */
 bool tool_run(const struct owndb *db, const char *const *argv, int64_t deadline_ms, struct err *err);
 
+/* The same for one that takes long or says much: on_output gets what it prints as it comes; how it ended is the
+ * caller's to judge. env NULL: tool_env. */
+bool tool_stream(const struct owndb *db, const char *const *argv, const char *const *env,
+		 void (*on_output)(void *arg, int stream, struct str bytes), void *arg, struct proc_result *ret_result,
+		 struct err *err);
+
 /* The environment they get: a fixed locale and nothing of ours. */
 const char *const *tool_env(void);
 

@@ -3,7 +3,9 @@
 // An app whose database is PostgreSQL 17, which this Debian does not have: fetched through the machine's own mirror.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { Freehold, example, folder } from './freehold.mjs';
+import path from 'node:path';
+import { Freehold, example, folder, root } from './freehold.mjs';
+import { Bare } from './import/bare.mjs';
 
 let f;
 before(async () => { f = await Freehold.start(); });
@@ -34,6 +36,32 @@ test('another app beside it has the machine\'s own, and a cluster keeps its majo
   assert.match(refused.stderr, /is PostgreSQL 17 and keeps it/);
   const none = await f.cli('deploy', example('static-site'), '--app', 'third', '--postgres', '12');
   assert.match(none.stderr, /15 to 18 can be had here, not 12/);
+});
+
+test('a project of 17 is moved into an app that had 15, with its vectors', async () => {
+  const b = await Bare.start({ bin: path.join(f.home, 'postgres/17/usr/lib/postgresql/17/bin') });
+  try {
+    await b.file(path.join(root, 'tests/system/import/project.sql'));
+    await b.psql('create extension vector with schema extensions; create table public.near (id int primary key, at extensions.vector(3)); alter table public.near owner to postgres; insert into public.near values (1, \'[1,2,3]\')');
+    await b.psql('alter role postgres superuser');
+    const dump = path.join(f.home, 'of17.dump');
+    await b.dump(dump, '-Fc', '--compress=zstd');
+    for (const source of [dump, b.url()]) {
+      const done = await f.cli('db', 'old', 'import', source, '--replace');
+      assert.equal(done.code, 0, done.all);
+      const version = await f.cli('db', 'old', 'psql', '--', '-XAtc', 'show server_version_num');
+      assert.match(version.stdout, /^17\d{4}$/m);
+      const report = (await f.api('GET', '/v1/apps/old/db/import')).body.report;
+      for (const t of report.tables) assert.equal(t.contents, 'equal', t.name);
+      assert.equal(report.tables.find((t) => t.name === 'public.near').rows, 1);
+      const { publishable } = (await f.api('GET', '/v1/apps/old')).body.keys;
+      const signed = await f.get('old', '/auth/v1/token?grant_type=password', { method: 'POST', headers: { apikey: publishable, 'content-type': 'application/json' },
+        body: JSON.stringify({ email: 'person7@example.com', password: 'secret of 7' }) });
+      assert.equal(signed.status, 200, signed.text);
+    }
+  } finally {
+    await b.stop();
+  }
 });
 
 test('it survives a restart of everything', async () => {

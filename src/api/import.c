@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Routes of a database that is moved in (flow/import.h). */
+#include "flow/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "api/tail.h"
+#include "api/upload.h"
+#include "api/worker.h"
+#include "base/log.h"
+#include "codec/json.h"
+#include "codec/url.h"
+#include "store/deployment.h"
+
+#define UPLOAD_MAX_BYTES ((uint64_t)4 << 40)
+
+static bool may_import(struct route_call *c, struct err *err)
+{
+	int64_t running = 0;
+	if (!worker_check_not_ending(c->d, c->app, err) || !deployment_running(c->d->flow.db, c->app, &running, err))
+		return false;
+	return running == 0 || err_set(err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
+				       (long long)running);
+}
+
+void route_import_head(struct route_call *c)
+{
+	struct err err;
+	if (!upload_is_file(c->req)) return;
+	if (!may_import(c, &err))
+		reply_error(c->req, &err);
+	else
+		upload_begin(c, UPLOAD_MAX_BYTES);
+}
+
+void route_import(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	json_t *journal = NULL;
+	if (app_get(c->d->flow.db, c->app, &app, &err) &&
+	    import_json(&c->d->flow, c->app, worker_is_importing(c->d, c->app), &journal, &err))
+		reply_json(c->req, 200, journal);
+	else
+		reply_error(c->req, &err);
+}
+
+static void on_ended(void *arg, bool is_ok, struct str output)
+{
+	(void)is_ok, (void)output;
+	free(arg);
+}
+
+/* Of a file the options are parameters, else the members of the body. */
+static json_t *options_of(struct route_call *c)
+{
+	static const char *const flags[] = {"make_roles",   "accept_errors", "replace",
+					    "rewrite_urls", "check",         "resume"};
+	if (!upload_is_file(c->req)) return body_json(c->req);
+	json_t *options = json_object();
+	const char *source = query_param(c->req, "source"), *major = query_param(c->req, "postgres");
+	int64_t number = 0;
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		const char *value = query_param(c->req, flags[i]);
+		if (value != NULL) json_object_set_new(options, flags[i], json_boolean(strcmp(value, "1") == 0));
+	}
+	json_object_set_new(options, "source", json_string(source != NULL ? source : "a file"));
+	if (major != NULL && str_to_int(str_from(major), &number))
+		json_object_set_new(options, "postgres", json_integer(number));
+	return options;
+}
+
+/* The address itself is nowhere but sealed. */
+static bool seal(struct route_call *c, json_t *options, struct err *err)
+{
+	const char *url = json_str(options, "url", NULL);
+	char *sealed = NULL, shown[256];
+	if (url == NULL) return true;
+	if (!import_seal_url(&c->d->flow, c->app, url, &sealed, shown, err)) return false;
+	json_object_set_new(options, "url", json_string(sealed));
+	json_object_set_new(options, "source", json_string(shown));
+	free(sealed);
+	return true;
+}
+
+static bool begin(struct route_call *c, json_t *options, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	bool is_created = false, is_resumed = json_bool(options, "resume", false);
+	bool has_file = upload_is_file(c->req);
+	if (!has_file && !is_resumed && json_str(options, "url", NULL) == NULL)
+		return err_set(err, ERR_INVALID,
+			       "send a dump as application/octet-stream, or {\"url\": \"postgresql://…\"}");
+	json_object_del(options, "resume");
+	if (!may_import(c, err) || !app_ensure(c, true, &is_created, err) || !seal(c, options, err) ||
+	    !import_prepare(&c->d->flow, c->app, options, is_resumed, err))
+		return false;
+	if (has_file &&
+	    (!import_source_path(&c->d->flow, c->app, path, err) || !upload_keep(http_stream_arg(c->req), path, err)))
+		return false;
+	return worker_import(c->d, c->app, false, on_ended, NULL, err);
+}
+
+void route_import_post(struct route_call *c)
+{
+	struct err err;
+	json_t *options = options_of(c), *journal = NULL;
+	if (options == NULL) return;
+	if (begin(c, options, &err) && import_json(&c->d->flow, c->app, true, &journal, &err))
+		reply_json(c->req, 201, journal);
+	else
+		reply_error(c->req, &err);
+	json_decref(options);
+}
+
+void route_import_events(struct route_call *c)
+{
+	struct err err;
+	char path[FILE_PATH_SIZE];
+	const char *follow = query_param(c->req, "follow");
+	if (!import_events_path(&c->d->flow, c->app, path, &err)) {
+		reply_error(c->req, &err);
+		return;
+	}
+	struct tail_source source = {.path = path};
+	tail_reply(&c->d->loop, c->req, &source, 1, -1, follow != NULL && strcmp(follow, "1") == 0,
+		   "{\"event\":\"end\"");
+}
+
+struct undoing {
+	struct http_request *req;
+};
+
+static void on_undone(void *arg, bool is_ok, struct str output)
+{
+	struct undoing *u = arg;
+	struct err err;
+	json_t *answer = NULL;
+	if (is_ok) {
+		reply_json(u->req, 200, json_object());
+	} else {
+		bool said = json_parse(output, &answer, &err);
+		(void)err_set(&err, said ? (enum err_code)json_int(answer, "error", ERR_FAILED) : ERR_FAILED, "%s",
+			      said ? json_str(answer, "message", "") : "the process that puts it back died");
+		reply_error(u->req, &err);
+		json_decref(answer);
+	}
+	free(u);
+}
+
+void route_import_undo(struct route_call *c)
+{
+	struct err err;
+	struct app app;
+	struct undoing *u = calloc(1, sizeof *u);
+	if (u == NULL) abort();
+	u->req = c->req;
+	if (app_get(c->d->flow.db, c->app, &app, &err) && may_import(c, &err) &&
+	    worker_import(c->d, c->app, true, on_undone, u, &err))
+		return;
+	reply_error(c->req, &err);
+	free(u);
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "codec/json.h"
+#include "flow/cluster_switch.h"
+#include "flow/daemon.h"
+#include "flow/database.h"
+#include "flow/git_key.h"
+#include "flow/import_source.h"
+#include "flow/pause.h"
+#include "owndb/copy_text.h"
+#include "owndb/tool.h"
+
+#define ARENA_MAX_BYTES (256u << 20)
+#define JOURNAL_MAX_BYTES (16u << 20)
+#define READY_DEADLINE_MS 60000
+#define STEPS_MAX 8
+
+struct job {
+	struct flow *f;
+	struct parts parts;
+	struct arena *arena;
+	struct events events;
+	json_t *journal, *report;
+	const json_t *options;
+	char dir[FILE_PATH_SIZE], clones[FILE_PATH_SIZE], cache[FILE_PATH_SIZE];
+	struct buf url;
+	struct import_source source;
+	struct import import;
+	struct copy_scan scan;
+	bool has_live, was_stopped;
+	char detail[400];
+};
+
+static bool journal_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err)
+{
+	return layout_app(&f->layout, app, "import/journal.json", ret_path, err);
+}
+
+bool import_events_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err)
+{
+	return layout_app(&f->layout, app, "import/events.ndjson", ret_path, err);
+}
+
+bool import_source_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err)
+{
+	return layout_app(&f->layout, app, "import/source", ret_path, err);
+}
+
+bool import_seal_url(const struct flow *f, const char *app, const char *url, char **ret_sealed, char ret_shown[256],
+		     struct err *err)
+{
+	bool is_address = strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+	const char *at = strrchr(url, '@');
+	if (!is_address || strlen(url) > 2000)
+		return err_set(err, ERR_INVALID, "a running source is an address that begins with postgresql://");
+	const char *host = at != NULL ? at + 1 : strstr(url, "//") + 2;
+	(void)snprintf(ret_shown, 256, "%.*s", (int)strcspn(host, "?"), host);
+	*ret_sealed = git_address_seal(f->seal, app, url);
+	return *ret_sealed != NULL || err_set(err, ERR_INTERNAL, "the address could not be sealed");
+}
+
+static bool save(struct job *j, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	char *text = json_text(j->journal);
+	bool ok = journal_path(j->f, j->parts.app.name, path, err) && file_write(path, str_from(text), 0600, err);
+	free(text);
+	return ok;
+}
+
+static bool write_journal(const struct flow *f, const char *app, const json_t *journal, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	char *text = json_text(journal);
+	bool ok = journal_path(f, app, path, err) && file_write(path, str_from(text), 0600, err);
+	free(text);
+	return ok;
+}
+
+static bool read_journal(const struct flow *f, const char *app, json_t **ret_journal, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	return journal_path(f, app, path, err) && json_parse_file(path, JOURNAL_MAX_BYTES, ret_journal, err);
+}
+
+static json_t *new_journal(json_t *options)
+{
+	char now[CLOCK_ISO8601_SIZE];
+	clock_iso8601(clock_wall_ms(), now);
+	return json_pack("{s:s, s:s, s:O, s:s, s:{}}", "state", "running", "source", json_str(options, "source", ""),
+			 "options", options, "began_at", now, "report");
+}
+
+/* What was given before holds, but for what is said anew. */
+static bool take_former(const struct flow *f, const char *app, json_t *options, struct err *err)
+{
+	json_t *former JSON_CLEANUP = NULL;
+	if (!read_journal(f, app, &former, err))
+		return err_set(err, ERR_CONFLICT, "there is no import of %s to go on with", app);
+	if (strcmp(json_str(former, "state", ""), "done") == 0)
+		return err_set(err, ERR_CONFLICT, "the last import of %s was done; there is nothing to go on with",
+			       app);
+	(void)json_object_update_missing(options, json_object_get(former, "options"));
+	return true;
+}
+
+bool import_prepare(const struct flow *f, const char *app, json_t *options, bool is_resumed, struct err *err)
+{
+	char dir[FILE_PATH_SIZE], events[FILE_PATH_SIZE];
+	struct events e;
+	if (!layout_app(&f->layout, app, "import", dir, err) || !import_events_path(f, app, events, err)) return false;
+	if (is_resumed && !take_former(f, app, options, err)) return false;
+	if (!is_resumed && (!file_remove_tree(dir, err) || !file_mkdirs(dir, 0711, err))) return false;
+	if (!file_remove_tree(events, err) || !events_open(&e, events, err)) return false;
+	events_close(&e);
+	json_t *journal JSON_CLEANUP = new_journal(options);
+	return write_journal(f, app, journal, err);
+}
+
+static bool has_text(const char *path, const char *text)
+{
+	struct buf has BUF_CLEANUP;
+	struct err ignored;
+	buf_init(&has, 256);
+	return file_read(path, &has, &ignored) && str_eq(buf_view(&has), str_from(text));
+}
+
+bool import_json(const struct flow *f, const char *app, bool is_running, json_t **ret_journal, struct err *err)
+{
+	json_t *journal = NULL;
+	char path[FILE_PATH_SIZE], mine[FILE_PATH_SIZE];
+	if (!journal_path(f, app, path, err)) return false;
+	if (!file_exists(path)) {
+		*ret_journal = json_pack("{s:s}", "state", "none");
+		return true;
+	}
+	if (!read_journal(f, app, &journal, err)) return false;
+	json_object_del(json_object_get(journal, "options"), "url");
+	if (!is_running && strcmp(json_str(journal, "state", ""), "running") == 0) {
+		/* The switch is what counts: a cluster that has the import's mark in it is live. */
+		bool is_live = layout_app(&f->layout, app, "postgres/data/freehold_import", mine, err) &&
+			       has_text(mine, json_str(journal, "began_at", ""));
+		json_object_set_new(journal, "state", json_string(is_live ? "done" : "interrupted"));
+	}
+	*ret_journal = journal;
+	return true;
+}
+
+/* Steps. */
+
+static void say(void *arg, const char *text)
+{
+	struct job *j = arg;
+	events_line(&j->events, 1, str_from(text));
+}
+
+static void detail(struct job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void detail(struct job *j, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(j->detail, sizeof j->detail, fmt, args);
+	va_end(args);
+}
+
+static const char *size_text(const char *path, char ret_text[32])
+{
+	struct stat st;
+	double mb = stat(path, &st) == 0 ? (double)st.st_size / 1e6 : 0;
+	(void)snprintf(ret_text, 32, "%.1f MB", mb);
+	return ret_text;
+}
+
+/* Rows that people of the app put there would be set aside: that is to be meant. */
+static bool check_live(struct job *j, struct err *err)
+{
+	static const char sql[] = "select coalesce(string_agg(format('%s (about %s rows)', relid::regclass, n), ', '), "
+				  "'') from (select relid, n_live_tup n from"
+				  " pg_stat_user_tables where n_live_tup > 0 and (schemaname not in ('auth', "
+				  "'storage', 'cron', 'net', 'vault', 'realtime',"
+				  " 'extensions', 'pgmq', 'freehold', 'freehold_auth', 'supabase_migrations') and "
+				  "schemaname not like 'freehold%' or relid ="
+				  " 'auth.users'::regclass) order by n_live_tup desc limit 4) t";
+	char rows[1024] = "";
+	struct pg_conn *conn = NULL;
+	if (!j->has_live || json_bool(j->options, "replace", false) || json_bool(j->options, "check", false))
+		return true;
+	bool ok = owndb_connect(&j->parts.owndb, OWNDB_SUPERUSER, &conn, err) &&
+		  pg_conn_text(conn, sql, 0, NULL, rows, sizeof rows, err);
+	pg_conn_close(conn);
+	if (!ok || rows[0] == '\0') return ok;
+	return err_set(err, ERR_CONFLICT,
+		       "the database of %s has rows of its own: %.300s. What is imported takes their place (they are "
+		       "set aside); if that "
+		       "is meant, add --replace",
+		       j->parts.app.name, rows);
+}
+
+static bool step_receive(struct job *j, struct err *err)
+{
+	char size[32];
+	if (!check_live(j, err) || !import_receive(&j->source, err)) return false;
+	detail(j, "%s, %s, for PostgreSQL %d", size_text(j->source.file, size),
+	       j->source.kind == DUMP_CUSTOM ? "a dump" : "SQL", j->source.major);
+	return true;
+}
+
+/* A file of SQL is read once before it runs: what it is, and how many rows it holds. */
+static bool scan_text(struct job *j, struct err *err)
+{
+	char chunk[65536];
+	ssize_t got = 0;
+	if (j->source.kind != DUMP_TEXT) return true;
+	FILE *file = fopen(j->source.file, "re");
+	if (file == NULL) return err_set_errno(err, "%s", j->source.file);
+	copy_scan_init(&j->scan, j->arena);
+	while ((got = (ssize_t)fread(chunk, 1, sizeof chunk, file)) > 0)
+		copy_scan_feed(&j->scan, (struct str){chunk, (size_t)got});
+	bool ok = ferror(file) == 0 || err_set_errno(err, "%s", j->source.file);
+	(void)fclose(file);
+	if (ok && j->scan.is_inside)
+		ok =
+		    err_set(err, ERR_INVALID, "the file is cut off in the middle of the rows of %.100s; fetch it again",
+			    j->scan.count > 0 ? j->scan.tables[j->scan.count - 1].target : "a table");
+	copy_scan_done(&j->scan);
+	return ok;
+}
+
+/* The source may have no record of its migrations; then what the app's own deployments applied counts. */
+static bool carry_migrations(struct job *j, struct err *err)
+{
+	struct pg_conn *from = NULL, *to = NULL;
+	PGresult *rows PG_RESULT_CLEANUP = NULL;
+	char count[24] = "0";
+	if (!j->has_live) return true;
+	bool ok = owndb_connect(&j->import.clone.db, OWNDB_SUPERUSER, &to, err) &&
+		  pg_conn_text(to, "select count(*)::text from supabase_migrations.schema_migrations", 0, NULL, count,
+			       sizeof count, err);
+	if (ok && strcmp(count, "0") == 0)
+		ok = owndb_connect(&j->parts.owndb, OWNDB_SUPERUSER, &from, err) &&
+		     pg_conn_exec(from, "select row_to_json(m)::text from supabase_migrations.schema_migrations m", 0,
+				  NULL, &rows, NULL, err);
+	for (int i = 0; ok && rows != NULL && i < PQntuples(rows); i++) {
+		const char *const row = PQgetvalue(rows, i, 0);
+		ok = pg_conn_exec(to,
+				  "insert into supabase_migrations.schema_migrations select * from"
+				  " json_populate_record(null::supabase_migrations.schema_migrations, $1::json)",
+				  1, &row, NULL, NULL, err);
+	}
+	if (ok && rows != NULL && PQntuples(rows) > 0)
+		events_note(&j->events, "The source says nothing of migrations; those that this app's deployments have "
+					"applied are taken as "
+					"applied to what came, too.");
+	pg_conn_close(from);
+	pg_conn_close(to);
+	return ok;
+}
+
+static bool step_restore(struct job *j, struct err *err)
+{
+	struct import *im = &j->import;
+	if (!scan_text(j, err)) return false;
+	*im = (struct import){.live = &j->parts.owndb,
+			      .has_live = j->has_live,
+			      .clones_dir = j->clones,
+			      .cache_dir = j->cache,
+			      .majors_dir = j->parts.majors_dir,
+			      .work_dir = j->dir,
+			      .file = j->source.file,
+			      .kind = j->source.kind,
+			      .major = j->source.major,
+			      .bin_dir = j->source.bin_dir,
+			      .makes_roles = json_bool(j->options, "make_roles", false),
+			      .accepts_errors = json_bool(j->options, "accept_errors", false),
+			      .arena = j->arena,
+			      .report = j->report,
+			      .on_line = say,
+			      .arg = j,
+			      .scan = j->source.kind == DUMP_TEXT ? &j->scan : NULL};
+	if (!import_begin(im, err) || !import_fill(im, err)) return false;
+	pause_here("restore", "filled");
+	detail(j, "into a cluster beside, without touching the live one");
+	return import_vault(&j->source, &im->clone.db, err) && carry_migrations(j, err);
+}
+
+static int64_t rows_of(const json_t *report, const char *table)
+{
+	json_t *list = json_object_get(report, "tables"), *one;
+	size_t i;
+	json_array_foreach(list, i, one) if (strcmp(json_str(one, "name", ""), table) == 0) return json_int(one, "rows",
+													    0);
+	return 0;
+}
+
+static bool step_compare(struct job *j, struct err *err)
+{
+	char url[EDGE_HOST_SIZE];
+	struct import *im = &j->import;
+	edge_app_url(&j->f->edge, j->parts.app.name, url);
+	if (!import_compare(im, err) ||
+	    !import_urls(im, json_bool(j->options, "rewrite_urls", false) ? url : NULL, err) ||
+	    !import_settle(im, err) || !database_settle(j->f, j->parts.app.name, &im->clone.db, err))
+		return false;
+	json_object_set_new(j->report, "users", json_integer(rows_of(j->report, "auth.users")));
+	json_object_set_new(j->report, "objects", json_integer(rows_of(j->report, "storage.objects")));
+	detail(j, "%zu tables, every row; %lld users", json_array_size(json_object_get(j->report, "tables")),
+	       (long long)rows_of(j->report, "auth.users"));
+	return true;
+}
+
+static bool step_switch(struct job *j, struct err *err)
+{
+	char mark[FILE_PATH_SIZE];
+	int64_t stopped_ms = 0;
+	struct import *im = &j->import;
+	if (json_bool(j->options, "check", false)) {
+		detail(j, "only a trial: nothing was changed");
+		return true;
+	}
+	if (!clone_stop_clean(&im->clone, err) || !tool_sync(im->clone.data_dir, err) ||
+	    !file_path(mark, err, "%s/freehold_import", im->clone.data_dir) ||
+	    !file_write(mark, str_from(json_str(j->journal, "began_at", "")), 0600, err) ||
+	    !cluster_switch(j->f, j->parts.app.name, im->clone.data_dir, &stopped_ms, err))
+		return false;
+	json_object_set_new(j->report, "stopped_ms", json_integer(stopped_ms));
+	detail(j, "the database was away for %.1f s; the former one is set aside", (double)stopped_ms / 1000);
+	return true;
+}
+
+static const struct {
+	const char *name;
+	bool (*run)(struct job *j, struct err *err);
+} steps[] = {{"import-receive", step_receive},
+	     {"import-restore", step_restore},
+	     {"import-compare", step_compare},
+	     {"switch", step_switch}};
+
+static bool run_steps(struct job *j, struct err *err)
+{
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		int64_t from_ms = clock_now_ms();
+		j->detail[0] = '\0';
+		json_object_set_new(j->journal, "step", json_string(steps[i].name));
+		if (!save(j, err)) return false;
+		events_step(&j->events, steps[i].name, "running", -1, NULL);
+		bool ok = steps[i].run(j, err);
+		events_step(&j->events, steps[i].name, ok ? "done" : "failed", clock_now_ms() - from_ms, j->detail);
+		if (!ok) return false;
+	}
+	return true;
+}
+
+static bool open_job(struct job *j, const char *app, struct err *err)
+{
+	char events[FILE_PATH_SIZE];
+	const char *sealed;
+	if (!parts_ensure_major(j->f, app, NULL, NULL, err) || !parts_ensure(j->f, app, &j->parts, err) ||
+	    !read_journal(j->f, app, &j->journal, err) || !import_events_path(j->f, app, events, err) ||
+	    !events_open(&j->events, events, err) || !layout_app(&j->f->layout, app, "import", j->dir, err) ||
+	    !layout_app(&j->f->layout, app, "clones", j->clones, err) || !file_mkdirs(j->clones, 0755, err) ||
+	    !owndb_sweep_clones(j->clones, NULL, err) || !database_cache(j->f, j->cache, err))
+		return false;
+	/* Two at once, after a kill: the second waits until the first is gone. */
+	if (flock(j->events.fd, LOCK_EX) != 0) return err_set_errno(err, "%s", events);
+	j->options = json_object_get(j->journal, "options");
+	j->report = json_object_get(j->journal, "report");
+	sealed = json_str(j->options, "url", NULL);
+	if (sealed != NULL && !git_address_open(j->f->seal, app, sealed, &j->url, err)) return false;
+	j->source = (struct import_source){.f = j->f,
+					   .parts = &j->parts,
+					   .events = &j->events,
+					   .report = j->report,
+					   .dir = j->dir,
+					   .url = sealed != NULL ? buf_cstr(&j->url) : NULL,
+					   .wanted_major = (int)json_int(j->options, "postgres", 0)};
+	return true;
+}
+
+/* The cluster's user reads what came, writes its lists, and is the only one. */
+static bool give_folder(struct job *j, struct err *err)
+{
+	static const char *const names[] = {"source", "source.plain", "source.dump"};
+	char path[FILE_PATH_SIZE];
+	const struct owndb *db = &j->parts.owndb;
+	for (size_t i = 0; i < 3; i++) {
+		if (!file_path(path, err, "%s/%s", j->dir, names[i])) return false;
+		if (db->has_user && file_exists(path) && lchown(path, db->uid, db->gid) != 0)
+			return err_set_errno(err, "%s", path);
+	}
+	if (db->has_user && (lchown(j->dir, db->uid, db->gid) != 0 || chmod(j->dir, 0700) != 0))
+		return err_set_errno(err, "%s", j->dir);
+	return true;
+}
+
+/* A stopped app's PostgreSQL runs while its schema or its rows are looked at. */
+static bool wake_live(struct job *j, struct err *err)
+{
+	j->has_live = file_exists(j->parts.data_dir);
+	if (!j->has_live) return true;
+	j->was_stopped = strcmp(j->parts.app.state, "running") != 0;
+	return daemon_start_part(j->f, j->parts.app.name, "postgres", err) &&
+	       owndb_wait_ready(&j->parts.owndb, 0, READY_DEADLINE_MS, err);
+}
+
+static void forget_source(struct job *j)
+{
+	static const char *const names[] = {"source",   "source.plain", "source.dump",  "incoming.dump",
+					    "app.list", "host.list",    "compare.list", "extensions.list"};
+	char path[FILE_PATH_SIZE];
+	struct err ignored;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (file_path(path, &ignored, "%s/%s", j->dir, names[i])) (void)file_remove_tree(path, &ignored);
+	json_object_del(json_object_get(j->journal, "options"), "url");
+}
+
+static void end_job(struct job *j, bool ok, const struct err *why)
+{
+	char now[CLOCK_ISO8601_SIZE];
+	struct err err;
+	bool is_trial = json_bool(j->options, "check", false);
+	clock_iso8601(clock_wall_ms(), now);
+	json_object_set_new(j->journal, "state", json_string(!ok ? "failed" : is_trial ? "checked" : "done"));
+	json_object_set_new(j->journal, "ended_at", json_string(now));
+	if (!ok)
+		json_object_set_new(j->journal, "error",
+				    json_pack("{s:s, s:s}", "code", err_code_word(why->code), "message", why->msg));
+	if (ok && !is_trial) forget_source(j);
+	if (!save(j, &err)) log_error("%s: %s", j->parts.app.name, err.msg);
+	json_t *shown = NULL;
+	if (import_json(j->f, j->parts.app.name, true, &shown, &err)) events_end(&j->events, shown);
+	json_decref(shown);
+}
+
+bool import_run(struct flow *f, const char *app, struct err *err)
+{
+	struct job *j = calloc(1, sizeof *j);
+	struct err ignored;
+	if (j == NULL) abort();
+	j->f = f;
+	j->arena = arena_new(ARENA_MAX_BYTES);
+	j->events.fd = -1;
+	buf_init(&j->url, 4096);
+	bool is_open = open_job(j, app, err);
+	bool ok = is_open && give_folder(j, err) && wake_live(j, err) && run_steps(j, err);
+	import_end(&j->import);
+	if (j->was_stopped) (void)daemon_stop_part(f, app, "postgres", &ignored);
+	if (is_open) end_job(j, ok, err);
+	if (!ok) log_warn("%s: import: %s", app, err->msg);
+	events_close(&j->events);
+	json_decref(j->journal);
+	buf_done(&j->url);
+	arena_free(j->arena);
+	free(j);
+	return ok;
+}
+
+bool import_undo(struct flow *f, const char *app, struct err *err)
+{
+	int64_t stopped_ms = 0;
+	return cluster_switch_back(f, app, &stopped_ms, err);
+}
