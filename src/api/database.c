@@ -5,6 +5,9 @@
 #include "api/routes.h"
 #include "codec/json.h"
 #include "flow/parts.h"
+#include "flow/web.h"
+#include "release/release.h"
+#include "store/env.h"
 
 static const char where_sql[] =
     "select pg_catalog.json_build_object('size_bytes', pg_database_size(current_database()), 'tables', "
@@ -31,6 +34,76 @@ static const char size_sql[] =
     " 'indexes', (select coalesce(json_agg(i), '[]') from (select * from i where bytes > 100000 order by bytes desc"
     " limit 20) i))::text";
 
+/* The app's own schemas. */
+#define OF_THE_APP(schema)                                                                                             \
+	" (" schema " !~ '^pg_' and " schema                                                                           \
+	" not in ('information_schema', 'auth', 'storage', 'extensions', 'realtime', 'cron', 'net', 'vault', 'pgmq',"  \
+	" 'supabase_migrations') and " schema " !~ '^freehold')"
+
+/* What PostgreSQL counted of each query, without its values. */
+static const char queries_sql[] =
+    "with q as (select left(s.query, 4000) as query, r.rolname as role, s.calls, s.rows, "
+    "round(s.total_exec_time::numeric, 1)"
+    " as total_ms, round(s.mean_exec_time::numeric, 3) as mean_ms, round((100 * s.total_exec_time / nullif("
+    "sum(s.total_exec_time) over (), 0))::numeric, 1) as share, s.shared_blks_read * 8192 as read_bytes,"
+    " s.temp_blks_written * 8192 as temp_bytes from extensions.pg_stat_statements s left join pg_roles r on r.oid = "
+    "s.userid"
+    " where s.dbid = (select oid from pg_database where datname = current_database()) order by s.total_exec_time desc "
+    "limit 20),"
+    /* An index helps when it begins with the key's columns, in whatever order. */
+    " f as (select c.conrelid::regclass::text as \"table\", c.conname as name, (select "
+    "string_agg(quote_ident(a.attname), ', ' order"
+    " by k.n) from unnest(c.conkey) with ordinality k(num, n) join pg_attribute a on a.attrelid = c.conrelid and "
+    "a.attnum = k.num)"
+    " as columns, greatest(t.reltuples::bigint, 0) as rows from pg_constraint c join pg_class t on t.oid = c.conrelid "
+    "join"
+    " pg_namespace n on n.oid = t.relnamespace where c.contype = 'f' and c.conparentid = 0 and" OF_THE_APP(
+	"n.nspname") " and not exists (select from pg_index i where i.indrelid = c.conrelid and i.indisvalid and "
+		     "i.indpred is null and"
+		     " (select array_agg(k.num) from unnest(i.indkey::int2[]) with ordinality k(num, n) where k.n <= "
+		     "cardinality(c.conkey)) @>"
+		     " c.conkey) order by t.reltuples desc limit 20),"
+		     " u as (select format('%I.%I', s.schemaname, s.indexrelname) as name, format('%I.%I', "
+		     "s.schemaname, s.relname) as \"table\","
+		     " pg_relation_size(s.indexrelid) as bytes from pg_stat_all_indexes s join pg_index i on "
+		     "i.indexrelid = s.indexrelid where"
+		     " s.idx_scan = 0 and not i.indisunique and pg_relation_size(s.indexrelid) > 65536 and" OF_THE_APP(
+			 "s.schemaname") " order by 3 desc limit 20),"
+					 /* The column's own type may end before its sequence does. */
+					 " e as (select format('%I.%I', s.schemaname, s.sequencename) as name, "
+					 "s.last_value, least(s.max_value, case a.atttypid when"
+					 " 'int4'::regtype then 2147483647 when 'int2'::regtype then 32767 else "
+					 "s.max_value end) as max_value from pg_sequences s left"
+					 " join pg_depend d on d.objid = format('%I.%I', s.schemaname, "
+					 "s.sequencename)::regclass and d.classid = 'pg_class'::regclass"
+					 " and d.deptype in ('a', 'i') left join pg_attribute a on a.attrelid = "
+					 "d.refobjid and a.attnum = d.refobjsubid where"
+					 " s.last_value is not null),"
+					 " t as (select format('%I.%I', schemaname, relname) as name, seq_scan as "
+					 "scans, seq_tup_read / greatest(seq_scan, 1) as"
+					 " rows_each, n_live_tup as rows from pg_stat_user_tables where seq_scan > 20 "
+					 "and n_live_tup > 5000 and"
+					 " seq_tup_read / greatest(seq_scan, 1) > 1000 and" OF_THE_APP(
+					     "schemaname") " order by seq_tup_read desc limit 20)"
+							   " select json_build_object('since', (select stats_reset "
+							   "from extensions.pg_stat_statements_info),"
+							   " 'queries', (select coalesce(json_agg(q), '[]') from q), "
+							   "'foreign_keys', (select coalesce(json_agg(f), '[]') from "
+							   "f),"
+							   " 'unused_indexes', (select coalesce(json_agg(u), '[]') "
+							   "from u), 'sequences', (select "
+							   "coalesce(json_agg(json_build_object("
+							   "'name', name, 'last_value', last_value, 'max_value', "
+							   "max_value, 'used', round(100.0 * last_value / max_value, "
+							   "1))), '[]') from"
+							   " e where last_value > max_value / 2), 'read_whole', "
+							   "(select coalesce(json_agg(t), '[]') from t))::text";
+
+void route_database_slow(struct route_call *c)
+{
+	app_query_as(c, OWNDB_MIGRATOR, queries_sql, NULL, 0, "database", NULL);
+}
+
 void route_database(struct route_call *c)
 {
 	struct parts parts;
@@ -47,4 +120,38 @@ void route_database(struct route_call *c)
 void route_database_size(struct route_call *c)
 {
 	app_query_as(c, OWNDB_MIGRATOR, size_sql, NULL, 0, "database", NULL);
+}
+
+static bool add_name(void *arg, const struct env_entry *entry, struct err *err)
+{
+	(void)err;
+	json_array_append_new(arg, json_string(entry->name));
+	return true;
+}
+
+/* Where everything lies that an owner takes along. */
+void route_export(struct route_call *c)
+{
+	struct parts p;
+	struct err err;
+	int64_t live = 0;
+	char url[EDGE_HOST_SIZE], repo[FILE_PATH_SIZE], release[FILE_PATH_SIZE] = "";
+	json_t *names = json_array(), *facts = NULL;
+	bool ok =
+	    parts_open(&c->d->flow, c->app, &p, &err) && file_path(repo, &err, "%s/repo.git", p.dir) &&
+	    release_live(p.dir, &live, &err) &&
+	    env_each(c->d->flow.db, c->d->flow.seal, c->app, ENV_BOTH, add_name, names, &err) &&
+	    (live == 0 || (release_path(p.dir, live, "", release, &err) && release_facts(p.dir, live, &facts, &err)));
+	if (!ok) {
+		json_decref(names);
+		reply_error(c->req, &err);
+		return;
+	}
+	edge_app_url(&c->d->flow.edge, c->app, url);
+	json_t *answer =
+	    json_pack("{s:s, s:i, s:s, s:s, s:s, s:I, s:s, s:o, s:O?}", "repo", repo, "repo_uid", (int)p.users.code.uid,
+		      "storage_dir", p.storage_dir, "data_dir", p.files_dir, "url", url, "live", (json_int_t)live,
+		      "release_dir", release, "env", names, "release", facts);
+	json_decref(facts);
+	reply_json(c->req, 200, answer);
 }

@@ -57,6 +57,8 @@ static const struct route {
     {"GET", "v1/apps/NAME/mail/*", route_mail_one, NULL},
     {"POST", "v1/apps/NAME/mail/*/retry", route_mail_retry, NULL},
     {"GET", "v1/apps/NAME/db", route_database, NULL},
+    {"GET", "v1/apps/NAME/db/slow", route_database_slow, NULL},
+    {"GET", "v1/apps/NAME/export", route_export, NULL},
     {"GET", "v1/apps/NAME/db/import", route_import, NULL},
     {"POST", "v1/apps/NAME/db/import", route_import_post, route_import_head},
     {"GET", "v1/apps/NAME/db/import/events", route_import_events, NULL},

@@ -96,7 +96,11 @@ static bool run_alone(const struct repo *r, const char *const *rest, repo_progre
 bool repo_create(const struct repo *r, struct err *err)
 {
 	static const char *const rest[] = {"--log-level-console=error", "stanza-create", NULL};
-	return run_alone(r, rest, NULL, NULL, SHORT_DEADLINE_MS, NULL, err);
+	static const char *const upgrade[] = {"--log-level-console=error", "stanza-upgrade", NULL};
+	if (run_alone(r, rest, NULL, NULL, SHORT_DEADLINE_MS, NULL, err)) return true;
+	/* A database that was moved in is another one than the repository knows; what was kept of the former stays. */
+	return strstr(err->msg, "do not match the database") != NULL &&
+	       run_alone(r, upgrade, NULL, NULL, SHORT_DEADLINE_MS, NULL, err);
 }
 
 bool repo_backup(const struct repo *r, bool is_full, repo_progress progress, void *arg, struct err *err)

@@ -160,6 +160,11 @@ static const struct option_spec storage_options[] = {
     {0},
 };
 
+static const struct option_spec export_options[] = {
+    {'o', "output", "FOLDER", "where to (APP-export-DATE)"},
+    {0},
+};
+
 static const struct option_spec destroy_options[] = {
     {0, "confirm", "NAME", "the app's name once more, where nobody can be asked"},
     {0},
@@ -294,7 +299,8 @@ const struct command commands[] = {
      "import: a dump (pg_dump custom or plain, also compressed), a folder of SQL files, or the address of a running "
      "project; - lets the address be typed unseen. It is tried in a database beside, compared row by row, and only "
      "then "
-     "takes the place of the app's own.",
+     "takes the place of the app's own.\nslow: the queries that cost most, foreign keys without an index, indexes that "
+     "nobody uses, sequences near their end. It changes nothing.",
      "freehold db shop psql\nfreehold db shop psql --read-only -c 'select count(*) from orders'\nfreehold db shop dump "
      "shop.dump\nfreehold db shop dump --plain shop.sql\nfreehold db shop size --json\nfreehold db shop restore --to "
      "2026-11-30T12:00:00 --inspect\nfreehold db shop restore --copy\nfreehold db shop restore --undo\nfreehold db "
@@ -324,6 +330,14 @@ const struct command commands[] = {
      "freehold tls shop\nfreehold tls shop set --cert fullchain.pem --key privkey.pem\nfreehold tls shop reset\n"
      "freehold tls shop redirect on",
      tls_options, 1, 3, "at", run_tls},
+    {"export", CHANGE, "APP", "everything of an app in a folder, to run without Freehold",
+     "Writes a folder with the source and its history (a git bundle), the live release's files, the database as a dump "
+     "and as "
+     "SQL, its roles, the files of its users, the names of its variables, a configuration of nginx, a compose file, "
+     "and a "
+     "README that says how to run it with those alone. Nothing is stopped or changed. Values of variables are not in "
+     "it.",
+     "freehold export shop\nfreehold export shop --output /mnt/disk/shop", export_options, 1, 1, "a", run_export},
     {"start", CHANGE, "APP", "start a stopped app", "Starts the app's database, backend and server.",
      "freehold start shop", NULL, 1, 1, "a", run_start},
     {"stop", CHANGE, "APP", "stop an app; its data stays",

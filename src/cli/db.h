@@ -35,7 +35,11 @@ void db_put_differences(const struct cli *cli, const json_t *job, struct buf *ou
 bool db_dump(const struct db_words *w, int *ret_status, struct err *err);
 bool db_import(const struct db_words *w, int *ret_status, struct err *err);
 bool db_psql(const struct db_words *w, int *ret_status, struct err *err);
+bool db_slow(const struct db_words *w, int *ret_status, struct err *err);
 bool db_size(const struct db_words *w, int *ret_status, struct err *err);
+
+/* A whole dump in a file; where is db_where's. */
+bool db_dump_to(const struct db_words *w, const json_t *where, bool is_plain, const char *path, struct err *err);
 
 /* Asks below the app's /db; rest "/size" or "". */
 bool db_ask(const struct db_words *w, const char *method, const char *rest, const json_t *body, json_t **ret_answer,

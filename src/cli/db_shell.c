@@ -66,6 +66,7 @@ bool db_psql(const struct db_words *w, int *ret_status, struct err *err)
 /* A dump that runs. pg_dump prints the dump on its standard output, and on the other, one line each, what it is at. */
 struct dumping {
 	const struct db_words *w;
+	bool is_plain, is_schema_only;
 	int fd;
 	int error; /* errno of the first write that failed */
 	uint64_t bytes;
@@ -143,7 +144,6 @@ static bool run_dump(struct dumping *d, const json_t *where, struct err *err)
 {
 	char program[FILE_PATH_SIZE];
 	struct proc_result result;
-	bool is_plain = cli_has(d->w->cli, "plain");
 	if (!file_path(program, err, "%s/pg_dump", json_str(where, "bin_dir", ""))) return false;
 	const char *argv[20] = {program,
 				"-h",
@@ -154,11 +154,11 @@ static bool run_dump(struct dumping *d, const json_t *where, struct err *err)
 				SUPERUSER,
 				"--no-password",
 				"--verbose",
-				is_plain ? "--format=plain" : "--format=custom",
+				d->is_plain ? "--format=plain" : "--format=custom",
 				"-d",
 				json_str(where, "database", "postgres")};
 	size_t n = 12;
-	if (cli_has(d->w->cli, "schema-only")) argv[n++] = "--schema-only";
+	if (d->is_schema_only) argv[n++] = "--schema-only";
 	forget_environment();
 	struct proc_spec spec = {.argv = argv, .on_output = on_output, .tick_ms = 200, .on_tick = on_tick, .arg = d};
 	bool ok = proc_run(&spec, NULL, &result, err);
@@ -205,26 +205,40 @@ static void say_done(const struct dumping *d, const char *path)
 }
 
 /* The file has its name only when it is whole. */
+static bool dump_to(struct dumping *d, const json_t *where, const char *path, struct err *err)
+{
+	char part[FILE_PATH_SIZE];
+	if (!file_path(part, err, "%s.part", path)) return false;
+	d->began_ms = clock_now_ms();
+	d->tables = json_int(where, "tables", 0);
+	d->fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (d->fd < 0) return err_set_errno(err, "write %s", part);
+	buf_init(&d->said, SAID_MAX_BYTES);
+	bool ok = run_dump(d, where, err) && (fsync(d->fd) == 0 || err_set_errno(err, "write %s", part));
+	(void)close(d->fd);
+	buf_done(&d->said);
+	if (ok && rename(part, path) != 0) ok = err_set_errno(err, "write %s", path);
+	if (ok) return true;
+	(void)unlink(part);
+	return err_wrap(err, "dump the database of %s", d->w->app);
+}
+
+bool db_dump_to(const struct db_words *w, const json_t *where, bool is_plain, const char *path, struct err *err)
+{
+	struct dumping d = {.w = w, .is_plain = is_plain};
+	return dump_to(&d, where, path, err);
+}
+
 bool db_dump(const struct db_words *w, int *ret_status, struct err *err)
 {
 	json_t *where JSON_CLEANUP = NULL;
-	char path[FILE_PATH_SIZE], part[FILE_PATH_SIZE];
+	char path[FILE_PATH_SIZE];
+	struct dumping d = {
+	    .w = w, .is_plain = cli_has(w->cli, "plain"), .is_schema_only = cli_has(w->cli, "schema-only")};
 	(void)ret_status;
 	if (!db_where(w, &where, err)) return false;
 	name_file(w, path);
-	if (!file_path(part, err, "%s.part", path)) return false;
-	struct dumping d = {.w = w, .began_ms = clock_now_ms(), .tables = json_int(where, "tables", 0)};
-	d.fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (d.fd < 0) return err_set_errno(err, "write %s", part);
-	buf_init(&d.said, SAID_MAX_BYTES);
-	bool ok = run_dump(&d, where, err) && (fsync(d.fd) == 0 || err_set_errno(err, "write %s", part));
-	(void)close(d.fd);
-	buf_done(&d.said);
-	if (ok && rename(part, path) != 0) ok = err_set_errno(err, "write %s", path);
-	if (!ok) {
-		(void)unlink(part);
-		return err_wrap(err, "dump the database of %s", w->app);
-	}
+	if (!dump_to(&d, where, path, err)) return false;
 	say_done(&d, path);
 	return true;
 }

@@ -27,6 +27,7 @@ bool run_destroy(struct cli *cli, int *ret_status, struct err *err);
 bool run_doctor(struct cli *cli, int *ret_status, struct err *err);
 bool run_env(struct cli *cli, int *ret_status, struct err *err);
 bool run_help(struct cli *cli, int *ret_status, struct err *err);
+bool run_export(struct cli *cli, int *ret_status, struct err *err);
 bool run_key(struct cli *cli, int *ret_status, struct err *err);
 bool run_logs(struct cli *cli, int *ret_status, struct err *err);
 bool run_ai(struct cli *cli, int *ret_status, struct err *err);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
+#include "flow/archive.h"
 #include "flow/cluster_switch.h"
 #include "flow/daemon.h"
 #include "flow/database.h"
@@ -318,6 +319,23 @@ static bool step_compare(struct job *j, struct err *err)
 	return true;
 }
 
+/* The log of changes of another cluster goes into the same repositories, which are told of it. */
+static void open_places(struct job *j)
+{
+	struct backup_places places;
+	struct parts now; /* its major may be another */
+	struct repo repo;
+	struct err err;
+	if (!parts_open(j->f, j->parts.app.name, &now, &err) ||
+	    !backup_places_get(j->f->db, j->f->seal, &places, &err)) {
+		events_note(&j->events, err.msg);
+		return;
+	}
+	for (int i = 0; i < places.count; i++)
+		if (!archive_open(j->f, &now, &places.list[i], &repo, &err)) events_note(&j->events, err.msg);
+	backup_places_done(&places);
+}
+
 static bool step_switch(struct job *j, struct err *err)
 {
 	char mark[FILE_PATH_SIZE];
@@ -332,6 +350,7 @@ static bool step_switch(struct job *j, struct err *err)
 	    !file_write(mark, str_from(json_str(j->journal, "began_at", "")), 0600, err) ||
 	    !cluster_switch(j->f, j->parts.app.name, im->clone.data_dir, &stopped_ms, err))
 		return false;
+	open_places(j);
 	json_object_set_new(j->report, "stopped_ms", json_integer(stopped_ms));
 	detail(j, "the database was away for %.1f s; the former one is set aside", (double)stopped_ms / 1000);
 	return true;

@@ -34,6 +34,8 @@ void conf_settings(struct buf *ret_text, int major, bool is_clone, bool archives
 			   "max_wal_senders = 4\n"
 			   "max_replication_slots = 4\n"
 			   "max_slot_wal_keep_size = 2GB\n" /* a reader that left may not fill the disk */
+			   "shared_preload_libraries = 'pg_stat_statements'\n" /* of postgresql itself; about 1 MB */
+			   "pg_stat_statements.max = 2000\n"
 			   "password_encryption = scram-sha-256\n"
 			   "logging_collector = off\n"
 			   "log_destination = stderr\n"

@@ -63,6 +63,27 @@ test('dump gives a file that plain pg_restore reads, whole or not at all', async
   assert.deepEqual((await readdir(folder)).sort(), ['site.dump', 'site.sql']);
 });
 
+test('slow names the costliest queries, and what would help, and changes nothing', async () => {
+  const made = await psql(`create table public.teams (id int generated always as identity primary key, name text);
+create table public.members (id bigserial primary key, team int references public.teams, name text);
+insert into teams (name) select 'team ' || n from generate_series(1, 50) n; insert into members (team, name) select n % 50 + 1, 'member ' || n from generate_series(1, 20000) n;
+create index members_name on public.members (name); alter table teams alter id restart with 2000000000; insert into teams (name) values ('last'); analyze`);
+  assert.equal(made.code, 0, made.all);
+  for (let i = 0; i < 3; i++) await psql("select count(*) /* the costly one */ from members a join members b using (team) where a.name like '%9'");
+  const slow = JSON.parse((await f.cli('db', 'site', 'slow', '--json')).stdout);
+  const costly = slow.queries.find((q) => q.query.includes('the costly one'));
+  assert.equal(costly.calls, 3, JSON.stringify(slow.queries.map((q) => q.query)));
+  assert.equal(costly.role, 'postgres');
+  assert.doesNotMatch(costly.query, /%9/);
+  assert.deepEqual(slow.foreign_keys.map((k) => [k.table.replace('public.', ''), k.columns]), [['members', 'team']]);
+  assert.ok(slow.unused_indexes.some((i) => i.name === 'public.members_name'));
+  assert.ok(slow.sequences.some((q) => q.name === 'public.teams_id_seq' && q.used > 90), JSON.stringify(slow.sequences));
+  const shown = (await f.cli('db', 'site', 'slow')).stdout;
+  assert.match(shown, /create index on (public\.)?members \(team\);/);
+  await psql('create index on members (team)');
+  assert.deepEqual(JSON.parse((await f.cli('db', 'site', 'slow', '--json')).stdout).foreign_keys, []);
+});
+
 test('what does not run or is not there is said', async () => {
   assert.match((await f.cli('db', 'site', 'dmup')).stderr, /did you mean dump\?/);
   assert.match((await f.cli('db', 'other', 'size')).stderr, /no app/);

@@ -80,7 +80,9 @@ create or replace function freehold_jobs.note_due() returns void language sql se
 $$;
 
 -- After a start: what waited before is missed too, and where PostgreSQL has started since, @reboot is due.
-create or replace function freehold_jobs.begin() returns void language plpgsql set search_path = pg_catalog as $$
+-- Not "begin": psql would take a dump's CREATE FUNCTION of that name for the beginning of a body, and read on for its END.
+drop function if exists freehold_jobs.begin();
+create or replace function freehold_jobs.began() returns void language plpgsql set search_path = pg_catalog as $$
 begin
   update freehold_jobs.due set waits_since = null where waits_since < now() - interval '1 minute';
   update freehold_jobs.state set started_at = pg_postmaster_start_time()
@@ -101,7 +103,7 @@ begin
   lock table freehold_jobs.due in share row exclusive mode;
   perform freehold_jobs.end_lost(), freehold_jobs.follow();
   if is_first then
-    perform freehold_jobs.begin();
+    perform freehold_jobs.began();
   end if;
   perform freehold_jobs.note_due();
   if (select s.is_paused from freehold_jobs.state s) then
