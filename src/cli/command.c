@@ -7,7 +7,7 @@
 
 #include "cli/name.h"
 
-#define OPTIONS_MAX 24
+#define OPTIONS_MAX 48
 #define NEAR_MAX 64
 
 const struct command *command_find(const char *name)
