@@ -30,6 +30,7 @@ struct daemon {
 	struct schedule *schedule; /* what is done by the clock (api/schedule.h) */
 	struct retired *retired; /* servers that are not live any more and still run (api/app_parts.h) */
 	const char *ending_how[DAEMON_ENDING_MAX]; /* "is being destroyed" and so on */
+	int64_t ending_job[DAEMON_ENDING_MAX]; /* 0: no job */
 	char ending[DAEMON_ENDING_MAX]
 		   [LAYOUT_APP_NAME_MAX + 1]; /* apps that are being destroyed or switched; "" is free */
 };

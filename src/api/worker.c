@@ -191,17 +191,26 @@ static void on_alone_ended(void *arg, bool is_ok, struct str output)
 	free(e);
 }
 
+/* A job is over when the database says so, which whoever follows it hears before its process is gone. */
+static bool is_over(const struct daemon *d, int place)
+{
+	struct job job;
+	struct err ignored;
+	return d->ending_job[place] != 0 && job_get(d->flow.db, d->ending_job[place], &job, &ignored) &&
+	       strcmp(job.state, "running") != 0;
+}
+
 bool worker_check_not_ending(const struct daemon *d, const char *app, struct err *err)
 {
 	for (int i = 0; i < DAEMON_ENDING_MAX; i++)
-		if (strcmp(d->ending[i], app) == 0)
+		if (strcmp(d->ending[i], app) == 0 && !is_over(d, i))
 			return err_set(err, ERR_CONFLICT, "%s %s; try again when that is done", app, d->ending_how[i]);
 	return true;
 }
 
-/* A worker that has the app for itself. */
-static bool start_alone(struct daemon *d, const char *app, const char *const *args, const char *how, worker_done done,
-			void *arg, struct err *err)
+/* A worker that has the app for itself. job: its number, 0 for what is none. */
+static bool start_alone(struct daemon *d, const char *app, int64_t job, const char *const *args, const char *how,
+			worker_done done, void *arg, struct err *err)
 {
 	int place = 0;
 	while (place < DAEMON_ENDING_MAX && d->ending[place][0] != '\0') place++;
@@ -217,19 +226,21 @@ static bool start_alone(struct daemon *d, const char *app, const char *const *ar
 	}
 	(void)snprintf(e->name, sizeof d->ending[place], "%s", app);
 	d->ending_how[place] = how;
+	d->ending_job[place] = job;
 	return true;
 }
 
 bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
 {
-	return start_alone(d, app, (const char *const[]){"--destroy", app, NULL}, "is being destroyed", done, arg, err);
+	return start_alone(d, app, 0, (const char *const[]){"--destroy", app, NULL}, "is being destroyed", done, arg,
+			   err);
 }
 
 bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done done, void *arg, struct err *err)
 {
 	char number[24];
 	(void)snprintf(number, sizeof number, "%lld", (long long)to);
-	return start_alone(d, app, (const char *const[]){"--rollback", app, number, NULL},
+	return start_alone(d, app, 0, (const char *const[]){"--rollback", app, number, NULL},
 			   "is being put back to another release", done, arg, err);
 }
 
@@ -237,8 +248,8 @@ static const char importing[] = "is getting another database (import)";
 
 bool worker_import(struct daemon *d, const char *app, bool is_undo, worker_done done, void *arg, struct err *err)
 {
-	return start_alone(d, app, (const char *const[]){is_undo ? "--import-undo" : "--import", app, NULL}, importing,
-			   done, arg, err);
+	return start_alone(d, app, 0, (const char *const[]){is_undo ? "--import-undo" : "--import", app, NULL},
+			   importing, done, arg, err);
 }
 
 bool worker_is_importing(const struct daemon *d, const char *app)
@@ -313,7 +324,7 @@ static bool start_job(struct daemon *d, const char *verb, const struct job *job,
 	(void)snprintf(number, sizeof number, "%lld", (long long)job->id);
 	const char *const args[] = {verb, number, NULL};
 	bool ok = kind != NULL && kind->is_alone
-		      ? start_alone(d, job->app, args, "is being put back to another state", done, w, err)
+		      ? start_alone(d, job->app, job->id, args, "is being put back to another state", done, w, err)
 		      : worker_start(d, args, done, w, err);
 	if (!ok) free(w);
 	return ok;
