@@ -128,8 +128,8 @@ static bool run(const char *dir, const char *data_dir, int64_t place, const char
 {
 	char conf[FILE_PATH_SIZE + 16], data[FILE_PATH_SIZE + 16];
 	char program[FILE_PATH_SIZE + 16];
-	const char *argv[12] = {
-	    program, conf, "--stanza=" CONF_STANZA, data, "--log-level-console=off", "--log-level-stderr=error"};
+	static const char stanza[] = "--stanza=" CONF_STANZA;
+	const char *argv[12] = {program, conf, stanza, data, "--log-level-console=off", "--log-level-stderr=error"};
 	struct proc_result result = {0};
 	struct buf output BUF_CLEANUP;
 	struct str why;
