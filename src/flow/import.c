@@ -336,18 +336,26 @@ static void open_places(struct job *j)
 	backup_places_done(&places);
 }
 
-static bool step_switch(struct job *j, struct err *err)
+/* Told by in a journal that was cut off. PostgreSQL's user owns it like the rest: backups read every file. */
+static bool put_mark(const struct job *j, struct err *err)
 {
 	char mark[FILE_PATH_SIZE];
+	const struct owndb *db = &j->parts.owndb;
+	if (!file_path(mark, err, "%s/freehold_import", j->import.clone.data_dir) ||
+	    !file_write(mark, str_from(json_str(j->journal, "began_at", "")), 0600, err))
+		return false;
+	return !db->has_user || lchown(mark, db->uid, db->gid) == 0 || err_set_errno(err, "%s", mark);
+}
+
+static bool step_switch(struct job *j, struct err *err)
+{
 	int64_t stopped_ms = 0;
 	struct import *im = &j->import;
 	if (json_bool(j->options, "check", false)) {
 		detail(j, "only a trial: nothing was changed");
 		return true;
 	}
-	if (!clone_stop_clean(&im->clone, err) || !tool_sync(im->clone.data_dir, err) ||
-	    !file_path(mark, err, "%s/freehold_import", im->clone.data_dir) ||
-	    !file_write(mark, str_from(json_str(j->journal, "began_at", "")), 0600, err) ||
+	if (!clone_stop_clean(&im->clone, err) || !tool_sync(im->clone.data_dir, err) || !put_mark(j, err) ||
 	    !cluster_switch(j->f, j->parts.app.name, im->clone.data_dir, &stopped_ms, err))
 		return false;
 	open_places(j);
