@@ -4,7 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { Freehold, example, folder, root } from './freehold.mjs';
+import { Freehold, example, folder, root, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
 
 let f;
@@ -62,6 +62,25 @@ test('a project of 17 is moved into an app that had 15, with its vectors', async
   } finally {
     await b.stop();
   }
+});
+
+test('both are backed up, the one that was 15 too, and one is restored to a second', async () => {
+  for (const app of ['new', 'old']) {
+    await until(`${app} has no job`, async () => (await f.cli('db', app, 'backup')).code === 0, 90000);
+    const [place] = (await f.api('GET', `/v1/apps/${app}/db/backups`)).body.places;
+    assert.equal(place.failing, '', app);
+    const drill = await f.cli('db', app, 'drill');
+    assert.equal(drill.code, 0, drill.all);
+  }
+  const ask = async (sql) => (await f.cli('db', 'new', 'psql', '--', '-XAtc', sql)).stdout.trim();
+  await new Promise((resolve) => setTimeout(resolve, 1100)); // restores go to a second
+  const at = new Date().toISOString();
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await ask('delete from public.things');
+  const restored = await f.cli('db', 'new', 'restore', '--to', at);
+  assert.equal(restored.code, 0, restored.all);
+  assert.equal(await ask('select count(*) from public.things'), '1');
+  assert.match(await ask('show server_version_num'), /^17\d{4}$/);
 });
 
 test('it survives a restart of everything', async () => {
