@@ -48,6 +48,10 @@ bool info_read(struct str text, const json_t *known, int64_t now_ms, json_t **re
 	if (json_int(status, "code", 0) > 2)
 		return err_set(err, ERR_FAILED, "pgBackRest: %.500s",
 			       json_str(status, "message", "the repository is broken"));
+	/* A folder that is away looks as one that nothing was ever put into. */
+	if (json_int(status, "code", 0) == 1 && json_array_size(known) > 0)
+		return err_set(err, ERR_UNAVAILABLE, "pgBackRest finds none of the %zu backups that were there: %.300s",
+			       json_array_size(known), json_str(status, "message", ""));
 	json_t *list = json_array();
 	for (size_t i = 0; i < json_array_size(backups); i++)
 		json_array_append_new(list, read_one(json_array_get(backups, i), known, now_ms));

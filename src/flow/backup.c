@@ -96,6 +96,10 @@ static bool take_one(struct job_run *r, const struct backup_place *place, json_t
 	bool is_full = json_bool(r->options, "full", false);
 	int64_t began_ms = clock_wall_ms();
 	queue_state(r->parts.archive_dir, place->id, &state);
+	/* Noted here too: this backup may mend the break before the clock has looked. */
+	if (state.broken_since_ms != 0 &&
+	    !backup_gap_open(r->f->db, r->job.app, place->id, state.broken_since_ms, state.broken, err))
+		return false;
 	if (!archive_open(r->f, &r->parts, place, &repo, err) ||
 	    !backup_look(r->f, &r->parts, place->id, &known, err) || !archive_drain(r->f, &r->parts, place->id, err))
 		return false;

@@ -97,6 +97,15 @@ static void test_info(void **state)
 	assert_int_equal(json_int(b, "taken_at_ms", 0), 77);
 	assert_true(info_read(str_from(text), list, 99, &known, &err));
 	assert_int_equal(json_int(json_array_get(known, 0), "taken_at_ms", 0), 77);
+	/* A folder that is away: not "there are none" where some are known, but nothing yet where none are. */
+	struct str away =
+	    STR("[{\"backup\":[],\"name\":\"main\",\"status\":{\"code\":1,\"message\":\"missing stanza path\"}}]");
+	json_t *none = NULL;
+	assert_false(info_read(away, list, 99, &none, &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_true(info_read(away, NULL, 99, &none, &err));
+	assert_int_equal(json_array_size(none), 0);
+	json_decref(none);
 	assert_false(info_read(STR("nonsense"), NULL, 0, &known, &err));
 	assert_false(info_read(STR("[{\"backup\":"), NULL, 0, &known, &err));
 
