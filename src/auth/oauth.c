@@ -52,6 +52,7 @@ static void set_github(struct oauth_provider *p, struct arena *a)
 	p->token_url = join(a, base, "/login/oauth/access_token");
 	p->user_url = join(a, api, "/user");
 	p->emails_url = join(a, api, "/user/emails");
+	p->api_url = api;
 	p->scopes = "user:email";
 }
 
@@ -62,16 +63,20 @@ static void set_discord(struct oauth_provider *p, struct arena *a)
 	p->authorize_url = join(a, base, "/api/oauth2/authorize");
 	p->token_url = join(a, base, "/api/oauth2/token");
 	p->user_url = join(a, base, "/api/users/@me");
+	p->api_url = join(a, base, "/api");
 	p->scopes = "email identify";
 }
 
+/* Its issuer signs what Limited Login of a phone gives (grant_type=id_token). */
 static void set_facebook(struct oauth_provider *p, struct arena *a)
 {
 	p->kind = OAUTH_FACEBOOK;
-	p->authorize_url = join(a, base_of(p->settings, FACEBOOK, a), "/dialog/oauth");
+	p->issuer = base_of(p->settings, FACEBOOK, a);
+	p->authorize_url = join(a, p->issuer, "/dialog/oauth");
 	p->token_url = join(a, base_of(p->settings, FACEBOOK_GRAPH, a), "/oauth/access_token");
 	p->user_url =
 	    join(a, base_of(p->settings, FACEBOOK_GRAPH, a), "/me?fields=email,first_name,last_name,name,picture");
+	p->api_url = p->user_url;
 	p->scopes = "email";
 }
 

@@ -28,6 +28,7 @@ struct oauth_provider {
 	const char *authorize_url, *token_url; /* NULL until discovered */
 	const char *user_url; /* NULL: everything is in the ID token */
 	const char *emails_url; /* GitHub's; else NULL */
+	const char *api_url; /* names the issuer of what an API says; NULL for OpenID Connect */
 	const char *scopes; /* with the owner's, separated by spaces */
 	const char *client_id;
 	const char *redirect_uri;

@@ -10,6 +10,8 @@
 #include "auth/oauth.h"
 #include "codec/json.h"
 
+#define CUSTOM_CLAIM_MAX_BYTES 2048
+
 static void free_json(void *arg)
 {
 	json_decref(arg);
@@ -93,27 +95,62 @@ static void set_old_names(struct oauth_person *p)
 	set(p, "avatar_url", json_str(p->data, "picture", NULL));
 }
 
-static void set_custom(struct oauth_person *p, enum oauth_kind kind, const json_t *claims)
+/* What upstream keeps beside the profile. Of Azure's claims these are the ones that are not kept. */
+static bool is_custom(enum oauth_kind kind, const char *name)
 {
 	static const char *const google[] = {"hd", NULL},
 				 *const apple[] = {"is_private_email", "auth_time", "transfer_sub", NULL},
-				 *const azure[] = {"tid", "oid", "email", "xms_edov", NULL}, *const none[] = {NULL};
+				 *const azure[] = {"aud",   "iss",    "iat",     "nbf",
+						   "exp",   "c_hash", "at_hash", "aio",
+						   "nonce", "rh",     "uti",     "jti",
+						   "ver",   "sub",    "name",    "preferred_username",
+						   NULL},
+				 *const none[] = {NULL};
 	const char *const *names = kind == OAUTH_GOOGLE  ? google
 				   : kind == OAUTH_APPLE ? apple
 				   : kind == OAUTH_AZURE ? azure
 							 : none;
-	json_t *custom JSON_CLEANUP = json_object();
-	for (; *names != NULL; names++) {
-		json_t *value = json_object_get(claims, *names);
-		if (value != NULL) (void)json_object_set(custom, *names, value);
+	while (*names != NULL && strcmp(*names, name) != 0) names++;
+	return (*names != NULL) != (kind == OAUTH_AZURE);
+}
+
+/* They become part of every token of the person's: a list of hundreds of groups would make each request too large. */
+static bool is_small(const json_t *value)
+{
+	return json_dumpb(value, NULL, 0, JSON_ENCODE_ANY) <= CUSTOM_CLAIM_MAX_BYTES;
+}
+
+static void set_custom(struct oauth_person *p, enum oauth_kind kind, const json_t *claims)
+{
+	json_t *custom JSON_CLEANUP = json_object(), *value;
+	const char *name;
+	json_object_foreach((json_t *)(uintptr_t)claims, name, value)
+	{
+		if (!is_custom(kind, name) || !is_small(value)) continue;
+		bool is_flag = strcmp(name, "is_private_email") == 0; /* Apple's, as a text or not */
+		(void)json_object_set_new(custom, name, is_flag ? json_boolean(is_true(value)) : json_incref(value));
 	}
 	if (json_object_size(custom) > 0) (void)json_object_set(p->data, "custom_claims", custom);
+}
+
+/* A tenant of Microsoft's own, by its issuer: https://login.microsoftonline.com/TENANT/v2.0. Others that an owner may
+ * have (CIAM, version 1) are an issuer like any, whose word on an address counts when it gives it. */
+static enum oauth_kind kind_of(enum oauth_kind kind, const json_t *claims)
+{
+	static const char start[] = "https://login.microsoftonline.com/";
+	struct str issuer = str_from(json_str(claims, "iss", "")), tenant, rest;
+	if (kind != OAUTH_AZURE) return kind;
+	if (!str_has_prefix(issuer, str_from(start)) ||
+	    !str_cut(str_sub(issuer, sizeof start - 1, issuer.len), '/', &tenant, &rest) || tenant.len == 0)
+		return OAUTH_OIDC;
+	return str_eq(rest, STR("v2.0")) || str_eq(rest, STR("v2.0/")) ? OAUTH_AZURE : OAUTH_OIDC;
 }
 
 bool oauth_person_from_claims(enum oauth_kind kind, const json_t *claims, struct arena *a,
 			      struct oauth_person *ret_person, struct err *err)
 {
 	struct oauth_person p;
+	kind = kind_of(kind, claims);
 	begin(&p, a);
 	copy_profile(&p, claims);
 	set_old_names(&p);
@@ -146,7 +183,7 @@ static const char *discord_avatar(struct arena *a, const json_t *user, const cha
 {
 	const char *avatar = json_str(user, "avatar", NULL);
 	int discriminator = atoi(json_str(user, "discriminator", "0"));
-	if (avatar == NULL)
+	if (avatar == NULL || avatar[0] == '\0')
 		return arena_printf(a, "https://cdn.discordapp.com/embed/avatars/%d.png", discriminator % 5);
 	return arena_printf(a, "https://cdn.discordapp.com/avatars/%s/%s.%s", id, avatar,
 			    strncmp(avatar, "a_", 2) == 0 ? "gif" : "png");
@@ -185,7 +222,7 @@ bool oauth_person_from_api(const struct oauth_provider *provider, const json_t *
 {
 	struct oauth_person p;
 	begin(&p, a);
-	set(&p, "iss", provider->user_url);
+	set(&p, "iss", provider->api_url);
 	p.subject = number_or_text(a, json_object_get(user, "id"));
 	if (provider->kind == OAUTH_GITHUB)
 		read_github(&p, user, emails, a);

@@ -18,7 +18,7 @@ void oidc_cache_free(struct oidc_cache *cache);
 /* Lives as long as the call that found it. */
 struct oidc_issuer {
 	const char *issuer;
-	const char *authorize_url, *token_url;
+	const char *authorize_url, *token_url; /* NULL: none; Facebook's issuer only says whose its tokens are */
 	const char *user_url; /* NULL: none */
 	bool has_pkce; /* S256 */
 };
@@ -32,6 +32,9 @@ void oidc_find(struct auth_call *call, const char *issuer, oidc_found_fn done);
  * request. Audience and nonce are the caller's to check. NULL: why. */
 typedef void (*oidc_verified_fn)(struct auth_call *call, const json_t *claims, const struct err *why);
 void oidc_verify(struct auth_call *call, const char *issuer, const char *token, oidc_verified_fn done);
+
+/* Is the issuer that a token claims the discovered one? Google and Apple have a second name each. */
+bool oidc_is_issuer(const char *discovered, const char *claimed);
 
 /* Does aud (a text or a list) name one of them? */
 bool oidc_has_audience(const json_t *claims, const struct auth_texts *client_ids);

@@ -47,10 +47,13 @@ static void on_issuer(struct auth_call *call, const struct oidc_issuer *found, c
 	struct asking *asking = call->provider;
 	struct oauth_provider *p = asking->to_fill;
 	struct auth_problem problem;
-	if (found == NULL) {
+	bool is_whole = found != NULL && found->authorize_url != NULL && found->token_url != NULL;
+	if (!is_whole) {
 		(void)auth_problem_set(&problem, 400, "validation_failed", "Unsupported provider: %s cannot be reached",
 				       p->settings->name);
-		call_problem(call, &problem, arena_strdup(call->arena, why->msg));
+		call_problem(call, &problem,
+			     found == NULL ? arena_strdup(call->arena, why->msg)
+					   : "the discovery document names no authorization or token endpoint");
 		return;
 	}
 	p->authorize_url = found->authorize_url;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "auth/oidc.h"
 #include "codec/json.h"
 
 static struct arena *arena;
@@ -104,7 +105,8 @@ static void test_persons(void **state)
 	json_t *unverified JSON_CLEANUP = json("{\"sub\":\"1\",\"email\":\"a@x.example\",\"email_verified\":false}");
 	assert_true(oauth_person_from_claims(OAUTH_OIDC, unverified, arena, &p, &err));
 	assert_false(p.is_email_verified || json_array_size(p.verified) > 0);
-	json_t *edov JSON_CLEANUP = json("{\"sub\":\"1\",\"email\":\"a@x.example\",\"xms_edov\":\"0\"}");
+	json_t *edov JSON_CLEANUP = json("{\"iss\":\"https://login.microsoftonline.com/t1/v2.0\",\"sub\":\"1\","
+					 "\"email\":\"a@x.example\",\"xms_edov\":\"0\"}");
 	assert_true(oauth_person_from_claims(OAUTH_AZURE, edov, arena, &p, &err) && !p.is_email_verified);
 	json_t *nobody JSON_CLEANUP = json("{\"email\":\"a@x.example\"}");
 	assert_false(oauth_person_from_claims(OAUTH_OIDC, nobody, arena, &p, &err));
@@ -127,6 +129,66 @@ static void test_persons(void **state)
 	oauth_person_name(&p, STR("{"));
 }
 
+/* Only Microsoft's own tenants are believed without a word about the address; of others it must be claimed. */
+static void test_azure(void **state)
+{
+	(void)state;
+	static const char *const others[] = {"https://shop.ciamlogin.com/t1/v2.0", "https://sts.windows.net/t1/",
+					     "https://login.microsoftonline.com/t1/t2/v2.0"};
+	struct oauth_person p;
+	struct err err;
+	json_t *claims JSON_CLEANUP =
+	    json("{\"iss\":\"https://login.microsoftonline.com/t1/v2.0\",\"sub\":\"1\",\"email\":\"a@x.example\","
+		 "\"name\":\"Ada\",\"oid\":\"o\",\"roles\":[\"admin\"],\"aio\":\"x\",\"aud\":\"z\"}");
+	assert_true(oauth_person_from_claims(OAUTH_AZURE, claims, arena, &p, &err));
+	assert_true(p.is_email_verified);
+	assert_string_equal(json_str(p.data, "full_name", ""), "Ada");
+	const json_t *custom = json_object_get(p.data, "custom_claims");
+	assert_string_equal(json_str(custom, "oid", ""), "o");
+	assert_int_equal(json_array_size(json_object_get(custom, "roles")), 1);
+	assert_null(json_object_get(custom, "aio"));
+	assert_null(json_object_get(custom, "name"));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		(void)json_object_set_new(claims, "iss", json_string(others[i]));
+		assert_true(oauth_person_from_claims(OAUTH_AZURE, claims, arena, &p, &err));
+		assert_false(p.is_email_verified);
+		assert_int_equal(json_array_size(p.verified), 0);
+	}
+}
+
+static void test_issuers_with_two_names(void **state)
+{
+	(void)state;
+	assert_true(oidc_is_issuer("https://a.example", "https://a.example"));
+	assert_false(oidc_is_issuer("https://a.example", "https://b.example"));
+	assert_true(oidc_is_issuer("https://appleid.apple.com", "https://account.apple.com"));
+	assert_true(oidc_is_issuer("https://accounts.google.com", "accounts.google.com"));
+	assert_false(oidc_is_issuer("https://accounts.google.com", "https://account.apple.com"));
+}
+
+static void test_facts_of_providers(void **state)
+{
+	(void)state;
+	struct oauth_provider github = find("github"), facebook = find("facebook"), discord;
+	struct oauth_person p;
+	struct err err;
+	assert_string_equal(facebook.issuer, "https://www.facebook.com");
+	assert_true(oauth_issuer_is_good(&facebook, "https://www.facebook.com"));
+	json_t *apple JSON_CLEANUP = json("{\"sub\":\"1\",\"email\":\"a@x.example\",\"is_private_email\":\"true\"}");
+	assert_true(oauth_person_from_claims(OAUTH_APPLE, apple, arena, &p, &err));
+	assert_true(json_is_true(json_object_get(json_object_get(p.data, "custom_claims"), "is_private_email")));
+	json_t *user JSON_CLEANUP = json("{\"id\":\"7\",\"login\":\"ada\",\"username\":\"ada\",\"avatar\":\"\","
+					 "\"discriminator\":\"7\"}");
+	assert_true(oauth_person_from_api(&github, user, NULL, arena, &p, &err));
+	assert_string_equal(json_str(p.data, "iss", ""), "https://api.github.com");
+	discord = github;
+	discord.kind = OAUTH_DISCORD;
+	discord.api_url = "https://discord.com/api";
+	assert_true(oauth_person_from_api(&discord, user, NULL, arena, &p, &err));
+	assert_string_equal(json_str(p.data, "iss", ""), "https://discord.com/api");
+	assert_string_equal(json_str(p.data, "picture", ""), "https://cdn.discordapp.com/embed/avatars/2.png");
+}
+
 static int begin(void **state)
 {
 	(void)state;
@@ -147,7 +209,12 @@ static int end(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_find), cmocka_unit_test(test_authorize_url),
-					   cmocka_unit_test(test_issuers), cmocka_unit_test(test_persons)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_find),
+					   cmocka_unit_test(test_authorize_url),
+					   cmocka_unit_test(test_issuers),
+					   cmocka_unit_test(test_persons),
+					   cmocka_unit_test(test_azure),
+					   cmocka_unit_test(test_issuers_with_two_names),
+					   cmocka_unit_test(test_facts_of_providers)};
 	return cmocka_run_group_tests(tests, begin, end);
 }
