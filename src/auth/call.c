@@ -62,6 +62,15 @@ static void on_due(uv_timer_t *timer)
 
 static void finish(struct auth_call *call, const struct auth_reply *reply)
 {
+	void (*before)(struct auth_call *) = call->before_answer;
+	struct auth_reply *waiting = before != NULL ? arena_alloc(call->arena, sizeof *waiting) : NULL;
+	call->before_answer = NULL;
+	if (waiting != NULL) {
+		*waiting = *reply;
+		call->waiting = waiting;
+		before(call);
+		return;
+	}
 	int64_t wait_ms = call->hold_until_ms - clock_now_ms();
 	if (wait_ms <= 0) {
 		answer(call, reply);
@@ -73,6 +82,11 @@ static void finish(struct auth_call *call, const struct auth_reply *reply)
 	held->timer.data = held;
 	(void)uv_timer_init(call->auth->loop, &held->timer);
 	(void)uv_timer_start(&held->timer, on_due, (uint64_t)wait_ms, 0);
+}
+
+void call_go_on(struct auth_call *call)
+{
+	finish(call, call->waiting);
 }
 
 void call_hold(struct auth_call *call, int64_t ms)
@@ -119,6 +133,7 @@ static void redirect_problem(struct auth_call *call, const struct auth_problem *
 void call_problem(struct auth_call *call, const struct auth_problem *problem, const char *cause)
 {
 	void (*on_problem)(struct auth_call *, const struct auth_problem *) = call->on_problem;
+	call->before_answer = NULL; /* what it would tell of did not happen */
 	if (on_problem != NULL) {
 		call->on_problem = NULL;
 		on_problem(call, problem);
@@ -133,7 +148,7 @@ void call_problem(struct auth_call *call, const struct auth_problem *problem, co
 	struct auth_reply reply = {.status = problem->status, .cause = cause};
 	reply.body = body != NULL ? str_from(body) : STR("{}");
 	auth_reply_add(&reply, "Content-Type", "application/json");
-	auth_reply_add(&reply, "X-Sb-Error-Code", problem->code);
+	if (problem->oauth_error == NULL) auth_reply_add(&reply, "X-Sb-Error-Code", problem->code);
 	if (is_2024) auth_reply_add(&reply, "X-Supabase-Api-Version", "2024-01-01");
 	finish(call, &reply);
 }
@@ -293,6 +308,7 @@ void call_compare(struct auth_call *call, const char *password, const char *hash
 }
 
 /* Limits. */
+#define MINUTE_MS (60 * 1000)
 #define FIVE_MINUTES_MS (5 * 60 * 1000)
 #define HOUR_MS (60 * 60 * 1000)
 #define LOCAL_TIMES 20
@@ -307,10 +323,11 @@ static struct auth_limit_rule rule_of(const struct auth_settings *s, enum call_l
 {
 	switch (what) {
 	case LIMIT_ANONYMOUS: return (struct auth_limit_rule){(double)s->rate_limit.anonymous_users, HOUR_MS};
+	case LIMIT_PASSWORD:
 	case LIMIT_REFRESH: return (struct auth_limit_rule){(double)s->rate_limit.token_refresh, FIVE_MINUTES_MS};
 	case LIMIT_VERIFY: return (struct auth_limit_rule){(double)s->rate_limit.token_verifications, FIVE_MINUTES_MS};
-	case LIMIT_FACTOR:
-		return (struct auth_limit_rule){(double)s->rate_limit.mfa_challenge_and_verify, FIVE_MINUTES_MS};
+	case LIMIT_CHALLENGE:
+	case LIMIT_FACTOR: return (struct auth_limit_rule){(double)s->rate_limit.mfa_challenge_and_verify, MINUTE_MS};
 	default: return (struct auth_limit_rule){(double)s->rate_limit.sign_in_sign_ups, FIVE_MINUTES_MS};
 	}
 }
@@ -319,9 +336,9 @@ bool call_limit(struct auth_call *call, enum call_limit what)
 {
 	char text[64];
 	struct auth_limit_rule rule = rule_of(call->settings, what);
-	struct str name =
-	    what == LIMIT_FACTOR ? str_from(call->user.id) : auth_limit_address(call->request.address, text);
-	if (what != LIMIT_FACTOR && is_local(call)) rule.events *= LOCAL_TIMES;
+	bool is_by_user = what == LIMIT_FACTOR || what == LIMIT_CHALLENGE;
+	struct str name = is_by_user ? str_from(call->user.id) : auth_limit_address(call->request.address, text);
+	if (!is_by_user && is_local(call)) rule.events *= LOCAL_TIMES;
 	if (auth_limit_take(call->auth->limit, what, name, rule, clock_now_ms())) return true;
 	call_fail(call, 429, "over_request_rate_limit", "Request rate limit reached");
 	return false;

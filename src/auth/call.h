@@ -85,6 +85,8 @@ struct auth_call {
 	/* Set: gets failures and sessions instead, once, to say them in another form. */
 	void (*on_problem)(struct auth_call *call, const struct auth_problem *problem);
 	void (*on_session)(struct auth_call *call, const struct session *session);
+	/* Set: runs once before an answer that is no failure, which call_go_on then gives. */
+	void (*before_answer)(struct auth_call *call);
 
 	/* The modules' own. */
 	void *begun, *posting, *new_user, *otp, *loading, *oidc, *provider, *captcha, *breach, *strength, *issuer,
@@ -96,8 +98,13 @@ struct auth_call {
 	void (*on_hash)(struct auth_call *call, const char *hash);
 	void (*on_compared)(struct auth_call *call, bool is_right);
 	const char *failure;
+	const struct auth_reply *waiting; /* for call_go_on */
+	struct notice *notices; /* post.c's */
 	int64_t hold_until_ms;
 };
+
+/* Ends what before_answer began. */
+void call_go_on(struct auth_call *call);
 
 /* The call's own struct, zeroed. NULL at the arena's limit: the call is answered then. */
 void *call_flow(struct auth_call *call, size_t size_bytes) __attribute__((warn_unused_result));
@@ -120,7 +127,8 @@ void call_compare(struct auth_call *call, const char *password, const char *hash
 /* Whether the caller may do this now; false: answered. The first of them count by address, and this machine's own may
  * do twenty times as much: an app's own server signs all its visitors in from one. */
 enum call_limit {
-	LIMIT_SIGN_IN, /* passwords and sign-ups */
+	LIMIT_SIGN_IN, /* sign-ups */
+	LIMIT_PASSWORD, /* and ID tokens */
 	LIMIT_ANONYMOUS,
 	LIMIT_REFRESH, /* and codes of PKCE, which come with each sign-in by a link */
 	LIMIT_OTP,
@@ -128,6 +136,7 @@ enum call_limit {
 	LIMIT_RESEND,
 	LIMIT_USER,
 	LIMIT_VERIFY,
+	LIMIT_CHALLENGE, /* by user */
 	LIMIT_FACTOR, /* by user */
 	LIMIT_EMAIL, /* all mails together: post.h; and messages: phone.h */
 	LIMIT_SMS,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * GET /admin/audit: what happened, newest first; query=author:… action:… type:… */
+#include "auth/admin.h"
 #include "auth/body.h"
 #include "auth/call.h"
 #include "auth/flows.h"
@@ -13,7 +14,9 @@ static void on_found(struct auth_call *call, const PGresult *rows)
 {
 	const char *total = PQgetvalue(call_rows(call, 0), 0, 0);
 	struct auth_reply reply = {.status = 200};
-	auth_reply_add(&reply, "X-Total-Count", total);
+	struct admin_page *page = call->flow;
+	(void)str_to_int(str_from(total), &page->total);
+	admin_add_page(call, &reply, "/admin/audit", page);
 	call_reply_with(call, &reply, PQgetvalue(rows, 0, 0));
 }
 
@@ -52,8 +55,10 @@ void flow_admin_audit(struct auth_call *call)
 {
 	struct auth_problem problem;
 	const char *scope = "", *value = "";
-	int64_t page = 1, size = PER_PAGE_DEFAULT;
-	if (!parse(call, &scope, &value, &page, &size, &problem)) {
+	struct admin_page *page = call_flow(call, sizeof *page);
+	if (page == NULL) return;
+	*page = (struct admin_page){.number = 1, .size = PER_PAGE_DEFAULT};
+	if (!parse(call, &scope, &value, &page->number, &page->size, &problem)) {
 		call_problem(call, &problem, NULL);
 		return;
 	}
@@ -63,7 +68,7 @@ void flow_admin_audit(struct auth_call *call)
 		   "p.created_at") ", 'ip_address', p.ip_address) order by p.created_at desc, p.id), '[]') from "
 				   "(select a.*" FROM " order by a.created_at desc, a.id limit $3::bigint offset "
 				   "$4::bigint) p",
-	       scope, value, arena_printf(call->arena, "%lld", (long long)size),
-	       arena_printf(call->arena, "%lld", (long long)((page - 1) * size)));
+	       scope, value, arena_printf(call->arena, "%lld", (long long)page->size),
+	       arena_printf(call->arena, "%lld", (long long)((page->number - 1) * page->size)));
 	call_run(call, "Error searching for audit logs", on_found);
 }

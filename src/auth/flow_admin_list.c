@@ -18,19 +18,6 @@ struct page {
 	bool is_ascending;
 };
 
-/* auth-js takes the first parameter of each address for the page. */
-static const char *links(struct auth_call *call, const struct page *p, int64_t total)
-{
-	int64_t pages = (total + p->size - 1) / p->size;
-	const char *next = "";
-	if (pages > p->number)
-		next = arena_printf(call->arena, "</admin/users?page=%lld&per_page=%lld>; rel=\"next\", ",
-				    (long long)p->number + 1, (long long)p->size);
-	return next == NULL ? NULL
-			    : arena_printf(call->arena, "%s</admin/users?page=%lld&per_page=%lld>; rel=\"last\"", next,
-					   (long long)pages, (long long)p->size);
-}
-
 static void on_listed(struct auth_call *call, const PGresult *rows)
 {
 	const char *total = PQgetvalue(call_rows(call, 0), 0, 0);
@@ -47,9 +34,9 @@ static void on_listed(struct auth_call *call, const PGresult *rows)
 	}
 	buf_puts(&b, "],\"aud\":\"authenticated\"}");
 	(void)str_to_int(str_from(total), &count);
-	const char *link = links(call, call->flow, count);
-	if (link != NULL) auth_reply_add(&reply, "Link", link);
-	auth_reply_add(&reply, "X-Total-Count", total);
+	const struct page *p = call->flow;
+	admin_add_page(call, &reply, "/admin/users",
+		       &(struct admin_page){.number = p->number, .size = p->size, .total = count});
 	if (buf_is_ok(&b))
 		call_reply_with(call, &reply, arena_cstr(call->arena, buf_view(&b)));
 	else

@@ -283,7 +283,7 @@ static void step_challenge(struct auth_call *call)
 
 void flow_factor_challenge(struct auth_call *call)
 {
-	if (may(call) && call_limit(call, LIMIT_FACTOR)) factor_load(call, call->ids[0], step_challenge);
+	if (may(call) && call_limit(call, LIMIT_CHALLENGE)) factor_load(call, call->ids[0], step_challenge);
 }
 
 /* Unenroll. */

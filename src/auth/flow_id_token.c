@@ -16,6 +16,8 @@
 #include "codec/json.h"
 #include "codec/jwt.h"
 
+#define MISMATCH "Nonces mismatch"
+
 struct grant {
 	const char *id_token, *access_token, *nonce, *provider_name, *client_id, *issuer;
 	bool is_link;
@@ -24,10 +26,19 @@ struct grant {
 	const struct session *session;
 };
 
+/* This grant's failures have OAuth 2's form upstream, and clients read error_description. */
+static bool invalid_request(struct auth_problem *problem, const char *words)
+{
+	(void)auth_problem_set(problem, 400, "validation_failed", "%s", words);
+	problem->oauth_error = "invalid request";
+	return false;
+}
+
 static void refuse(struct auth_call *call, const char *words, const char *cause)
 {
 	struct auth_problem problem;
-	(void)auth_problem_set(&problem, 400, "validation_failed", "%s", words);
+	(void)invalid_request(&problem, words);
+	if (strcmp(words, MISMATCH) == 0) problem.oauth_error = "invalid nonce";
 	call_problem(call, &problem, cause != NULL ? arena_strdup(call->arena, cause) : NULL);
 }
 
@@ -70,7 +81,7 @@ static bool check_nonce(struct auth_call *call, const struct grant *g, const jso
 	(void)EVP_Digest(g->nonce, strlen(g->nonce), digest, &len, EVP_sha256(), NULL);
 	for (unsigned i = 0; i < len; i++) (void)snprintf(hex + (size_t)i * 2, 3, "%02x", digest[i]);
 	if (strcmp(hex, claimed) == 0) return true;
-	refuse(call, "Nonces mismatch", NULL);
+	refuse(call, MISMATCH, NULL);
 	return false;
 }
 
@@ -139,9 +150,9 @@ static bool parse(struct auth_call *call, struct grant *g, struct auth_problem *
 	    !body_text(a, body, "issuer", &g->issuer, problem) ||
 	    !body_bool(body, "link_identity", &g->is_link, problem))
 		return false;
-	if (g->id_token[0] == '\0') return auth_invalid(problem, "id_token required");
+	if (g->id_token[0] == '\0') return invalid_request(problem, "id_token required");
 	if (g->provider_name[0] == '\0' && (g->client_id[0] == '\0' || g->issuer[0] == '\0'))
-		return auth_invalid(problem, "provider or client_id and issuer required");
+		return invalid_request(problem, "provider or client_id and issuer required");
 	if (g->is_link &&
 	    !auth_caller_check(&call->request, AUTH_USER, call->auth->keys, call_now_s(call), &call->caller, problem))
 		return false;
@@ -164,7 +175,7 @@ void flow_grant_id_token(struct auth_call *call)
 {
 	struct auth_problem problem;
 	struct grant *g = call_flow(call, sizeof *g);
-	if (g == NULL || !call_limit(call, LIMIT_SIGN_IN)) return;
+	if (g == NULL || !call_limit(call, LIMIT_PASSWORD)) return;
 	if (!parse(call, g, &problem)) {
 		call_problem(call, &problem, NULL);
 		return;

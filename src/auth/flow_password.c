@@ -137,7 +137,7 @@ void flow_grant_password(struct auth_call *call)
 		call_problem(call, &problem, NULL);
 		return;
 	}
-	if (!call_limit(call, LIMIT_SIGN_IN)) return;
+	if (!call_limit(call, LIMIT_PASSWORD)) return;
 	if (l->email[0] != '\0')
 		user_sql_by_email(call_sql(call), l->email);
 	else if (phone_check(call->arena, l->phone, &l->phone, &problem))

@@ -139,6 +139,21 @@ static void on_hook(struct auth_call *call, const json_t *output)
 	call_run(call, p->failure, p->on_rows);
 }
 
+/* All of upstream's members are there, the empty ones too: hooks are written in languages that mind. */
+static json_t *email_data(struct auth_call *call, const struct post *p, const char *type, const char *redirect_to)
+{
+	static const char *const empty[] = {"token", "token_hash", "token_new", "token_hash_new"};
+	json_t *data = json_pack("{s:s, s:s, s:s}", "redirect_to", redirect_to, "email_action_type", type, "site_url",
+				 call->settings->external_url);
+	for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+		(void)json_object_set_new(data, empty[i], json_string(""));
+	(void)json_object_set_new(data, "old_email", json_string(p->old_email != NULL ? p->old_email : ""));
+	(void)json_object_set_new(data, "old_phone", json_string(p->old_phone != NULL ? p->old_phone : ""));
+	(void)json_object_set_new(data, "provider", json_string(p->provider != NULL ? p->provider : ""));
+	(void)json_object_set_new(data, "factor_type", json_string(p->factor_type != NULL ? p->factor_type : ""));
+	return data;
+}
+
 /* Of a change of the address with two mails, upstream's hook gets the current one's code with the new one's hash, and
  * the other way round; hooks are written for that. */
 static void step_hook(struct auth_call *call, const struct posting *p)
@@ -146,10 +161,9 @@ static void step_hook(struct auth_call *call, const struct posting *p)
 	const struct post *first = &p->posts[0], *second = p->count > 1 ? &p->posts[1] : NULL;
 	const struct once *code = second != NULL ? second->once : first->once;
 	json_t *input = hook_input(call, AUTH_HOOK_SEND_EMAIL);
-	json_t *data =
-	    json_pack("{s:s, s:s, s:s, s:s, s:s}", "token", code->code, "token_hash", first->once->hash, "redirect_to",
-		      p->redirect_to, "email_action_type", first->type != NULL ? first->type : "reauthentication",
-		      "site_url", call->settings->external_url);
+	json_t *data = email_data(call, first, first->type != NULL ? first->type : "reauthentication", p->redirect_to);
+	(void)json_object_set_new(data, "token", json_string(code->code));
+	(void)json_object_set_new(data, "token_hash", json_string(first->once->hash));
 	(void)json_object_set_new(data, "token_new", json_string(second != NULL ? first->once->code : ""));
 	(void)json_object_set_new(data, "token_hash_new", json_string(second != NULL ? second->once->hash : ""));
 	(void)json_object_set_new(input, "email_data", data);
@@ -178,9 +192,69 @@ void post_run(struct auth_call *call, const struct auth_user *user, const struct
 		step_queue(call, p);
 }
 
+/* What the owner's hook is told of once it has happened: before the answer, one after the other. */
+struct notice {
+	struct notice *next;
+	json_t *input;
+};
+
+static void step_notice(struct auth_call *call);
+
+static void on_notice(struct auth_call *call, const json_t *output)
+{
+	(void)output;
+	step_notice(call);
+}
+
+/* It has happened all the same. */
+static void on_notice_refused(struct auth_call *call, const struct auth_problem *problem, const char *cause)
+{
+	(void)problem;
+	(void)cause;
+	step_notice(call);
+}
+
+static void step_notice(struct auth_call *call)
+{
+	struct notice *notice = call->notices;
+	if (notice == NULL) {
+		call_go_on(call);
+		return;
+	}
+	call->notices = notice->next;
+	hook_ask(call, AUTH_HOOK_SEND_EMAIL, json_incref(notice->input), on_notice, on_notice_refused);
+}
+
+static void free_json(void *arg)
+{
+	json_decref(arg);
+}
+
+static void tell_hook(struct auth_call *call, const struct auth_user *user, const struct post *post)
+{
+	struct notice *notice = arena_alloc(call->arena, sizeof *notice), **last = &call->notices;
+	json_t *who = hook_user(call, user);
+	if (notice == NULL || who == NULL) {
+		json_decref(who);
+		return;
+	}
+	(void)json_object_set_new(who, "email", json_string(user->email));
+	*notice = (struct notice){.input = hook_input(call, AUTH_HOOK_SEND_EMAIL)};
+	arena_defer(call->arena, free_json, notice->input);
+	(void)json_object_set_new(notice->input, "user", who);
+	(void)json_object_set_new(notice->input, "email_data",
+				  email_data(call, post, mail_kind_name(post->kind), call->settings->site_url));
+	while (*last != NULL) last = &(*last)->next;
+	*last = notice;
+	call->before_answer = step_notice;
+}
+
 void post_notify(struct auth_call *call, const struct auth_user *user, const struct post *post)
 {
 	struct err ignored;
 	if (!call->settings->email.templates[post->kind].is_enabled || post->to[0] == '\0') return;
-	if (!queue(call, user, post, call->settings->site_url, &ignored)) return;
+	if (hook_is_on(call, AUTH_HOOK_SEND_EMAIL) && user->fields != NULL)
+		tell_hook(call, user, post);
+	else
+		(void)queue(call, user, post, call->settings->site_url, &ignored);
 }

@@ -29,8 +29,9 @@ struct post {
 void post_run(struct auth_call *call, const struct auth_user *user, const struct post *posts, int count,
 	      const char *failure, void (*on_rows)(struct auth_call *call, const PGresult *rows));
 
-/* A notification where the owner wants those: adds its row to call->sql. What cannot be sent is left out and said to
- * nobody, as upstream does. */
+/* A notification where the owner wants those: adds its row to call->sql, or has the owner's send_email hook asked
+ * before the call is answered, unless with a failure. What cannot be sent is left out and said to nobody, as upstream
+ * does. */
 void post_notify(struct auth_call *call, const struct auth_user *user, const struct post *post);
 
 /* The link of a mail: EXTERNAL_URL/verify?token=…&type=…&redirect_to=…; NULL at the arena's limit. */

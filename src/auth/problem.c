@@ -45,7 +45,10 @@ json_t *auth_weak_reasons(unsigned reasons)
 char *auth_problem_body(struct arena *a, const struct auth_problem *problem, bool is_version_2024)
 {
 	json_t *o JSON_CLEANUP = json_object();
-	if (is_version_2024) {
+	if (problem->oauth_error != NULL) {
+		(void)json_object_set_new(o, "error", json_string(problem->oauth_error));
+		(void)json_object_set_new(o, "error_description", text_of(problem->message));
+	} else if (is_version_2024) {
 		(void)json_object_set_new(o, "code", json_string(problem->code));
 		(void)json_object_set_new(o, "message", text_of(problem->message));
 	} else {

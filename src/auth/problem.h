@@ -2,7 +2,8 @@
  *
  * What goes wrong in a request, in GoTrue's words. Clients branch on the code (auth-js knows them by name), people read
  * the message. Two body shapes: {"code":400,"error_code":"…","msg":"…"}, and from the API version of 2024-01-01 on
- * {"code":"…","message":"…"}. */
+ * {"code":"…","message":"…"}. A few are said in OAuth 2's words instead, in both:
+ * {"error":"…","error_description":"…"}. */
 #ifndef FREEHOLD_AUTH_PROBLEM_H
 #define FREEHOLD_AUTH_PROBLEM_H
 
@@ -19,6 +20,7 @@ struct auth_problem {
 	const char *code;
 	char message[512];
 	unsigned weak_reasons; /* of a password: they are added to the body */
+	const char *oauth_error; /* set: the body is OAuth 2's */
 };
 
 /* Returns false, as err_set does. */

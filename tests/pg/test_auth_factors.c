@@ -329,6 +329,39 @@ static void test_a_hook_sends_the_mails(void **state)
 	    answer_ok(ask("POST", "/verify", "", "", textf("{\"type\":\"signup\",\"token_hash\":\"%s\"}", hash))));
 }
 
+/* What happened to an account is told by the hook, too; what did not happen is not. */
+static void test_a_hook_sends_the_notifications(void **state)
+{
+	(void)state;
+	static const char notify[] = "\"email\":{\"enable_confirmations\":false,\"notification\":{\"password_changed\":"
+				     "{\"enabled\":true}}}}";
+	char settings[1000];
+	authbox_run(&box, "create table if not exists public.sent (event jsonb); truncate public.sent; grant insert on "
+			  "public.sent to supabase_auth_admin;" HOOK_FUNCTION(
+			      "send", "insert into public.sent values (event); return '{}';"));
+	(void)snprintf(settings, sizeof settings, "{\"site_url\":\"http://shop.localhost\",%s%s",
+		       HOOK("send_email", "send"), notify);
+	authbox_configure(&box, settings);
+	json_t *session = sign_up("told@example.com");
+	const char *token = json_str(session, "access_token", "");
+	answer_expect(ask("PUT", "/user", "", token, "{\"password\":\"secret1\"}"), 422, "same_password");
+	assert_string_equal(authbox_text(&box, "select count(*)::text from public.sent"), "0");
+	json_decref(answer_ok(ask("PUT", "/user", "", token, "{\"password\":\"secret2\"}")));
+	assert_string_equal(
+	    authbox_text(&box, "select string_agg((event -> 'user' ->> 'email') || ' ' || (event -> 'email_data' ->> "
+			       "'email_action_type') || ' ' || (select string_agg(k, ',' order by k) from "
+			       "jsonb_object_keys(event -> 'email_data') k), '; ') from public.sent"),
+	    "told@example.com password_changed_notification email_action_type,factor_type,old_email,old_phone,provider,"
+	    "redirect_to,site_url,token,token_hash,token_hash_new,token_new");
+	assert_string_equal(
+	    authbox_text(&box, "select count(*)::text from freehold_auth.mails where recipient = 'told@example.com'"),
+	    "0");
+	/* A hook that fails undoes nothing. */
+	authbox_run(&box, HOOK_FUNCTION("send", "perform 1/0; return '{}';"));
+	json_decref(answer_ok(ask("PUT", "/user", "", token, "{\"password\":\"secret3\"}")));
+	json_decref(session);
+}
+
 static void test_telephone_numbers(void **state)
 {
 	(void)state;
@@ -364,6 +397,13 @@ static void test_what_happened_is_written(void **state)
 	struct answer a = ask("GET", "/admin/users", "per_page=2&page=1", admin, "");
 	assert_non_null(strstr(a.link, "</admin/users?page=2&per_page=2>; rel=\"next\", "));
 	assert_true(atoi(a.total) > 2);
+	json_decref(a.body);
+	a = ask("GET", "/admin/users", "filter=%3E%2C&page=1&sort=created_at+asc", admin, "");
+	assert_string_equal(a.link,
+			    "</admin/users?page=0&per_page=50&filter=%3E%2C&sort=created_at%20asc>; rel=\"last\"");
+	json_decref(a.body);
+	a = ask("GET", "/admin/audit", "per_page=1", admin, "");
+	assert_non_null(strstr(a.link, "</admin/audit?page=2&per_page=1>; rel=\"next\", "));
 	json_decref(a.body);
 	/* Deleted softly, nobody can tell who it was. */
 	json_t *session = sign_up("softly@example.com");
@@ -432,11 +472,17 @@ static void test_an_administrator_who_signed_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_a_second_factor),       T(test_challenges_grow_old),
-	    T(test_anonymous_users),       T(test_sessions_end),
-	    T(test_hooks_in_the_database), T(test_a_hook_sends_the_mails),
-	    T(test_telephone_numbers),     T(test_what_happened_is_written),
-	    T(test_old_rows_go),           T(test_an_administrator_who_signed_out),
+	    T(test_a_second_factor),
+	    T(test_challenges_grow_old),
+	    T(test_anonymous_users),
+	    T(test_sessions_end),
+	    T(test_hooks_in_the_database),
+	    T(test_a_hook_sends_the_mails),
+	    T(test_a_hook_sends_the_notifications),
+	    T(test_telephone_numbers),
+	    T(test_what_happened_is_written),
+	    T(test_old_rows_go),
+	    T(test_an_administrator_who_signed_out),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
