@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What leaves the machine for sign-in, against servers on loopback: a real OpenID Connect server, and small ones that
-// answer as GitHub, hCaptcha, the list of leaked passwords and an owner's hook do.
+// answer as GitHub, Apple, Azure, Discord, Facebook, Google, hCaptcha, the list of leaked passwords and an owner's hook do.
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, generateKeyPairSync, sign } from "node:crypto";
 import http from "node:http";
 import { after, before, describe, test } from "node:test";
 import { createClient } from "@supabase/supabase-js";
@@ -26,6 +26,43 @@ else describe("sign-in that asks others", () => {
     "POST /captcha": ({ body }) => body.includes("response=right") ? { success: true } : { success: false, "error-codes": ["invalid-input-response"] },
     "POST /hook": () => hook.answer,
   };
+
+  // Issuers below /apple, /google and /azure; what each code is worth is put into `worth`.
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const worth = new Map();
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const idToken = (claims) => {
+    const text = `${part({ alg: "RS256", kid: "one" })}.${part({ iat: 1, exp: Math.floor(Date.now() / 1000) + 300, ...claims })}`;
+    return `${text}.${sign("sha256", Buffer.from(text), privateKey).toString("base64url")}`;
+  };
+  const exchange = ({ body }) => worth.get(new URLSearchParams(body).get("code")) ?? { error: "invalid_grant" };
+  replies["GET /keys"] = () => ({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "one", alg: "RS256", use: "sig" }] });
+  for (const path of ["/apple", "/google", "/azure/t1/v2.0"]) {
+    replies[`GET ${path}/.well-known/openid-configuration`] = () => ({ issuer: at + path, authorization_endpoint: `${at + path}/authorize`, token_endpoint: `${at + path}/token`, jwks_uri: `${at}/keys` });
+    replies[`POST ${path}/token`] = exchange;
+  }
+  Object.assign(replies, {
+    "POST /azure/t1/oauth2/v2.0/token": exchange,
+    "POST /api/oauth2/token": exchange,
+    "GET /api/users/@me": () => ({ id: "80351110224678912", username: "nelly", discriminator: "0", global_name: "Nelly", avatar: "a_8342", email: "Nelly@discord.example", verified: true }),
+    "POST /oauth/access_token": exchange,
+    "GET /me": () => ({ id: "9", first_name: "Fay", last_name: "Book", name: "Fay B.", email: "fay@fb.example", picture: { data: { url: "https://x.example/f.png" } } }),
+    "GET /.well-known/openid-configuration": () => ({ issuer: at, authorization_endpoint: `${at}/dialog/oauth`, jwks_uri: `${at}/keys` }),
+  });
+
+  // Where provider sends a person, and who comes back with that code.
+  async function begin(provider) {
+    const start = await fetch(`${backend.url}/auth/v1/authorize?provider=${provider}&redirect_to=${DONE}`, { redirect: "manual" });
+    const to = new URL(start.headers.get("location"));
+    return { to, state: to.searchParams.get("state"), nonce: to.searchParams.get("nonce") };
+  }
+  async function arrive(url) {
+    const fragment = new URLSearchParams(new URL(url).hash.slice(1));
+    assert.ok(fragment.get("access_token"), url);
+    const { data: { user } } = await client().auth.getUser(fragment.get("access_token"));
+    return { user, identity: user.identities[0].identity_data };
+  }
+  const comeBack = async (state, code) => arrive((await visit(`${backend.url}/auth/v1/callback?state=${state}&code=${code}`, "x")).url);
 
   function client(flowType = "pkce") {
     const kept = new Map();
@@ -67,6 +104,11 @@ else describe("sign-in that asks others", () => {
       external: {
         acme: { enabled: true, client_id: "app", secret: "shh", url: issuer.url },
         github: { enabled: true, client_id: "gh", secret: "gs", url: at },
+        apple: { enabled: true, client_id: "example.app", secret: "as", url: `${at}/apple` },
+        google: { enabled: true, client_id: "go", secret: "os", url: `${at}/google` },
+        azure: { enabled: true, client_id: "az", secret: "zs", url: `${at}/azure/t1` },
+        discord: { enabled: true, client_id: "dc", secret: "ds", url: at },
+        facebook: { enabled: true, client_id: "fb", secret: "fs", url: at },
       },
     };
     await configure(settings);
@@ -121,6 +163,68 @@ else describe("sign-in that asks others", () => {
     assert.equal(asked.find((one) => one.url === "/api/v3/user").headers.authorization, "Bearer gh-token");
   });
 
+  test("Discord: the person by its API", async () => {
+    const { to, state } = await begin("discord");
+    assert.deepEqual([to.pathname, to.searchParams.get("scope")], ["/api/oauth2/authorize", "email identify"]);
+    worth.set("discord", { access_token: "dc-token" });
+    const { user, identity } = await comeBack(state, "discord");
+    assert.equal(user.email, "nelly@discord.example");
+    assert.deepEqual(identity, {
+      iss: `${at}/api`, sub: "80351110224678912", provider_id: "80351110224678912", name: "nelly#0", full_name: "nelly", email: "nelly@discord.example", email_verified: true, phone_verified: false,
+      picture: "https://cdn.discordapp.com/avatars/80351110224678912/a_8342.gif", avatar_url: "https://cdn.discordapp.com/avatars/80351110224678912/a_8342.gif", custom_claims: { global_name: "Nelly" },
+    });
+  });
+
+  test("Facebook: proof of the secret, and Limited Login's ID token", async () => {
+    const { to, state } = await begin("facebook");
+    assert.deepEqual([to.pathname, to.searchParams.get("scope")], ["/dialog/oauth", "email"]);
+    worth.set("facebook", { access_token: "fb-token" });
+    const { user, identity } = await comeBack(state, "facebook");
+    assert.deepEqual([user.email, identity.full_name, identity.nickname, identity.slug, identity.picture, identity.email_verified], ["fay@fb.example", "Fay Book", "Fay B.", "Fay B.", "https://x.example/f.png", true]);
+    const proof = createHmac("sha256", "fs").update("fb-token").digest("hex");
+    assert.ok(asked.find(({ url }) => url === `/me?fields=email,first_name,last_name,name,picture&appsecret_proof=${proof}`));
+    const phone = await post("/token?grant_type=id_token", { provider: "facebook", id_token: idToken({ iss: at, sub: "9", aud: "fb", email: "fay@fb.example", nonce: "unchecked" }) });
+    assert.deepEqual([phone.status, phone.body.user?.id], [200, user.id]);
+  });
+
+  test("Apple: the form that it posts, the name that comes once, an address hidden behind Apple's", async () => {
+    const { to, state } = await begin("apple");
+    assert.deepEqual([to.searchParams.get("response_mode"), to.searchParams.get("scope")], ["form_post", "email name"]);
+    worth.set("apple", { access_token: "ap-token", id_token: idToken({ iss: `${at}/apple`, sub: "001.a", aud: "example.app", email: "x@privaterelay.appleid.com", is_private_email: "true", auth_time: 12 }) });
+    const body = new URLSearchParams({ state, code: "apple", user: JSON.stringify({ name: { firstName: "Ann", lastName: "Apple" }, email: "x@privaterelay.appleid.com" }) });
+    const back = await fetch(`${backend.url}/auth/v1/callback`, { method: "POST", body, redirect: "manual", headers: { origin: "https://appleid.apple.com" } });
+    const { user, identity } = await arrive(back.headers.get("location"));
+    assert.equal(user.email, "x@privaterelay.appleid.com");
+    assert.deepEqual([identity.full_name, identity.email_verified, identity.custom_claims], ["Ann Apple", true, { is_private_email: true, auth_time: 12 }]);
+    assert.match(asked.findLast(({ url }) => url === "/apple/token").body, /client_id=example.app&client_secret=as/);
+  });
+
+  test("Google: nonce and verified address", async () => {
+    const { state, nonce } = await begin("google");
+    worth.set("google", { access_token: "go-token", id_token: idToken({ iss: `${at}/google`, sub: "77", aud: "go", nonce, email: "gus@corp.example", email_verified: true, name: "Gus", picture: "https://x.example/g.png", hd: "corp.example" }) });
+    const { user, identity } = await comeBack(state, "google");
+    assert.deepEqual([user.email, identity.full_name, identity.avatar_url, identity.custom_claims], ["gus@corp.example", "Gus", "https://x.example/g.png", { hd: "corp.example" }]);
+    const other = await begin("google");
+    worth.set("replayed", { access_token: "go-token", id_token: idToken({ iss: `${at}/google`, sub: "78", aud: "go", nonce, email: "eve@corp.example", email_verified: true }) });
+    const refused = await visit(`${backend.url}/auth/v1/callback?state=${other.state}&code=replayed`, "x");
+    assert.match(new URL(refused.url).searchParams.get("error_description"), /Error getting user profile/);
+  });
+
+  test("Azure: a tenant that is none of Microsoft's must say that it verified an address", async () => {
+    const { to, state, nonce } = await begin("azure");
+    assert.deepEqual([to.pathname, to.searchParams.get("scope")], ["/azure/t1/oauth2/v2.0/authorize", "openid"]);
+    const claims = { iss: `${at}/azure/t1/v2.0`, sub: "oid", aud: "az", name: "Zed", email: "zed@corp.example" };
+    worth.set("azure", { access_token: "az-token", id_token: idToken({ ...claims, nonce }) });
+    assert.equal((await comeBack(state, "azure")).identity.email_verified, false);
+    const again = await begin("azure");
+    worth.set("azure2", { access_token: "az-token", id_token: idToken({ ...claims, sub: "oid2", email: "zoe@corp.example", email_verified: true, nonce: again.nonce }) });
+    const { user, identity } = await comeBack(again.state, "azure2");
+    assert.deepEqual([user.email, identity.email_verified], ["zoe@corp.example", true]);
+    const tenant = await begin("azure");
+    worth.set("azure3", { access_token: "az-token", id_token: idToken({ ...claims, iss: `${at}/azure/t2/v2.0`, nonce: tenant.nonce }) });
+    assert.match((await visit(`${backend.url}/auth/v1/callback?state=${tenant.state}&code=azure3`, "x")).url, /Error\+getting\+user\+profile|Error%20getting%20user%20profile/);
+  });
+
   test("linking and unlinking by hand", async () => {
     const a = client();
     const { data: { user: born } } = await a.auth.signInAnonymously();
@@ -137,7 +241,11 @@ else describe("sign-in that asks others", () => {
     const forged = await post("/token?grant_type=id_token", { provider: "acme", id_token: token({ iss: issuer.url, sub: "ada", aud: "app", exp: 4e9 }) });
     assert.equal(forged.status, 400);
     const other = await post("/token?grant_type=id_token", { provider: "acme", id_token: token({ iss: "https://evil.example", sub: "ada", aud: "app", exp: 4e9 }) });
-    assert.equal(other.body.msg, "Bad ID token");
+    assert.deepEqual([other.status, other.body], [400, { error: "invalid request", error_description: "Bad ID token" }]);
+    const none = await post("/token?grant_type=id_token", { provider: "acme" }, { "x-supabase-api-version": "2024-01-01" });
+    assert.deepEqual(none.body, { error: "invalid request", error_description: "id_token required" });
+    const nonce = await post("/token?grant_type=id_token", { provider: "google", nonce: "other", id_token: idToken({ iss: `${at}/google`, sub: "77", aud: "go", nonce: "x" }) });
+    assert.deepEqual(nonce.body, { error: "invalid nonce", error_description: "Nonces mismatch" });
   });
 
   test("a CAPTCHA where the owner wants one", async () => {
