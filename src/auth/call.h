@@ -90,7 +90,7 @@ struct auth_call {
 
 	/* The modules' own. */
 	void *begun, *posting, *new_user, *otp, *loading, *oidc, *provider, *captcha, *breach, *strength, *issuer,
-	    *readying;
+	    *moved, *readying;
 	struct account *account;
 	const struct factor *factor;
 	struct pg_call pg;

@@ -3,6 +3,7 @@
  * grant_type=refresh_token: a token is swapped for its child. */
 #include "auth/body.h"
 #include "auth/flows.h"
+#include "auth/moved.h"
 #include "auth/session.h"
 #include "auth/token.h"
 #include "auth/user_columns.h"
@@ -136,11 +137,17 @@ static const char swap_sql[] =
 												 "on true left join s "
 												 "on true";
 
-static void add_swap(struct auth_call *call, const char *token, const char *new_token)
+struct refresh {
+	const char *token, *new_token;
+};
+
+static void step_swap(struct auth_call *call)
 {
+	const struct refresh *f = call->flow;
+	const char *token = f->token, *new_token = f->new_token;
 	const struct auth_settings *s = call->settings;
 	struct arena *a = call->arena;
-	PG_ADD(call_sql(call),
+	PG_ADD(&call->sql,
 	       "select 1 from auth.sessions s join auth.refresh_tokens t on t.session_id = s.id where t.token = $1 "
 	       "for update of s",
 	       token);
@@ -149,21 +156,24 @@ static void add_swap(struct auth_call *call, const char *token, const char *new_
 	       s->enable_refresh_token_rotation ? "t" : "f", arena_printf(a, "%lld", (long long)s->sessions.timebox_ms),
 	       arena_printf(a, "%lld", (long long)s->sessions.inactivity_timeout_ms),
 	       s->sessions.single_per_user ? "t" : "f", s->audit_log_enabled ? "t" : "f");
+	call_run(call, "Database error refreshing the session", on_refreshed);
 }
 
 void flow_grant_refresh(struct auth_call *call)
 {
-	const char *token = "", *new_token = auth_new_refresh_token(call->arena);
+	struct refresh *f = call_flow(call, sizeof *f);
 	struct auth_problem problem;
-	if (!call_limit(call, LIMIT_REFRESH)) return;
-	if (!body_text(call->arena, call->body, "refresh_token", &token, &problem)) {
+	if (f == NULL || !call_limit(call, LIMIT_REFRESH)) return;
+	f->token = "", f->new_token = auth_new_refresh_token(call->arena);
+	if (!body_text(call->arena, call->body, "refresh_token", &f->token, &problem)) {
 		call_problem(call, &problem, NULL);
-	} else if (new_token == NULL) {
+	} else if (f->new_token == NULL) {
 		call_full(call);
-	} else if (token[0] == '\0') {
-		call_fail(call, 400, "validation_failed", "refresh_token required");
+	} else if (f->token[0] == '\0') {
+		(void)auth_problem_set(&problem, 400, "validation_failed", "refresh_token required");
+		problem.oauth_error = "invalid_request";
+		call_problem(call, &problem, NULL);
 	} else {
-		add_swap(call, token, new_token);
-		call_run(call, "Database error refreshing the session", on_refreshed);
+		moved_take(call, f->token, step_swap);
 	}
 }

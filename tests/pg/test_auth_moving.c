@@ -195,6 +195,56 @@ static void test_refresh_tokens(void **state)
 	assert_string_equal(SQL("select last_value > 4712 from auth.refresh_tokens_id_seq"), "t");
 }
 
+/* Of the kind that has no row: their session's key signed them. */
+#define MOVED_KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define MOVED_6 "ANAAAAAAAEAAgAAAAAAAAAIG9aYXo_kY92Zr-kPjmGJnwaIMWjg"
+#define MOVED_7 "ANAAAAAAAEAAgAAAAAAAAAIHP8jZ98LxuIqwqhzf9CQmfFI1emc"
+#define MOVED_7_FORGED "ANAAAAAAAEAAgAAAAAAAAAIHB4kje3ecuOeiCTJISSEvrHFVFhY"
+#define MOVED_3_9 "ANAAAAAAAEAAgAAAAAAAAAMJQu3M38ne2u7l6ZFckMx7ZSOyGTg" /* of the other session */
+
+static json_t *refresh(const char *token, long status)
+{
+	char body[300];
+	json_t *answer = NULL;
+	(void)snprintf(body, sizeof body, "{\"refresh_token\":\"%s\"}", token);
+	long got = post("/auth/v1/token?grant_type=refresh_token", body, &answer);
+	if (got != status) fail_msg("%s: %ld %s", token, got, json_text(answer));
+	return answer;
+}
+
+static void test_refresh_tokens_without_a_row(void **state)
+{
+	(void)state;
+	ownbox_script(&box.db, "supabase_admin",
+		      "insert into auth.sessions (id, user_id, created_at, updated_at, aal, refresh_token_hmac_key, "
+		      "refresh_token_counter) select ('d0000000-0000-4000-8000-00000000000' || n)::uuid, "
+		      "'a0000000-0000-4000-8000-000000000001', now() - interval '1 day', now(), 'aal1', '" MOVED_KEY
+		      "', 7 from generate_series(2, 3) n");
+	json_t *forged JSON_CLEANUP = refresh(MOVED_7_FORGED, 400);
+	assert_string_equal(json_str(forged, "error_code", ""), "refresh_token_not_found");
+	json_t *first JSON_CLEANUP = refresh(MOVED_7, 200);
+	assert_string_equal(json_str(json_object_get(first, "user"), "email", ""), "ada@moved.example");
+	/* Whoever lost the answer gets it again, and goes on. */
+	json_t *again JSON_CLEANUP = refresh(MOVED_7, 200);
+	assert_string_equal(json_str(again, "refresh_token", "1"), json_str(first, "refresh_token", "2"));
+	json_t *next JSON_CLEANUP = refresh(json_str(first, "refresh_token", ""), 200);
+	assert_string_not_equal(json_str(next, "refresh_token", ""), json_str(first, "refresh_token", ""));
+	/* An older one is somebody's copy, unless the tabs of one browser came all at once. */
+	json_t *tab JSON_CLEANUP = refresh(MOVED_6, 400);
+	assert_string_equal(json_str(tab, "error_code", ""), "refresh_token_already_used");
+	assert_string_equal(SQL("select count(*) from auth.sessions where id = 'd0000000-0000-4000-8000-000000000002'"),
+			    "1");
+	ownbox_script(&box.db, "supabase_admin",
+		      "update auth.sessions set refreshed_at = refreshed_at - interval '1 hour'");
+	json_t *copy JSON_CLEANUP = refresh(MOVED_6, 400);
+	assert_string_equal(json_str(copy, "error_code", ""), "refresh_token_already_used");
+	assert_string_equal(SQL("select count(*) from auth.sessions where id = 'd0000000-0000-4000-8000-000000000002'"),
+			    "0");
+	/* Refreshed at the old place after the copy was made. */
+	json_t *ahead JSON_CLEANUP = refresh(MOVED_3_9, 200);
+	assert_non_null(json_str(ahead, "access_token", NULL));
+}
+
 static void test_new_users_beside_them(void **state)
 {
 	(void)state;
@@ -212,9 +262,10 @@ int main(int argc, char **argv)
 	program = argv[1];
 	folder = argv[2];
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_schema_is_upstreams), cmocka_unit_test(test_rows_are_intact),
-	    cmocka_unit_test(test_old_passwords),       cmocka_unit_test(test_what_a_session_says),
-	    cmocka_unit_test(test_refresh_tokens),      cmocka_unit_test(test_new_users_beside_them),
+	    cmocka_unit_test(test_schema_is_upstreams),   cmocka_unit_test(test_rows_are_intact),
+	    cmocka_unit_test(test_old_passwords),         cmocka_unit_test(test_what_a_session_says),
+	    cmocka_unit_test(test_refresh_tokens),        cmocka_unit_test(test_refresh_tokens_without_a_row),
+	    cmocka_unit_test(test_new_users_beside_them),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
