@@ -86,6 +86,7 @@ static void step_phone(struct auth_call *call, const PGresult *rows)
 	call->on_refused = on_refused;
 	if (!call->settings->sms.enable_confirmations) {
 		user_sql_change_phone(call_sql(call), user->id, u->phone);
+		post_notify_phone(call, user, u->phone);
 		user_sql_providers(&call->sql, user->id);
 		call_run(call, "Error updating user", on_written);
 		return;

@@ -223,6 +223,7 @@ static void step_phone(struct auth_call *call)
 	} else {
 		audit_add(call, "user_modified", &call->user, NULL);
 		user_sql_change_phone(sql, call->user.id, v->phone);
+		post_notify_phone(call, &call->user, v->phone);
 	}
 	step_end(call);
 }

@@ -239,6 +239,7 @@ static void tell_hook(struct auth_call *call, const struct auth_user *user, cons
 		return;
 	}
 	(void)json_object_set_new(who, "email", json_string(user->email));
+	(void)json_object_set_new(who, "phone", json_string(user->phone));
 	*notice = (struct notice){.input = hook_input(call, AUTH_HOOK_SEND_EMAIL)};
 	arena_defer(call->arena, free_json, notice->input);
 	(void)json_object_set_new(notice->input, "user", who);
@@ -257,4 +258,13 @@ void post_notify(struct auth_call *call, const struct auth_user *user, const str
 		tell_hook(call, user, post);
 	else
 		(void)queue(call, user, post, call->settings->site_url, &ignored);
+}
+
+void post_notify_phone(struct auth_call *call, const struct auth_user *old, const char *phone)
+{
+	struct auth_user changed = *old;
+	changed.phone = phone;
+	if (old->phone[0] != '\0' && strcmp(old->phone, phone) != 0)
+		post_notify(call, &changed,
+			    &(struct post){.kind = MAIL_PHONE_CHANGED, .to = old->email, .old_phone = old->phone});
 }

@@ -383,6 +383,38 @@ static void test_telephone_numbers(void **state)
 	answer_expect(ask("POST", "/otp", "", "", "{\"phone\":\"+4912345\"}"), 500, "unexpected_failure");
 }
 
+/* Told by mail, of the number that was: whoever has only the phone does not hear of it otherwise. */
+static void test_another_number_is_told(void **state)
+{
+	(void)state;
+	static const char *const confirms[] = {"true", "false"};
+	char *admin = authbox_token("{\"role\":\"service_role\"}");
+	json_decref(answer_ok(ask("POST", "/admin/users", "", admin,
+				  "{\"email\":\"number@example.com\",\"email_confirm\":true,\"phone\":\"+4930000\","
+				  "\"phone_confirm\":true,\"password\":\"secret1\"}")));
+	for (int i = 0; i < 2; i++) {
+		authbox_configure(
+		    &box, textf("{\"site_url\":\"http://shop.localhost\",\"sms\":{\"enable_signup\":true,"
+				"\"enable_confirmations\":%s,\"max_frequency\":\"0s\",\"test_otp\":{\"4930001\":"
+				"\"123456\"}},\"email\":{\"enable_confirmations\":false,\"notification\":{"
+				"\"phone_changed\":{\"enabled\":true}}}}",
+				confirms[i]));
+		json_t *session = answer_ok(sign_in("number@example.com"));
+		const char *token = json_str(session, "access_token", "");
+		json_decref(answer_ok(ask("PUT", "/user", "", token, textf("{\"phone\":\"+493000%d\"}", 1 + i))));
+		if (i == 0)
+			json_decref(
+			    answer_ok(ask("POST", "/verify", "", "",
+					  "{\"type\":\"phone_change\",\"phone\":\"+4930001\",\"token\":\"123456\"}")));
+		json_decref(session);
+		assert_string_equal(authbox_text(&box,
+						 "select count(*)::text from freehold_auth.mails where recipient = "
+						 "'number@example.com' and kind = 'phone_changed_notification'"),
+				    i == 0 ? "1" : "2");
+	}
+	free(admin);
+}
+
 static void test_what_happened_is_written(void **state)
 {
 	(void)state;
@@ -480,6 +512,7 @@ int main(void)
 	    T(test_a_hook_sends_the_mails),
 	    T(test_a_hook_sends_the_notifications),
 	    T(test_telephone_numbers),
+	    T(test_another_number_is_told),
 	    T(test_what_happened_is_written),
 	    T(test_old_rows_go),
 	    T(test_an_administrator_who_signed_out),
