@@ -153,6 +153,8 @@ void flow_admin_create(struct auth_call *call)
 		call_fail(call, 400, "validation_failed", "Cannot create a user without either an email or phone");
 	} else if (u->id != NULL && !auth_is_uuid(u->id)) {
 		call_fail(call, 400, "validation_failed", "ID must conform to the uuid v4 format");
+	} else if (u->id != NULL && strspn(u->id, "0-") == strlen(u->id)) {
+		call_fail(call, 400, "validation_failed", "ID cannot be a nil uuid");
 	} else if (u->id == NULL && (u->id = auth_new_uuid(call->arena)) == NULL) {
 		call_full(call);
 	} else if (u->email != NULL) {

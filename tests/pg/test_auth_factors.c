@@ -362,6 +362,25 @@ static void test_a_hook_sends_the_notifications(void **state)
 	json_decref(session);
 }
 
+/* So many a minute for a user; who asks for challenges in vain may still answer the one that there is. */
+static void test_guesses_of_a_factor_are_limited(void **state)
+{
+	(void)state;
+	json_t *session = sign_up("guesses@example.com");
+	const char *token = token_of(session);
+	json_t *factor = answer_ok(ask("POST", "/factors", "", token, "{\"factor_type\":\"totp\"}"));
+	const char *id = json_str(factor, "id", "");
+	char path[100], last[40];
+	authbox_configure(&box,
+			  "{\"site_url\":\"http://shop.localhost\",\"rate_limit\":{\"mfa_challenge_and_verify\":3}}");
+	for (int i = 0; i < 3; i++) (void)snprintf(last, sizeof last, "%s", challenge(token, id));
+	(void)snprintf(path, sizeof path, "/factors/%s/challenge", id);
+	answer_expect(ask("POST", path, "", token, ""), 429, "over_request_rate_limit");
+	for (int i = 0; i < 3; i++) answer_expect(verify(token, id, last, "abcdef"), 422, "mfa_verification_failed");
+	answer_expect(verify(token, id, last, "abcdef"), 429, "over_request_rate_limit");
+	json_decref(factor), json_decref(session);
+}
+
 static void test_telephone_numbers(void **state)
 {
 	(void)state;
@@ -511,6 +530,7 @@ int main(void)
 	    T(test_hooks_in_the_database),
 	    T(test_a_hook_sends_the_mails),
 	    T(test_a_hook_sends_the_notifications),
+	    T(test_guesses_of_a_factor_are_limited),
 	    T(test_telephone_numbers),
 	    T(test_another_number_is_told),
 	    T(test_what_happened_is_written),
