@@ -22,7 +22,8 @@ static const struct {
     {"apple", "Apple",
      "developer.apple.com, Identifiers, a Services ID with Sign in with Apple; the address is a \"Return URL\", and "
      "the "
-     "secret is a token that you sign with the key Apple gives you"},
+     "secret is a token that you sign with the key Apple gives you, good for six months at most: sign a new one "
+     "in time"},
     {"azure", "Microsoft",
      "entra.microsoft.com, App registrations, New registration; the address is a redirect URI of the kind Web"},
     {"discord", "Discord", "discord.com/developers, your application, OAuth2; the address goes under \"Redirects\""},
