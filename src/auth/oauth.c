@@ -241,22 +241,39 @@ const char *oauth_token_body(const struct oauth_provider *p, struct arena *a, co
 	return buf_is_ok(&b) ? arena_cstr(a, buf_view(&b)) : NULL;
 }
 
+/* Hosts of Microsoft's. Whoever could name another one here would sign in as anybody: the keys are fetched there. */
 static bool is_azure(const char *issuer)
 {
 	struct str s = str_from(issuer);
-	return str_has_prefix(s, STR("https://login.microsoftonline.com/")) ||
-	       str_has_prefix(s, STR("https://sts.windows.net/")) ||
-	       (str_has_prefix(s, STR("https://")) && str_find(s, STR(".ciamlogin.com/")) > 0 &&
-		str_find_char(str_sub(s, 8, s.len), '/') > (ptrdiff_t)strlen(".ciamlogin.com"));
+	if (str_has_prefix(s, STR("https://login.microsoftonline.com/")) ||
+	    str_has_prefix(s, STR("https://sts.windows.net/")))
+		return true;
+	if (!str_has_prefix(s, STR("https://"))) return false;
+	const char *tenant = issuer + strlen("https://");
+	size_t len = strspn(tenant, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	return len > 0 && str_has_prefix(str_from(tenant + len), STR(".ciamlogin.com/"));
 }
 
-/* A tenant of the owner's own is the only one; the common endpoint admits any. */
+/* The endpoints of Microsoft's that are no tenant, so that tokens of any come. */
+static bool is_shared(struct str url)
+{
+	static const char *const shared[] = {"common", "organizations", "consumers"};
+	while (url.len > 0 && url.ptr[url.len - 1] == '/') url.len--;
+	if (url.len == 0) return true;
+	for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+		size_t len = strlen(shared[i]);
+		if (url.len > len && url.ptr[url.len - len - 1] == '/' &&
+		    str_eq(str_sub(url, url.len - len, url.len), str_from(shared[i])))
+			return true;
+	}
+	return false;
+}
+
+/* A tenant of the owner's own is the only one. */
 static bool is_azure_good(const struct oauth_provider *p, const char *issuer)
 {
 	const char *url = p->settings->url;
-	bool is_common = url[0] == '\0' || strstr(url, "/common") != NULL || strstr(url, "/organizations") != NULL ||
-			 strstr(url, "/consumers") != NULL;
-	if (is_common) return is_azure(issuer);
+	if (is_shared(str_from(url))) return is_azure(issuer);
 	size_t len = strlen(url);
 	while (len > 0 && url[len - 1] == '/') len--;
 	return strncmp(issuer, url, len) == 0 && (issuer[len] == '/' || issuer[len] == '\0');

@@ -79,6 +79,36 @@ static void test_issuers(void **state)
 	assert_false(oauth_issuer_is_good(&acme, "https://accounts.google.com"));
 }
 
+/* Whoever may name the issuer of a token may sign it: only hosts of Microsoft's. */
+static void test_issuers_of_any_tenant(void **state)
+{
+	(void)state;
+	struct oauth_provider azure = find("azure");
+	struct auth_provider common = *azure.settings;
+	common.url = "";
+	azure.settings = &common;
+	static const char *const good[] = {"https://login.microsoftonline.com/t1/v2.0", "https://sts.windows.net/t1/",
+					   "https://shop.ciamlogin.com/t1/v2.0",
+					   "https://shop-1.ciamlogin.com/t1/v2.0/"};
+	static const char *const bad[] = {"https://login.microsoftonline.com.evil.example/t1/v2.0",
+					  "https://long-enough.evil.example/x.ciamlogin.com/t1/v2.0",
+					  "https://long-enough.evil.example/.ciamlogin.com/",
+					  "https://long-enough.evil.example#.ciamlogin.com/t1/v2.0",
+					  "https://long-enough.evil.example?a=.ciamlogin.com/t1/v2.0",
+					  "https://me@evil.example:1.ciamlogin.com/t1/v2.0",
+					  "https://evil.example\\x.ciamlogin.com/t1/v2.0",
+					  "https://.ciamlogin.com/t1/v2.0",
+					  "http://shop.ciamlogin.com/t1/v2.0"};
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		if (!oauth_issuer_is_good(&azure, good[i])) fail_msg("%s", good[i]);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (oauth_issuer_is_good(&azure, bad[i])) fail_msg("%s", bad[i]);
+	common.url = "https://login.microsoftonline.com/organizations/";
+	assert_true(oauth_issuer_is_good(&azure, good[0]));
+	common.url = "https://login.microsoftonline.com/commonwealth.example";
+	assert_false(oauth_issuer_is_good(&azure, good[0]));
+}
+
 static json_t *json(const char *what)
 {
 	json_t *value = NULL;
@@ -212,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_find),
 					   cmocka_unit_test(test_authorize_url),
 					   cmocka_unit_test(test_issuers),
+					   cmocka_unit_test(test_issuers_of_any_tenant),
 					   cmocka_unit_test(test_persons),
 					   cmocka_unit_test(test_azure),
 					   cmocka_unit_test(test_issuers_with_two_names),
