@@ -10,7 +10,7 @@
 #include "auth/oauth.h"
 #include "codec/json.h"
 
-#define CUSTOM_CLAIM_MAX_BYTES 2048
+#define CUSTOM_CLAIMS_MAX_BYTES 4096
 
 static void free_json(void *arg)
 {
@@ -114,19 +114,24 @@ static bool is_custom(enum oauth_kind kind, const char *name)
 	return (*names != NULL) != (kind == OAUTH_AZURE);
 }
 
-/* They become part of every token of the person's: a list of hundreds of groups would make each request too large. */
-static bool is_small(const json_t *value)
+/* They become part of every token of the person's: a list of hundreds of groups would make each request too large, so
+ * that what goes beyond the limit is left out. */
+static bool has_room(const json_t *value, size_t *taken_bytes)
 {
-	return json_dumpb(value, NULL, 0, JSON_ENCODE_ANY) <= CUSTOM_CLAIM_MAX_BYTES;
+	size_t bytes = json_dumpb(value, NULL, 0, JSON_ENCODE_ANY);
+	if (*taken_bytes + bytes > CUSTOM_CLAIMS_MAX_BYTES) return false;
+	*taken_bytes += bytes;
+	return true;
 }
 
 static void set_custom(struct oauth_person *p, enum oauth_kind kind, const json_t *claims)
 {
 	json_t *custom JSON_CLEANUP = json_object(), *value;
 	const char *name;
+	size_t taken_bytes = 0;
 	json_object_foreach((json_t *)(uintptr_t)claims, name, value)
 	{
-		if (!is_custom(kind, name) || !is_small(value)) continue;
+		if (!is_custom(kind, name) || !has_room(value, &taken_bytes)) continue;
 		bool is_flag = strcmp(name, "is_private_email") == 0; /* Apple's, as a text or not */
 		(void)json_object_set_new(custom, name, is_flag ? json_boolean(is_true(value)) : json_incref(value));
 	}

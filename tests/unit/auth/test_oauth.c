@@ -177,6 +177,14 @@ static void test_azure(void **state)
 	assert_string_equal(json_str(custom, "oid", ""), "o");
 	assert_int_equal(json_array_size(json_object_get(custom, "roles")), 1);
 	assert_null(json_object_get(custom, "aio"));
+	json_t *groups = json_array();
+	for (int i = 0; i < 200; i++)
+		(void)json_array_append_new(groups, json_string("01234567-89ab-cdef-0123-456789abcdef"));
+	(void)json_object_set_new(claims, "groups", groups);
+	assert_true(oauth_person_from_claims(OAUTH_AZURE, claims, arena, &p, &err));
+	custom = json_object_get(p.data, "custom_claims");
+	assert_null(json_object_get(custom, "groups"));
+	assert_string_equal(json_str(custom, "oid", ""), "o");
 	assert_null(json_object_get(custom, "name"));
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		(void)json_object_set_new(claims, "iss", json_string(others[i]));
