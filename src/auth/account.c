@@ -167,6 +167,27 @@ static void write_linked(struct auth_call *call, const PGresult *rows)
 	settle(call);
 }
 
+/* As they will be, for what is said of them before their row is there. */
+static void sketch_user(struct auth_call *call, const struct account *a)
+{
+	json_t *fields JSON_CLEANUP =
+	    json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "id", a->user_id, "aud", "authenticated", "role",
+		      "authenticated", "email", a->person.email, "phone", "", "is_anonymous", 0);
+	json_t *app JSON_CLEANUP = json_pack("{s:s, s:[s]}", "provider", a->provider, "providers", a->provider);
+	char *fields_text = json_text(fields), *app_text = json_text(app);
+	const char *app_copy = arena_strdup(call->arena, app_text);
+	call->user = (struct auth_user){.id = a->user_id,
+					.fields = arena_strdup(call->arena, fields_text),
+					.app_metadata = app_copy != NULL ? app_copy : "{}",
+					.user_metadata = a->data,
+					.factors = "",
+					.identities = "[]",
+					.email = a->person.email,
+					.phone = ""};
+	free(fields_text);
+	free(app_text);
+}
+
 /* The owner's hook had its say. */
 static void write_new(struct auth_call *call)
 {
@@ -180,8 +201,7 @@ static void write_new(struct auth_call *call)
 	       "now(), now(), '', '', '', '')",
 	       a->user_id, email, a->provider, a->data);
 	add_identity(call, a);
-	call->user = (struct auth_user){
-	    .id = a->user_id, .email = a->person.email, .phone = "", .user_metadata = a->data, .app_metadata = "{}"};
+	sketch_user(call, a);
 	settle(call);
 }
 

@@ -282,5 +282,15 @@ else describe("sign-in that asks others", () => {
     assert.equal(JSON.parse(body).user.email, "hook@x.example");
     hook.answer = {};
     assert.equal((await post("/signup", { email: "hook@x.example", password: "long-enough-1" })).status, 200);
+    // Somebody new, of whose address the provider does not vouch: the mail about it is the hook's to send, too.
+    await configure({ ...settings, email: { enable_confirmations: true }, hook: { send_email: { enabled: true, uri: `${at}/hook`, secrets: secret } } });
+    const { state, nonce } = await begin("google");
+    worth.set("unsure", { access_token: "go-token", id_token: idToken({ iss: `${at}/google`, sub: "99", aud: "go", nonce, email: "unsure@corp.example", email_verified: false }) });
+    const { url } = await visit(`${backend.url}/auth/v1/callback?state=${state}&code=unsure`, "x");
+    assert.equal(new URL(url).searchParams.get("error_code"), "provider_email_needs_verification");
+    const told = JSON.parse(asked.findLast((one) => one.url === "/hook").body);
+    assert.deepEqual([told.user.email, told.user.app_metadata.provider, told.email_data.email_action_type], ["unsure@corp.example", "google", "signup"]);
+    const confirmed = await post("/verify", { type: "signup", token_hash: told.email_data.token_hash });
+    assert.deepEqual([confirmed.status, confirmed.body.user?.id], [200, told.user.id]);
   });
 });
