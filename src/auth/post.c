@@ -260,6 +260,17 @@ void post_notify(struct auth_call *call, const struct auth_user *user, const str
 		(void)queue(call, user, post, call->settings->site_url, &ignored);
 }
 
+static bool has_phone_identity(const struct auth_user *user)
+{
+	json_t *identities JSON_CLEANUP = NULL, *identity;
+	struct err ignored;
+	size_t i;
+	if (!json_parse(str_from(user->identities), &identities, &ignored)) return false;
+	json_array_foreach(identities, i,
+			   identity) if (strcmp(json_str(identity, "provider", ""), "phone") == 0) return true;
+	return false;
+}
+
 void post_notify_phone(struct auth_call *call, const struct auth_user *old, const char *phone)
 {
 	struct auth_user changed = *old;
@@ -267,4 +278,7 @@ void post_notify_phone(struct auth_call *call, const struct auth_user *old, cons
 	if (old->phone[0] != '\0' && strcmp(old->phone, phone) != 0)
 		post_notify(call, &changed,
 			    &(struct post){.kind = MAIL_PHONE_CHANGED, .to = old->email, .old_phone = old->phone});
+	if (!has_phone_identity(old))
+		post_notify(call, &changed,
+			    &(struct post){.kind = MAIL_IDENTITY_LINKED, .to = old->email, .provider = "phone"});
 }

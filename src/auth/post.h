@@ -34,7 +34,8 @@ void post_run(struct auth_call *call, const struct auth_user *user, const struct
  * does. */
 void post_notify(struct auth_call *call, const struct auth_user *user, const struct post *post);
 
-/* That the number of a user's account was another one, which old is as it was. Of a first number nobody is told. */
+/* Where a user, old as they were, gets that number: that it was another one, or that the account has one more way in.
+ */
 void post_notify_phone(struct auth_call *call, const struct auth_user *old, const char *phone);
 
 /* The link of a mail: EXTERNAL_URL/verify?token=…&type=…&redirect_to=…; NULL at the arena's limit. */

@@ -416,7 +416,7 @@ static void test_another_number_is_told(void **state)
 		    &box, textf("{\"site_url\":\"http://shop.localhost\",\"sms\":{\"enable_signup\":true,"
 				"\"enable_confirmations\":%s,\"max_frequency\":\"0s\",\"test_otp\":{\"4930001\":"
 				"\"123456\"}},\"email\":{\"enable_confirmations\":false,\"notification\":{"
-				"\"phone_changed\":{\"enabled\":true}}}}",
+				"\"phone_changed\":{\"enabled\":true},\"identity_linked\":{\"enabled\":true}}}}",
 				confirms[i]));
 		json_t *session = answer_ok(sign_in("number@example.com"));
 		const char *token = json_str(session, "access_token", "");
@@ -431,6 +431,17 @@ static void test_another_number_is_told(void **state)
 						 "'number@example.com' and kind = 'phone_changed_notification'"),
 				    i == 0 ? "1" : "2");
 	}
+	/* A first number is no other one, but a new way in. */
+	json_t *session = sign_up("first@example.com");
+	json_decref(answer_ok(ask("PUT", "/user", "", token_of(session), "{\"phone\":\"+4930099\"}")));
+	json_decref(session);
+	assert_string_equal(authbox_text(&box,
+					 "select string_agg(kind, ',') from freehold_auth.mails where recipient = "
+					 "'first@example.com'"),
+			    "identity_linked_notification");
+	assert_string_equal(authbox_text(&box, "select count(*)::text from freehold_auth.mails where recipient = "
+					       "'number@example.com' and kind = 'identity_linked_notification'"),
+			    "0");
 	free(admin);
 }
 
