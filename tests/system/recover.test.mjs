@@ -54,8 +54,9 @@ test('everything is in the place', async () => {
   assert.equal(statSync(kit).mode & 0o777, 0o600);
   // After the last backup: only in the log of changes.
   await psql(f, 'shop', 'insert into public.n select generate_series(101, 200)');
-  await psql(f, 'shop', 'select pg_switch_wal()');
-  await until('it has arrived', async () => (await psql(f, 'shop', "select last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 16777216) from pg_stat_archiver"))[0] === 't', 60000);
+  const [last] = await psql(f, 'shop', 'select pg_walfile_name(pg_switch_wal())');
+  await until('it has arrived', async () => (await psql(f, 'shop', `select last_archived_wal >= '${last}' from pg_stat_archiver`))[0] === 't'
+    && (await f.api('GET', '/v1/apps/shop/db/backups')).body.places[1].waiting_bytes === 0, 60000);
 });
 
 test('one command brings it back on another server', async () => {
