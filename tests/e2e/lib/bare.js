@@ -21,7 +21,7 @@ export function runInside(file) {
   test(`${name}, against a backend of its own`, { timeout: 180_000 }, async () => {
     const env = { ...process.env };
     delete env.NODE_TEST_CONTEXT;
-    const child = spawn(path.join(bin, "../../tests/pg/with_backend"), [path.join(bin, "freehold-backend"), "-", "bare", "node", "--test-reporter=spec", "--test", fileURLToPath(file)], { env, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(path.join(bin, "../../tests/pg/with_backend"), [path.join(bin, "freehold-backend"), "-", "bare", process.execPath, "--test-reporter=spec", "--test", fileURLToPath(file)], { env, stdio: ["ignore", "pipe", "inherit"] });
     let said = "";
     child.stdout.on("data", (bytes) => { said += bytes; });
     const code = await new Promise((resolve) => child.on("exit", resolve));
