@@ -166,12 +166,14 @@ static void test_unknown_users_take_as_long(void **state)
 {
 	(void)state;
 	json_decref(sign_up("slow@example.com", "secret1").body);
-	int64_t times[2] = {0, 0};
-	for (int i = 0; i < 6; i++) {
+	/* The shortest of each counts: passwords are computed with what nobody else wants of the processor. */
+	int64_t times[2] = {INT64_MAX, INT64_MAX};
+	for (int i = 0; i < 12; i++) {
 		int64_t start_us = clock_now_us();
 		expect(sign_in(i % 2 == 0 ? "slow@example.com" : "missing@example.com", "wrong-one"), 400,
 		       "invalid_credentials");
-		times[i % 2] += clock_now_us() - start_us;
+		int64_t took_us = clock_now_us() - start_us;
+		if (took_us < times[i % 2]) times[i % 2] = took_us;
 	}
 	assert_true(times[1] * 2 > times[0] && times[0] * 2 > times[1]);
 }
