@@ -5,7 +5,8 @@
 #
 # It needs qemu-system-x86, busybox-static, cpio and e2fsprogs, and the tree that tests/long/clean-machine.sh leaves ($TREE), whose
 # copy the machine starts from. What runs there are the tests of the limits and of the sandbox, from build/; npm is too slow there for
-# tests of whole builds.
+# tests of whole builds. Two tests of the sandbox have clocks that an emulated processor does not keep (a deadline, what dies with us);
+# where they fail this ends with 1, and the lines above say which.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 tree=${TREE:-/tmp/freehold-tree}
