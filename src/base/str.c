@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 bool str_eq(struct str a, struct str b)
@@ -126,4 +127,13 @@ bool str_is_utf8(struct str s)
 		at += len;
 	}
 	return true;
+}
+
+char *str_dup(struct str s)
+{
+	char *to = malloc(s.len + 1);
+	if (to == NULL) abort();
+	if (s.len > 0) memcpy(to, s.ptr, s.len);
+	to[s.len] = '\0';
+	return to;
 }

@@ -45,4 +45,7 @@ bool str_to_int(struct str s, int64_t *ret_value);
 
 bool str_is_utf8(struct str s); /* well-formed, RFC 3629; NUL is allowed */
 
+/* All of it in memory of its own (free), a NUL behind it. Ends the program where there is no memory. */
+char *str_dup(struct str s);
+
 #endif

@@ -188,8 +188,8 @@ const struct command commands[] = {
      "freehold check my-export.zip\nfreehold check . --json", NULL, 1, 1, "f", run_check},
     {"rollback", LIVE, "APP [RELEASE]", "go back to an earlier release (or forward again)",
      "Visitors get the other release in well under a second. Without a number it is the one that was live before. The "
-     "database stays as it "
-     "is.",
+     "database stays as it is, and it is said whether that release can live with it; --with-data brings back the data "
+     "too, from a copy whose differences are shown first.",
      "freehold rollback shop\nfreehold rollback shop 6 --yes\nfreehold rollback shop 6 --with-data", rollback_options,
      1, 2, "ar", run_rollback},
 

@@ -19,15 +19,6 @@
 #define ANSWER_MAX_BYTES (1u << 20)
 #define NULL_STR ((struct str){NULL, 0})
 
-static char *copy(struct str text)
-{
-	char *to = malloc(text.len + 1);
-	if (to == NULL) abort();
-	memcpy(to, text.ptr, text.len);
-	to[text.len] = '\0';
-	return to;
-}
-
 static struct str or_null(const char *text)
 {
 	return text != NULL ? str_from(text) : NULL_STR;
@@ -157,7 +148,7 @@ static bool take_token(struct channel *c, struct str token, struct realtime_refu
 		c->identity = identity_get(r, holder.role, holder.claims);
 		identity_put(r, before);
 		c->expires_s = holder.expires_s;
-		char *text = copy(token);
+		char *text = str_dup(token);
 		free(c->token);
 		c->token = text;
 	}
@@ -173,7 +164,7 @@ static void make_presence_key(struct channel *c, struct str wanted)
 			       (unsigned long long)++c->realtime->phx_ref);
 		wanted = str_from(text);
 	}
-	c->presence_key_text = copy(wanted);
+	c->presence_key_text = str_dup(wanted);
 	c->presence_key = (struct str){c->presence_key_text, wanted.len};
 }
 
@@ -184,9 +175,9 @@ static struct channel *channel_new(struct client *client, const struct message *
 	c->realtime = client->realtime;
 	c->client = client;
 	c->references = 1;
-	c->name = copy(m->topic);
-	c->join_ref = m->join_ref.ptr != NULL ? copy(m->join_ref) : m->ref.ptr != NULL ? copy(m->ref) : NULL;
-	c->ref = m->ref.ptr != NULL ? copy(m->ref) : NULL;
+	c->name = str_dup(m->topic);
+	c->join_ref = m->join_ref.ptr != NULL ? str_dup(m->join_ref) : m->ref.ptr != NULL ? str_dup(m->ref) : NULL;
+	c->ref = m->ref.ptr != NULL ? str_dup(m->ref) : NULL;
 	c->is_private = join->is_private;
 	c->acks = join->acks;
 	c->sends_self = join->sends_self;

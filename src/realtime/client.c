@@ -6,15 +6,6 @@
 
 #define ANSWER_MAX_BYTES (16u << 20)
 
-static char *copy(struct str text)
-{
-	char *to = malloc(text.len + 1);
-	if (to == NULL) abort();
-	memcpy(to, text.ptr, text.len);
-	to[text.len] = '\0';
-	return to;
-}
-
 void client_send(struct client *client, struct str join_ref, struct str ref, struct str topic, struct str event,
 		 struct str payload)
 {
@@ -136,6 +127,6 @@ void client_new(struct realtime *r, struct http_request *req, enum message_versi
 	if (client == NULL) abort();
 	client->realtime = r;
 	client->version = version;
-	client->token = copy(token);
+	client->token = str_dup(token);
 	http_socket_accept(r->sockets, req, client);
 }

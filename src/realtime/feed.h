@@ -117,6 +117,10 @@ void feed_give_out(struct batch *batch);
 const struct facts *verdict_facts(const struct batch *batch, const struct feed_relation *relation, const char *role);
 bool verdict_is_visible(const struct facts *facts, const struct feed_change *change, const struct identity *identity);
 
+/* give.c: to every channel that wants the change and may see it; a row of realtime.messages, as a broadcast. */
+void give_change(struct batch *batch, const struct feed_change *change);
+void give_message(struct realtime *r, const struct feed_change *change);
+
 /* payload.c: why a role is told nothing but that something happened (upstream's words), or NULL. */
 const char *payload_refusal(const struct feed_change *change, const struct facts *facts);
 
