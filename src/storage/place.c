@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +18,8 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "os/file.h"
-#include "pg/batch.h"
 #include "storage/bring.h"
-#include "storage/files_private.h"
-#include "storage/s3_sign.h"
+#include "storage/place_private.h"
 
 #define SOON_MS 200 /* several uploads are one round */
 #define RETRY_MIN_MS 2000
@@ -31,45 +28,7 @@
 #define BATCH_MAX_TEXT "500"
 #define RUN_MS 60000
 #define PROBE ".freehold"
-#define READ_BYTES (256u << 10)
 #define FIRST_ID "00000000-0000-0000-0000-000000000000"
-
-struct slot {
-	struct place *place;
-	uv_work_t work;
-	bool is_busy;
-	bool is_removed; /* the object went meanwhile */
-	int fd;
-	uint64_t size;
-	char version[STORAGE_VERSION_SIZE], md5[32], etag[FILES_ETAG_SIZE];
-	struct err err;
-};
-
-struct place {
-	uv_loop_t *loop;
-	struct pg_pool *pool;
-	struct files *files;
-	struct http_multi *multi;
-	struct remote *remote;
-	bool is_away; /* files belong there */
-	bool is_tried; /* it has taken something from us */
-	uv_timer_t timer;
-	uv_work_t work;
-	struct pg_batch batch;
-	struct pg_call pg;
-	int lock_fd; /* held during a round: of two processes one takes files about */
-	bool is_round, is_again, is_stopped, is_waiting_sql, is_waiting_job, is_trying;
-	uint64_t retry_ms;
-	struct slot slots[PLACE_AT_ONCE];
-
-	int folder; /* away: 0 to 255 */
-	char after[STORAGE_VERSION_SIZE]; /* back: the last row's id */
-	struct buf versions; /* as PostgreSQL writes an array, then as rows gave them */
-	struct str rest; /* of versions: what no slot has taken */
-	bool is_last; /* back: there are no more rows */
-	uint64_t moved, failed;
-	char error[ERR_MSG_SIZE];
-};
 
 static void round_step(struct place *p);
 
@@ -152,9 +111,8 @@ static void fail_round(struct place *p, const char *words)
 	end_round(p);
 }
 
-/* One file. */
-
-static void slot_end(struct slot *s, const struct err *err)
+/* One file is done with. */
+void place_ended(struct slot *s, const struct err *err)
 {
 	struct place *p = s->place;
 	if (s->fd >= 0) (void)close(s->fd);
@@ -167,166 +125,6 @@ static void slot_end(struct slot *s, const struct err *err)
 		(void)snprintf(p->error, sizeof p->error, "%s", err->msg);
 	}
 	round_step(p);
-}
-
-static void ignore_done(void *arg, const struct remote_result *result, const struct err *err)
-{
-	(void)arg, (void)result, (void)err; /* what stays there is found by the sweep */
-}
-
-static void remove_there(struct place *p, const char *version)
-{
-	(void)remote_start(p->remote,
-			   &(struct remote_ask){.method = "DELETE", .name = version, .done = ignore_done, .arg = p});
-}
-
-/* Away: it is there, with its size and, where the etag is one, its sum. The file here is removed. Where its object went
- * meanwhile it goes there too; that it is not here any more says nothing, another process may have taken it away. */
-static void unlink_job(uv_work_t *work)
-{
-	struct slot *s = work->data;
-	char path[FILES_PATH_SIZE];
-	s->err.code = ERR_NONE;
-	if (files_path(s->place->files, str_from(s->version), path, &s->err) && unlink(path) != 0)
-		(void)err_set_errno(&s->err, "remove a file");
-}
-
-static void after_unlink(uv_work_t *work, int status)
-{
-	struct slot *s = work->data;
-	(void)status;
-	if (s->is_removed && s->place->remote != NULL) remove_there(s->place, s->version);
-	slot_end(s, s->err.code != ERR_NONE ? &s->err : NULL);
-}
-
-static bool is_whole(const struct slot *s, const struct remote_result *there)
-{
-	bool is_md5 = strlen(there->etag) == 34 && strchr(there->etag, '-') == NULL;
-	return there->size == s->size && (!is_md5 || strcmp(there->etag, s->etag) == 0);
-}
-
-static void on_looked(void *arg, const struct remote_result *result, const struct err *err)
-{
-	struct slot *s = arg;
-	struct err differs;
-	if (err == NULL && !is_whole(s, result)) {
-		(void)err_set(&differs, ERR_FAILED, "what lies in S3 under %s is not what was sent", s->version);
-		err = &differs;
-	}
-	if (err != NULL) {
-		struct err why = *err;
-		if (why.code == ERR_NOT_FOUND) why.code = ERR_FAILED;
-		slot_end(s, &why);
-		return;
-	}
-	s->work.data = s;
-	(void)uv_queue_work(s->place->loop, &s->work, unlink_job, after_unlink);
-}
-
-static void on_sent(void *arg, const struct remote_result *result, const struct err *err)
-{
-	struct slot *s = arg;
-	(void)result;
-	if (err != NULL) {
-		struct err why = *err;
-		if (why.code == ERR_NOT_FOUND) why.code = ERR_FAILED;
-		slot_end(s, &why);
-		return;
-	}
-	(void)remote_start(s->place->remote,
-			   &(struct remote_ask){.method = "HEAD", .name = s->version, .done = on_looked, .arg = s});
-}
-
-static void send_it(struct slot *s)
-{
-	(void)remote_start(s->place->remote, &(struct remote_ask){.method = "PUT",
-								  .name = s->version,
-								  .fd = s->fd,
-								  .size = s->size,
-								  .md5 = s->md5,
-								  .done = on_sent,
-								  .arg = s});
-}
-
-/* It may be there from a round that was cut off. */
-static void on_looked_first(void *arg, const struct remote_result *result, const struct err *err)
-{
-	struct slot *s = arg;
-	if (err == NULL && is_whole(s, result)) {
-		s->work.data = s;
-		(void)uv_queue_work(s->place->loop, &s->work, unlink_job, after_unlink);
-		return;
-	}
-	if (err == NULL || err->code == ERR_NOT_FOUND)
-		send_it(s);
-	else
-		slot_end(s, err);
-}
-
-static void sum_job(uv_work_t *work)
-{
-	struct slot *s = work->data;
-	char path[FILES_PATH_SIZE];
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	char *bytes = malloc(READ_BYTES);
-	EVP_MD_CTX *md5 = EVP_MD_CTX_new();
-	ssize_t n = 0;
-	s->err.code = ERR_NONE;
-	s->size = 0;
-	if (bytes == NULL || md5 == NULL || EVP_DigestInit_ex(md5, EVP_md5(), NULL) != 1) abort();
-	if (files_path(s->place->files, str_from(s->version), path, &s->err)) {
-		s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (s->fd < 0) (void)err_set_errno(&s->err, "a file that belongs to S3");
-	}
-	while (s->fd >= 0 && (n = pread(s->fd, bytes, READ_BYTES, (off_t)s->size)) > 0) {
-		(void)EVP_DigestUpdate(md5, bytes, (size_t)n);
-		s->size += (uint64_t)n;
-	}
-	if (n < 0) (void)err_set_errno(&s->err, "a file that belongs to S3");
-	(void)EVP_DigestFinal_ex(md5, sum, NULL);
-	(void)EVP_EncodeBlock((unsigned char *)s->md5, sum, 16);
-	s->etag[0] = '"';
-	s3_hex(sum, 16, s->etag + 1);
-	memcpy(s->etag + 33, "\"", 2);
-	EVP_MD_CTX_free(md5);
-	free(bytes);
-}
-
-static void after_sum(uv_work_t *work, int status)
-{
-	struct slot *s = work->data;
-	struct place *p = s->place;
-	(void)status;
-	if (s->err.code != ERR_NONE || p->is_stopped || p->remote == NULL) {
-		struct err stopped;
-		(void)err_set(&stopped, ERR_UNAVAILABLE, "it was stopped");
-		slot_end(s, s->err.code != ERR_NONE ? &s->err : &stopped);
-		return;
-	}
-	(void)remote_start(
-	    p->remote, &(struct remote_ask){.method = "HEAD", .name = s->version, .done = on_looked_first, .arg = s});
-}
-
-/* Back. */
-static void on_brought(void *arg, const struct err *err)
-{
-	struct slot *s = arg;
-	if (err == NULL && s->place->remote != NULL) remove_there(s->place, s->version);
-	slot_end(s, err);
-}
-
-static void slot_begin(struct slot *s, struct str version)
-{
-	s->is_busy = true;
-	s->is_removed = false;
-	s->fd = -1;
-	(void)snprintf(s->version, sizeof s->version, "%.*s", STR_FMT(version));
-	if (s->place->is_away) {
-		s->work.data = s;
-		(void)uv_queue_work(s->place->loop, &s->work, sum_job, after_sum);
-	} else {
-		bring_start(s->place->files, s->place->remote, s->version, on_brought, s);
-	}
 }
 
 /* Which. */
@@ -460,7 +258,7 @@ static void round_step(struct place *p)
 	if (p->is_stopped || p->failed >= BATCH_MAX || p->remote == NULL) p->rest = (struct str){NULL, 0};
 	for (int i = 0; i < PLACE_AT_ONCE; i++) {
 		if (p->slots[i].is_busy || !str_next(&p->rest, ',', &version)) continue;
-		slot_begin(&p->slots[i], version);
+		carry_begin(&p->slots[i], version);
 	}
 	if (!is_idle(p)) return;
 	if (p->is_stopped || p->remote == NULL || (p->failed > 0 && p->moved == 0))
@@ -487,7 +285,7 @@ static void on_tried(void *arg, const struct remote_result *result, const struct
 		return;
 	}
 	p->is_tried = true;
-	remove_there(p, PROBE);
+	carry_remove(p, PROBE);
 	round_step(p);
 }
 
@@ -621,5 +419,5 @@ void place_remove(struct place *p, const char *version)
 	for (int i = 0; i < PLACE_AT_ONCE; i++)
 		if (p->slots[i].is_busy && strcmp(p->slots[i].version, version) == 0) p->slots[i].is_removed = true;
 	if (access(path, F_OK) == 0) return; /* it has not been taken there */
-	remove_there(p, version);
+	carry_remove(p, version);
 }

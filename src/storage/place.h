@@ -12,7 +12,7 @@
  * A round looks for what lies in the wrong place: at the start, after uploads, after a change of settings, and again
  * with growing pauses while the other side fails. What it did stands in <folder>/place.json:
  *
- *     {"place": "s3", "waiting": 3, "moved": 120, "failed": 0, "error": "", "at": "2026-…"} */
+ *     {"place": "s3", "done": false, "moved": 120, "failed": 0, "error": "", "at": "2026-…"} */
 #ifndef FREEHOLD_STORAGE_PLACE_H
 #define FREEHOLD_STORAGE_PLACE_H
 
