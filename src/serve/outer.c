@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -27,10 +26,9 @@
 #include "serve/message.h"
 #include "serve/network.h"
 #include "serve/state.h"
+#include "serve/unix_socket.h"
 
 #define LOOK_MS 500
-#define LINK_PATIENCE_US 200000
-#define BACKLOG 511
 #define DYING_MS 20000
 #define GRACE_MS 5000 /* beyond all other deadlines */
 #define ARENA_BYTES (4u << 20)
@@ -93,32 +91,11 @@ static void stop_for(struct outer *o, enum end_why why)
 
 /* web.sock. */
 
-static bool fill_address(const char *path, struct sockaddr_un *ret_address)
-{
-	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	return snprintf(ret_address->sun_path, sizeof ret_address->sun_path, "%s", path) <
-	       (int)sizeof ret_address->sun_path;
-}
-
-/* Its folder decides who may pass; the edge's workers are another user. */
-static int open_listener(const char *path, struct err *err)
-{
-	struct sockaddr_un at;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	(void)unlink(path);
-	if (fd >= 0 && fill_address(path, &at) && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
-	    chmod(path, 0666) == 0 && listen(fd, BACKLOG) == 0)
-		return fd;
-	(void)err_set_errno(err, "listen on %s", path);
-	if (fd >= 0) (void)close(fd);
-	return -1;
-}
-
 static void open_to_visitors(struct outer *o)
 {
 	struct err err;
 	if (o->is_open) return;
-	int fd = open_listener(o->config.socket, &err);
+	int fd = unix_socket_listen(o->config.socket, &err);
 	if (fd < 0) {
 		log_error("serve: %s", err.msg);
 		stop_for(o, END_NO_SANDBOX);
@@ -137,24 +114,10 @@ static void close_to_visitors(struct outer *o)
 
 /* What the app connects to outside. */
 
-/* A unix socket connects at once or not at all, unless its backlog is full: that is waited for, a little. */
-static int connect_outside(const char *path)
-{
-	struct sockaddr_un at;
-	struct timeval patience = {.tv_usec = LINK_PATIENCE_US};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && fill_address(path, &at) &&
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
-	    connect(fd, (struct sockaddr *)&at, sizeof at) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
-		return fd;
-	if (fd >= 0) (void)close(fd);
-	return -1;
-}
-
 static void link_outside(struct outer *o, int index)
 {
 	bool is_known = index >= 0 && index < o->config.forward_count;
-	int fd = is_known ? connect_outside(o->config.forwards[index].socket) : -1;
+	int fd = is_known ? unix_socket_connect(o->config.forwards[index].socket) : -1;
 	tell(o, MESSAGE_LINKED, fd);
 	if (fd >= 0) (void)close(fd);
 }
