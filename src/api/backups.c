@@ -7,7 +7,6 @@
 
 #include "api/routes.h"
 #include "api/schedule.h"
-#include "api/tail.h"
 #include "api/worker.h"
 #include "backup/conf.h"
 #include "backup/kit.h"
@@ -364,8 +363,5 @@ void route_job_events(struct route_call *c)
 		reply_error(c->req, &err);
 		return;
 	}
-	const char *follow = query_param(c->req, "follow");
-	struct tail_source source = {.path = path};
-	tail_reply(&c->d->loop, c->req, &source, 1, -1, follow != NULL && strcmp(follow, "1") == 0,
-		   "\"event\":\"end\"");
+	reply_events(c, path);
 }

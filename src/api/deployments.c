@@ -178,6 +178,14 @@ void route_deployment(struct route_call *c)
 	if (number_of(c, &number)) reply_deployment(c, 200, number);
 }
 
+void reply_events(struct route_call *c, const char *path)
+{
+	const char *follow = query_param(c->req, "follow");
+	struct tail_source source = {.path = path};
+	tail_reply(&c->d->loop, c->req, &source, 1, -1, follow != NULL && strcmp(follow, "1") == 0,
+		   "\"event\":\"end\"");
+}
+
 void route_events(struct route_call *c)
 {
 	struct err err;
@@ -190,10 +198,7 @@ void route_events(struct route_call *c)
 		reply_error(c->req, &err);
 		return;
 	}
-	const char *follow = query_param(c->req, "follow");
-	struct tail_source source = {.path = path};
-	tail_reply(&c->d->loop, c->req, &source, 1, -1, follow != NULL && strcmp(follow, "1") == 0,
-		   "\"event\":\"end\"");
+	reply_events(c, path);
 }
 
 void route_releases(struct route_call *c)

@@ -24,6 +24,9 @@ struct route_call {
 void reply_json(struct http_request *req, unsigned status, json_t *body);
 void reply_error(struct http_request *req, const struct err *why);
 
+/* The events in this file (flow/events.h), with ?follow=1 until their end. In deployments.c. */
+void reply_events(struct route_call *c, const char *path);
+
 /* Query parameters, percent-decoded into the request's arena; NULL where absent. */
 const char *query_param(struct http_request *req, const char *name);
 

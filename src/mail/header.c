@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "codec/base64.h"
+
 #define WORD_BYTES 42 /* of text in an encoded word: 56 in base64, 75 with all around it (RFC 2047, 2) */
 #define PLAIN_MAX_BYTES 900 /* a line may have 998 (RFC 5322, 2.1.1) */
 
@@ -11,21 +13,6 @@ static bool is_plain(struct str text)
 	for (size_t i = 0; i < text.len; i++)
 		if ((unsigned char)text.ptr[i] >= 0x7F || (unsigned char)text.ptr[i] < ' ') return false;
 	return text.len <= PLAIN_MAX_BYTES && str_find(text, STR("=?")) < 0;
-}
-
-static void put_base64(struct str bytes, struct buf *to)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < bytes.len; i += 3) {
-		size_t left = bytes.len - i;
-		uint32_t n = (uint32_t)(unsigned char)bytes.ptr[i] << 16;
-		if (left > 1) n |= (uint32_t)(unsigned char)bytes.ptr[i + 1] << 8;
-		if (left > 2) n |= (unsigned char)bytes.ptr[i + 2];
-		buf_putc(to, letters[n >> 18]);
-		buf_putc(to, letters[n >> 12 & 63]);
-		buf_putc(to, left > 1 ? letters[n >> 6 & 63] : '=');
-		buf_putc(to, left > 2 ? letters[n & 63] : '=');
-	}
 }
 
 /* As much as fits into one word without cutting a character. */
@@ -43,7 +30,7 @@ static void put_words(struct str text, struct buf *to)
 		size_t end = word_end(text);
 		for (size_t i = 0; i < end; i++) word[i] = (unsigned char)text.ptr[i] < ' ' ? ' ' : text.ptr[i];
 		buf_puts(to, is_first ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?");
-		put_base64((struct str){word, end}, to);
+		base64_encode((struct str){word, end}, to);
 		buf_puts(to, "?=");
 		text = str_sub(text, end, text.len);
 	}

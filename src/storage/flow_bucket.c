@@ -90,7 +90,7 @@ static void on_created(struct storage_call *call)
 	storage_answer_json(call, 200, o);
 }
 
-static bool on_create_refused(struct storage_call *call, int failed, const struct pg_error *why)
+bool bucket_create_refused(struct storage_call *call, int failed, const struct pg_error *why)
 {
 	(void)failed;
 	if (strcmp(why->sqlstate, "23505") != 0) return false;
@@ -122,7 +122,7 @@ void flow_bucket_create(struct storage_call *call)
 		    "allowed_mime_types) values ($1, $2, storage.freehold_uuid($3), $3, coalesce($4::boolean, false), "
 		    "$5::bigint, $6::text[])",
 		    id, name, call->owner, facts.is_public, facts.limit, facts.types);
-		call->on_refused = on_create_refused;
+		call->on_refused = bucket_create_refused;
 		storage_run(call, on_created);
 		return;
 	}
@@ -234,16 +234,18 @@ static void on_deleted(struct storage_call *call)
 		storage_answer(call, 200, "{\"message\":\"Successfully deleted\"}");
 }
 
-/* The foreign key of an object that is there says so, whoever sees it. */
+/* The foreign keys of what is in it say so, whoever sees it: objects, and uploads in parts that are under way. */
 static bool on_delete_refused(struct storage_call *call, int failed, const struct pg_error *why)
 {
 	(void)failed;
-	if (strcmp(why->constraint, "objects_bucketId_fkey") != 0) return false;
+	if (strcmp(why->constraint, "objects_bucketId_fkey") != 0 &&
+	    strncmp(why->constraint, "s3_multipart_uploads_", strlen("s3_multipart_uploads_")) != 0)
+		return false;
 	storage_fail(call, FAULT_BUCKET_NOT_EMPTY);
 	return true;
 }
 
-void flow_bucket_delete(struct storage_call *call)
+void bucket_delete(struct storage_call *call, void (*done)(struct storage_call *call))
 {
 	(void)storage_batch(call);
 	storage_as_service(call);
@@ -251,7 +253,12 @@ void flow_bucket_delete(struct storage_call *call)
 	storage_as_caller(call);
 	(void)PG_ADD(&call->batch, "delete from storage.buckets where id = $1 returning id", call->bucket);
 	call->on_refused = on_delete_refused;
-	storage_run(call, on_deleted);
+	storage_run(call, done);
+}
+
+void flow_bucket_delete(struct storage_call *call)
+{
+	bucket_delete(call, on_deleted);
 }
 
 /* Upstream puts it into a queue; here it is done when the answer comes, and the words stay. */

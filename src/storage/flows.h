@@ -4,6 +4,9 @@
 #ifndef FREEHOLD_STORAGE_FLOWS_H
 #define FREEHOLD_STORAGE_FLOWS_H
 
+#include <stdbool.h>
+
+struct pg_error;
 struct storage_call;
 
 /* flow_bucket.c */
@@ -13,6 +16,11 @@ void flow_bucket_list(struct storage_call *call);
 void flow_bucket_update(struct storage_call *call);
 void flow_bucket_delete(struct storage_call *call);
 void flow_bucket_empty(struct storage_call *call);
+
+/* flow_bucket.c, for both protocols: an on_refused of whoever makes one; what deletes one, whose rows are 1: it is
+ * there, 3: it was deleted. */
+bool bucket_create_refused(struct storage_call *call, int failed, const struct pg_error *why);
+void bucket_delete(struct storage_call *call, void (*done)(struct storage_call *call));
 
 /* flow_read.c: variants */
 enum { READ_FILE, READ_INFO, READ_HEAD, READ_PICTURE };

@@ -41,14 +41,6 @@ static void on_created(struct storage_call *call)
 	s3_answer_with(call, &reply);
 }
 
-static bool on_create_refused(struct storage_call *call, int failed, const struct pg_error *why)
-{
-	(void)failed;
-	if (strcmp(why->sqlstate, "23505") != 0) return false;
-	storage_fail(call, FAULT_BUCKET_EXISTS);
-	return true;
-}
-
 void s3_bucket_create(struct storage_call *call)
 {
 	struct storage_problem problem;
@@ -66,7 +58,7 @@ void s3_bucket_create(struct storage_call *call)
 		     "storage.freehold_uuid($2), $2, $3::boolean)",
 		     call->bucket, call->owner,
 		     acl != NULL && str_has_prefix(str_from(acl), STR("public-read")) ? "true" : "false");
-	call->on_refused = on_create_refused;
+	call->on_refused = bucket_create_refused;
 	storage_run(call, on_created);
 }
 
@@ -80,24 +72,9 @@ static void on_deleted(struct storage_call *call)
 		s3_answer_none(call, 204);
 }
 
-/* Objects, and uploads in parts that are under way, hold it by a foreign key. */
-static bool on_delete_refused(struct storage_call *call, int failed, const struct pg_error *why)
-{
-	(void)failed;
-	if (strcmp(why->sqlstate, "23503") != 0) return false;
-	storage_fail(call, FAULT_BUCKET_NOT_EMPTY);
-	return true;
-}
-
 void s3_bucket_delete(struct storage_call *call)
 {
-	(void)storage_batch(call);
-	storage_as_service(call);
-	(void)PG_ADD(&call->batch, "select id from storage.buckets where id = $1 for update", call->bucket);
-	storage_as_caller(call);
-	(void)PG_ADD(&call->batch, "delete from storage.buckets where id = $1 returning id", call->bucket);
-	call->on_refused = on_delete_refused;
-	storage_run(call, on_deleted);
+	bucket_delete(call, on_deleted);
 }
 
 /* The three that only ask for it. */

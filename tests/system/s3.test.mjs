@@ -244,6 +244,18 @@ test('the SDK: uploads in parts', async () => {
   await assert.rejects(client.send(new sdk.ListPartsCommand({ Bucket, Key: 'other', UploadId: other.UploadId })), refused('NoSuchUpload', 404));
 });
 
+test('a bucket that holds an upload in parts is not empty, by either protocol', async () => {
+  const Bucket = 'held', Key = 'half';
+  await client.send(new sdk.CreateBucketCommand({ Bucket }));
+  const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand({ Bucket, Key }));
+  await assert.rejects(client.send(new sdk.DeleteBucketCommand({ Bucket })), refused('BucketNotEmpty', 409));
+  const headers = { authorization: `Bearer ${keys.service_role_key}`, apikey: keys.service_role_key };
+  const told = await ask('DELETE', `/storage/v1/bucket/${Bucket}`, headers);
+  assert.deepEqual([told.status, JSON.parse(told.text).statusCode, JSON.parse(told.text).error], [400, '409', 'ResourceNotEmpty'], told.text);
+  await client.send(new sdk.AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+  assert.equal((await ask('DELETE', `/storage/v1/bucket/${Bucket}`, headers)).status, 200);
+});
+
 test('presigned addresses do what was signed and nothing else', async () => {
   const Bucket = 'sdk', Key = 'signed.txt';
   const put = new URL(await presign(client, new sdk.PutObjectCommand({ Bucket, Key, ContentType: 'text/plain' }), { expiresIn: 60, signableHeaders: new Set(['content-type']) }));
