@@ -20,6 +20,7 @@
 #include "ownbox.h"
 #include "owndb/prelude.h"
 #include "pg/listen.h"
+#include "waiting.h"
 
 #define OWNER "postgres"
 #define MAX_RUNNERS 2
@@ -58,20 +59,9 @@ static void end_all(void)
 	running = 0;
 }
 
-static void nothing(uv_timer_t *timer)
-{
-	(void)timer;
-}
-
 static void run_for(int64_t ms)
 {
-	int64_t end = clock_now_ms() + ms;
-	uv_timer_t timer;
-	(void)uv_timer_init(&loop, &timer);
-	(void)uv_timer_start(&timer, nothing, 10, 10);
-	while (clock_now_ms() < end) (void)uv_run(&loop, UV_RUN_ONCE);
-	uv_close((uv_handle_t *)&timer, NULL);
-	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	wait_for(&loop, ms);
 }
 
 static const char *text(const char *sql)
@@ -85,14 +75,9 @@ static void is(const char *sql, const char *want)
 	if (strcmp(got, want) != 0) fail_msg("%s gives %s, not %s", sql, got, want);
 }
 
-/* Runs the loop until the query gives the text; fails after 20 seconds. */
 static void until(const char *sql, const char *want)
 {
-	int64_t deadline = clock_now_ms() + 20000;
-	while (strcmp(text(sql), want) != 0) {
-		if (clock_now_ms() > deadline) fail_msg("%s gives %s, not %s", sql, text(sql), want);
-		run_for(30);
-	}
+	wait_until(&loop, &box, OWNER, sql, want);
 }
 
 static void script(const char *sql)

@@ -21,6 +21,7 @@
 #include "ownbox.h"
 #include "owndb/prelude.h"
 #include "pg/listen.h"
+#include "waiting.h"
 
 #define OWNER "postgres"
 #define PROJECT "abcdefghijklmnopqrst"
@@ -99,20 +100,9 @@ static void end_sender(void)
 	http_multi_stop(multi);
 }
 
-static void nothing(uv_timer_t *timer)
-{
-	(void)timer;
-}
-
 static void run_for(int64_t ms)
 {
-	int64_t end = clock_now_ms() + ms;
-	uv_timer_t timer;
-	(void)uv_timer_init(&loop, &timer);
-	(void)uv_timer_start(&timer, nothing, 10, 10);
-	while (clock_now_ms() < end) (void)uv_run(&loop, UV_RUN_ONCE);
-	uv_close((uv_handle_t *)&timer, NULL);
-	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	wait_for(&loop, ms);
 }
 
 static const char *text(const char *sql)
@@ -128,11 +118,7 @@ static void is(const char *sql, const char *want)
 
 static void until(const char *sql, const char *want)
 {
-	int64_t deadline = clock_now_ms() + 20000;
-	while (strcmp(text(sql), want) != 0) {
-		if (clock_now_ms() > deadline) fail_msg("%s gives %s, not %s", sql, text(sql), want);
-		run_for(20);
-	}
+	wait_until(&loop, &box, OWNER, sql, want);
 }
 
 static void script(const char *sql)

@@ -21,6 +21,7 @@
 #include "ownbox.h"
 #include "owndb/prelude.h"
 #include "smtpbox.h"
+#include "waiting.h"
 
 #define ADMIN "supabase_auth_admin"
 
@@ -61,31 +62,14 @@ static void set(const struct mail_smtp *settings)
 	if (!mail_sender_set(sender, settings, &err)) fail_msg("%s", err.msg);
 }
 
-static void nothing(uv_timer_t *timer)
-{
-	(void)timer;
-}
-
 static void run_for(int64_t ms)
 {
-	int64_t end = clock_now_ms() + ms;
-	uv_timer_t timer;
-	(void)uv_timer_init(&loop, &timer);
-	(void)uv_timer_start(&timer, nothing, 10, 10);
-	while (clock_now_ms() < end) (void)uv_run(&loop, UV_RUN_ONCE);
-	uv_close((uv_handle_t *)&timer, NULL);
-	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	wait_for(&loop, ms);
 }
 
-/* Runs the loop until the query gives the text; fails after 20 seconds. */
 static void until(const char *sql, const char *want)
 {
-	int64_t deadline = clock_now_ms() + 20000;
-	while (strcmp(ownbox_text(&box, ADMIN, sql), want) != 0) {
-		if (clock_now_ms() > deadline)
-			fail_msg("%s gives %s, not %s", sql, ownbox_text(&box, ADMIN, sql), want);
-		run_for(30);
-	}
+	wait_until(&loop, &box, ADMIN, sql, want);
 }
 
 /* Queues as auth does: by the statement of mail/queue.h, over a connection of its own. */
