@@ -8,7 +8,7 @@ import { mkdtemp, readFile, rm, stat, writeFile, chmod, mkdir } from 'node:fs/pr
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, bin, folder, until } from '../tests/system/freehold.mjs';
+import { Freehold, bin, folder, freePort, until } from '../tests/system/freehold.mjs';
 import { background, head, inTurns, median, run, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 4)];
@@ -26,14 +26,6 @@ grant select on public.items to anon, authenticated;
 analyze public.items;
 notify pgrst;`;
 const rest = '/rest/v1/items?select=id,title,price,created_at&order=created_at.desc&limit=20';
-
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const as = (owner, program, args) => (isRoot ? ['setpriv', [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups', program, ...args]] : [program, args]);
 

@@ -7,9 +7,8 @@
 //   memory    PSS of the sandbox with no function running, and of each function's process
 import { readdirSync, readFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
-import net from 'node:net';
 import path from 'node:path';
-import { Freehold, folder, until } from '../tests/system/freehold.mjs';
+import { Freehold, folder, freePort, until } from '../tests/system/freehold.mjs';
 import { head, inTurns, median, table, wrk } from './lib.mjs';
 
 const [rounds, seconds, cold] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 4), Number(process.argv[4] ?? 15)];
@@ -23,14 +22,6 @@ const source = await folder({
   'index.html': '<!doctype html>functions', 'supabase/config.toml': '[functions.bare]\nverify_jwt = false\n[functions.client]\nverify_jwt = false\n',
   'supabase/functions/bare/index.ts': bare, 'supabase/functions/client/index.ts': client, 'supabase/functions/checked/index.ts': bare,
 });
-
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const pss = (pid) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1024;
 const commands = () => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((pid) => {

@@ -6,11 +6,10 @@
 //   beside    the p99 of that app while another one is built all the time, against its p99 while nothing is (aim: within 1.2 times)
 // The build that runs beside is of examples/tool-library: npm's packages, Vite.
 import { mkdtemp, rm, writeFile, chmod, mkdir } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
-import { Freehold, example, folder, until } from '../tests/system/freehold.mjs';
+import { Freehold, example, folder, freePort, until } from '../tests/system/freehold.mjs';
 import { background, head, inTurns, median, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 4)];
@@ -18,14 +17,6 @@ head(`servers: a Node hello, 64 connections, medians of ${rounds} rounds of ${se
 
 const program = `require('node:http').createServer((q, s) => s.end('hello, visitor')).listen(process.env.PORT, '127.0.0.1');`;
 const source = await folder({ 'package.json': JSON.stringify({ name: 'hello', private: true, scripts: { start: 'node server.js' } }), 'server.js': program });
-
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const plain = (dir, port, node, isKept) => `daemon off; pid ${dir}/nginx-${port}.pid; error_log stderr warn; worker_processes auto; ${process.getuid() === 0 ? 'user www-data;' : ''}
 events { worker_connections 4096; }

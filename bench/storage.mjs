@@ -8,20 +8,12 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, example, until } from '../tests/system/freehold.mjs';
+import { Freehold, example, freePort, until } from '../tests/system/freehold.mjs';
 import { background, head, inTurns, median, run, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 3), Number(process.argv[3] ?? 3)];
 const isRoot = process.getuid() === 0;
 head(`storage: medians of ${rounds} rounds of ${seconds} s in turns`);
-
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const f = await Freehold.start();
 const dir = await mkdtemp(path.join(os.tmpdir(), 'fh-st-'));

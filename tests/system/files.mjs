@@ -42,8 +42,9 @@ export class Site {
     if (made.status !== 200) throw new Error(made.text);
   }
 
-  // One request; key null: none is given. slow: called between the two halves of the body.
-  ask(method, at, { json, body, headers = {}, key = this.keys.service_role_key, slow, raw } = {}) {
+  // One request; key null: none is given. slow: called between the two halves of the body; upTo: the connection is cut
+  // after so many bytes of it.
+  ask(method, at, { json, body, headers = {}, key = this.keys.service_role_key, slow, upTo, raw } = {}) {
     const bytes = json !== undefined ? Buffer.from(JSON.stringify(json)) : body;
     return new Promise((resolve, reject) => {
       const request = http.request({
@@ -67,6 +68,7 @@ export class Site {
         reply.on('error', reject);
       });
       request.on('error', reject);
+      if (upTo !== undefined) { request.write(bytes.subarray(0, upTo), () => request.destroy(new Error('cut'))); return; }
       if (slow === undefined) { request.end(bytes); return; }
       const half = bytes.length >> 1;
       request.write(bytes.subarray(0, half), async () => {

@@ -21,7 +21,8 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 export const bin = process.env.FREEHOLD_BIN ?? path.join(root, 'build/src/bin');
 export const example = (name) => path.join(root, 'examples', name);
 
-async function freePort() {
+// One of loopback that nobody has at this moment.
+export async function freePort() {
   const server = net.createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();

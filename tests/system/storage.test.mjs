@@ -4,60 +4,20 @@
 import test, { before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import http from 'node:http';
-import path from 'node:path';
-import { Freehold, example, folder, until } from './freehold.mjs';
+import { readdirSync, statSync } from 'node:fs';
+import { folder, until } from './freehold.mjs';
+import { Site } from './files.mjs';
 
-let f, keys;
+let site, f, keys;
+const ask = (...request) => site.ask(...request), upload = (...file) => site.upload(...file), psql = (sql) => site.psql(sql);
+const files = (name) => site.files(name), stored = () => files('objects'), backendPid = () => site.backendPid();
 before(async () => {
-  f = await Freehold.start();
-  await f.deploy(example('static-site'), 'site');
-  keys = JSON.parse(readFileSync(f.app('site', 'backend.json')));
-  for (const [name, isPublic] of [['open', true], ['shut', false]]) {
-    const made = await ask('POST', '/bucket', { json: { name, public: isPublic } });
-    assert.equal(made.status, 200, made.text);
-  }
+  site = await Site.start();
+  ({ f, keys } = site);
+  await site.bucket('open', { public: true });
+  await site.bucket('shut', { public: false });
 });
-after(async () => { await f.end(); });
-
-// One request to /storage/v1; `upTo`: the connection is cut after so many bytes of the body.
-function ask(method, at, { json, body, headers = {}, key = keys.service_role_key, upTo, raw } = {}) {
-  const bytes = json !== undefined ? Buffer.from(JSON.stringify(json)) : body;
-  return new Promise((resolve, reject) => {
-    const request = http.request({
-      host: '127.0.0.1', port: f.port, method, path: raw ?? `/storage/v1${at}`, agent: false,
-      headers: Object.fromEntries(Object.entries({
-        Host: `site.localhost`,
-        ...(key ? { Authorization: `Bearer ${key}` } : {}),
-        ...(json !== undefined ? { 'Content-Type': 'application/json' } : {}),
-        ...(bytes ? { 'Content-Length': bytes.length } : {}),
-        ...headers,
-      }).filter(([, value]) => value !== undefined)),
-    }, (reply) => {
-      const parts = [];
-      reply.on('data', (part) => parts.push(part));
-      reply.on('end', () => {
-        const all = Buffer.concat(parts);
-        let value;
-        try { value = JSON.parse(all); } catch { /* a file */ }
-        resolve({ status: reply.statusCode, headers: reply.headers, bytes: all, text: all.toString().slice(0, 500), json: value });
-      });
-      reply.on('error', reject);
-    });
-    request.on('error', reject);
-    if (upTo === undefined) request.end(bytes);
-    else request.write(bytes.subarray(0, upTo), () => request.destroy(new Error('cut')));
-  });
-}
-
-const upload = (at, body, headers = {}) => ask('POST', `/object/${at}`, { body, headers: { 'Content-Type': 'application/x', ...headers } });
-const psql = (sql) => execFileSync('psql', ['-XAtq', '-h', path.join(f.home, 'run/site/postgres'), '-U', 'supabase_admin', '-d', 'postgres', '-c', sql],
-  { encoding: 'utf8', ...(process.getuid() === 0 ? { uid: statSync(f.app('site', 'postgres/data')).uid } : {}) }).trim();
-const files = (dir) => (existsSync(dir) ? readdirSync(dir, { recursive: true }).filter((n) => /[0-9a-f]{12}$/.test(n) && statSync(path.join(dir, n)).isFile()) : []);
-const stored = () => files(f.app('site', 'storage/objects'));
-const backendPid = async () => (await f.api('GET', '/v1/apps/site')).body.processes.find((p) => p.name === 'backend').pid;
+after(async () => { await site?.end(); });
 
 test('a file comes back as it went in, from the disk, with what its row says', async () => {
   const body = randomBytes(300_000);
@@ -153,7 +113,7 @@ test('an upload that is refused is told, large or small, and leaves nothing', as
   }
   assert.equal((await upload('shut/kind', Buffer.alloc(10), { 'Content-Type': 'text/plain' })).json.statusCode, '415');
   assert.equal((await ask('PUT', '/bucket/shut', { json: { file_size_limit: null, allowed_mime_types: null } })).status, 200);
-  await until('nothing of the refused is left', () => files(f.app('site', 'storage/incoming')).length === 0);
+  await until('nothing of the refused is left', () => files('incoming').length === 0);
   assert.equal(stored().length, before);
 });
 
@@ -161,7 +121,7 @@ test('whoever leaves in the middle of an upload leaves nothing', async () => {
   const before = stored().length;
   for (const upTo of [1, 100_000, 4 << 20])
     await assert.rejects(ask('POST', '/object/shut/half', { body: randomBytes(8 << 20), upTo }));
-  await until('nothing of it is left', () => files(f.app('site', 'storage/incoming')).length === 0);
+  await until('nothing of it is left', () => files('incoming').length === 0);
   assert.equal(stored().length, before);
   assert.equal((await ask('GET', '/object/shut/half')).json.code, 'NoSuchKey');
 });
