@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "flow/functions.h"
 #include "flow/parts.h"
+#include "flow/pin.h"
 #include "flow/restore.h"
 #include "release/release.h"
 
@@ -75,7 +76,9 @@ bool app_part_spec(struct daemon *d, const char *app, const char *part, struct p
 struct retired {
 	struct retired *next;
 	struct daemon *d;
+	char app[LAYOUT_APP_NAME_MAX + 1];
 	char unit[UNIT_NAME_SIZE];
+	int64_t release;
 	uv_timer_t timer;
 };
 
@@ -101,9 +104,17 @@ static struct retired *retired_find(struct daemon *d, const char *unit)
 	return NULL;
 }
 
+/* Tabs that keep it get the live one from here on: first this, then its end. */
+static void let_go(struct daemon *d, const char *app, int64_t release)
+{
+	struct err err;
+	if (release > 0 && !pin_let_go(&d->flow, app, release, &err)) log_error("%s: %s", app, err.msg);
+}
+
 static void on_warm_over(uv_timer_t *timer)
 {
 	struct retired *r = timer->data;
+	let_go(r->d, r->app, r->release);
 	log_info("%s: was kept warm long enough", r->unit);
 	supervisor_stop(r->d->supervisor, r->unit, NULL, NULL);
 	retired_remove(r);
@@ -118,6 +129,7 @@ bool daemon_retire_part_of(struct daemon *d, const char *app, const char *part, 
 	if (retired_find(d, unit) != NULL) return true;
 	/* Functions are started again in a moment; there is nothing to be kept warm for. */
 	if (settings.warm_ms == 0 || functions_part_release(part) > 0) {
+		let_go(d, app, web_part_release(part));
 		supervisor_stop(d->supervisor, unit, NULL, NULL);
 		return true;
 	}
@@ -126,11 +138,14 @@ bool daemon_retire_part_of(struct daemon *d, const char *app, const char *part, 
 	r->d = d;
 	r->next = d->retired;
 	d->retired = r;
+	(void)snprintf(r->app, sizeof r->app, "%s", app);
 	(void)snprintf(r->unit, sizeof r->unit, "%s", unit);
+	r->release = web_part_release(part);
 	(void)uv_timer_init(&d->loop, &r->timer);
 	r->timer.data = r;
 	(void)uv_timer_start(&r->timer, on_warm_over, (uint64_t)settings.warm_ms, 0);
-	supervisor_signal(d->supervisor, unit, SIGUSR1);
+	/* One that open tabs keep serves them, and is not frozen. */
+	if (!settings.is_pinned) supervisor_signal(d->supervisor, unit, SIGUSR1);
 	return true;
 }
 
@@ -195,6 +210,7 @@ void daemon_stop_part_of(struct daemon *d, const char *app, const char *part, su
 	parts_unit_name(app, part, unit);
 	struct retired *r = retired_find(d, unit);
 	if (r != NULL) retired_remove(r);
+	let_go(d, app, web_part_release(part));
 	supervisor_stop(d->supervisor, unit, done, arg);
 }
 

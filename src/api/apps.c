@@ -16,6 +16,7 @@
 #include "flow/kept.h"
 #include "flow/live.h"
 #include "flow/parts.h"
+#include "flow/pin.h"
 #include "release/release.h"
 #include "store/deployment.h"
 #include "version.h"
@@ -332,6 +333,7 @@ void route_settings_put(struct route_call *c)
 	}
 	ok = ok && db_commit(c->d->flow.db, &err);
 	if (!ok && is_open) db_rollback(c->d->flow.db);
+	ok = ok && pin_follow_setting(&c->d->flow, c->app, &err);
 	json_decref(body);
 	if (ok)
 		route_settings(c);

@@ -19,6 +19,7 @@
 #include "flow/cluster_switch.h"
 #include "flow/live.h"
 #include "flow/parts.h"
+#include "flow/pin.h"
 #include "flow/restore.h"
 #include "flow/sweep.h"
 #include "os/proc.h"
@@ -61,6 +62,9 @@ static bool start_if_running(void *arg, const struct app *app, struct err *err)
 	/* A rollback may have been cut off between the switch and the journal; a deployment is looked at by its
 	 * recovery. */
 	if (running == 0 && (!live_reconcile(&d->flow, app->name, err) || !sweep_app(&d->flow, app->name, err)))
+		return false;
+	/* Servers that were kept for tabs do not outlive the daemon that kept them: below. */
+	if (running == 0 && (!pin_forget(&d->flow, app->name, err) || !pin_follow_setting(&d->flow, app->name, err)))
 		return false;
 	char parts[APP_PARTS_MAX][WEB_PART_SIZE];
 	int count = app_parts(d, app->name, parts), old = app_parts_old(d, app->name, parts, count);

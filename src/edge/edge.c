@@ -164,6 +164,12 @@ bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, s
 	return edge_name_path(e, "stopped", host, path, err) && file_write(path, STR(""), 0644, err);
 }
 
+bool edge_begin_pinned(const struct edge *e, const char *host, struct err *err)
+{
+	char folder[FILE_PATH_SIZE];
+	return edge_name_path(e, "pinned", host, folder, err) && file_mkdirs(folder, 0755, err);
+}
+
 bool edge_set_pinned(const struct edge *e, const char *host, int64_t release, const char *target, struct err *err)
 {
 	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE];

@@ -53,8 +53,9 @@ bool edge_inside_unset(const struct edge *e, const char *host, struct err *err);
 bool edge_set_stopped(const struct edge *e, const char *host, bool is_stopped, struct err *err);
 
 /* pinned/<host>/<release> -> target: tabs that were loaded from this release get it for what they ask of the app's
- * server. target NULL takes it away: they get the live one. While a host has a folder here, the edge gives its pages
- * the cookie that tells; edge_unset_pinned takes all of it away. */
+ * server. target NULL takes it away: they get the live one. While a host has a folder here (edge_begin_pinned), the
+ * edge gives its pages the cookie that tells; edge_unset_pinned takes all of it away. */
+bool edge_begin_pinned(const struct edge *e, const char *host, struct err *err);
 bool edge_set_pinned(const struct edge *e, const char *host, int64_t release, const char *target, struct err *err);
 bool edge_unset_pinned(const struct edge *e, const char *host, struct err *err);
 

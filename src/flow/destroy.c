@@ -12,6 +12,7 @@
 #include "flow/functions.h"
 #include "flow/live.h"
 #include "flow/parts.h"
+#include "flow/pin.h"
 #include "flow/restore.h"
 #include "flow/web.h"
 #include "os/proc.h"
@@ -83,11 +84,11 @@ bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_ke
 	struct parts p;
 	if (!parts_ensure(f, app, &p, err)) return false;
 	/* A daemon that starts in the middle of this is not to start any of it again. */
-	bool ok = dump(f, &p, ret_kept->dump, err) && app_set_state(f->db, app, "stopped", err) &&
-		  live_withdraw(f, app, err) && daemon_stop_part(f, app, RESTORE_COPY_PART, err) &&
-		  forget_certificate(f, app, err) && web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
-		  daemon_stop_part(f, app, "backend", err) && daemon_stop_part(f, app, "postgres", err) &&
-		  keep_files(f, &p, ret_kept->files, err) && parts_remove(f, &p.app, err) &&
-		  app_delete(f->db, app, err);
+	bool ok =
+	    dump(f, &p, ret_kept->dump, err) && app_set_state(f->db, app, "stopped", err) &&
+	    live_withdraw(f, app, err) && pin_forget(f, app, err) && daemon_stop_part(f, app, RESTORE_COPY_PART, err) &&
+	    forget_certificate(f, app, err) && web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
+	    daemon_stop_part(f, app, "backend", err) && daemon_stop_part(f, app, "postgres", err) &&
+	    keep_files(f, &p, ret_kept->files, err) && parts_remove(f, &p.app, err) && app_delete(f->db, app, err);
 	return ok || err_wrap(err, "destroy %s", app);
 }

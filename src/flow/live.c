@@ -8,6 +8,7 @@
 #include "edge/tls.h"
 #include "flow/functions.h"
 #include "flow/pause.h"
+#include "flow/pin.h"
 #include "flow/web.h"
 #include "release/release.h"
 #include "store/deployment.h"
@@ -208,7 +209,8 @@ bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **r
 		return err_wrap(err, "release %lld was not put live", (long long)to);
 	pause_here("rollback", "ready");
 	int64_t ready_us = clock_now_us();
-	if (!live_restore_assets(dir, to, err) || !release_promote(dir, to, err)) return false;
+	if (!live_restore_assets(dir, to, err) || !pin_keep(f, app, live, err) || !release_promote(dir, to, err))
+		return false;
 	int64_t switched_us = clock_now_us();
 	pause_here("rollback", "renamed");
 	if (!promotion_add(f->db, app, live, to, "rollback", err) || !deployment_set_live(f->db, app, to, err))

@@ -12,6 +12,7 @@
 #include "flow/functions.h"
 #include "flow/live.h"
 #include "flow/pause.h"
+#include "flow/pin.h"
 #include "flow/signin.h"
 #include "flow/step.h"
 #include "flow/sweep.h"
@@ -112,7 +113,7 @@ bool step_promote(struct deploy *d, struct err *err)
 {
 	const char *app = d->parts.app.name;
 	int64_t began_us = clock_now_us();
-	if (!release_promote(d->parts.dir, d->number, err)) return false;
+	if (!pin_keep(d->f, app, d->live_before, err) || !release_promote(d->parts.dir, d->number, err)) return false;
 	pause_here("promote", "renamed");
 	if (!promotion_add(d->f->db, app, d->live_before, d->number, "deploy", err)) return false;
 	pause_here("promote", "noted");
