@@ -24,11 +24,6 @@ bool daemon_start_part(const struct flow *f, const char *app, const char *part, 
 	return ask(f, app, part, "start", err);
 }
 
-bool daemon_restart_part(const struct flow *f, const char *app, const char *part, struct err *err)
-{
-	return ask(f, app, part, "restart", err);
-}
-
 bool daemon_retire_part(const struct flow *f, const char *app, const char *part, struct err *err)
 {
 	return ask(f, app, part, "retire", err);

@@ -10,7 +10,6 @@
 /* part: "postgres", "backend" or "web.N" (flow/web.h). Returns when it answers (running), or is gone (stopped); retire
  * returns at once. */
 bool daemon_start_part(const struct flow *f, const char *app, const char *part, struct err *err);
-bool daemon_restart_part(const struct flow *f, const char *app, const char *part, struct err *err);
 bool daemon_retire_part(const struct flow *f, const char *app, const char *part, struct err *err);
 bool daemon_stop_part(const struct flow *f, const char *app, const char *part, struct err *err);
 

@@ -184,7 +184,7 @@ static bool choose_major(struct import_source *s, int needed, struct err *err)
 			       major);
 	say(s, "the source needs a newer PostgreSQL than this machine has; it is fetched");
 	s->major = MAJOR_FETCHED;
-	return major_install(s->parts->majors_dir, MAJOR_FETCHED, false, on_step, s, err) &&
+	return major_install(s->parts->majors_dir, MAJOR_FETCHED, on_step, s, err) &&
 	       owndb_find_postgres_major(s->parts->majors_dir, MAJOR_FETCHED, s->bin_dir, sizeof s->bin_dir, err);
 }
 

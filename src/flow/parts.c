@@ -188,7 +188,7 @@ bool parts_ensure_major(const struct flow *f, const char *app, void (*on_step)(v
 	if (major == 0 || file_exists(version) ||
 	    owndb_find_postgres_major(majors, major, bin_dir, sizeof bin_dir, &ignored))
 		return true;
-	return major_install(majors, major, false, on_step, arg, err);
+	return major_install(majors, major, on_step, arg, err);
 }
 
 bool parts_want_major(const struct flow *f, const char *app, int64_t major, struct err *err)

@@ -281,7 +281,7 @@ static bool install(struct install *in, struct err *err)
 	       find_triplet(in, err) && point_all(in, err) && put_in_place(in, err);
 }
 
-bool major_install(const char *majors, int major, bool again, void (*on_step)(void *arg, const char *text), void *arg,
+bool major_install(const char *majors, int major, void (*on_step)(void *arg, const char *text), void *arg,
 		   struct err *err)
 {
 	struct install in = {.majors = majors, .major = major, .on_step = on_step, .arg = arg};
@@ -304,8 +304,7 @@ bool major_install(const char *majors, int major, bool again, void (*on_step)(vo
 		if (lock >= 0) (void)close(lock);
 		return false;
 	}
-	bool ok = (file_is_dir(in.final) && !again) || install(&in, err) ||
-		  err_wrap(err, "make PostgreSQL %d available", major);
+	bool ok = file_is_dir(in.final) || install(&in, err) || err_wrap(err, "make PostgreSQL %d available", major);
 	(void)file_remove_tree(in.dir, &ignored);
 	(void)file_remove_tree(in.apt, &ignored);
 	(void)close(lock);

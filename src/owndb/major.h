@@ -10,8 +10,7 @@
  * the machine's own packages stay untouched. The programs are pointed at their own C library and at the libraries
  * beside them (patchelf), so that they run like any other, as any user, without a container.
  *
- * Security updates do not come by themselves: major_install, asked again with `again`, fetches what is current and puts
- * it in the former one's place. */
+ * Security updates do not come by themselves; docs/database.md says so. */
 #ifndef FREEHOLD_OWNDB_MAJOR_H
 #define FREEHOLD_OWNDB_MAJOR_H
 
@@ -21,10 +20,10 @@
 
 #define MAJOR_FETCHED 17 /* the one that can be had so */
 
-/* Makes <majors>/<major>; one that is there is left alone unless again. Takes 10 to 60 s and 160 MB; majors must be
+/* Makes <majors>/<major>; one that is there is left alone. Takes 10 to 60 s and 160 MB; majors must be
  * reachable for the users that clusters run as. on_step (may be NULL) is told what is being done. ERR_UNAVAILABLE names
  * what is missing: patchelf, a way to the mirror. */
-bool major_install(const char *majors, int major, bool again, void (*on_step)(void *arg, const char *text), void *arg,
+bool major_install(const char *majors, int major, void (*on_step)(void *arg, const char *text), void *arg,
 		   struct err *err);
 
 #endif

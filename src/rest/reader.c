@@ -18,14 +18,6 @@ bool read_is_end(const struct reader *p)
 	return p->at >= p->text.len;
 }
 
-bool read_peek(const struct reader *p, const char *word)
-{
-	size_t at = p->at;
-	for (; *word != '\0'; word++, at++)
-		if (at >= p->text.len || p->text.ptr[at] != *word) return false;
-	return true;
-}
-
 bool read_may_choose(const struct reader *p, size_t from)
 {
 	return p->at == from && !p->is_over_limit;

@@ -64,7 +64,6 @@ void reader_init(struct reader *p, struct arena *arena, struct str text);
 void reader_error(const struct reader *p, const char *what, struct str shown, struct parse_error *ret_error);
 
 bool read_is_end(const struct reader *p);
-bool read_peek(const struct reader *p, const char *word);
 
 bool read_char(struct reader *p, char c);
 bool read_text(struct reader *p, const char *word); /* may stop in the middle of it, having read */
