@@ -29,6 +29,7 @@ struct daemon {
 	int lock_fd;
 	struct schedule *schedule; /* what is done by the clock (api/schedule.h) */
 	struct retired *retired; /* servers that are not live any more and still run (api/app_parts.h) */
+	struct job_worker *jobs; /* that run and may be cut off (api/worker.c) */
 	const char *ending_how[DAEMON_ENDING_MAX]; /* "is being destroyed" and so on */
 	int64_t ending_job[DAEMON_ENDING_MAX]; /* 0: no job */
 	char ending[DAEMON_ENDING_MAX]

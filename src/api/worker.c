@@ -2,6 +2,7 @@
 #include "api/worker.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,8 @@ static void on_ended(uv_poll_t *poll, int status, int events)
 	free(w);
 }
 
-bool worker_start(struct daemon *d, const char *const *args, worker_done done, void *arg, struct err *err)
+static bool start(struct daemon *d, const char *const *args, worker_done done, void *arg, pid_t *ret_pid,
+		  struct err *err)
 {
 	const char *argv[ARGS_MAX + 2] = {d->program};
 	for (int i = 0; i < ARGS_MAX && args[i] != NULL; i++) argv[i + 1] = args[i];
@@ -71,7 +73,14 @@ bool worker_start(struct daemon *d, const char *const *args, worker_done done, v
 	w->poll = poll;
 	poll->data = w;
 	if (uv_poll_init(&d->loop, poll, w->pidfd) != 0 || uv_poll_start(poll, UV_READABLE, on_ended) != 0) abort();
+	*ret_pid = w->pid;
 	return true;
+}
+
+bool worker_start(struct daemon *d, const char *const *args, worker_done done, void *arg, struct err *err)
+{
+	pid_t pid;
+	return start(d, args, done, arg, &pid, err);
 }
 
 struct run {
@@ -230,12 +239,6 @@ static bool start_alone(struct daemon *d, const char *app, int64_t job, const ch
 	return true;
 }
 
-bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
-{
-	return start_alone(d, app, 0, (const char *const[]){"--destroy", app, NULL}, "is being destroyed", done, arg,
-			   err);
-}
-
 bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done done, void *arg, struct err *err)
 {
 	char number[24];
@@ -263,8 +266,19 @@ bool worker_is_importing(const struct daemon *d, const char *app)
 
 struct job_worker {
 	struct daemon *d;
+	struct job_worker *next; /* among those that may be cut off */
+	char app[LAYOUT_APP_NAME_MAX + 1];
 	int64_t id;
+	pid_t pid;
 };
+
+static void forget(struct job_worker *w)
+{
+	struct job_worker **at = &w->d->jobs;
+	while (*at != NULL && *at != w) at = &(*at)->next;
+	if (*at != NULL) *at = w->next;
+	free(w);
+}
 
 static void on_job_recovered(void *arg, bool is_ok, struct str output);
 
@@ -311,7 +325,7 @@ static void on_job_done(void *arg, bool is_ok, struct str output)
 	struct job_worker *w = arg;
 	start_job_recovery(w->d, w->id); /* where it did not end itself */
 	schedule_wake(w->d);
-	free(w);
+	forget(w);
 }
 
 static bool start_job(struct daemon *d, const char *verb, const struct job *job, worker_done done, struct err *err)
@@ -320,13 +334,19 @@ static bool start_job(struct daemon *d, const char *verb, const struct job *job,
 	char number[24];
 	struct job_worker *w = calloc(1, sizeof *w);
 	if (w == NULL) abort();
-	*w = (struct job_worker){d, job->id};
+	*w = (struct job_worker){.d = d, .id = job->id};
+	(void)snprintf(w->app, sizeof w->app, "%s", job->app);
 	(void)snprintf(number, sizeof number, "%lld", (long long)job->id);
 	const char *const args[] = {verb, number, NULL};
-	bool ok = kind != NULL && kind->is_alone
-		      ? start_alone(d, job->app, job->id, args, "is being put back to another state", done, w, err)
-		      : worker_start(d, args, done, w, err);
-	if (!ok) free(w);
+	bool is_alone = kind != NULL && kind->is_alone;
+	bool ok = is_alone ? start_alone(d, job->app, job->id, args, "is being put back to another state", done, w, err)
+			   : start(d, args, done, w, &w->pid, err);
+	if (!ok) {
+		free(w);
+	} else if (done == on_job_done && !is_alone) {
+		w->next = d->jobs;
+		d->jobs = w;
+	}
 	return ok;
 }
 
@@ -350,8 +370,24 @@ void worker_job_recover(struct daemon *d, const struct job *job)
 	log_error("job %lld: %s", (long long)job->id, err.msg);
 	struct job_worker *w = calloc(1, sizeof *w);
 	if (w == NULL) abort();
-	*w = (struct job_worker){d, job->id};
+	*w = (struct job_worker){.d = d, .id = job->id};
 	recover_job_later(w);
+}
+
+/* A backup of what is to go is nobody's wish; that its journal says so is what destroy_app waits for. */
+static void cut_off_jobs(struct daemon *d, const char *app)
+{
+	for (const struct job_worker *w = d->jobs; w != NULL; w = w->next)
+		if (strcmp(w->app, app) == 0) (void)kill(w->pid, SIGKILL);
+}
+
+bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
+{
+	if (!start_alone(d, app, 0, (const char *const[]){"--destroy", app, NULL}, "is being destroyed", done, arg,
+			 err))
+		return false;
+	cut_off_jobs(d, app);
+	return true;
 }
 
 bool worker_ship(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)

@@ -21,7 +21,7 @@ bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err
 /* Takes a deployment back that has no process any more; tried again until it is done (the disk may be full). */
 void worker_recover(struct daemon *d, const char *app, int64_t number);
 
-/* Destroys the app; until done came nobody else may touch it. */
+/* Destroys the app, whose jobs are cut off for it; until done came nobody else may touch it. */
 bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err);
 
 /* live_rollback in a process of its own; its output is the outcome, or {"error", "message"}. The app is its own until

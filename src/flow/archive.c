@@ -2,8 +2,10 @@
 #include "flow/archive.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,13 +117,12 @@ static bool make_folder(const struct parts *p, const char *path, struct err *err
 	return file_mkdirs(path, 0700, err) && give(p, path, 0700, err);
 }
 
-static bool prepare(const struct flow *f, const struct parts *p, const struct backup_places *places, struct err *err)
+static bool write_all(const struct flow *f, const struct parts *p, const struct backup_places *places, struct err *err)
 {
 	char key[BACKUP_KEY_SIZE], path[FILE_PATH_SIZE], program[FILE_PATH_SIZE], repository[FILE_PATH_SIZE];
-	if (!backup_key_get(f->db, f->seal, key, err) || !make_folder(p, p->archive_dir, err) ||
-	    !file_path(path, err, "%s/run", p->archive_dir) || !make_folder(p, path, err) ||
-	    !file_path(repository, err, "%s/postgres/repository", p->dir) || !make_folder(p, repository, err) ||
-	    !file_path(program, err, "%s/freehold-archive", f->helpers) ||
+	if (!backup_key_get(f->db, f->seal, key, err) || !file_path(path, err, "%s/run", p->archive_dir) ||
+	    !make_folder(p, path, err) || !file_path(repository, err, "%s/postgres/repository", p->dir) ||
+	    !make_folder(p, repository, err) || !file_path(program, err, "%s/freehold-archive", f->helpers) ||
 	    !file_path(path, err, "%s/pgbackrest-archive", p->archive_dir) || !file_link_swap(program, path, err) ||
 	    !link_program(p, err) || !write_ceiling(f, p, err))
 		return false;
@@ -130,12 +131,24 @@ static bool prepare(const struct flow *f, const struct parts *p, const struct ba
 	return drop_others(p, places, err);
 }
 
-bool archive_prepare(const struct flow *f, const struct parts *p, struct err *err)
+static bool prepare(const struct flow *f, const struct parts *p, struct err *err)
 {
 	struct backup_places places;
 	if (!backup_places_get(f->db, f->seal, &places, err)) return false;
-	bool ok = prepare(f, p, &places, err);
+	bool ok = write_all(f, p, &places, err);
 	backup_places_done(&places);
+	return ok;
+}
+
+/* One at a time, and the places are read by whose turn it is: with an older list it would remove what the daemon has
+ * just written of a new place. */
+bool archive_prepare(const struct flow *f, const struct parts *p, struct err *err)
+{
+	bool ok = make_folder(p, p->archive_dir, err);
+	int turn = ok ? open(p->archive_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (ok && (turn < 0 || flock(turn, LOCK_EX) != 0)) ok = err_set_errno(err, "%s", p->archive_dir);
+	ok = ok && prepare(f, p, err);
+	if (turn >= 0) (void)close(turn);
 	return ok || err_wrap(err, "the backups of %s", p->app.name);
 }
 

@@ -2,11 +2,13 @@
 #include "flow/destroy.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "edge/tls.h"
 #include "flow/daemon.h"
 #include "flow/functions.h"
@@ -17,8 +19,11 @@
 #include "flow/web.h"
 #include "os/proc.h"
 #include "owndb/dump.h"
+#include "store/job.h"
 
 #define READY_DEADLINE_MS 60000
+#define JOBS_DEADLINE_MS 60000
+#define JOBS_TICK_MS 50
 #define TAR_DEADLINE_MS (60 * 60 * 1000)
 
 /* <home>/dumps/shop-2026-11-22-210320.dump, and .files.tar */
@@ -79,16 +84,43 @@ static bool forget_certificate(const struct flow *f, const char *app, struct err
 	return edge_certificate_unset(&f->edge, host, err);
 }
 
+struct of_app {
+	const char *app;
+	struct job found; /* id 0: none */
+};
+
+static bool find_job(void *arg, const struct job *job, struct err *err)
+{
+	struct of_app *look = arg;
+	(void)err;
+	if (strcmp(job->app, look->app) == 0) look->found = *job;
+	return look->found.id == 0;
+}
+
+/* The daemon cut off what still worked on the app; what that leaves is taken back before anything is removed. */
+static bool wait_for_jobs(const struct flow *f, const char *app, struct err *err)
+{
+	for (int64_t began_ms = clock_now_ms();; (void)poll(NULL, 0, JOBS_TICK_MS)) {
+		struct of_app look = {.app = app};
+		if (!job_each(f->db, "running", find_job, &look, err) && look.found.id == 0) return false;
+		if (look.found.id == 0) return true;
+		if (clock_now_ms() - began_ms > JOBS_DEADLINE_MS)
+			return err_set(err, ERR_CONFLICT, "%s (job %lld) still works on it; try again when it is over",
+				       look.found.kind, (long long)look.found.id);
+	}
+}
+
 bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_kept, struct err *err)
 {
 	struct parts p;
 	if (!parts_ensure(f, app, &p, err)) return false;
 	/* A daemon that starts in the middle of this is not to start any of it again. */
-	bool ok =
-	    dump(f, &p, ret_kept->dump, err) && app_set_state(f->db, app, "stopped", err) &&
-	    live_withdraw(f, app, err) && pin_forget(f, app, err) && daemon_stop_part(f, app, RESTORE_COPY_PART, err) &&
-	    forget_certificate(f, app, err) && web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
-	    daemon_stop_part(f, app, "backend", err) && daemon_stop_part(f, app, "postgres", err) &&
-	    keep_files(f, &p, ret_kept->files, err) && parts_remove(f, &p.app, err) && app_delete(f->db, app, err);
+	bool ok = wait_for_jobs(f, app, err) && dump(f, &p, ret_kept->dump, err) &&
+		  app_set_state(f->db, app, "stopped", err) && live_withdraw(f, app, err) && pin_forget(f, app, err) &&
+		  daemon_stop_part(f, app, RESTORE_COPY_PART, err) && forget_certificate(f, app, err) &&
+		  web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
+		  daemon_stop_part(f, app, "backend", err) && daemon_stop_part(f, app, "postgres", err) &&
+		  keep_files(f, &p, ret_kept->files, err) && parts_remove(f, &p.app, err) &&
+		  app_delete(f->db, app, err);
 	return ok || err_wrap(err, "destroy %s", app);
 }

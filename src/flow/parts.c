@@ -229,6 +229,10 @@ bool parts_remove(const struct flow *f, const struct app *app, struct err *err)
 	if (!layout_app(&f->layout, app->name, "", dir, err) || !layout_home(&f->layout, "apps", apps, err) ||
 	    !layout_home(&f->layout, "cache", cache, err) || !layout_app_run(&f->layout, app->name, "", run_dir, err))
 		return false;
+	char users[3][USER_NAME_SIZE];
+	for (int i = 0; i < 3; i++) user_name(f, app, suffixes[i], users[i]);
+	for (int i = 0; f->is_root && i < 3; i++)
+		if (!user_end_processes(users[i], err)) return false;
 	/* In one rename, so that half a database is never taken for one; a destruction that was cut off goes on here.
 	 */
 	char gone[FILE_PATH_SIZE];
@@ -237,11 +241,8 @@ bool parts_remove(const struct flow *f, const struct app *app, struct err *err)
 	/* Nothing of its users may be left when they go: the system gives their numbers to the next. */
 	if (!file_remove_tree(gone, err) || !file_remove_tree(run_dir, err) || !cache_forget(cache, app->name, err))
 		return false;
-	for (int i = 0; f->is_root && i < 3; i++) {
-		char name[USER_NAME_SIZE];
-		user_name(f, app, suffixes[i], name);
-		if (!user_remove(name, err)) return false;
-	}
+	for (int i = 0; f->is_root && i < 3; i++)
+		if (!user_remove(users[i], err)) return false;
 	return true;
 }
 

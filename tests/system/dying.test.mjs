@@ -242,3 +242,15 @@ test('a destruction that is cut off is finished by the next one', async () => {
   assert.equal((await f.get('right', '/')).status, 404);
   assert.deepEqual((await f.processes()).filter((p) => /\/right\//.test(p.command)), []);
 });
+
+test('a backup that runs does not keep an app from being destroyed', async () => {
+  await restart(f, 'place-1:backup');
+  const from = await logSize(f);
+  assert.equal(await f.deploy(await page('busy'), 'busy'), 1);
+  await until('its first backup stands still', async () => (await readFile(f.log, 'utf8')).slice(from).includes('paused at place-1:backup'));
+  const [job] = (await f.processes()).filter((p) => p.command.includes('--job '));
+  const gone = await f.api('DELETE', '/v1/apps/busy');
+  assert.equal(gone.status, 200, JSON.stringify(gone.body));
+  assert.ok(!(await f.processes()).some((p) => p.pid === job.pid));
+  await restart(f);
+});

@@ -93,8 +93,13 @@ export class Freehold {
   // Destroys what the test made, so that no system users are left, and stops.
   async end() {
     const { body } = await this.api('GET', '/v1/apps');
-    for (const app of body.apps) await this.api('DELETE', `/v1/apps/${app.name}`);
+    const kept = [];
+    for (const app of body.apps) {
+      const gone = await this.api('DELETE', `/v1/apps/${app.name}`);
+      if (gone.status !== 200) kept.push(`${app.name}: ${JSON.stringify(gone.body)}`);
+    }
     await this.stop();
+    if (kept.length > 0) throw new Error(`not destroyed: ${kept.join(', ')}`);
   }
 
   cli(...args) {

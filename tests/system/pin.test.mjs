@@ -94,6 +94,7 @@ test('off again, and gone with the app', async () => {
   assert.equal((await page()).cookie, undefined);
   await set('pin=on');
   assert.deepEqual(pins(), []);
-  assert.equal((await f.cli('destroy', 'app', '--confirm', 'app')).code, 0);
+  const gone = await f.cli('destroy', 'app', '--confirm', 'app');
+  assert.equal(gone.code, 0, gone.all);
   assert.equal(pins(), null);
 });
