@@ -58,6 +58,8 @@ static const struct route {
     {"POST", "v1/apps/NAME/mail/*/retry", route_mail_retry, NULL},
     {"GET", "v1/apps/NAME/db", route_database, NULL},
     {"GET", "v1/apps/NAME/db/slow", route_database_slow, NULL},
+    {"GET", "v1/apps/NAME/db/settings", route_tuning, NULL},
+    {"PUT", "v1/apps/NAME/db/settings", route_tuning_put, NULL},
     {"GET", "v1/apps/NAME/export", route_export, NULL},
     {"GET", "v1/apps/NAME/db/import", route_import, NULL},
     {"POST", "v1/apps/NAME/db/import", route_import_post, route_import_head},

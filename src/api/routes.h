@@ -78,6 +78,8 @@ void route_storage_sweep_post(struct route_call *c);
 void route_storage_place(struct route_call *c);
 void route_storage_place_put(struct route_call *c);
 void route_database_slow(struct route_call *c);
+void route_tuning(struct route_call *c);
+void route_tuning_put(struct route_call *c);
 void route_export(struct route_call *c);
 void route_storage_keys(struct route_call *c);
 void route_storage_keys_post(struct route_call *c);

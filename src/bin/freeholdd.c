@@ -12,6 +12,7 @@
 
 #include "api/daemon.h"
 #include "base/log.h"
+#include "codec/json.h"
 #include "flow/backup.h"
 #include "flow/deploy.h"
 #include "flow/destroy.h"
@@ -19,6 +20,7 @@
 #include "flow/job.h"
 #include "flow/live.h"
 #include "flow/recover_server.h"
+#include "flow/tuning.h"
 #include "version.h"
 
 static const char help[] = "freeholdd: serves the apps of this machine and does what the freehold command asks.\n"
@@ -102,6 +104,25 @@ static int import(const char *bin_dir, const char *app, bool is_undo)
 	return ok ? 0 : fail(&err);
 }
 
+/* Settings of an app's PostgreSQL, as JSON. */
+static int tune(const char *bin_dir, const char *app, const char *text)
+{
+	struct err err;
+	struct flow f;
+	json_t *values = NULL, *outcome = NULL;
+	if (!json_parse(str_from(text), &values, &err)) return 2;
+	bool ok = flow_open(&f, bin_dir, false, &err);
+	if (ok) {
+		ok = tuning_set(&f, app, values, &outcome, &err);
+		flow_close(&f);
+	}
+	json_decref(values);
+	json_t *answer = ok ? outcome : json_pack("{s:i, s:s}", "error", err.code, "message", err.msg);
+	(void)json_dumpf(answer, stdout, JSON_COMPACT);
+	json_decref(answer);
+	return ok ? 0 : fail(&err);
+}
+
 /* The journal has what came of it. */
 static int job(const char *bin_dir, const char *number, bool is_recovery)
 {
@@ -171,6 +192,7 @@ int main(int argc, char **argv)
 		    "its process ended before it could say why (killed, out of memory, or the disk was full)");
 	if (argc == 4 && strcmp(argv[1], "--rollback") == 0) return rollback(bin_dir, argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--destroy") == 0) return destroy(bin_dir, argv[2]);
+	if (argc == 4 && strcmp(argv[1], "--tune") == 0) return tune(bin_dir, argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--job") == 0) return job(bin_dir, argv[2], false);
 	if (argc == 3 && strcmp(argv[1], "--job-recover") == 0) return job(bin_dir, argv[2], true);
 	if (argc == 5 && strcmp(argv[1], "--recover-server") == 0) return recover(bin_dir, argv[2], argv[3], argv[4]);

@@ -239,9 +239,12 @@ const struct command commands[] = {
      "Without values it shows what is set. warm: how long an earlier release's server is kept so that going back need "
      "not boot (10m; 0: not at all). drain: how long its requests and streams may go on (30s). memory: what the server "
      "may use (512M). instances: processes side by side (1). pin: on, and open tabs keep asking the release they were "
-     "loaded from while it is warm (off).",
-     "freehold set shop\nfreehold set shop memory=1G instances=2\nfreehold set shop warm=30m pin=on", NULL, 1, 6, "a",
-     run_set},
+     "loaded from while it is warm (off).\npostgres.NAME: any setting of the app's PostgreSQL that Freehold does not "
+     "need "
+     "for itself; default takes it back. freehold db shop settings shows them.",
+     "freehold set shop\nfreehold set shop memory=1G instances=2\nfreehold set shop warm=30m pin=on\nfreehold set shop "
+     "postgres.work_mem=16MB\nfreehold set shop postgres.work_mem=default",
+     NULL, 1, 6, "a", run_set},
     {"auth", CHANGE, "APP [WORD ...]", "how the app's users sign in",
      "Without more it says how sign-in is set. What is set holds at once, without a restart. Words behind the app: "
      "list, "
@@ -300,7 +303,10 @@ const struct command commands[] = {
      "project; - lets the address be typed unseen. It is tried in a database beside, compared row by row, and only "
      "then "
      "takes the place of the app's own.\nslow: the queries that cost most, foreign keys without an index, indexes that "
-     "nobody uses, sequences near their end. It changes nothing.",
+     "nobody uses, sequences near their end. It changes nothing.\nsettings: what PostgreSQL is set to. It is sized to "
+     "the "
+     "machine's memory and cores, the number of apps and the size of the database at each start; freehold set shop "
+     "postgres.work_mem=16MB sets one yourself.",
      "freehold db shop psql\nfreehold db shop psql --read-only -c 'select count(*) from orders'\nfreehold db shop dump "
      "shop.dump\nfreehold db shop dump --plain shop.sql\nfreehold db shop size --json\nfreehold db shop restore --to "
      "2026-11-30T12:00:00 --inspect\nfreehold db shop restore --copy\nfreehold db shop restore --undo\nfreehold db "

@@ -36,6 +36,7 @@ bool db_dump(const struct db_words *w, int *ret_status, struct err *err);
 bool db_import(const struct db_words *w, int *ret_status, struct err *err);
 bool db_psql(const struct db_words *w, int *ret_status, struct err *err);
 bool db_slow(const struct db_words *w, int *ret_status, struct err *err);
+bool db_settings(const struct db_words *w, int *ret_status, struct err *err);
 bool db_size(const struct db_words *w, int *ret_status, struct err *err);
 
 /* A whole dump in a file; where is db_where's. */

@@ -31,7 +31,10 @@ static void put_settings(struct buf *out, const json_t *s)
 		   "pin", json_bool(s, "pin", false) ? "on" : "off");
 }
 
-static bool collect(const struct cli *cli, json_t *body, struct err *err)
+#define POSTGRES "postgres."
+
+/* Those of PostgreSQL are asked elsewhere, and by their own names. */
+static bool collect(const struct cli *cli, json_t *server, json_t *postgres, struct err *err)
 {
 	for (size_t i = 1; i < cli->word_count; i++) {
 		struct str name, value;
@@ -39,27 +42,62 @@ static bool collect(const struct cli *cli, json_t *body, struct err *err)
 			return err_set(err, ERR_INVALID,
 				       "\"%.64s\" has no value: write for example freehold set %s memory=1G",
 				       cli->words[i], cli->words[0]);
-		json_object_setn_new(body, name.ptr, name.len, json_stringn(value.ptr, value.len));
+		bool is_postgres = str_has_prefix(name, STR(POSTGRES));
+		if (is_postgres) name = str_sub(name, sizeof POSTGRES - 1, name.len);
+		json_object_setn_new(is_postgres ? postgres : server, name.ptr, name.len,
+				     json_stringn(value.ptr, value.len));
 	}
 	return true;
 }
 
-bool run_set(struct cli *cli, int *ret_status, struct err *err)
+static bool ask(struct cli *cli, const char *rest, const json_t *body, json_t **ret_answer, struct err *err)
 {
 	struct buf path BUF_CLEANUP;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	return cli_app_path(&path, cli->words[0], rest, err) &&
+	       cli_ask(cli, body != NULL ? "PUT" : NULL, buf_cstr(&path), body, ret_answer, err);
+}
+
+static void put_postgres(struct buf *out, const struct cli *cli, const json_t *answer)
+{
+	const json_t *at_start = json_object_get(answer, "at_start");
+	const char *name;
+	json_t *value;
+	json_object_foreach(json_object_get(answer, "set"), name, value)
+	    buf_printf(out, "  " POSTGRES "%s\t%s\n", name, json_string_value(value));
+	if (json_object_size(json_object_get(answer, "set")) == 0)
+		buf_puts(out, "No setting of PostgreSQL is yours now; all are Freehold's.\n");
+	for (size_t i = 0; i < json_array_size(at_start); i++)
+		buf_printf(out, "%s holds from the database's next start: freehold stop %s, freehold start %s\n",
+			   json_string_value(json_array_get(at_start, i)), cli->words[0], cli->words[0]);
+}
+
+bool run_set(struct cli *cli, int *ret_status, struct err *err)
+{
 	struct buf out BUF_CLEANUP;
-	json_t *answer JSON_CLEANUP = NULL, *body JSON_CLEANUP = json_object();
-	bool is_change = cli->word_count > 1;
-	buf_init(&path, DAEMON_PATH_SIZE), buf_init(&out, VIEW_BYTES_MAX);
+	json_t *answer JSON_CLEANUP = NULL, *server JSON_CLEANUP = json_object(),
+		       *postgres JSON_CLEANUP = json_object();
+	buf_init(&out, VIEW_BYTES_MAX);
 	*ret_status = 0;
-	if (!cli_app_path(&path, cli->words[0], "/settings", err) || !collect(cli, body, err) ||
-	    !cli_ask(cli, is_change ? "PUT" : NULL, buf_cstr(&path), is_change ? body : NULL, &answer, err))
+	if (!collect(cli, server, postgres, err)) return false;
+	bool is_server = json_object_size(server) > 0, is_postgres = json_object_size(postgres) > 0;
+	if (is_server && is_postgres)
+		return err_set(err, ERR_INVALID, "set what is PostgreSQL's (postgres.NAME) in a command of its own");
+	if (!ask(cli, is_postgres ? "/db/settings" : "/settings",
+		 is_postgres ? postgres
+		 : is_server ? server
+			     : NULL,
+		 &answer, err))
 		return false;
-	if (cli->is_json)
+	if (cli->is_json) {
 		cli_put_json(cli, answer);
+		return true;
+	}
+	if (is_postgres)
+		put_postgres(&out, cli, answer);
 	else
 		put_settings(&out, answer);
-	if (!cli->is_json && is_change)
+	if (is_server)
 		buf_printf(&out,
 			   "warm, drain and pin hold from the next switch on, memory and instances from the next "
 			   "start: freehold restart %s\n",

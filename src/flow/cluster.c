@@ -17,7 +17,7 @@
 
 bool cluster_settle(const struct flow *f, const struct parts *p, struct err *err)
 {
-	return database_settle(f, p->app.name, &p->owndb, err);
+	return database_settle(f, p, &p->owndb, err);
 }
 
 bool cluster_stop_app(const struct flow *f, const struct parts *p, struct err *err)

@@ -7,8 +7,12 @@
 
 #include "flow/parts.h"
 
-/* The running cluster has this edition's prelude, the app's signing secret, and its server's role with its password. */
-bool database_settle(const struct flow *f, const char *app, const struct owndb *db, struct err *err);
+/* The running cluster has this edition's prelude, the app's signing secret, and its server's role with its password and
+ * its share of the connections. db: the app's own cluster, or one that is to become it. */
+bool database_settle(const struct flow *f, const struct parts *p, const struct owndb *db, struct err *err);
+
+/* How many connections the server's role was given when that was last done. */
+bool database_server_connections(const struct flow *f, const char *app, int *ret_connections, struct err *err);
 
 /* Where prepared clusters are kept. */
 bool database_cache(const struct flow *f, char ret_path[FILE_PATH_SIZE], struct err *err);

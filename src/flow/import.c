@@ -310,7 +310,7 @@ static bool step_compare(struct job *j, struct err *err)
 	edge_app_url(&j->f->edge, j->parts.app.name, url);
 	if (!import_compare(im, err) ||
 	    !import_urls(im, json_bool(j->options, "rewrite_urls", false) ? url : NULL, err) ||
-	    !import_settle(im, err) || !database_settle(j->f, j->parts.app.name, &im->clone.db, err))
+	    !import_settle(im, err) || !database_settle(j->f, &j->parts, &im->clone.db, err))
 		return false;
 	json_object_set_new(j->report, "users", json_integer(rows_of(j->report, "auth.users")));
 	json_object_set_new(j->report, "objects", json_integer(rows_of(j->report, "storage.objects")));

@@ -19,6 +19,7 @@
 #include "flow/s3_keys.h"
 #include "flow/signin.h"
 #include "flow/signing.h"
+#include "flow/tuning.h"
 #include "owndb/major.h"
 #include "store/setting.h"
 
@@ -319,7 +320,12 @@ bool parts_postgres_unit(const struct flow *f, const struct parts *p, struct are
 			 struct err *err)
 {
 	const char *const *argv, *const *env;
-	if (!archive_prepare(f, p, err) || !owndb_command(&p->owndb, arena, &argv, &env, err)) return false;
+	struct tuning tuning;
+	struct owndb db = p->owndb;
+	if (!archive_prepare(f, p, err) || !tuning_find(f, p, &tuning, err)) return false;
+	db.tune = &tuning.tune;
+	db.overrides = tuning.overrides;
+	if (!owndb_command(&db, arena, &argv, &env, err)) return false;
 	struct unit_spec spec = {.has_user = f->is_root,
 				 .uid = p->users.db.uid,
 				 .gid = p->users.db.gid,

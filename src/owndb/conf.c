@@ -7,29 +7,33 @@
 
 static const char written[] = "# Written by Freehold at each start; changes are lost.\n";
 
-void conf_settings(struct buf *ret_text, int major, bool is_clone, bool archives)
+static void put_sizes(struct buf *ret_text, const struct tune *t)
+{
+	buf_printf(ret_text, "max_connections = %d\n", t->max_connections);
+	buf_printf(ret_text, "shared_buffers = %dMB\neffective_cache_size = %dMB\nwork_mem = %dMB\n",
+		   t->shared_buffers_mb, t->effective_cache_size_mb, t->work_mem_mb);
+	buf_printf(ret_text, "maintenance_work_mem = %dMB\nmax_wal_size = %dMB\n", t->maintenance_work_mem_mb,
+		   t->max_wal_size_mb);
+	buf_printf(ret_text,
+		   "max_worker_processes = %d\nmax_parallel_workers = %d\nmax_parallel_workers_per_gather = %d\n"
+		   "autovacuum_max_workers = %d\n",
+		   t->max_worker_processes, t->max_worker_processes, t->max_parallel_workers_per_gather,
+		   t->autovacuum_max_workers);
+}
+
+void conf_settings(struct buf *ret_text, const struct conf *c)
 {
 	buf_puts(ret_text, written);
+	put_sizes(ret_text, c->tune);
 	buf_puts(ret_text, "listen_addresses = ''\n"
 			   "unix_socket_permissions = 0777\n" /* the folder it lies in decides who comes near */
-			   /* The backend has up to 25, 6 of them for jobs; the app's own server
-			    * OWNDB_SERVER_CONNECTIONS; a deployment takes 3, a dump, a base backup and the owner's own
-			    * psql some, and 3 are the superuser's. A connection costs about 2 MB once used. */
-			   "max_connections = 65\n"
 			   "superuser_reserved_connections = 3\n"
 			   /* A migration whose deployment was killed ends soon, and with it its locks. */
 			   "client_connection_check_interval = 2s\n"
 			   "authentication_timeout = 10s\n"
-			   "shared_buffers = 16MB\n"
-			   "work_mem = 4MB\n"
-			   "maintenance_work_mem = 32MB\n"
 			   "temp_file_limit = 2GB\n" /* one query may not fill the disk */
 			   "huge_pages = off\n"
 			   "jit = off\n" /* compiling costs more than the small queries of such an app */
-			   "max_worker_processes = 4\n"
-			   "max_parallel_workers_per_gather = 0\n"
-			   "autovacuum_max_workers = 1\n"
-			   "max_wal_size = 256MB\n"
 			   "min_wal_size = 32MB\n"
 			   "max_wal_senders = 4\n"
 			   "max_replication_slots = 4\n"
@@ -48,19 +52,35 @@ void conf_settings(struct buf *ret_text, int major, bool is_clone, bool archives
 			   "default_text_search_config = 'pg_catalog.english'\n"
 			   "lc_messages = 'C.UTF-8'\n"); /* what Freehold reads in an error, it reads in English */
 	/* Realtime and moving out without a pause read the log of changes; to switch it on later costs a restart. */
-	buf_printf(ret_text, "wal_level = %s\n", is_clone ? "replica" : "logical");
-	if (is_clone)
+	buf_printf(ret_text, "wal_level = %s\n", c->is_clone ? "replica" : "logical");
+	if (c->is_clone)
 		buf_puts(ret_text, "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n"
 				   "archive_mode = off\nautovacuum = off\nmax_logical_replication_workers = 0\n"
 				   "primary_conninfo = ''\n");
-	else if (major >= 15)
+	else if (c->major >= 15)
 		buf_puts(ret_text, "log_checkpoints = off\n");
-	if (!is_clone && archives)
+	if (!c->is_clone && c->archives)
 		/* No value of anybody's is in the line that a shell reads; PostgreSQL sits in its data folder. */
 		buf_puts(ret_text, "archive_mode = on\n"
 				   "archive_command = '../archive/pgbackrest-archive push %p'\n"
 				   "archive_timeout = 60s\n"
 				   "wal_compression = on\n");
+	/* The last one counts. */
+	if (c->overrides != NULL && c->overrides[0] != '\0')
+		buf_printf(ret_text, "\n# The owner's: freehold set APP postgres.NAME=VALUE\n%s", c->overrides);
+}
+
+bool conf_override(struct buf *ret_text, const char *name, struct str value, struct err *err)
+{
+	buf_printf(ret_text, "%s = '", name);
+	for (size_t i = 0; i < value.len; i++) {
+		if ((unsigned char)value.ptr[i] < ' ')
+			return err_set(err, ERR_INVALID, "the value of %s has a line break or the like in it", name);
+		if (value.ptr[i] == '\'' || value.ptr[i] == '\\') buf_putc(ret_text, value.ptr[i]);
+		buf_putc(ret_text, value.ptr[i]);
+	}
+	buf_puts(ret_text, "'\n");
+	return true;
 }
 
 void conf_access(struct buf *ret_text)

@@ -24,6 +24,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "owndb/tune.h"
 #include "pg/conn.h"
 
 #define OWNDB_MAJOR_MIN 15
@@ -51,6 +52,8 @@ struct owndb {
 	gid_t app_gid;
 	/* Its log of changes is handed to ../archive/pgbackrest-archive (beside data_dir), which must be there. */
 	bool archives;
+	const struct tune *tune; /* NULL: what any machine can carry */
+	const char *overrides; /* the owner's own settings, lines of owndb/conf.h; or NULL */
 	const char *os_user; /* name of uid; NULL: the caller's */
 	const char *api_os_user; /* the backend's; NULL: the caller's */
 };

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "owndb/server_role.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The password itself is never in a statement, and so in no log. */
-static bool set_password(struct pg_conn *conn, const char *password, struct err *err)
+static bool set_password(struct pg_conn *conn, const char *password, int connections, struct err *err)
 {
-	char alter[512];
+	char alter[512], limit[16];
 	char *verifier = PQencryptPasswordConn(pg_conn_raw(conn), password, OWNDB_SERVER_ROLE, "scram-sha-256");
 	if (verifier == NULL)
 		return err_set(err, ERR_INTERNAL, "hash a password: %s", PQerrorMessage(pg_conn_raw(conn)));
-	const char *const param = verifier;
-	bool ok = pg_conn_text(conn, "select format('alter role " OWNDB_SERVER_ROLE " login password %L', $1::text)", 1,
-			       &param, alter, sizeof alter, err) &&
+	(void)snprintf(limit, sizeof limit, "%d", connections);
+	const char *const params[] = {verifier, limit};
+	bool ok = pg_conn_text(conn,
+			       "select format('alter role " OWNDB_SERVER_ROLE
+			       " login password %L connection limit %s', $1::text, $2::int)",
+			       2, params, alter, sizeof alter, err) &&
 		  pg_conn_exec(conn, alter, 0, NULL, NULL, NULL, err);
 	PQfreemem(verifier);
 	return ok;
@@ -22,7 +26,8 @@ bool owndb_server_role(const struct owndb *db, const char *password, struct err 
 {
 	struct pg_conn *conn = NULL;
 	if (!owndb_connect(db, OWNDB_SUPERUSER, &conn, err)) return false;
-	bool ok = set_password(conn, password, err);
+	bool ok = set_password(conn, password,
+			       db->tune != NULL ? db->tune->server_connections : OWNDB_SERVER_CONNECTIONS, err);
 	pg_conn_close(conn);
 	return ok || err_wrap(err, "give the app's server its way into the database");
 }

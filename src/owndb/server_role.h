@@ -12,9 +12,9 @@
 #include "owndb/owndb.h"
 
 #define OWNDB_SERVER_ROLE "freehold_app"
-#define OWNDB_SERVER_CONNECTIONS 25 /* two servers with a pool of ten each, while one takes over from the other */
+#define OWNDB_SERVER_CONNECTIONS 25 /* where nothing is known of the machine (owndb/tune.h) */
 
-/* Makes the role as far as it is missing and gives it this password. */
+/* Makes the role as far as it is missing, gives it this password and the connections that db->tune allows. */
 bool owndb_server_role(const struct owndb *db, const char *password, struct err *err);
 
 #endif

@@ -104,7 +104,13 @@ bool tool_write_conf(const struct owndb *db, const char *data_dir, bool is_clone
 	buf_init(&access, CONF_MAX_BYTES);
 	buf_init(&users, CONF_MAX_BYTES);
 	if (!tool_self(self, err)) return false;
-	conf_settings(&settings, db->major, is_clone, db->archives);
+	struct tune smallest;
+	tune_smallest(&smallest);
+	conf_settings(&settings, &(struct conf){.major = db->major,
+						.is_clone = is_clone,
+						.archives = db->archives,
+						.tune = db->tune != NULL ? db->tune : &smallest,
+						.overrides = is_clone ? NULL : db->overrides});
 	conf_access(&access);
 	return conf_users(&users, self, db->os_user != NULL ? db->os_user : self,
 			  db->api_os_user != NULL ? db->api_os_user : self, err) &&
