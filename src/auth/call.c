@@ -312,6 +312,8 @@ void call_compare(struct auth_call *call, const char *password, const char *hash
 #define FIVE_MINUTES_MS (5 * 60 * 1000)
 #define HOUR_MS (60 * 60 * 1000)
 #define LOCAL_TIMES 20
+/* As upstream. Refreshes it bounds so, too; there 31 people of one office who come at once would be signed out. */
+#define PASSWORDS_AT_ONCE 30
 
 static bool is_local(const struct auth_call *call)
 {
@@ -322,13 +324,17 @@ static bool is_local(const struct auth_call *call)
 static struct auth_limit_rule rule_of(const struct auth_settings *s, enum call_limit what)
 {
 	switch (what) {
-	case LIMIT_ANONYMOUS: return (struct auth_limit_rule){(double)s->rate_limit.anonymous_users, HOUR_MS};
+	case LIMIT_ANONYMOUS: return (struct auth_limit_rule){(double)s->rate_limit.anonymous_users, HOUR_MS, 0};
 	case LIMIT_PASSWORD:
-	case LIMIT_REFRESH: return (struct auth_limit_rule){(double)s->rate_limit.token_refresh, FIVE_MINUTES_MS};
-	case LIMIT_VERIFY: return (struct auth_limit_rule){(double)s->rate_limit.token_verifications, FIVE_MINUTES_MS};
+		return (struct auth_limit_rule){(double)s->rate_limit.token_refresh, FIVE_MINUTES_MS,
+						PASSWORDS_AT_ONCE};
+	case LIMIT_REFRESH: return (struct auth_limit_rule){(double)s->rate_limit.token_refresh, FIVE_MINUTES_MS, 0};
+	case LIMIT_VERIFY:
+		return (struct auth_limit_rule){(double)s->rate_limit.token_verifications, FIVE_MINUTES_MS, 0};
 	case LIMIT_CHALLENGE:
-	case LIMIT_FACTOR: return (struct auth_limit_rule){(double)s->rate_limit.mfa_challenge_and_verify, MINUTE_MS};
-	default: return (struct auth_limit_rule){(double)s->rate_limit.sign_in_sign_ups, FIVE_MINUTES_MS};
+	case LIMIT_FACTOR:
+		return (struct auth_limit_rule){(double)s->rate_limit.mfa_challenge_and_verify, MINUTE_MS, 0};
+	default: return (struct auth_limit_rule){(double)s->rate_limit.sign_in_sign_ups, FIVE_MINUTES_MS, 0};
 	}
 }
 
@@ -338,7 +344,7 @@ bool call_limit(struct auth_call *call, enum call_limit what)
 	struct auth_limit_rule rule = rule_of(call->settings, what);
 	bool is_by_user = what == LIMIT_FACTOR || what == LIMIT_CHALLENGE;
 	struct str name = is_by_user ? str_from(call->user.id) : auth_limit_address(call->request.address, text);
-	if (!is_by_user && is_local(call)) rule.events *= LOCAL_TIMES;
+	if (!is_by_user && is_local(call)) rule.events *= LOCAL_TIMES, rule.at_once *= LOCAL_TIMES;
 	if (auth_limit_take(call->auth->limit, what, name, rule, clock_now_ms())) return true;
 	call_fail(call, 429, "over_request_rate_limit", "Request rate limit reached");
 	return false;

@@ -63,3 +63,18 @@ void factor_sql_downgrade(struct auth_call *call, const struct factor *factor)
 	       "session_id in (select id from raised) and authentication_method = $3",
 	       call->user.id, factor->id, factor_is_totp(factor) ? "totp" : "mfa/phone");
 }
+
+void factor_name_taken(struct auth_call *call, const char *name)
+{
+	struct auth_problem problem;
+	(void)auth_problem_set(&problem, 422, "mfa_factor_name_conflict",
+			       "A factor with the friendly name \"%.100s\" for this user already exists", name);
+	call_problem(call, &problem, NULL);
+}
+
+bool factor_on_taken(struct auth_call *call, const struct pg_error *why, const char *name)
+{
+	if (strcmp(why->constraint, "mfa_factors_user_friendly_name_unique") != 0) return false;
+	factor_name_taken(call, name);
+	return true;
+}

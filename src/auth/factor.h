@@ -22,4 +22,8 @@ bool factor_is_totp(const struct factor *factor);
 /* Sessions that were raised by it fall back; nothing where there are none. Adds to call->sql. */
 void factor_sql_downgrade(struct auth_call *call, const struct factor *factor);
 
+/* 422: the user has another factor of that name. The second is for call->on_refused. */
+void factor_name_taken(struct auth_call *call, const char *name);
+bool factor_on_taken(struct auth_call *call, const struct pg_error *why, const char *name);
+
 #endif

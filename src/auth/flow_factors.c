@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /factors: enroll, challenge, unenroll; and an administrator's view of them. What is enrolled counts once a code of it
- * was verified (flow_factor_verify.c). */
+ * /factors: enroll, challenge, unenroll. What is enrolled counts once a code of it was verified
+ * (flow_factor_verify.c). */
 #include <stdlib.h>
 
-#include "auth/admin.h"
 #include "auth/audit.h"
 #include "auth/body.h"
 #include "auth/factor.h"
@@ -66,20 +65,10 @@ static void on_enrolled(struct auth_call *call, const PGresult *rows)
 	reply_enrolled(call, call->flow);
 }
 
-static void name_taken(struct auth_call *call, const char *name)
-{
-	struct auth_problem problem;
-	(void)auth_problem_set(&problem, 422, "mfa_factor_name_conflict",
-			       "A factor with the friendly name \"%.100s\" for this user already exists", name);
-	call_problem(call, &problem, NULL);
-}
-
 static bool on_refused(struct auth_call *call, const struct pg_error *why)
 {
 	const struct enroll *e = call->flow;
-	if (strcmp(why->constraint, "mfa_factors_user_friendly_name_unique") != 0) return false;
-	name_taken(call, e->name);
-	return true;
+	return factor_on_taken(call, why, e->name);
 }
 
 /* The factors that are there: name, verified, phone. */
@@ -96,7 +85,7 @@ static bool is_room(struct auth_call *call, const PGresult *rows)
 			return false;
 		}
 		if (strcmp(PQgetvalue(rows, i, 0), e->name) == 0) {
-			name_taken(call, e->name);
+			factor_name_taken(call, e->name);
 			return false;
 		}
 	}
@@ -314,42 +303,4 @@ static void step_unenroll(struct auth_call *call)
 void flow_factor_unenroll(struct auth_call *call)
 {
 	if (may(call)) factor_load(call, call->ids[0], step_unenroll);
-}
-
-/* For an administrator. */
-static void reply_list(struct auth_call *call)
-{
-	call_reply(call, 200, call->user.factors[0] != '\0' ? call->user.factors : "[]");
-}
-
-void flow_admin_factors(struct auth_call *call)
-{
-	admin_load_user(call, reply_list);
-}
-
-static void on_deleted(struct auth_call *call, const PGresult *rows)
-{
-	(void)rows;
-	call_reply(call, 200, call->factor->json);
-}
-
-static void step_delete(struct auth_call *call)
-{
-	const struct factor *f = call->factor;
-	(void)call_sql(call);
-	factor_sql_downgrade(call, f);
-	PG_ADD(&call->sql, "delete from auth.mfa_factors where id = $1::uuid", f->id);
-	audit_add(call, "factor_deleted", &call->user,
-		  json_pack("{s:s, s:s}", "user_id", call->user.id, "factor_id", f->id));
-	call_run(call, "Database error deleting factor", on_deleted);
-}
-
-static void load_for_delete(struct auth_call *call)
-{
-	factor_load(call, call->ids[1], step_delete);
-}
-
-void flow_admin_factor_delete(struct auth_call *call)
-{
-	admin_load_user(call, load_for_delete);
 }

@@ -30,21 +30,31 @@ static void on_unlinked(struct auth_call *call, const PGresult *rows)
 	call_reply(call, 200, "{}");
 }
 
-/* Verified addresses first, then the oldest; none that is somebody else's. */
+/* Verified addresses first, then the oldest; none that is somebody else's. What was mailed to the address that goes, or
+ * waits for a code, is void: whoever reads that mailbox has nothing to do with the account any more. */
 static void add_email(struct auth_call *call)
 {
 	PG_ADD(
 	    &call->sql,
-	    "update auth.users u set email = n.email, email_confirmed_at = case when n.is_verified then "
-	    "coalesce(u.email_confirmed_at, now()) end, updated_at = now() from (select 1) one left join lateral "
-	    "(select "
-	    "i.email, coalesce((i.identity_data ->> 'email_verified')::boolean, false) as is_verified from "
-	    "auth.identities i where i.user_id = $1::uuid and i.email is not null and not exists (select from "
-	    "auth.users "
-	    "o where o.email = i.email and o.id <> $1::uuid and not o.is_sso_user) order by 2 desc, i.created_at, i.id "
-	    "limit 1) n on true where u.id = $1::uuid and u.email is not null and not exists (select from "
-	    "auth.identities i where i.user_id = $1::uuid and i.email = u.email)",
-	    call->user.id);
+	    "with changed as (update auth.users u set email = n.email, email_confirmed_at = case when n.is_good then "
+	    "coalesce(u.email_confirmed_at, now()) end, raw_user_meta_data = case when n.is_good then "
+	    "u.raw_user_meta_data else coalesce(u.raw_user_meta_data, '{}') || '{\"email_verified\": false}' end, "
+	    "confirmation_token = '', confirmation_sent_at = null, recovery_token = '', recovery_sent_at = null, "
+	    "email_change = '', email_change_token_current = '', email_change_token_new = '', email_change_sent_at = "
+	    "null, email_change_confirm_status = 0, phone_change = '', phone_change_token = '', phone_change_sent_at = "
+	    "null, reauthentication_token = '', reauthentication_sent_at = null, updated_at = now() from (select 1) "
+	    "one "
+	    "left join lateral (select i.email, $2::boolean or coalesce((i.identity_data ->> "
+	    "'email_verified')::boolean, "
+	    "false) as is_good from auth.identities i where i.user_id = $1::uuid and i.email is not null and not "
+	    "exists "
+	    "(select from auth.users o where o.email = i.email and o.id <> $1::uuid and not o.is_sso_user) order by "
+	    "coalesce((i.identity_data ->> 'email_verified')::boolean, false) desc, i.created_at, i.id limit 1) n on "
+	    "true where u.id = $1::uuid and u.email is not null and not exists (select from auth.identities i where "
+	    "i.user_id = $1::uuid and i.email = u.email) returning u.id) delete from auth.one_time_tokens where "
+	    "user_id "
+	    "in (select id from changed)",
+	    call->user.id, call->settings->email.enable_confirmations ? "f" : "t");
 }
 
 static const char *find(struct auth_call *call, json_t *identities, const char **ret_provider_id)

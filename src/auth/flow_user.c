@@ -2,7 +2,8 @@
  *
  * GET and PUT /user. A change is checked first, then written at once:
  *
- *     read ─▶ strength ─▶ second factor? ─▶ address free? ─▶ reauthentication ─▶ another password? ─▶ hash ─▶ write
+ *     read ─▶ strength ─▶ second factor? ─▶ address free? ─▶ reauthentication ─▶ current password? ─▶ another? ─▶ hash
+ *     ─▶ write
  *
  * A new address is the user's only when its mail was followed; a new password ends all other sessions. */
 #include "auth/audit.h"
@@ -18,6 +19,7 @@
 
 struct update {
 	const char *email, *phone, *password, *data, *nonce; /* NULL where nothing changes */
+	const char *current; /* password; "": not given */
 	struct pkce pkce;
 	const char *hash;
 	bool takes_nonce;
@@ -143,6 +145,35 @@ static void on_compared(struct auth_call *call, bool is_same)
 		call_hash(call, u->password, on_hash);
 }
 
+static void step_another(struct auth_call *call)
+{
+	const struct update *u = call->flow;
+	call_compare(call, u->password, call->user.password, on_compared);
+}
+
+static void on_current(struct auth_call *call, bool is_right)
+{
+	if (is_right)
+		step_another(call);
+	else
+		call_fail(call, 400, "current_password_invalid",
+			  "Current password required when setting new password.");
+}
+
+/* Where the owner wants it: whoever found an open session does not take the account with it. Who came by a mail has
+ * forgotten the password. */
+static void step_current(struct auth_call *call)
+{
+	const struct update *u = call->flow;
+	if (!call->settings->security_update_password_require_current_password || call->session.is_recovery)
+		step_another(call);
+	else if (u->current[0] == '\0')
+		call_fail(call, 400, "current_password_required",
+			  "Current password required when setting new password.");
+	else
+		call_compare(call, u->current, call->user.password, on_current);
+}
+
 /* Where the owner wants it, and the session is not young: the code that /reauthenticate sent. */
 static bool is_reauthenticated(struct auth_call *call, struct update *u)
 {
@@ -173,7 +204,7 @@ static void step_password(struct auth_call *call)
 	}
 	if (!is_reauthenticated(call, u)) return;
 	if (call->user.password[0] != '\0')
-		call_compare(call, u->password, call->user.password, on_compared);
+		step_current(call);
 	else
 		call_hash(call, u->password, on_hash);
 }
@@ -235,9 +266,11 @@ static bool parse(struct auth_call *call, struct update *u, struct auth_problem 
 {
 	struct arena *a = call->arena;
 	const char *channel = "";
+	u->current = "";
 	if (!body_email(a, call->body, "email", &u->email, problem) ||
 	    !phone_read(a, call->body, "phone", &u->phone, problem) ||
 	    !body_text(a, call->body, "password", &u->password, problem) ||
+	    !body_text(a, call->body, "current_password", &u->current, problem) ||
 	    !body_object(a, call->body, "data", &u->data, problem) ||
 	    !body_text(a, call->body, "nonce", &u->nonce, problem) ||
 	    !body_text(a, call->body, "channel", &channel, problem) || !pkce_read(a, call->body, &u->pkce, problem))

@@ -52,15 +52,16 @@ void flow_factor_enroll(struct auth_call *call);
 void flow_factor_challenge(struct auth_call *call);
 void flow_factor_verify(struct auth_call *call);
 void flow_factor_unenroll(struct auth_call *call);
-void flow_admin_factors(struct auth_call *call);
-void flow_admin_factor_delete(struct auth_call *call);
 
-/* flow_admin_list.c, flow_admin_users.c, flow_admin_link.c, flow_admin_audit.c */
+/* flow_admin_list.c, flow_admin_users.c, flow_admin_factors.c, flow_admin_link.c, flow_admin_audit.c */
 void flow_admin_list(struct auth_call *call);
 void flow_admin_get(struct auth_call *call);
 void flow_admin_delete(struct auth_call *call);
 void flow_admin_create(struct auth_call *call);
 void flow_admin_update(struct auth_call *call);
+void flow_admin_factors(struct auth_call *call);
+void flow_admin_factor_update(struct auth_call *call);
+void flow_admin_factor_delete(struct auth_call *call);
 void flow_admin_link(struct auth_call *call);
 void flow_admin_audit(struct auth_call *call);
 

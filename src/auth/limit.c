@@ -56,9 +56,10 @@ static struct bucket *find(struct auth_limit *limit, uint64_t who, double tokens
 bool auth_limit_take(struct auth_limit *limit, unsigned kind, struct str name, struct auth_limit_rule rule,
 		     int64_t now_ms)
 {
-	struct bucket *b = find(limit, hash(limit->seed, kind, name), rule.events, now_ms);
+	double most = rule.at_once > 0 && rule.at_once < rule.events ? rule.at_once : rule.events;
+	struct bucket *b = find(limit, hash(limit->seed, kind, name), most, now_ms);
 	b->tokens += (double)(now_ms - b->at_ms) * rule.events / (double)rule.window_ms;
-	if (b->tokens > rule.events) b->tokens = rule.events;
+	if (b->tokens > most) b->tokens = most;
 	b->at_ms = now_ms;
 	if (b->tokens < 1) return false;
 	b->tokens -= 1;

@@ -16,8 +16,9 @@
 struct auth_limit;
 
 struct auth_limit_rule {
-	double events; /* at once, and in each window; 0: never */
+	double events; /* in each window; 0: never */
 	int64_t window_ms;
+	double at_once; /* 0: events; more than events counts as that */
 };
 
 struct auth_limit *auth_limit_new(void);

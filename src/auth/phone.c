@@ -82,7 +82,7 @@ static bool on_refused(struct auth_call *call, const struct pg_error *why)
 static bool is_within_limit(struct auth_call *call)
 {
 	const struct auth_settings *s = call->settings;
-	struct auth_limit_rule rule = {(double)s->rate_limit.sms_sent, 3600 * 1000};
+	struct auth_limit_rule rule = {(double)s->rate_limit.sms_sent, 3600 * 1000, 0};
 	if (!s->sms.enable_confirmations ||
 	    auth_limit_take(call->auth->limit, LIMIT_SMS, STR(""), rule, clock_now_ms()))
 		return true;

@@ -44,6 +44,7 @@ static const struct auth_route routes[] = {
     {"PUT", "/admin/users/:id", AUTH_ADMIN, AUTH_JSON_BODY, flow_admin_update},
     {"DELETE", "/admin/users/:id", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_delete},
     {"GET", "/admin/users/:id/factors", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_factors},
+    {"PUT", "/admin/users/:id/factors/:id", AUTH_ADMIN, AUTH_JSON_BODY, flow_admin_factor_update},
     {"DELETE", "/admin/users/:id/factors/:id", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_factor_delete},
     {"POST", "/admin/generate_link", AUTH_ADMIN, AUTH_JSON_BODY, flow_admin_link},
     {"GET", "/admin/audit", AUTH_ADMIN, AUTH_NO_BODY, flow_admin_audit},

@@ -96,6 +96,8 @@ struct auth_settings {
 	int64_t minimum_password_length;
 	struct auth_texts password_required; /* of each of these sets of characters at least one */
 	bool password_hibp_enabled, password_hibp_fail_closed;
+	/* A signed-in user must say the old password with the new one, unless a mail's link signed them in. */
+	bool security_update_password_require_current_password;
 	const char *password_hibp_url; /* the range API; what follows is "/range/XXXXX" */
 	bool audit_log_enabled; /* rows of auth.audit_log_entries */
 

@@ -68,6 +68,8 @@ static const struct auth_setting settings_rows[] = {
     BOOL("enable_manual_linking", S(enable_manual_linking), false),
     INT("minimum_password_length", S(minimum_password_length), 6, 72, 6),
     {.name = "password_requirements", .kind = AUTH_SETTING_CHARACTERS, .offset = S(password_required), .text = ""},
+    BOOL("security_update_password_require_current_password", S(security_update_password_require_current_password),
+	 false),
     BOOL("password_hibp_enabled", S(password_hibp_enabled), false),
     BOOL("password_hibp_fail_closed", S(password_hibp_fail_closed), false),
     URL("password_hibp_url", S(password_hibp_url), "https://api.pwnedpasswords.com"),

@@ -182,7 +182,7 @@ static void on_found(struct auth_call *call, const PGresult *rows)
 static bool is_within_limit(struct auth_call *call, const struct verify *v)
 {
 	const char *whose = v->email != NULL ? v->email : v->phone;
-	struct auth_limit_rule rule = {(double)call->settings->rate_limit.token_verifications, 5 * 60 * 1000};
+	struct auth_limit_rule rule = {(double)call->settings->rate_limit.token_verifications, 5 * 60 * 1000, 0};
 	if (whose == NULL || auth_limit_take(call->auth->limit, LIMIT_GUESS, str_from(whose), rule, clock_now_ms()))
 		return true;
 	call_fail(call, 429, "over_request_rate_limit", "Request rate limit reached");

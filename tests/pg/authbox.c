@@ -168,3 +168,13 @@ void authbox_run(struct authbox *box, const char *sql)
 {
 	ownbox_script(&box->db, "postgres", sql);
 }
+
+const char *textf(const char *fmt, ...)
+{
+	static char text[4000];
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	return text;
+}

@@ -55,4 +55,7 @@ json_t *authbox_claims(const json_t *session);
 const char *authbox_text(struct authbox *box, const char *sql);
 void authbox_run(struct authbox *box, const char *sql);
 
+/* Formatted, up to 4 kB; until the next call. */
+const char *textf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

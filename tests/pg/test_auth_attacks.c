@@ -38,17 +38,6 @@ static struct answer post(const char *path, const char *body)
 	return ask("POST", path, "", "", body);
 }
 
-static const char *textf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static const char *textf(const char *fmt, ...)
-{
-	static char text[4000];
-	va_list args;
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	return text;
-}
-
 /* The newest mail's link or token; until the next call. */
 static const char *mailed(const char *column, const char *address)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Second factors, anonymous users, sessions with an end, hooks, telephone numbers, the audit log. */
+ * Second factors, anonymous users, sessions with an end, hooks, telephone numbers, old rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,17 +27,6 @@ static struct authbox box;
 static struct answer ask(const char *method, const char *path, const char *query, const char *bearer, const char *body)
 {
 	return authbox_ask(&box, method, path, query, bearer, body);
-}
-
-static const char *textf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static const char *textf(const char *fmt, ...)
-{
-	static char text[4000];
-	va_list args;
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	return text;
 }
 
 static json_t *sign_up(const char *email)
@@ -402,88 +391,6 @@ static void test_telephone_numbers(void **state)
 	answer_expect(ask("POST", "/otp", "", "", "{\"phone\":\"+4912345\"}"), 500, "unexpected_failure");
 }
 
-/* Told by mail, of the number that was: whoever has only the phone does not hear of it otherwise. */
-static void test_another_number_is_told(void **state)
-{
-	(void)state;
-	static const char *const confirms[] = {"true", "false"};
-	char *admin = authbox_token("{\"role\":\"service_role\"}");
-	json_decref(answer_ok(ask("POST", "/admin/users", "", admin,
-				  "{\"email\":\"number@example.com\",\"email_confirm\":true,\"phone\":\"+4930000\","
-				  "\"phone_confirm\":true,\"password\":\"secret1\"}")));
-	for (int i = 0; i < 2; i++) {
-		authbox_configure(
-		    &box, textf("{\"site_url\":\"http://shop.localhost\",\"sms\":{\"enable_signup\":true,"
-				"\"enable_confirmations\":%s,\"max_frequency\":\"0s\",\"test_otp\":{\"4930001\":"
-				"\"123456\"}},\"email\":{\"enable_confirmations\":false,\"notification\":{"
-				"\"phone_changed\":{\"enabled\":true},\"identity_linked\":{\"enabled\":true}}}}",
-				confirms[i]));
-		json_t *session = answer_ok(sign_in("number@example.com"));
-		const char *token = json_str(session, "access_token", "");
-		json_decref(answer_ok(ask("PUT", "/user", "", token, textf("{\"phone\":\"+493000%d\"}", 1 + i))));
-		if (i == 0)
-			json_decref(
-			    answer_ok(ask("POST", "/verify", "", "",
-					  "{\"type\":\"phone_change\",\"phone\":\"+4930001\",\"token\":\"123456\"}")));
-		json_decref(session);
-		assert_string_equal(authbox_text(&box,
-						 "select count(*)::text from freehold_auth.mails where recipient = "
-						 "'number@example.com' and kind = 'phone_changed_notification'"),
-				    i == 0 ? "1" : "2");
-	}
-	/* A first number is no other one, but a new way in. */
-	json_t *session = sign_up("first@example.com");
-	json_decref(answer_ok(ask("PUT", "/user", "", token_of(session), "{\"phone\":\"+4930099\"}")));
-	json_decref(session);
-	assert_string_equal(authbox_text(&box,
-					 "select string_agg(kind, ',') from freehold_auth.mails where recipient = "
-					 "'first@example.com'"),
-			    "identity_linked_notification");
-	assert_string_equal(authbox_text(&box, "select count(*)::text from freehold_auth.mails where recipient = "
-					       "'number@example.com' and kind = 'identity_linked_notification'"),
-			    "0");
-	free(admin);
-}
-
-static void test_what_happened_is_written(void **state)
-{
-	(void)state;
-	char *admin = authbox_token("{\"role\":\"service_role\"}");
-	json_decref(sign_up("noted@example.com"));
-	json_t *log = answer_ok(ask("GET", "/admin/audit", "query=author:noted", admin, ""));
-	assert_int_equal(json_array_size(log), 2);
-	const json_t *payload = json_object_get(json_array_get(log, 0), "payload");
-	assert_string_equal(json_str(payload, "actor_username", ""), "noted@example.com");
-	json_decref(log);
-	answer_expect(ask("GET", "/admin/audit", "query=nothing:x", admin, ""), 400, "validation_failed");
-	struct answer a = ask("GET", "/admin/users", "per_page=2&page=1", admin, "");
-	assert_non_null(strstr(a.link, "</admin/users?page=2&per_page=2>; rel=\"next\", "));
-	assert_true(atoi(a.total) > 2);
-	json_decref(a.body);
-	a = ask("GET", "/admin/users", "filter=%3E%2C&page=1&sort=created_at+asc", admin, "");
-	assert_string_equal(a.link,
-			    "</admin/users?page=0&per_page=50&filter=%3E%2C&sort=created_at%20asc>; rel=\"last\"");
-	json_decref(a.body);
-	a = ask("GET", "/admin/audit", "per_page=1", admin, "");
-	assert_non_null(strstr(a.link, "</admin/audit?page=2&per_page=1>; rel=\"next\", "));
-	json_decref(a.body);
-	/* Deleted softly, nobody can tell who it was. */
-	json_t *session = sign_up("softly@example.com");
-	char path[100];
-	(void)snprintf(path, sizeof path, "/admin/users/%s", json_str(json_object_get(session, "user"), "id", ""));
-	json_decref(answer_ok(ask("DELETE", path, "", admin, "{\"should_soft_delete\":true}")));
-	json_t *user = answer_ok(ask("GET", path, "", admin, ""));
-	assert_non_null(json_object_get(user, "deleted_at"));
-	assert_null(strstr(json_str(user, "email", ""), "softly"));
-	assert_int_equal(json_object_size(json_object_get(user, "user_metadata")), 0);
-	json_decref(user);
-	answer_expect(sign_in("softly@example.com"), 400, "invalid_credentials");
-	json_decref(session);
-	session = sign_up("softly@example.com"); /* the address is free again */
-	json_decref(session);
-	free(admin);
-}
-
 /* Calls take away what nobody will ask for again, one kind after the other. */
 static void test_old_rows_go(void **state)
 {
@@ -516,19 +423,6 @@ static void test_old_rows_go(void **state)
 	json_decref(session);
 }
 
-/* The token of an administrator who signed in like anybody ends with the session. */
-static void test_an_administrator_who_signed_out(void **state)
-{
-	(void)state;
-	json_decref(sign_up("boss@example.com"));
-	authbox_run(&box, "update auth.users set role = 'service_role' where email = 'boss@example.com'");
-	json_t *session = answer_ok(sign_in("boss@example.com"));
-	json_decref(answer_ok(ask("GET", "/admin/users", "per_page=1", token_of(session), "")));
-	authbox_run(&box, "delete from auth.sessions");
-	answer_expect(ask("GET", "/admin/users", "per_page=1", token_of(session), ""), 403, "session_not_found");
-	json_decref(session);
-}
-
 #define T(name) cmocka_unit_test_setup(name, usual)
 
 int main(void)
@@ -543,10 +437,7 @@ int main(void)
 	    T(test_a_hook_sends_the_notifications),
 	    T(test_guesses_of_a_factor_are_limited),
 	    T(test_telephone_numbers),
-	    T(test_another_number_is_told),
-	    T(test_what_happened_is_written),
 	    T(test_old_rows_go),
-	    T(test_an_administrator_who_signed_out),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

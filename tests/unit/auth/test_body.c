@@ -150,7 +150,7 @@ static void test_versions(void **state)
 static void test_limit_fills_again(void **state)
 {
 	(void)state;
-	const struct auth_limit_rule rule = {3, 300 * 1000};
+	const struct auth_limit_rule rule = {3, 300 * 1000, 0};
 	struct auth_limit *limit = auth_limit_new();
 	for (int i = 0; i < 3; i++) assert_true(auth_limit_take(limit, 1, STR("a"), rule, 1000));
 	assert_false(auth_limit_take(limit, 1, STR("a"), rule, 1000));
@@ -159,13 +159,21 @@ static void test_limit_fills_again(void **state)
 	assert_false(auth_limit_take(limit, 1, STR("a"), rule, 1000 + 99 * 1000));
 	assert_true(auth_limit_take(limit, 1, STR("a"), rule, 1000 + 101 * 1000));
 	assert_false(auth_limit_take(limit, 1, STR("a"), rule, 1000 + 101 * 1000));
-	assert_false(auth_limit_take(limit, 3, STR("a"), (struct auth_limit_rule){0, 1000}, 5000));
+	assert_false(auth_limit_take(limit, 3, STR("a"), (struct auth_limit_rule){0, 1000, 0}, 5000));
 	/* A flood of addresses is forgotten, not kept. */
 	char address[32];
 	for (int i = 0; i < 3 * AUTH_LIMIT_NAMES; i++) {
 		(void)snprintf(address, sizeof address, "10.0.%d.%d", i / 256, i % 256);
 		assert_true(auth_limit_take(limit, 1, str_from(address), rule, 2000 + 101 * 1000));
 	}
+	/* Fewer at once than in a window: 10 in 100 s, of them 2. */
+	const struct auth_limit_rule slow = {10, 100 * 1000, 2};
+	assert_true(auth_limit_take(limit, 4, STR("a"), slow, 1000) && auth_limit_take(limit, 4, STR("a"), slow, 1000));
+	assert_false(auth_limit_take(limit, 4, STR("a"), slow, 1000));
+	assert_true(auth_limit_take(limit, 4, STR("a"), slow, 1000 + 10 * 1000));
+	assert_true(auth_limit_take(limit, 4, STR("a"), slow, 1000 + 100 * 1000));
+	assert_true(auth_limit_take(limit, 4, STR("a"), slow, 1000 + 100 * 1000));
+	assert_false(auth_limit_take(limit, 4, STR("a"), slow, 1000 + 100 * 1000));
 	auth_limit_free(limit);
 }
 
