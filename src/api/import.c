@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "codec/url.h"
+#include "flow/import_files.h"
 #include "store/deployment.h"
 
 #define UPLOAD_MAX_BYTES ((uint64_t)4 << 40)
@@ -58,8 +59,8 @@ static void on_ended(void *arg, bool is_ok, struct str output)
 /* Of a file the options are parameters, else the members of the body. */
 static json_t *options_of(struct route_call *c)
 {
-	static const char *const flags[] = {"make_roles",   "accept_errors", "replace",
-					    "rewrite_urls", "check",         "resume"};
+	static const char *const flags[] = {"make_roles", "accept_errors", "replace", "rewrite_urls",
+					    "check",      "resume",        "files",   "drop_missing"};
 	if (!upload_is_file(c->req)) return body_json(c->req);
 	json_t *options = json_object();
 	const char *source = query_param(c->req, "source"), *major = query_param(c->req, "postgres");
@@ -92,9 +93,11 @@ static bool begin(struct route_call *c, json_t *options, struct err *err)
 	char path[FILE_PATH_SIZE];
 	bool is_created = false, is_resumed = json_bool(options, "resume", false);
 	bool has_file = upload_is_file(c->req);
-	if (!has_file && !is_resumed && json_str(options, "url", NULL) == NULL)
+	if (!has_file && !is_resumed && json_str(options, "url", NULL) == NULL &&
+	    !json_bool(options, "files_only", false))
 		return err_set(err, ERR_INVALID,
 			       "send a dump as application/octet-stream, or {\"url\": \"postgresql://…\"}");
+	if (json_bool(options, "files_only", false)) json_object_set_new(options, "source", json_string("files alone"));
 	json_object_del(options, "resume");
 	if (!may_import(c, err) || !app_ensure(c, true, &is_created, err) || !seal(c, options, err) ||
 	    !import_prepare(&c->d->flow, c->app, options, is_resumed, err))
@@ -115,6 +118,21 @@ void route_import_post(struct route_call *c)
 	else
 		reply_error(c->req, &err);
 	json_decref(options);
+}
+
+/* Where the files come from, and the key that opens them: kept sealed for the import that follows. */
+void route_import_files(struct route_call *c)
+{
+	struct err err;
+	bool is_created = false;
+	json_t *body = body_json(c->req);
+	if (body == NULL) return;
+	if (may_import(c, &err) && app_ensure(c, true, &is_created, &err) &&
+	    import_files_keep(&c->d->flow, c->app, json_str(body, "from", ""), json_str(body, "key", ""), &err))
+		reply_json(c->req, 200, json_object());
+	else
+		reply_error(c->req, &err);
+	json_decref(body);
 }
 
 void route_import_events(struct route_call *c)

@@ -64,6 +64,7 @@ static const struct route {
     {"GET", "v1/apps/NAME/db/import", route_import, NULL},
     {"POST", "v1/apps/NAME/db/import", route_import_post, route_import_head},
     {"GET", "v1/apps/NAME/db/import/events", route_import_events, NULL},
+    {"POST", "v1/apps/NAME/db/import/files", route_import_files, NULL},
     {"POST", "v1/apps/NAME/db/import/undo", route_import_undo, NULL},
     {"GET", "v1/apps/NAME/db/size", route_database_size, NULL},
     {"GET", "v1/apps/NAME/storage/buckets", route_storage_buckets, NULL},

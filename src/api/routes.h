@@ -93,6 +93,7 @@ void route_import(struct route_call *c);
 void route_import_head(struct route_call *c);
 void route_import_post(struct route_call *c);
 void route_import_events(struct route_call *c);
+void route_import_files(struct route_call *c);
 void route_import_undo(struct route_call *c);
 void route_git_key(struct route_call *c);
 void route_git_key_post(struct route_call *c);

@@ -131,7 +131,8 @@ static const struct option_spec db_options[] = {
     {0, "copy", NULL, "with restore: switch over to the copy that was looked at"},
     {0, "undo", NULL, "with restore, import: back to what was live before the last one"},
     {0, "forget", NULL, "with restore: let go of the copy and of what the last restore set aside"},
-    {0, "table", "NAME", "with restore: bring rows of this table back from the copy"},
+    {0, "table", "NAME",
+     "with restore: bring rows of this table back from the copy; with import: the table that a CSV file goes into"},
     {0, "where", "SQL", "with --table: only those rows"},
     {'y', "yes", NULL, "with restore: do not ask"},
     {'c', "command", "SQL", "with psql: run this and end"},
@@ -145,6 +146,12 @@ static const struct option_spec db_options[] = {
     {0, "accept-errors", NULL, "with import: leave out what cannot be restored, and list it"},
     {0, "postgres", "MAJOR", "with import: of which PostgreSQL the new database is (otherwise what the source needs)"},
     {0, "resume", NULL, "with import: go on with, or try again, what was received"},
+    {0, "files", "URL|FOLDER",
+     "with import: bring the storage's files too, from the old project or a folder of BUCKET/PATH; without a dump: "
+     "them "
+     "alone"},
+    {0, "files-key", "FILE", "with --files: a file that holds the old project's service_role key; - to type it unseen"},
+    {0, "drop-missing", NULL, "with --files: remove the rows whose files are not at the source"},
     {0},
 };
 
@@ -302,13 +309,18 @@ const struct command commands[] = {
      "import: a dump (pg_dump custom or plain, also compressed), a folder of SQL files, or the address of a running "
      "project; - lets the address be typed unseen. It is tried in a database beside, compared row by row, and only "
      "then "
-     "takes the place of the app's own.\nslow: the queries that cost most, foreign keys without an index, indexes that "
+     "takes the place of the app's own. --files brings the files of its storage too, with the old project's "
+     "service_role "
+     "key (asked for, or in FREEHOLD_FILES_KEY). A CSV file goes into the table that --table names.\nslow: the queries "
+     "that cost most, foreign keys without an index, indexes that "
      "nobody uses, sequences near their end. It changes nothing.\nsettings: what PostgreSQL is set to. It is sized to "
      "the "
      "machine's memory and cores, the number of apps and the size of the database at each start; freehold set shop "
      "postgres.work_mem=16MB sets one yourself.",
      "freehold db shop psql\nfreehold db shop psql --read-only -c 'select count(*) from orders'\nfreehold db shop dump "
-     "shop.dump\nfreehold db shop dump --plain shop.sql\nfreehold db shop size --json\nfreehold db shop restore --to "
+     "shop.dump\nfreehold db shop import shop.dump --files https://abcdefgh.supabase.co\nfreehold db shop import "
+     "customers.csv --table public.customers\nfreehold db shop dump --plain shop.sql\nfreehold db shop size "
+     "--json\nfreehold db shop restore --to "
      "2026-11-30T12:00:00 --inspect\nfreehold db shop restore --copy\nfreehold db shop restore --undo\nfreehold db "
      "shop "
      "restore --table orders --where \"id < 100\"\nfreehold db shop drill\nfreehold db shop import project.dump "

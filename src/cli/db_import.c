@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/db.h"
+#include "cli/db_import.h"
 #include "cli/follow.h"
 #include "cli/screen.h"
 #include "cli/table.h"
@@ -19,7 +20,8 @@ static const struct {
 	const char *option, *member;
 } flags[] = {{"make-roles", "make_roles"}, {"accept-errors", "accept_errors"},
 	     {"replace", "replace"},       {"rewrite-urls", "rewrite_urls"},
-	     {"check", "check"},           {"resume", "resume"}};
+	     {"check", "check"},           {"resume", "resume"},
+	     {"files", "files"},           {"drop-missing", "drop_missing"}};
 #define FLAG_COUNT (sizeof flags / sizeof *flags)
 
 static bool is_address(const char *word)
@@ -43,6 +45,7 @@ static bool post_options(const struct db_words *w, const char *url, json_t **ret
 		if (cli_has(w->cli, flags[i].option)) json_object_set_new(body, flags[i].member, json_true());
 	if (major != 0) json_object_set_new(body, "postgres", json_integer(major));
 	if (url != NULL) json_object_set_new(body, "url", json_string(url));
+	if (w->count == 0 && !cli_has(w->cli, "resume")) json_object_set_new(body, "files_only", json_true());
 	return db_ask(w, "POST", "/import", body, ret_answer, err);
 }
 
@@ -73,7 +76,8 @@ static bool begin(const struct db_words *w, json_t **ret_answer, struct err *err
 {
 	struct buf url BUF_CLEANUP;
 	buf_init(&url, URL_MAX);
-	if (cli_has(w->cli, "resume")) return post_options(w, NULL, ret_answer, err);
+	if (!db_import_tell_files(w, err)) return false;
+	if (cli_has(w->cli, "resume") || w->count == 0) return post_options(w, NULL, ret_answer, err);
 	if (strcmp(w->words[0], "-") == 0)
 		return ask_address(&url, err) && post_options(w, buf_cstr(&url), ret_answer, err);
 	if (is_address(w->words[0])) return post_options(w, w->words[0], ret_answer, err);
@@ -134,7 +138,12 @@ static void put_report(const struct db_words *w, const json_t *end, struct buf *
 	put_list(out, "Left out", json_object_get(r, "left_out"), "what", "why");
 	put_list(out, "Errors that do no harm", json_object_get(r, "harmless"), "error", "why");
 	put_list(out, "Errors", json_object_get(r, "errors"), "error", "about");
-	put_list(out, "Secrets in the vault", json_object_get(r, "secrets"), "", NULL);
+	db_import_put_files(json_object_get(r, "files"), out);
+	put_list(out, "Secrets in the vault, encrypted anew", json_object_get(r, "secrets"), "", NULL);
+	put_list(out,
+		 "Secrets of the vault that could not come, since their key is in no dump: import from the running "
+		 "project, or set them anew (vault.create_secret)",
+		 json_object_get(r, "secrets_left"), "", NULL);
 	put_list(out, "The old project's address stands in", json_object_get(r, "old_urls"), "where", "sample");
 }
 
@@ -142,6 +151,7 @@ static void put_next(const struct db_words *w, const json_t *end, struct buf *ou
 {
 	const json_t *r = json_object_get(end, "report");
 	bool has_old = false;
+	if (json_bool(json_object_get(end, "options"), "files_only", false)) return;
 	for (size_t i = 0; i < json_array_size(json_object_get(r, "old_urls")); i++)
 		has_old |= !json_bool(json_array_get(json_object_get(r, "old_urls"), i), "rewritten", false);
 	if (strcmp(json_str(end, "state", ""), "checked") == 0) {
@@ -156,9 +166,11 @@ static void put_next(const struct db_words *w, const json_t *end, struct buf *ou
 	if (json_int(r, "users", 0) > 0)
 		buf_printf(out, "%lld users can sign in with the passwords that they have.\n",
 			   (long long)json_int(r, "users", 0));
-	if (json_int(r, "objects", 0) > 0)
-		buf_printf(out, "%lld files are known to the storage; a dump holds their names, not their bytes.\n",
-			   (long long)json_int(r, "objects", 0));
+	if (json_int(r, "objects", 0) > 0 && json_object_get(r, "files") == NULL)
+		buf_printf(out,
+			   "%lld files are known to the storage; a dump holds their names, not their bytes. To bring "
+			   "them: freehold db %s import --files https://OLD-PROJECT.supabase.co\n",
+			   (long long)json_int(r, "objects", 0), w->app);
 	if (has_old && !cli_has(w->cli, "rewrite-urls"))
 		buf_puts(
 		    out,
@@ -180,6 +192,11 @@ static bool say_end(const struct db_words *w, const json_t *end, int *ret_status
 	screen_write(buf_view(&out));
 	if (is_ok) return true;
 	const json_t *error = json_object_get(end, "error");
+	if (json_bool(json_object_get(end, "options"), "files_only", false))
+		return err_set(err, err_code_from_word(json_str(error, "code", "")),
+			       "%s\nWhat came is in its place, and the database is as it was: freehold db %s import "
+			       "--resume goes on",
+			       json_str(error, "message", "it was cut off"), w->app);
 	if (strcmp(state, "interrupted") == 0)
 		return err_set(
 		    err, ERR_UNAVAILABLE,
@@ -216,11 +233,12 @@ bool db_import(const struct db_words *w, int *ret_status, struct err *err)
 	char what[80];
 	buf_init(&events, 512), buf_init(&state, 512);
 	if (cli_has(w->cli, "undo")) return undo(w, err);
-	if (w->count == 0 && !cli_has(w->cli, "resume"))
+	if (w->count == 0 && !cli_has(w->cli, "resume") && !cli_has(w->cli, "files"))
 		return err_set(err, ERR_INVALID,
 			       "say from where: freehold db %s import FILE, FOLDER, postgresql://..., or - to type an "
-			       "address unseen",
+			       "address unseen; or --files for the files of its storage alone",
 			       w->app);
+	if (w->count > 0 && (cli_has(w->cli, "table") || db_csv_is(w->words[0]))) return db_csv(w, ret_status, err);
 	if (!begin(w, &answer, err)) return false;
 	if (answer == NULL) {
 		*ret_status = EXIT_INTERRUPTED;

@@ -25,6 +25,7 @@ static const struct {
     {"import-receive", "get what is to come in"},
     {"import-restore", "put it into a database beside (restore)"},
     {"import-compare", "compare every row (compare)"},
+    {"import-files", "bring the files of the storage (files)"},
     {"switch", "put it in the place of the former one (switch)"},
 };
 

@@ -16,15 +16,15 @@
 #include "flow/daemon.h"
 #include "flow/database.h"
 #include "flow/git_key.h"
+#include "flow/import_files.h"
 #include "flow/import_source.h"
 #include "flow/pause.h"
+#include "flow/place.h"
 #include "owndb/copy_text.h"
 #include "owndb/tool.h"
 
 #define ARENA_MAX_BYTES (256u << 20)
-#define JOURNAL_MAX_BYTES (16u << 20)
 #define READY_DEADLINE_MS 60000
-#define STEPS_MAX 8
 
 struct job {
 	struct flow *f;
@@ -42,119 +42,9 @@ struct job {
 	char detail[400];
 };
 
-static bool journal_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err)
-{
-	return layout_app(&f->layout, app, "import/journal.json", ret_path, err);
-}
-
-bool import_events_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err)
-{
-	return layout_app(&f->layout, app, "import/events.ndjson", ret_path, err);
-}
-
-bool import_source_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err)
-{
-	return layout_app(&f->layout, app, "import/source", ret_path, err);
-}
-
-bool import_seal_url(const struct flow *f, const char *app, const char *url, char **ret_sealed, char ret_shown[256],
-		     struct err *err)
-{
-	bool is_address = strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
-	const char *at = strrchr(url, '@');
-	if (!is_address || strlen(url) > 2000)
-		return err_set(err, ERR_INVALID, "a running source is an address that begins with postgresql://");
-	const char *host = at != NULL ? at + 1 : strstr(url, "//") + 2;
-	(void)snprintf(ret_shown, 256, "%.*s", (int)strcspn(host, "?"), host);
-	*ret_sealed = git_address_seal(f->seal, app, url);
-	return *ret_sealed != NULL || err_set(err, ERR_INTERNAL, "the address could not be sealed");
-}
-
 static bool save(struct job *j, struct err *err)
 {
-	char path[FILE_PATH_SIZE];
-	char *text = json_text(j->journal);
-	bool ok = journal_path(j->f, j->parts.app.name, path, err) && file_write(path, str_from(text), 0600, err);
-	free(text);
-	return ok;
-}
-
-static bool write_journal(const struct flow *f, const char *app, const json_t *journal, struct err *err)
-{
-	char path[FILE_PATH_SIZE];
-	char *text = json_text(journal);
-	bool ok = journal_path(f, app, path, err) && file_write(path, str_from(text), 0600, err);
-	free(text);
-	return ok;
-}
-
-static bool read_journal(const struct flow *f, const char *app, json_t **ret_journal, struct err *err)
-{
-	char path[FILE_PATH_SIZE];
-	return journal_path(f, app, path, err) && json_parse_file(path, JOURNAL_MAX_BYTES, ret_journal, err);
-}
-
-static json_t *new_journal(json_t *options)
-{
-	char now[CLOCK_ISO8601_SIZE];
-	clock_iso8601(clock_wall_ms(), now);
-	return json_pack("{s:s, s:s, s:O, s:s, s:{}}", "state", "running", "source", json_str(options, "source", ""),
-			 "options", options, "began_at", now, "report");
-}
-
-/* What was given before holds, but for what is said anew. */
-static bool take_former(const struct flow *f, const char *app, json_t *options, struct err *err)
-{
-	json_t *former JSON_CLEANUP = NULL;
-	if (!read_journal(f, app, &former, err))
-		return err_set(err, ERR_CONFLICT, "there is no import of %s to go on with", app);
-	if (strcmp(json_str(former, "state", ""), "done") == 0)
-		return err_set(err, ERR_CONFLICT, "the last import of %s was done; there is nothing to go on with",
-			       app);
-	(void)json_object_update_missing(options, json_object_get(former, "options"));
-	return true;
-}
-
-bool import_prepare(const struct flow *f, const char *app, json_t *options, bool is_resumed, struct err *err)
-{
-	char dir[FILE_PATH_SIZE], events[FILE_PATH_SIZE];
-	struct events e;
-	if (!layout_app(&f->layout, app, "import", dir, err) || !import_events_path(f, app, events, err)) return false;
-	if (is_resumed && !take_former(f, app, options, err)) return false;
-	if (!is_resumed && (!file_remove_tree(dir, err) || !file_mkdirs(dir, 0711, err))) return false;
-	if (!file_remove_tree(events, err) || !events_open(&e, events, err)) return false;
-	events_close(&e);
-	json_t *journal JSON_CLEANUP = new_journal(options);
-	return write_journal(f, app, journal, err);
-}
-
-static bool has_text(const char *path, const char *text)
-{
-	struct buf has BUF_CLEANUP;
-	struct err ignored;
-	buf_init(&has, 256);
-	return file_read(path, &has, &ignored) && str_eq(buf_view(&has), str_from(text));
-}
-
-bool import_json(const struct flow *f, const char *app, bool is_running, json_t **ret_journal, struct err *err)
-{
-	json_t *journal = NULL;
-	char path[FILE_PATH_SIZE], mine[FILE_PATH_SIZE];
-	if (!journal_path(f, app, path, err)) return false;
-	if (!file_exists(path)) {
-		*ret_journal = json_pack("{s:s}", "state", "none");
-		return true;
-	}
-	if (!read_journal(f, app, &journal, err)) return false;
-	json_object_del(json_object_get(journal, "options"), "url");
-	if (!is_running && strcmp(json_str(journal, "state", ""), "running") == 0) {
-		/* The switch is what counts: a cluster that has the import's mark in it is live. */
-		bool is_live = layout_app(&f->layout, app, "postgres/data/freehold_import", mine, err) &&
-			       has_text(mine, json_str(journal, "began_at", ""));
-		json_object_set_new(journal, "state", json_string(is_live ? "done" : "interrupted"));
-	}
-	*ret_journal = journal;
-	return true;
+	return import_journal_write(j->f, j->parts.app.name, j->journal, err);
 }
 
 /* Steps. */
@@ -210,6 +100,8 @@ static bool check_live(struct job *j, struct err *err)
 static bool step_receive(struct job *j, struct err *err)
 {
 	char size[32];
+	bool has_files = json_bool(j->options, "files", false);
+	if (has_files && !import_files_try(j->f, j->parts.app.name, err)) return false;
 	if (!check_live(j, err) || !import_receive(&j->source, err)) return false;
 	detail(j, "%s, %s, for PostgreSQL %d", size_text(j->source.file, size),
 	       j->source.kind == DUMP_CUSTOM ? "a dump" : "SQL", j->source.major);
@@ -319,6 +211,52 @@ static bool step_compare(struct job *j, struct err *err)
 	return true;
 }
 
+/* What lies in another S3 is not seen here, and would seem to be missing. */
+static bool check_place(struct job *j, struct err *err)
+{
+	json_t *place JSON_CLEANUP = NULL;
+	if (!place_describe(j->f, j->parts.app.name, &place, err)) return false;
+	if (strcmp(json_str(place, "kind", "local"), "local") == 0 && json_bool(place, "empty", true)) return true;
+	return err_set(err, ERR_CONFLICT,
+		       "files of %s lie in another S3, where it is not seen which are missing; bring them back first: "
+		       "freehold storage %s place local",
+		       j->parts.app.name, j->parts.app.name);
+}
+
+static bool bring_files(struct job *j, bool is_live, struct err *err)
+{
+	struct import_files files = {.f = j->f,
+				     .parts = &j->parts,
+				     .events = &j->events,
+				     .report = j->report,
+				     .drops_missing = json_bool(j->options, "drop_missing", false),
+				     .is_live = is_live};
+	struct err why;
+	bool is_trial = json_bool(j->options, "check", false);
+	bool ok = import_files_bring(&files, is_live ? &j->parts.owndb : &j->import.clone.db, &why);
+	/* Of a live app every file that came counts, also when others did not. */
+	if (!is_trial && (ok || is_live) && !import_files_place(&files, err)) return false;
+	const json_t *report = json_object_get(j->report, "files");
+	detail(j, "%lld of %lld files came, %lld were here", (long long)json_int(report, "brought", 0),
+	       (long long)json_int(report, "wanted", 0), (long long)json_int(report, "here", 0));
+	if (!ok) *err = why;
+	return ok;
+}
+
+static bool is_files_only(const struct job *j)
+{
+	return json_bool(j->options, "files_only", false);
+}
+
+static bool step_files(struct job *j, struct err *err)
+{
+	if (!is_files_only(j)) return bring_files(j, false, err);
+	if (!j->has_live)
+		return err_set(err, ERR_CONFLICT, "%s has no database yet; import it first, or deploy the app",
+			       j->parts.app.name);
+	return check_place(j, err) && bring_files(j, true, err);
+}
+
 /* The log of changes of another cluster goes into the same repositories, which are told of it. */
 static void open_places(struct job *j)
 {
@@ -370,12 +308,19 @@ static const struct {
 } steps[] = {{"import-receive", step_receive},
 	     {"import-restore", step_restore},
 	     {"import-compare", step_compare},
+	     {"import-files", step_files},
 	     {"switch", step_switch}};
+
+static bool is_due(const struct job *j, size_t step)
+{
+	return steps[step].run == step_files ? json_bool(j->options, "files", false) : !is_files_only(j);
+}
 
 static bool run_steps(struct job *j, struct err *err)
 {
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		int64_t from_ms = clock_now_ms();
+		if (!is_due(j, i)) continue;
 		j->detail[0] = '\0';
 		json_object_set_new(j->journal, "step", json_string(steps[i].name));
 		if (!save(j, err)) return false;
@@ -392,7 +337,7 @@ static bool open_job(struct job *j, const char *app, struct err *err)
 	char events[FILE_PATH_SIZE];
 	const char *sealed;
 	if (!parts_ensure_major(j->f, app, NULL, NULL, err) || !parts_ensure(j->f, app, &j->parts, err) ||
-	    !read_journal(j->f, app, &j->journal, err) || !import_events_path(j->f, app, events, err) ||
+	    !import_journal_read(j->f, app, &j->journal, err) || !import_events_path(j->f, app, events, err) ||
 	    !events_open(&j->events, events, err) || !layout_app(&j->f->layout, app, "import", j->dir, err) ||
 	    !layout_app(&j->f->layout, app, "clones", j->clones, err) || !file_mkdirs(j->clones, 0755, err) ||
 	    !owndb_sweep_clones(j->clones, NULL, err) || !database_cache(j->f, j->cache, err))
@@ -441,8 +386,8 @@ static bool wake_live(struct job *j, struct err *err)
 
 static void forget_source(struct job *j)
 {
-	static const char *const names[] = {"source",   "source.plain", "source.dump",  "incoming.dump",
-					    "app.list", "host.list",    "compare.list", "extensions.list"};
+	static const char *const names[] = {"source",    "source.plain", "source.dump",     "incoming.dump", "app.list",
+					    "host.list", "compare.list", "extensions.list", "vault.list"};
 	char path[FILE_PATH_SIZE];
 	struct err ignored;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -462,6 +407,7 @@ static void end_job(struct job *j, bool ok, const struct err *why)
 		json_object_set_new(j->journal, "error",
 				    json_pack("{s:s, s:s}", "code", err_code_word(why->code), "message", why->msg));
 	if (ok && !is_trial) forget_source(j);
+	if (ok && !is_trial) import_files_forget(j->f, j->parts.app.name);
 	if (!save(j, &err)) log_error("%s: %s", j->parts.app.name, err.msg);
 	json_t *shown = NULL;
 	if (import_json(j->f, j->parts.app.name, true, &shown, &err)) events_end(&j->events, shown);

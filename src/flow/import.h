@@ -7,9 +7,10 @@
  *                         events.ndjson  what it says while it runs
  *                         source, *.dump, *.list   on the way; kept when it fails, so that it can go on
  *
- * Steps: receive (a dump of the running source, or a file that is unpacked), restore, compare, switch. Dying in any of
- * them leaves the live database as it was, or the new one in its place: the switch is one rename. Going on begins with
- * the first step whose result is not there whole: what was received is not asked for again. */
+ * Steps: receive (a dump of the running source, or a file that is unpacked), restore, compare, files (those of the
+ * storage, where they were asked for: import_files.h), switch. Dying in any of them leaves the live database as it was,
+ * or the new one in its place: the switch is one rename. Going on begins with the first step whose result is not there
+ * whole: what was received is not asked for again. Of files alone that step is the only one, for the live database. */
 #ifndef FREEHOLD_FLOW_IMPORT_H
 #define FREEHOLD_FLOW_IMPORT_H
 
@@ -18,9 +19,10 @@
 #include "flow/flow.h"
 
 /* options: {"source": what to call it, "url": sealed address of a PostgreSQL (import_seal_url) or absent, "postgres":
- * major, "make_roles", "accept_errors", "replace", "rewrite_urls", "check": bool}. Makes the folder and the journal; a
- * file is then put at import_source_path; import_run does the work. is_resumed: what was given before holds, but for
- * what is said anew; ERR_CONFLICT: nothing to go on with. */
+ * major, "make_roles", "accept_errors", "replace", "rewrite_urls", "check", "files", "files_only", "drop_missing":
+ * bool} (files: from where import_files_keep was told). Makes the folder and the journal; a file is then put at
+ * import_source_path; import_run does the work. is_resumed: what was given before holds, but for what is said anew;
+ * ERR_CONFLICT: nothing to go on with. */
 bool import_prepare(const struct flow *f, const char *app, json_t *options, bool is_resumed, struct err *err);
 bool import_source_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err);
 bool import_run(struct flow *f, const char *app, struct err *err);
@@ -33,6 +35,10 @@ bool import_undo(struct flow *f, const char *app, struct err *err);
 bool import_json(const struct flow *f, const char *app, bool is_running, json_t **ret_journal, struct err *err);
 
 bool import_events_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err);
+
+/* The same as it lies there, for the process that does the work. */
+bool import_journal_read(const struct flow *f, const char *app, json_t **ret_journal, struct err *err);
+bool import_journal_write(const struct flow *f, const char *app, const json_t *journal, struct err *err);
 
 /* The address of a source, sealed for the journal; the caller frees it. ERR_INVALID for what is no postgresql://
  * address. */

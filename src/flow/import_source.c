@@ -325,20 +325,34 @@ bool import_receive(struct import_source *s, struct err *err)
 	return s->url != NULL ? fetch(s, err) : open_file(s, err);
 }
 
+/* Encrypted anew with this cluster's key, under the id that the app may know it by. */
+static bool put_secret(struct pg_conn *to, const PGresult *rows, int row, struct err *err)
+{
+	char made[64];
+	const char *const one[] = {PQgetvalue(rows, row, 0),
+				   PQgetisnull(rows, row, 1) ? NULL : PQgetvalue(rows, row, 1),
+				   PQgetvalue(rows, row, 2)};
+	if (!pg_conn_text(to, "select vault.create_secret($1, $2, $3)::text", 3, one, made, sizeof made, err))
+		return false;
+	const char *const ids[] = {made, PQgetvalue(rows, row, 3)};
+	return pg_conn_exec(to, "update vault.secrets set id = $2::uuid where id = $1::uuid", 2, ids, NULL, NULL, err);
+}
+
 static bool carry_secrets(struct import_source *s, struct pg_conn *from, struct pg_conn *to, struct err *err)
 {
 	PGresult *rows PG_RESULT_CLEANUP = NULL;
 	json_t *names = json_array();
 	json_object_set_new(s->report, "secrets", names);
-	if (!pg_conn_exec(from, "select decrypted_secret, name, coalesce(description, '') from vault.decrypted_secrets",
-			  0, NULL, &rows, NULL, err))
+	if (!pg_conn_exec(
+		from,
+		"select decrypted_secret, name, coalesce(description, ''), id::text from vault.decrypted_secrets where "
+		"decrypted_secret is not null",
+		0, NULL, &rows, NULL, err))
 		return false;
 	for (int i = 0; i < PQntuples(rows); i++) {
-		const char *const one[] = {PQgetvalue(rows, i, 0),
-					   PQgetisnull(rows, i, 1) ? NULL : PQgetvalue(rows, i, 1),
-					   PQgetvalue(rows, i, 2)};
-		if (!pg_conn_exec(to, "select vault.create_secret($1, $2, $3)", 3, one, NULL, NULL, err)) return false;
-		json_array_append_new(names, json_string(one[1] != NULL ? one[1] : "(without a name)"));
+		if (!put_secret(to, rows, i, err)) return false;
+		json_array_append_new(
+		    names, json_string(PQgetisnull(rows, i, 1) ? "(without a name)" : PQgetvalue(rows, i, 1)));
 	}
 	return true;
 }
@@ -353,7 +367,7 @@ bool import_vault(struct import_source *s, const struct owndb *to_db, struct err
 			       sizeof is, err);
 	if (ok && strcmp(is, "true") == 0)
 		ok = owndb_connect(to_db, OWNDB_SUPERUSER, &to, err) &&
-		     (carry_secrets(s, from, to, err) || err_wrap(err, "the vault"));
+		     (carry_secrets(s, from, to, err) || err_wrap(err, "the secrets of the source's vault"));
 	pg_conn_close(from);
 	pg_conn_close(to);
 	return ok;

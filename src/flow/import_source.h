@@ -26,7 +26,8 @@ struct import_source {
 /* The file is there, its kind known, and a PostgreSQL that reads it. */
 bool import_receive(struct import_source *s, struct err *err);
 
-/* Secrets of the source's vault, which no dump holds readable, into the new cluster. Their names are reported. */
+/* Secrets of a running source's vault, which no dump holds readable, into the new cluster. Their names are reported
+ * ("secrets"); those of a dump, which stay behind, are told by owndb/import.h ("secrets_left"). */
 bool import_vault(struct import_source *s, const struct owndb *to, struct err *err);
 
 #endif

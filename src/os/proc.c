@@ -180,6 +180,7 @@ static void feed_input(struct running *r)
 	struct str left = str_sub(r->spec->input, r->written, r->spec->input.len);
 	ssize_t put = left.len > 0 ? write(r->in, left.ptr, left.len) : 0;
 	if (put > 0) r->written += (size_t)put;
+	if (r->spec->input_sent != NULL) *r->spec->input_sent = r->written;
 	bool is_broken = put < 0 && errno != EAGAIN && errno != EINTR;
 	if (is_broken || r->written == r->spec->input.len) close_fd(&r->in);
 }

@@ -40,6 +40,7 @@ struct proc_spec {
 	uid_t uid;
 	gid_t gid;
 	struct str input; /* written to its standard input, which is then closed; empty: /dev/null */
+	size_t *input_sent; /* how much of it was written, kept up; NULL: nobody asks */
 	int64_t deadline_ms; /* from start; 0: none. Past it the process group gets SIGTERM, 2 s later SIGKILL:
 				ERR_TIMEOUT */
 	int keep_fds[PROC_KEEP_FDS_MAX]; /* descriptors the child inherits under the same numbers */

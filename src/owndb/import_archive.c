@@ -10,6 +10,7 @@
 #include "owndb/restore_error.h"
 #include "owndb/sqltext.h"
 #include "owndb/tool.h"
+#include "owndb/vault_rows.h"
 
 #define LIST_MAX_BYTES (64u << 20)
 #define SAID_MAX_BYTES (8u << 20)
@@ -64,7 +65,7 @@ static void output_done(struct output *o)
 
 /* Which entries go where, as pg_restore wants to be told: lines of its own list. */
 struct lists {
-	struct buf app, managed, extensions, compared;
+	struct buf app, managed, extensions, compared, vault;
 	json_t *owners, *left;
 	size_t tables;
 	bool has_host_rows;
@@ -123,7 +124,10 @@ static void sort_in(struct lists *l, struct str line, const struct toc_entry *e)
 		break;
 	case TOC_EXTENSION: add_line(&l->extensions, line); break;
 	case TOC_REFUSED: note_left(l, e); break;
-	case TOC_LEFT: break;
+	case TOC_LEFT:
+		if (is_rows && str_eq(e->schema, STR("vault")) && str_eq(e->name, STR("secrets")))
+			add_line(&l->vault, line);
+		break;
 	}
 }
 
@@ -313,15 +317,31 @@ static bool restore_app(struct import *im, const char *archive, const struct lis
 	return restore_into(im, OWNDB_DATABASE, after, list, archive, true, err);
 }
 
+/* They stay behind, and are told by name. */
+static bool note_vault(struct import *im, const char *archive, const struct lists *l, struct err *err)
+{
+	struct output o;
+	int status = 0;
+	json_t *names = json_array();
+	json_object_set_new(im->report, "secrets_left", names);
+	if (l->vault.len == 0) return true;
+	const char *path = write_list(im, "vault.list", &l->vault, err);
+	if (path == NULL) return false;
+	bool ok = pg_restore(im, (const char *const[]){"-f", "-", "-L", path, archive, NULL}, &o, keep, &status, err);
+	if (ok) vault_names(buf_view(&o.out), names);
+	output_done(&o);
+	return ok;
+}
+
 bool import_archive(struct import *im, const char *archive, struct err *err)
 {
 	struct lists l = {.owners = json_array(), .left = json_array()};
-	struct buf *const bufs[] = {&l.app, &l.managed, &l.extensions, &l.compared};
-	for (size_t i = 0; i < 4; i++) buf_init(bufs[i], LIST_MAX_BYTES);
+	struct buf *const bufs[] = {&l.app, &l.managed, &l.extensions, &l.compared, &l.vault};
+	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) buf_init(bufs[i], LIST_MAX_BYTES);
 	bool ok = read_list(im, archive, &l, err);
 	json_object_set_new(im->report, "owners_mapped", l.owners);
 	json_object_set_new(im->report, "left_out", l.left);
-	ok = ok && extensions(im, archive, &l.extensions, err);
+	ok = ok && note_vault(im, archive, &l, err) && extensions(im, archive, &l.extensions, err);
 	if (ok && l.managed.len > 0) ok = restore_host(im, archive, &l, err);
 	ok = ok && restore_app(im, archive, &l, err);
 	if (ok && l.compared.len > 0) {
@@ -329,6 +349,6 @@ bool import_archive(struct import *im, const char *archive, struct err *err)
 		im->archive = arena_strdup(im->arena, archive);
 		ok = im->compare_list != NULL;
 	}
-	for (size_t i = 0; i < 4; i++) buf_done(bufs[i]);
+	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) buf_done(bufs[i]);
 	return ok;
 }

@@ -91,11 +91,28 @@ static bool take_project(struct import *im, struct err *err)
 	return tool_run(&im->clone.db, argv, SCRIPT_DEADLINE_MS, err) && import_archive(im, dump, err);
 }
 
+/* In a text their names are not looked for. */
+static void note_vault(struct import *im)
+{
+	for (size_t i = 0; i < im->scan->count; i++) {
+		const struct copy_table *t = &im->scan->tables[i];
+		if (strncmp(t->target, "vault.secrets", 13) != 0 || t->sum.rows == 0) continue;
+		char text[80];
+		(void)snprintf(text, sizeof text, "%llu of them, by what is in the file",
+			       (unsigned long long)t->sum.rows);
+		json_object_set_new(im->report, "secrets_left", json_pack("[s]", text));
+	}
+}
+
 bool import_script(struct import *im, struct err *err)
 {
 	struct buf said BUF_CLEANUP;
 	buf_init(&said, SAID_MAX_BYTES);
-	if (im->scan->has_host_schema) return take_project(im, err);
+	if (im->scan->has_host_schema) {
+		bool ok = take_project(im, err);
+		note_vault(im);
+		return ok;
+	}
 	import_say(im,
 		   im->scan->has_schema ? "the file of SQL runs" : "the file holds rows; they go into the live schema");
 	if (!run_psql(im, OWNDB_DATABASE, "-c session_replication_role=replica -c client_min_messages=error", &said,

@@ -58,14 +58,10 @@ static const char *const managed[] = {
     "_analytics",
     "supabase_functions",
     "supabase_migrations",
-    "freehold_auth",
     "_supavisor",
     "dbdev",
     "pgmq_public",
     "information_schema",
-    "freehold_realtime",
-    "freehold_cron",
-    "freehold_net",
 };
 
 /* Triggers that the host puts on its own tables. */
@@ -100,7 +96,7 @@ static bool is_any(struct str word, const char *const *list, size_t count)
 
 bool toc_is_managed(struct str schema)
 {
-	return IS_ANY(schema, managed);
+	return IS_ANY(schema, managed) || str_has_prefix(schema, STR("freehold_")); /* of another Freehold's app */
 }
 
 static struct str take_word(struct str *rest)

@@ -93,6 +93,9 @@ test('a dump is imported: tables, users with their passwords, policies, triggers
   for (const t of r.tables) assert.equal(t.contents, 'equal', t.name);
   assert.equal(r.tables.find((t) => t.name === 'public.notes').rows, 3000);
   assert.equal(r.tables.find((t) => t.name === 'auth.users').columns_left_out, 'of_tomorrow');
+  assert.deepEqual(r.secrets_left, ['stripe', '(without a name)']);
+  assert.match(done.stdout, /could not come, since their key is in no dump.*\n +stripe\n/);
+  assert.equal(await ask('select count(*) from vault.secrets'), '0');
   const signed = await signIn(3);
   assert.equal(signed.status, 200, signed.text);
   const headers = { apikey: (await keys()).publishable, authorization: `Bearer ${signed.body.access_token}` };
@@ -142,6 +145,10 @@ test('from a running source, by its address typed unseen; old addresses rewritte
   assert.equal(await ask(`select count(*) from profiles where avatar_url like '${here}/storage/v1/object/public/%'`), '12');
   assert.match(await ask("select command from cron.job where jobname = 'nightly'"), new RegExp(`${here}/functions/v1/nightly`));
   assert.equal(await ask("select extra ->> 'link' from notes where id = 7"), `${here}/x`);
+  assert.deepEqual((await report()).report.secrets, ['stripe', '(without a name)']);
+  assert.equal(await ask("select string_agg(concat_ws(',', id, name, description, decrypted_secret), '|' order by id) from vault.decrypted_secrets"),
+    'd0000000-0000-4000-8000-000000000001,stripe,for payments,sk_live_of_old|d0000000-0000-4000-8000-000000000002,,without a name: ä');
+  assert.equal(await ask("select count(*) from vault.secrets where secret like '%c2tf%'"), '0');
   const old = (await report()).report.old_urls;
   assert.ok(old.some((o) => o.where === 'function public.old_place()' && !o.rewritten), JSON.stringify(old));
   assert.equal((await signIn(12)).status, 200);
@@ -157,6 +164,7 @@ test('as text and compressed; a folder of SQL files', async () => {
     assert.equal((await signIn(2)).status, 200);
     assert.equal(await ask('select count(*) from notes'), '3000');
     assert.equal(await ask("select count(*) from cron.job"), '2');
+    assert.match(JSON.stringify((await report()).report.secrets_left), file === text ? /2 of them/ : /stripe/);
   }
   const many = path.join(folder, 'many');
   await mkdir(many);

@@ -72,6 +72,18 @@ reset role;
 grant usage on schema auth to anon, authenticated, service_role, postgres;
 grant all on all tables in schema auth to postgres, dashboard_user;
 
+-- vault: what stands in the rows is of no use without the host's key; the view opens it
+create schema vault authorization supabase_admin;
+create table vault.secrets (id uuid primary key, name text, description text not null default '', secret text not null, key_id uuid, nonce bytea,
+  created_at timestamptz not null default now(), updated_at timestamptz not null default now());
+create view vault.decrypted_secrets as select id, name, description, secret, convert_from(decode(secret, 'base64'), 'UTF8') as decrypted_secret,
+  key_id, nonce, created_at, updated_at from vault.secrets;
+insert into vault.secrets (id, name, description, secret) values
+  ('d0000000-0000-4000-8000-000000000001', 'stripe', 'for payments', encode('sk_live_of_old', 'base64')),
+  ('d0000000-0000-4000-8000-000000000002', null, '', encode('without a name: ä', 'base64'));
+grant usage on schema vault to postgres;
+grant select on all tables in schema vault to postgres;
+
 -- storage, with the triggers that the host puts on its own tables
 create schema storage authorization supabase_storage_admin;
 set role supabase_storage_admin;
