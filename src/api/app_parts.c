@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "flow/branch.h"
 #include "flow/functions.h"
 #include "flow/parts.h"
 #include "flow/pin.h"
@@ -47,10 +48,27 @@ int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][W
 	return added;
 }
 
+int app_parts_branches(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][WEB_PART_SIZE], int count)
+{
+	struct branch list[BRANCHES_MAX];
+	struct err err;
+	int branches = 0, added = 0;
+	if (!branch_list(&d->flow, app, list, &branches, &err)) log_error("%s: %s", app, err.msg);
+	for (int i = 0; i < branches && count + added < APP_PARTS_MAX; i++)
+		(void)snprintf(parts[count + added++], WEB_PART_SIZE, BRANCH_PART "%s", list[i].name);
+	return added;
+}
+
+/* The branch's name, or NULL: it is none. */
+static const char *branch_of_part(const char *part)
+{
+	return strncmp(part, BRANCH_PART, strlen(BRANCH_PART)) == 0 ? part + strlen(BRANCH_PART) : NULL;
+}
+
 bool app_part_is_known(const char *part)
 {
-	return strcmp(part, "postgres") == 0 || strcmp(part, "backend") == 0 || strcmp(part, RESTORE_COPY_PART) == 0 ||
-	       web_part_release(part) > 0 || functions_part_release(part) > 0;
+	return branch_of_part(part) != NULL || strcmp(part, "postgres") == 0 || strcmp(part, "backend") == 0 ||
+	       strcmp(part, RESTORE_COPY_PART) == 0 || web_part_release(part) > 0 || functions_part_release(part) > 0;
 }
 
 bool app_part_spec(struct daemon *d, const char *app, const char *part, struct parts *parts, struct arena *arena,
@@ -61,6 +79,8 @@ bool app_part_spec(struct daemon *d, const char *app, const char *part, struct p
 	if (release > 0) return web_unit(&d->flow, parts, release, arena, ret_spec, err);
 	release = functions_part_release(part);
 	if (release > 0) return functions_unit(&d->flow, parts, release, arena, ret_spec, err);
+	if (branch_of_part(part) != NULL)
+		return branch_unit(&d->flow, parts, branch_of_part(part), arena, ret_spec, err);
 	if (strcmp(part, RESTORE_COPY_PART) == 0) {
 		int64_t job = 0;
 		return restore_waiting_copy(&d->flow, app, &job, err) &&
@@ -274,6 +294,13 @@ static void walk_on(void *arg, const struct err *err)
 	free(w);
 }
 
+static void start_branches(struct daemon *d, const char *app)
+{
+	char parts[APP_PARTS_MAX][WEB_PART_SIZE];
+	int count = app_parts_branches(d, app, parts, 0);
+	for (int i = 0; i < count; i++) daemon_start_part_of(d, app, parts[i], false, NULL, NULL);
+}
+
 static void walk(struct daemon *d, const char *app, enum walking how, supervisor_done done, void *arg)
 {
 	struct walk *w = calloc(1, sizeof *w);
@@ -282,6 +309,8 @@ static void walk(struct daemon *d, const char *app, enum walking how, supervisor
 	(void)snprintf(w->app, sizeof w->app, "%s", app);
 	w->count = app_parts(d, app, w->parts);
 	if (how == WALK_STOP) w->count += app_parts_old(d, app, w->parts, w->count);
+	if (how == WALK_STOP) w->count += app_parts_branches(d, app, w->parts, w->count);
+	if (how == WALK_START) start_branches(d, app);
 	w->next = how == WALK_STOP ? w->count - 1 : how == WALK_RESTART ? 1 : 0;
 	walk_step(w);
 }

@@ -28,8 +28,7 @@ static void reply_job(struct route_call *c, unsigned status, int64_t id)
 		reply_error(c->req, &err);
 }
 
-/* Begins it and answers 202 with the job; takes options. */
-static void begin_job(struct route_call *c, const char *kind, json_t *options)
+void route_begin_job(struct route_call *c, const char *kind, json_t *options)
 {
 	struct err err, end;
 	struct app app;
@@ -68,7 +67,7 @@ void route_backups_post(struct route_call *c)
 	json_t *options = json_pack("{s:b, s:I}", "full", json_bool(body, "full", false), "place",
 				    (json_int_t)json_int(body, "place", 0));
 	json_decref(body);
-	begin_job(c, "backup", options);
+	route_begin_job(c, "backup", options);
 }
 
 void route_drill_post(struct route_call *c)
@@ -77,7 +76,7 @@ void route_drill_post(struct route_call *c)
 	if (body == NULL) return;
 	json_t *options = json_pack("{s:I}", "place", (json_int_t)json_int(body, "place", 0));
 	json_decref(body);
-	begin_job(c, "drill", options);
+	route_begin_job(c, "drill", options);
 }
 
 void route_restore(struct route_call *c)
@@ -114,7 +113,7 @@ void route_restore_post(struct route_call *c)
 		reply_error(c->req, &err);
 		return;
 	}
-	begin_job(c, json_bool(body, "inspect", false) ? "inspect" : "restore", body);
+	route_begin_job(c, json_bool(body, "inspect", false) ? "inspect" : "restore", body);
 }
 
 void route_restore_more(struct route_call *c)
@@ -127,7 +126,7 @@ void route_restore_more(struct route_call *c)
 	if (is_known && strcmp(c->arg[0], "bring") == 0 && json_str(body, "table", "")[0] == '\0')
 		(void)err_set(&err, ERR_INVALID, "which table? {\"table\": \"public.orders\"}");
 	else if (is_known) {
-		begin_job(c, c->arg[0], body);
+		route_begin_job(c, c->arg[0], body);
 		return;
 	} else {
 		(void)err_set(&err, ERR_NOT_FOUND, "a restore has no %.40s", c->arg[0]);

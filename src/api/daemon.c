@@ -66,12 +66,19 @@ static bool start_if_running(void *arg, const struct app *app, struct err *err)
 	/* Servers that were kept for tabs do not outlive the daemon that kept them: below. */
 	if (running == 0 && (!pin_forget(&d->flow, app->name, err) || !pin_follow_setting(&d->flow, app->name, err)))
 		return false;
-	char parts[APP_PARTS_MAX][WEB_PART_SIZE];
+	char parts[APP_PARTS_MAX][WEB_PART_SIZE], branches[APP_PARTS_MAX][WEB_PART_SIZE];
 	int count = app_parts(d, app->name, parts), old = app_parts_old(d, app->name, parts, count);
+	int branch_count = app_parts_branches(d, app->name, branches, 0);
 	bool is_running = strcmp(app->state, "running") == 0;
 	for (int i = count + old - 1; i >= (is_running ? count : 0); i--) take_over(d, app->name, parts[i]);
 	/* All at once and in no order, so that the sweep that follows knows them; the others wait for PostgreSQL. */
 	for (int i = 0; i < count && is_running; i++) daemon_start_part_of(arg, app->name, parts[i], false, NULL, NULL);
+	for (int i = 0; i < branch_count; i++) {
+		if (is_running)
+			daemon_start_part_of(arg, app->name, branches[i], false, NULL, NULL);
+		else
+			take_over(d, app->name, branches[i]);
+	}
 	int64_t copy = 0;
 	if (!restore_waiting_copy(&d->flow, app->name, &copy, err)) return false;
 	if (copy != 0) daemon_start_part_of(arg, app->name, RESTORE_COPY_PART, false, NULL, NULL);

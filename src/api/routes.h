@@ -27,6 +27,9 @@ void reply_error(struct http_request *req, const struct err *why);
 /* The events in this file (flow/events.h), with ?follow=1 until their end. In deployments.c. */
 void reply_events(struct route_call *c, const char *path);
 
+/* Begins a job of the route's app (flow/job.h) and answers 202 with it; takes options. In backups.c. */
+void route_begin_job(struct route_call *c, const char *kind, json_t *options);
+
 /* Query parameters, percent-decoded into the request's arena; NULL where absent. */
 const char *query_param(struct http_request *req, const char *name);
 
@@ -108,6 +111,11 @@ void route_drill_post(struct route_call *c);
 void route_restore(struct route_call *c);
 void route_restore_post(struct route_call *c);
 void route_restore_more(struct route_call *c);
+void route_branches(struct route_call *c);
+void route_branches_post(struct route_call *c);
+void route_branch(struct route_call *c);
+void route_branch_reset(struct route_call *c);
+void route_branch_delete(struct route_call *c);
 void route_backup(struct route_call *c);
 void route_backup_kit(struct route_call *c);
 void route_backup_files(struct route_call *c);

@@ -10,6 +10,7 @@
 #include "codec/json.h"
 #include "flow/archive.h"
 #include "flow/backup.h"
+#include "flow/branch.h"
 #include "store/deployment.h"
 #include "store/home.h"
 
@@ -115,6 +116,22 @@ static bool is_drill_due(struct schedule *s, const char *app)
 	return drill.began_at_ms < slot - (s->retention.drill_days - 1) * RETENTION_DAY_MS;
 }
 
+/* A branch whose days are over goes, one at a tick. */
+static void end_branch(struct schedule *s, const char *app)
+{
+	struct branch list[BRANCHES_MAX];
+	struct err err;
+	int count = 0;
+	if (!branch_list(&s->d->flow, app, list, &count, &err)) log_error("%s: %s", app, err.msg);
+	for (int i = 0; i < count && !s->has_begun; i++) {
+		if (list[i].expires_at_ms == 0 || list[i].expires_at_ms > s->now_ms) continue;
+		if (!may_try(s, app, "branch", SCHEDULE_AGAIN_MS)) return;
+		log_info("%s: the days of its branch %s are over", app, list[i].name);
+		begin(s, app, "branch",
+		      json_pack("{s:s, s:s, s:b}", "do", "delete", "name", list[i].name, "is_scheduled", true));
+	}
+}
+
 static void ship(struct schedule *s, const char *app, const char *archive_dir)
 {
 	struct err err;
@@ -143,6 +160,7 @@ static bool look_at(void *arg, const struct app *app, struct err *err)
 	bool is_broken = false;
 	if (!layout_app(&s->d->flow.layout, app->name, "postgres/archive", archive_dir, err)) return false;
 	ship(s, app->name, archive_dir);
+	if (!s->has_begun && worker_check_not_ending(s->d, app->name, err)) end_branch(s, app->name);
 	if (s->has_begun || !is_settled(s, app)) return true;
 	enum due due = due_at(s, app->name, archive_dir, &place, &is_broken);
 	if (due != DUE_NOTHING)

@@ -122,7 +122,10 @@ static const struct option_spec mail_options[] = {
 };
 
 static const struct option_spec db_options[] = {
-    {0, "full", NULL, "with backup: everything, not only what changed"},
+    {0, "full", NULL,
+     "with backup: everything, not only what changed; with branch: with all rows (that is the default)"},
+    {0, "sample", "SHARE|ROWS", "with branch create, reset: that much of each table (5%, 1000), and what it refers to"},
+    {0, "days", "N", "with branch create, reset: it goes by itself after so many (30; 0: it stays)"},
     {0, "to", "TIME", "with restore: the moment, in UTC (2026-11-30T12:00:00), or now"},
     {0, "point", "NAME", "with restore: a deployment's restore point (before-7)"},
     {0, "backup", "ID", "with restore: a backup as freehold db APP backups lists it"},
@@ -134,11 +137,11 @@ static const struct option_spec db_options[] = {
     {0, "table", "NAME",
      "with restore: bring rows of this table back from the copy; with import: the table that a CSV file goes into"},
     {0, "where", "SQL", "with --table: only those rows"},
-    {'y', "yes", NULL, "with restore: do not ask"},
-    {'c', "command", "SQL", "with psql: run this and end"},
-    {0, "read-only", NULL, "with psql: nothing is changed by mistake"},
+    {'y', "yes", NULL, "with restore, branch: do not ask"},
+    {'c', "command", "SQL", "with psql, branch psql: run this and end"},
+    {0, "read-only", NULL, "with psql, branch psql: nothing is changed by mistake"},
     {0, "plain", NULL, "with dump: SQL text instead of PostgreSQL's custom format"},
-    {0, "schema-only", NULL, "with dump: tables without their rows"},
+    {0, "schema-only", NULL, "with dump, branch: tables without their rows"},
     {0, "replace", NULL, "with import: even though the app's database has rows of its own (they are set aside)"},
     {0, "check", NULL, "with import: try and compare everything, and change nothing"},
     {0, "rewrite-urls", NULL, "with import: the old project's address in rows and jobs becomes the app's"},
@@ -306,6 +309,11 @@ const struct command commands[] = {
      "restored. restore: first into a copy beside the app, with its rows counted beside the live ones; then the app is "
      "switched over, and what was live is kept until --forget, so that --undo can bring it back. drill: proves that "
      "the newest backup can be restored.\n"
+     "branch: copies of the live database, each one of its own, to try things in: create NAME makes one while the app "
+     "runs, with all rows, with none (--schema-only) or with a sample whose references lead somewhere (--sample); "
+     "list, "
+     "psql NAME, url NAME, reset NAME (as the live one is now), delete NAME. A branch is in no backup, has no network "
+     "and runs no jobs.\n"
      "import: a dump (pg_dump custom or plain, also compressed), a folder of SQL files, or the address of a running "
      "project; - lets the address be typed unseen. It is tried in a database beside, compared row by row, and only "
      "then "
@@ -323,7 +331,9 @@ const struct command commands[] = {
      "--json\nfreehold db shop restore --to "
      "2026-11-30T12:00:00 --inspect\nfreehold db shop restore --copy\nfreehold db shop restore --undo\nfreehold db "
      "shop "
-     "restore --table orders --where \"id < 100\"\nfreehold db shop drill\nfreehold db shop import project.dump "
+     "restore --table orders --where \"id < 100\"\nfreehold db shop drill\nfreehold db shop branch create try-1 "
+     "--sample 5% --days 7\nfreehold db shop branch psql try-1\nfreehold db shop branch delete try-1\nfreehold db shop "
+     "import project.dump "
      "--check\nfreehold db shop import -",
      db_options, 1, CLI_WORDS_MAX, "ab", run_db},
     {"storage", CHANGE, "APP WORD ...", "the files of the app's users",

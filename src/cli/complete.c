@@ -81,7 +81,9 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	case 'k': offer_all(out, backup, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
 	case 'f': buf_puts(out, ":files\n"); break;
+	case 'n': offer_all(out, db_branch_verbs, typed); break;
 	case 'a':
+	case 'h':
 	case 'r':
 	case 'd': offer_names(out, names, kind, app, typed); break;
 	default: break;
@@ -110,10 +112,21 @@ static char kind_of_value(const struct option_spec *option)
 	return strcmp(option->name, "socket") == 0 ? 'f' : '\0';
 }
 
+/* What stands behind "db APP branch" is another table. place counts words; verbs are those from the second on. */
+static char kind_of_word(const struct command *command, size_t place, const char *const verbs[2])
+{
+	size_t places = strlen(command->completes);
+	bool is_branch = command->run == run_db && place >= 2 && verbs[0] != NULL && strcmp(verbs[0], "branch") == 0;
+	if (places == 0 || place >= command->most_words) return '\0';
+	if (!is_branch) return command->completes[place < places ? place : places - 1];
+	if (place == 2) return 'n';
+	return place == 3 && strcmp(verbs[1], "create") != 0 && strcmp(verbs[1], "list") != 0 ? 'h' : '\0';
+}
+
 void complete_words(const char *const *words, size_t count, const struct complete_names *names, struct buf *out)
 {
 	if (count == 0) return;
-	const char *typed = words[count - 1], *app = NULL;
+	const char *typed = words[count - 1], *app = NULL, *verbs[2] = {NULL, NULL};
 	if (count == 1) {
 		offer_commands(out, typed);
 		return;
@@ -126,16 +139,16 @@ void complete_words(const char *const *words, size_t count, const struct complet
 		const struct option_spec *option = waiting == NULL ? option_of(command, words[i]) : NULL;
 		bool is_word = waiting == NULL && option == NULL && words[i][0] != '-';
 		waiting = option != NULL && option->value != NULL ? option : NULL;
+		if (is_word && (place == 1 || place == 2)) verbs[place - 1] = words[i];
 		if (is_word && place++ == 0) app = words[i];
 	}
-	size_t places = strlen(command->completes);
 	if (waiting != NULL)
 		offer_kind(out, names, kind_of_value(waiting), app, typed);
 	else if (typed[0] == '-') {
 		offer_options(out, command->options, typed);
 		offer_options(out, common_options, typed);
-	} else if (places > 0 && place < command->most_words)
-		offer_kind(out, names, command->completes[place < places ? place : places - 1], app, typed);
+	} else
+		offer_kind(out, names, kind_of_word(command, place, verbs), app, typed);
 }
 
 /* {"apps": [{"name"}]} or {"releases": [{"number"}]} as lines. */
@@ -157,14 +170,19 @@ static void ask_daemon(void *arg, char kind, const char *app, struct buf *ret_li
 	buf_init(&path, DAEMON_PATH_SIZE);
 	if (kind == 'a')
 		buf_puts(&path, "/v1/apps");
-	else if (app == NULL || !cli_app_path(&path, app, kind == 'r' ? "/releases" : "/deployments", &ignored))
+	else if (app == NULL || !cli_app_path(&path, app,
+					      kind == 'r'   ? "/releases"
+					      : kind == 'h' ? "/db/branches"
+							    : "/deployments",
+					      &ignored))
 		return;
 	if (!cli_ask(arg, NULL, buf_cstr(&path), NULL, &answer, &ignored)) return;
 	list_of(answer,
 		kind == 'a'   ? "apps"
+		: kind == 'h' ? "branches"
 		: kind == 'r' ? "releases"
 			      : "deployments",
-		kind == 'a' ? "name" : "number", ret_lines);
+		kind == 'a' || kind == 'h' ? "name" : "number", ret_lines);
 }
 
 bool run_complete(struct cli *cli, int *ret_status, struct err *err)

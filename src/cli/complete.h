@@ -9,8 +9,8 @@
 
 #include "base/buf.h"
 
-/* Where names come from that only the daemon knows. kind: a apps, r releases of app, d deployments of app. Appends one
- * a line; nothing when it cannot be known. */
+/* Where names come from that only the daemon knows. kind: a apps, r releases of app, d deployments of app, h branches
+ * of app's database. Appends one a line; nothing when it cannot be known. */
 struct complete_names {
 	void (*list)(void *arg, char kind, const char *app, struct buf *ret_lines);
 	void *arg;

@@ -39,6 +39,13 @@ bool db_slow(const struct db_words *w, int *ret_status, struct err *err);
 bool db_settings(const struct db_words *w, int *ret_status, struct err *err);
 bool db_size(const struct db_words *w, int *ret_status, struct err *err);
 
+/* Becomes psql of the database that "bin_dir", "socket_dir" and "database" say; returns only when that failed. */
+bool db_psql_at(const struct db_words *w, const json_t *where, const char *const *words, size_t count, struct err *err);
+
+/* What may stand behind "freehold db APP branch"; ends with NULL. */
+extern const char *const db_branch_verbs[];
+bool db_branch(const struct db_words *w, int *ret_status, struct err *err);
+
 /* A whole dump in a file; where is db_where's. */
 bool db_dump_to(const struct db_words *w, const json_t *where, bool is_plain, const char *path, struct err *err);
 

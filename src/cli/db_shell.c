@@ -42,25 +42,29 @@ static void forget_environment(void)
 	}
 }
 
-bool db_psql(const struct db_words *w, int *ret_status, struct err *err)
+bool db_psql_at(const struct db_words *w, const json_t *where, const char *const *words, size_t count, struct err *err)
 {
-	json_t *where JSON_CLEANUP = NULL;
 	char program[FILE_PATH_SIZE];
 	const char *argv[CLI_WORDS_MAX + 12] = {"psql"}, *command = cli_value(w->cli, "command");
 	size_t n = 1;
-	(void)ret_status;
-	if (!db_where(w, &where, err)) return false;
 	if (!file_path(program, err, "%s/psql", json_str(where, "bin_dir", ""))) return false;
 	const char *const fixed[] = {"-h", json_str(where, "socket_dir", ""),       "-p", "5432", "-U", OWNER,
 				     "-d", json_str(where, "database", "postgres"), NULL};
 	for (size_t i = 0; fixed[i] != NULL; i++) argv[n++] = fixed[i];
 	if (command != NULL) argv[n++] = "-c", argv[n++] = command;
-	for (size_t i = 0; i < w->count; i++) argv[n++] = w->words[i];
+	for (size_t i = 0; i < count; i++) argv[n++] = words[i];
 	forget_environment();
 	if (cli_has(w->cli, "read-only")) (void)setenv("PGOPTIONS", "-c default_transaction_read_only=on", 1);
 	(void)setenv("PGAPPNAME", "freehold db psql", 1);
 	(void)execv(program, (char *const *)(uintptr_t)argv);
 	return err_set_errno(err, "run %s", program);
+}
+
+bool db_psql(const struct db_words *w, int *ret_status, struct err *err)
+{
+	json_t *where JSON_CLEANUP = NULL;
+	(void)ret_status;
+	return db_where(w, &where, err) && db_psql_at(w, where, w->words, w->count, err);
 }
 
 /* A dump that runs. pg_dump prints the dump on its standard output, and on the other, one line each, what it is at. */

@@ -22,6 +22,8 @@ const struct db_verb db_verbs[] = {
     {"backups", "", "which backups there are, and which moments can be restored", 0, 0, db_backups},
     {"drill", "", "prove the newest backup by restoring it beside the app", 0, 0, db_drill},
     {"restore", "", "go back: --to TIME, --point before-N or --backup ID; --inspect to look first", 0, 0, db_restore},
+    {"branch", "[create|list|psql|url|reset|delete] [NAME]",
+     "copies of the database to try things in: whole, without rows, or a sample", 0, CLI_WORDS_MAX, db_branch},
     {"settings", "", "what PostgreSQL is set to, and why: sized to this machine, or set by you", 0, 0, db_settings},
     {"slow", "", "which queries cost most, and what would help", 0, 0, db_slow},
     {0},

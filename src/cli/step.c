@@ -26,6 +26,12 @@ static const struct {
     {"import-restore", "put it into a database beside (restore)"},
     {"import-compare", "compare every row (compare)"},
     {"import-files", "bring the files of the storage (files)"},
+    {"room", "is there room (room)"},
+    {"copy", "copy the live database (copy)"},
+    {"quiet", "hold back its jobs and mails (quiet)"},
+    {"put", "give it its name (put)"},
+    {"stop", "stop"},
+    {"remove", "remove"},
     {"switch", "put it in the place of the former one (switch)"},
 };
 

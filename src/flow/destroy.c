@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "edge/tls.h"
+#include "flow/branch.h"
 #include "flow/daemon.h"
 #include "flow/functions.h"
 #include "flow/live.h"
@@ -110,6 +111,20 @@ static bool wait_for_jobs(const struct flow *f, const char *app, struct err *err
 	}
 }
 
+/* They go with the app's folder; nothing of them may run then. */
+static bool stop_branches(const struct flow *f, const char *app, struct err *err)
+{
+	struct branch list[BRANCHES_MAX];
+	char part[BRANCH_NAME_MAX + sizeof BRANCH_PART];
+	int count = 0;
+	bool ok = branch_list(f, app, list, &count, err);
+	for (int i = 0; ok && i < count; i++) {
+		(void)snprintf(part, sizeof part, BRANCH_PART "%s", list[i].name);
+		ok = daemon_stop_part(f, app, part, err);
+	}
+	return ok;
+}
+
 bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_kept, struct err *err)
 {
 	struct parts p;
@@ -117,8 +132,8 @@ bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_ke
 	/* A daemon that starts in the middle of this is not to start any of it again. */
 	bool ok = wait_for_jobs(f, app, err) && dump(f, &p, ret_kept->dump, err) &&
 		  app_set_state(f->db, app, "stopped", err) && live_withdraw(f, app, err) && pin_forget(f, app, err) &&
-		  daemon_stop_part(f, app, RESTORE_COPY_PART, err) && forget_certificate(f, app, err) &&
-		  web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
+		  daemon_stop_part(f, app, RESTORE_COPY_PART, err) && stop_branches(f, app, err) &&
+		  forget_certificate(f, app, err) && web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
 		  daemon_stop_part(f, app, "backend", err) && daemon_stop_part(f, app, "postgres", err) &&
 		  keep_files(f, &p, ret_kept->files, err) && parts_remove(f, &p.app, err) &&
 		  app_delete(f->db, app, err);

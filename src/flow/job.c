@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "flow/backup.h"
+#include "flow/branch.h"
 #include "flow/drill.h"
 #include "flow/files.h"
 #include "flow/pause.h"
@@ -27,6 +28,7 @@ static const struct job_kind kinds[] = {
     {"undo", true, true, restore_undo_run, restore_recover},
     {"forget", true, false, restore_forget_run, NULL},
     {"bring", true, false, restore_bring_run, NULL},
+    {"branch", true, false, branch_run, branch_recover},
 };
 
 const struct job_kind *job_kind_find(const char *name)

@@ -7,9 +7,40 @@
 #include "owndb/tool.h"
 
 #define COPY_DEADLINE_MS (3600 * 1000)
+#define SAID_MAX_BYTES 4096
 
-bool copy_full(const struct owndb *live, struct clone *c, struct err *err)
+struct copying {
+	void (*on_progress)(void *arg, double done);
+	void *arg;
+	struct buf said; /* its last words */
+};
+
+/* "12345/67890 kB (18%), 0/1 tablespace", a line each time. */
+static void hear(struct copying *p, struct str line)
 {
+	int64_t done = 0, all = 0;
+	ptrdiff_t slash = str_find(line, STR("/")), unit = str_find(line, STR(" kB"));
+	bool is_progress = slash > 0 && unit > slash && str_to_int(str_trim(str_sub(line, 0, (size_t)slash)), &done) &&
+			   str_to_int(str_sub(line, (size_t)slash + 1, (size_t)unit), &all);
+	if (is_progress && p->on_progress != NULL && all > 0)
+		p->on_progress(p->arg, done < all ? (double)done / (double)all : 1);
+	if (is_progress || str_trim(line).len == 0) return;
+	buf_str(&p->said, str_trim(line));
+	buf_puts(&p->said, "; ");
+}
+
+static void on_said(void *arg, int stream, struct str bytes)
+{
+	struct str line;
+	(void)stream;
+	while (str_next(&bytes, '\n', &line)) hear(arg, line);
+}
+
+bool copy_full(const struct owndb *live, struct clone *c, void (*on_progress)(void *arg, double done), void *arg,
+	       struct err *err)
+{
+	struct copying copying = {on_progress, arg, {0}};
+	struct proc_result result;
 	const char *const argv[] = {"pg_basebackup",
 				    "-h",
 				    live->socket_dir,
@@ -24,9 +55,13 @@ bool copy_full(const struct owndb *live, struct clone *c, struct err *err)
 				    "--no-sync",
 				    "--no-manifest",
 				    "--no-password",
+				    "--progress",
 				    NULL};
-	return (tool_run(live, argv, COPY_DEADLINE_MS, err) || err_wrap(err, "copy the live database")) &&
-	       clone_start(c, err);
+	buf_init(&copying.said, SAID_MAX_BYTES);
+	bool ok = tool_stream(live, argv, NULL, on_said, &copying, &result, err) &&
+		  (result.exit_status == 0 || err_set(err, ERR_FAILED, "%.400s", buf_cstr(&copying.said)));
+	buf_done(&copying.said);
+	return (ok || err_wrap(err, "copy the live database")) && clone_start(c, err);
 }
 
 /* One of PostgreSQL's programs writes a script about the live cluster, psql runs it in the clone. */

@@ -6,8 +6,10 @@
 
 #include "owndb/clone.h"
 
-/* A base backup of the running live cluster, then started. */
-bool copy_full(const struct owndb *live, struct clone *c, struct err *err);
+/* A base backup of the running live cluster, then started. on_progress (may be NULL) hears about once a second how much
+ * of it is copied, 0 to 1. */
+bool copy_full(const struct owndb *live, struct clone *c, void (*on_progress)(void *arg, double done), void *arg,
+	       struct err *err);
 
 /* A new cluster, started, with the live one's roles, schema and settings and the rows of a few small tables that
  * migrations refer to (buckets, jobs, applied migrations). */

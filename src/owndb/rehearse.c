@@ -54,7 +54,7 @@ static bool rehearse_on(const struct owndb *db, const struct owndb_rehearsal_spe
 			struct owndb_rehearsal *r, struct owndb_failure *ret_failure, struct err *err)
 {
 	int64_t from_ms = clock_now_ms();
-	if (!(r->is_schema_only ? copy_schema(db, c, spec->cache_dir, err) : copy_full(db, c, err)))
+	if (!(r->is_schema_only ? copy_schema(db, c, spec->cache_dir, err) : copy_full(db, c, NULL, NULL, err)))
 		return err_wrap(err, "make a copy of the database to rehearse on");
 	r->clone_ms = clock_now_ms() - from_ms;
 	struct watch w = {&spec->run, r};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "owndb/stream.h"
 #include "owndb/tool.h"
 
 #define BRING_DEADLINE_MS (60 * 60 * 1000)
@@ -55,38 +56,6 @@ static bool shared_columns(struct pg_conn *from, struct pg_conn *to, const struc
 	       err_set(err, ERR_CONFLICT, "%s has no column in common with the copy's", t->quoted);
 }
 
-static bool fail_with(PGconn *conn, const char *what, struct err *err)
-{
-	return err_set(err, ERR_FAILED, "%s: %s", what, PQerrorMessage(conn));
-}
-
-static bool end_copy(PGconn *conn, const char *what, struct err *err)
-{
-	bool ok = true;
-	for (PGresult *r; (r = PQgetResult(conn)) != NULL; PQclear(r))
-		if (PQresultStatus(r) != PGRES_COMMAND_OK && ok) ok = fail_with(conn, what, err);
-	return ok;
-}
-
-static bool stream(PGconn *from, PGconn *to, const char *out_sql, const char *in_sql, struct err *err)
-{
-	PGresult *out PG_RESULT_CLEANUP = PQexec(from, out_sql), *in PG_RESULT_CLEANUP = NULL;
-	if (PQresultStatus(out) != PGRES_COPY_OUT) return fail_with(from, "read the copy", err);
-	in = PQexec(to, in_sql);
-	if (PQresultStatus(in) != PGRES_COPY_IN) return fail_with(to, "write to the live database", err);
-	char *row = NULL;
-	int len;
-	bool ok = true;
-	while (ok && (len = PQgetCopyData(from, &row, 0)) > 0) {
-		if (PQputCopyData(to, row, len) != 1) ok = fail_with(to, "write to the live database", err);
-		PQfreemem(row);
-	}
-	ok = ok && (len == -1 || fail_with(from, "read the copy", err));
-	if (PQputCopyEnd(to, ok ? NULL : "the copy could not be read") != 1 && ok)
-		ok = fail_with(to, "write to the live database", err);
-	return ok && end_copy(from, "read the copy", err) && end_copy(to, "write to the live database", err);
-}
-
 static bool bring_rows(struct pg_conn *from, struct pg_conn *to, const struct named *t, const char *where,
 		       int64_t *ret_found, int64_t *ret_brought, struct err *err)
 {
@@ -112,8 +81,8 @@ static bool bring_rows(struct pg_conn *from, struct pg_conn *to, const struct na
 	buf_clear(&sql);
 	buf_printf(&sql, "copy (select %s from %s where (%s)) to stdout (format binary)", list, t->quoted,
 		   where != NULL ? where : "true");
-	if (!stream(pg_conn_raw(from), pg_conn_raw(to), buf_cstr(&sql),
-		    "copy freehold_brought from stdin (format binary)", err))
+	if (!stream_rows(from, to, buf_cstr(&sql), "copy freehold_brought from stdin (format binary)",
+			 &(struct stream_words){"read the copy", "write to the live database"}, err))
 		return false;
 	buf_clear(&sql);
 	buf_printf(&sql,

@@ -507,6 +507,54 @@ class Others(Case):
             self.assertIn(text, done.stderr)
 
 
+class Branches(Case):
+    BRANCH = {"name": "try-1", "kind": "sample", "sample": "5%", "days": 30, "made_at": "2026-11-30T12:00:00Z", "expires_at": "2026-12-30T12:00:00Z", "age_ms": 60000,
+              "bytes": 38_000_000, "socket_dir": "/r/shop/branch.try-1", "url": "postgresql://postgres@/postgres?host=/r/shop/branch.try-1", "state": "running"}
+
+    def job(self, result, state="done", error=None):
+        job = {"id": 4, "app": "shop", "kind": "branch", "state": state, "result": result, "error": error}
+        for method, path in (("POST", "/v1/apps/shop/db/branches"), ("POST", "/v1/apps/shop/db/branches/try-1/reset"), ("DELETE", "/v1/apps/shop/db/branches/try-1")):
+            self.daemon.answer(method, path, job, 202)
+        self.daemon.stream("/v1/jobs/4/events", [{"event": "progress", "step": "copy", "done": 0.42, "bytes_per_s": 31_400_000, "left_ms": 12_000}, {"event": "end", "job": job}])
+
+    def last(self):
+        return next((r.method, r.path, json.loads(r.body or "null")) for r in reversed(self.daemon.asked) if r.method != "GET")
+
+    def test_what_is_asked_and_said(self):
+        self.job(self.BRANCH | {"ms": 1200, "rows": 20, "tables": 3, "referred": 2})
+        done = self.run_cli("db", "shop", "branch", "create", "try-1", "--sample", "5%", "--days", "7")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("Branch try-1 of shop is there (5% of each table), 38 MB, in 1.2 s.", done.stdout)
+        self.assertIn("20 rows of 3 tables, 2 of them because another one refers to them.", done.stdout)
+        self.assertIn("host=/r/shop/branch.try-1", done.stdout)
+        self.assertEqual(self.last(), ("POST", "/v1/apps/shop/db/branches", {"name": "try-1", "kind": "sample", "sample": "5%", "days": 7}))
+        done = self.run_cli("db", "shop", "branch", "reset", "try-1", "--schema-only")
+        self.assertIn("is as the live database is now", done.stdout)
+        self.assertEqual(self.last()[1:], ("/v1/apps/shop/db/branches/try-1/reset", {"kind": "schema"}))
+        done = self.run_cli("db", "shop", "branch", "delete", "try-1")
+        self.assertIn("Branch try-1 of shop is gone, and its 38 MB.", done.stdout)
+
+    def test_the_list(self):
+        self.daemon.answer("GET", "/v1/apps/shop/db/branches", {"branches": [self.BRANCH, self.BRANCH | {"name": "kept", "kind": "full", "sample": None, "expires_at": None}]})
+        lines = self.run_cli("db", "shop", "branch").stdout.splitlines()
+        self.assertRegex(lines[1], r"^try-1 +5% of each table +1 min ago +38 MB +2026-12-30 +running$")
+        self.assertRegex(lines[2], r"^kept +full +1 min ago +38 MB +deleted +running$")
+        self.assertEqual(json.loads(self.run_cli("db", "shop", "branch", "--json").stdout)["branches"][0]["name"], "try-1")
+        self.daemon.answer("GET", "/v1/apps/shop/db/branches/try-1", self.BRANCH)
+        self.assertEqual(self.run_cli("db", "shop", "branch", "url", "try-1").stdout, self.BRANCH["url"] + "\n")
+
+    def test_what_cannot_be(self):
+        self.job({}, "failed", "there is not enough room for this branch of shop")
+        done = self.run_cli("db", "shop", "branch", "create", "try-1")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("not enough room", done.stderr)
+        for words, text in ((["crate", "x"], "did you mean create"), (["create"], "create NAME"), (["create", "x", "--sample", "5%", "--full"], "one of"),
+                            (["create", "x", "--days", "soon"], "--days"), (["delete", "../x"], "no name for a branch"), (["list", "x"], "branch list")):
+            done = self.run_cli("db", "shop", "branch", *words)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(text, done.stderr)
+
+
 class Completion(Case):
     def complete(self, *words):
         env = self.env | {"FREEHOLD_HOME": os.path.join(self.folder, "h")}
@@ -527,6 +575,11 @@ class Completion(Case):
         self.assertEqual(self.complete("env", "shop", "un"), ["unset"])
         self.assertEqual(self.complete("auth", "shop", "s"), ["set", "smtp"])
         self.assertEqual(self.complete("mail", "shop", "p"), ["purge"])
+        self.daemon.answer("GET", "/v1/apps/shop/db/branches", {"branches": [{"name": "try-1"}, {"name": "other"}]})
+        self.assertEqual(self.complete("db", "shop", "br"), ["branch"])
+        self.assertEqual(self.complete("db", "shop", "branch", "de"), ["delete"])
+        self.assertEqual(self.complete("db", "shop", "branch", "psql", "t"), ["try-1"])
+        self.assertEqual(self.complete("db", "shop", "branch", "create", "t"), [])
         self.assertEqual(self.complete("deploy", ""), [":files"])
         self.assertEqual(self.complete("deploy", "--app", ""), ["shop", "bad"])
         self.assertEqual(self.complete("completion", ""), ["bash", "zsh"])

@@ -92,6 +92,15 @@ test('before the upload', async (t) => {
   await visitor.end();
 });
 
+test('a branch, before anything of it is copied', async (t) => {
+  if (why) return t.skip(why);
+  const said = await f.cli('db', 'shop', 'branch', 'create', 'try-1');
+  assert.notEqual(said.code, 0);
+  assert.match(said.stderr, /not enough room for this branch of shop: it takes about \d+ MB, 1024 MB are to stay free, and \d+ MB are free/);
+  assert.equal(said.stdout.includes('copy'), false);
+  await assertWhole();
+});
+
 for (const at of ['receive:began', 'package:began', 'rehearse:began', 'migrate:began'])
   test(`at ${at}`, async (t) => {
     if (why) return t.skip(why);
