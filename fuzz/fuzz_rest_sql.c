@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				 .arena = a};
 	if (ask_read(a, &settings, &catalogue, &r, &ask, &problem) &&
 	    plan_make(a, &settings, &catalogue, &ask, &plan, &problem) &&
-	    sql_make(a, &settings, &r, &plan, &batch, &problem))
+	    sql_make(a, &settings, &r, &plan, NULL, &batch, &problem))
 		for (int i = 0; i < batch.count; i++) check(batch.statements[i].sql);
 	arena_free(a);
 	return 0;

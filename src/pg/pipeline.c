@@ -27,7 +27,7 @@ static bool send_statement(struct pipeline *p, int index, uint64_t mark)
 {
 	const struct pg_statement *s = &p->call->statements[index];
 	struct pg_prepared *entry =
-	    s->is_prepared ? pg_statements_find(p->statements, s->sql, p->call->affinity) : NULL;
+	    s->is_prepared ? pg_statements_find(p->statements, s->sql, s->hash, p->call->affinity) : NULL;
 	if (s->is_prepared && entry == NULL) {
 		char evicted[PG_STATEMENT_NAME_SIZE];
 		entry = pg_statements_add(p->statements, s->sql, p->call->affinity, mark, evicted);
@@ -71,7 +71,7 @@ bool pipeline_send(struct pipeline *p, struct pg_call *call, bool is_fresh)
 static void note_prepared(struct pipeline *p, const struct pipeline_step *step)
 {
 	const struct pg_statement *s = &p->call->statements[step->statement];
-	struct pg_prepared *entry = pg_statements_find(p->statements, s->sql, p->call->affinity);
+	struct pg_prepared *entry = pg_statements_find(p->statements, s->sql, s->hash, p->call->affinity);
 	if (entry != NULL) entry->is_ready = true;
 }
 

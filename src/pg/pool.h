@@ -51,6 +51,7 @@ struct pg_pool_settings {
 /* Text in, text out, unless it says otherwise. */
 struct pg_statement {
 	const char *sql;
+	uint64_t hash; /* pg_text_hash(sql), from who has it at hand; 0: not known */
 	int param_count;
 	const char *const *params; /* NULL entries are SQL null */
 	const int *lengths; /* for binary parameters only; may be NULL */

@@ -42,9 +42,9 @@ uint64_t pg_text_hash(const char *text)
 	return h ^ h >> 29;
 }
 
-struct pg_prepared *pg_statements_find(struct pg_statements *s, const char *sql, uint64_t affinity)
+struct pg_prepared *pg_statements_find(struct pg_statements *s, const char *sql, uint64_t hash, uint64_t affinity)
 {
-	uint64_t hash = pg_text_hash(sql);
+	if (hash == 0) hash = pg_text_hash(sql);
 	for (int i = 0; i < s->count; i++) {
 		struct pg_prepared *p = &s->entries[i];
 		if (p->hash != hash || p->affinity != affinity || strcmp(p->sql, sql) != 0) continue;

@@ -28,8 +28,8 @@ void pg_statements_free(struct pg_statements *s); /* NULL is allowed */
 /* Of a statement's text. A collision costs a comparison and nothing else. */
 uint64_t pg_text_hash(const char *text);
 
-/* The entry of this text, or NULL. */
-struct pg_prepared *pg_statements_find(struct pg_statements *s, const char *sql, uint64_t affinity);
+/* The entry of this text, or NULL. hash: pg_text_hash(sql), or 0: not known. */
+struct pg_prepared *pg_statements_find(struct pg_statements *s, const char *sql, uint64_t hash, uint64_t affinity);
 
 /* Makes an entry with a fresh name, not ready yet. When the table is full the least recently used one goes and its name
  * is left in ret_evicted ("" otherwise), to be deallocated. Entries younger than `keep` (a value of

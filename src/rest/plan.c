@@ -250,7 +250,7 @@ static bool plan_call(struct planning *p)
 bool plan_make(struct arena *a, const struct rest_settings *settings, const struct catalogue *c, const struct ask *ask,
 	       struct plan *ret_plan, struct problem *ret_problem)
 {
-	*ret_plan = (struct plan){.ask = ask, .catalogue = c};
+	*ret_plan = (struct plan){.ask = ask, .catalogue = c, .canonical = ask->target.canonical};
 	struct planning p = {a, settings, ret_plan, ret_problem};
 	if (ask->action == ASK_CALL) return plan_call(&p);
 	if (ask->action == ASK_ROUTINE_INFO) return plan_find_routine(a, ret_plan, ret_problem);

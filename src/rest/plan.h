@@ -69,6 +69,7 @@ enum plan_form { /* rest/rows.h */
 struct plan {
 	const struct ask *ask;
 	const struct catalogue *catalogue;
+	struct str canonical; /* query, of the ask's target, or of the request whose shape this is (rest/shape.h) */
 	struct plan_node *root;
 	enum plan_handler handler;
 	const struct catalogue_handler *custom;

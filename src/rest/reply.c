@@ -109,11 +109,11 @@ static void reply_read(struct replying *r)
 {
 	bool ok = range_status(r);
 	content_range(r, r->ask->top.lower, r->ask->top.lower + r->rows - 1, r->total);
-	bool has_query = r->ask->target.canonical.len > 0;
-	if (r->ask->target.canonical.len <= LOCATION_MAX_BYTES)
+	struct str query = r->plan->canonical;
+	if (query.len <= LOCATION_MAX_BYTES)
 		add_text(r->reply, "Content-Location",
-			 arena_printf(r->arena, "/%.*s%s%.*s", STR_FMT(r->ask->name), has_query ? "?" : "",
-				      STR_FMT(r->ask->target.canonical)));
+			 arena_printf(r->arena, "/%.*s%s%.*s", STR_FMT(r->ask->name), query.len > 0 ? "?" : "",
+				      STR_FMT(query)));
 	content_type(r);
 	preference_applied(r);
 	if (!ok) error_body(r);

@@ -11,10 +11,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
+#include "pg/statements.h"
 #include "rest/inspect.h"
 #include "rest/renewal.h"
 #include "rest/reply.h"
 #include "rest/rows.h"
+#include "rest/shape.h"
 
 #define WAITING_MAX 1024
 
@@ -25,6 +27,7 @@ struct rest {
 	void *ready_arg;
 	uint64_t pool_timeouts;
 	struct rows_memory large;
+	struct shapes *shapes;
 	struct rest_call *waiting; /* for the first catalogue */
 	int waiting_count;
 };
@@ -37,8 +40,9 @@ struct rest_call {
 	rest_reply_fn done;
 	void *arg;
 	struct catalogue *catalogue;
-	struct ask ask;
+	struct ask *ask; /* NULL: recalled */
 	struct plan plan;
+	struct sql_ready ready; /* recalled */
 	struct sql_batch batch;
 	struct pg_call query;
 	struct reply reply;
@@ -237,25 +241,47 @@ static void on_answer(void *arg, struct pg_call *query)
 	pg_call_clear(query);
 	struct arena *a = c->request.arena;
 	const struct rest_settings *settings = c->settings;
-	if (c->ask.action == ASK_ROOT ? reply_root(a, settings, &c->plan, row, &c->reply, &problem)
-				      : reply_make(a, settings, &c->plan, row, estimate, &c->reply, &problem))
+	if (c->plan.ask->action == ASK_ROOT ? reply_root(a, settings, &c->plan, row, &c->reply, &problem)
+					    : reply_make(a, settings, &c->plan, row, estimate, &c->reply, &problem))
 		answer(c);
 	else
 		answer_problem(c, &problem);
+}
+
+static bool read_request(struct rest_call *c, struct problem *problem)
+{
+	struct arena *a = c->request.arena;
+	c->ask = arena_alloc(a, sizeof *c->ask);
+	if (c->ask == NULL) return problem_set(problem, 400, "PGRST100", "The request is too large", NULL, NULL);
+	return ask_read(a, c->settings, c->catalogue, &c->request, c->ask, problem);
+}
+
+/* Row by row it is another statement, with the values in places of their own. */
+static bool write_rows(struct rest_call *c, struct problem *problem)
+{
+	struct arena *a = c->request.arena;
+	if (c->ask == NULL &&
+	    (!read_request(c, problem) || !plan_make(a, c->settings, c->catalogue, c->ask, &c->plan, problem)))
+		return false;
+	c->plan.form = FORM_ROWS;
+	return sql_make(a, c->settings, &c->request, &c->plan, NULL, &c->batch, problem);
 }
 
 static bool write_query(struct rest_call *c, uint64_t affinity, struct problem *problem)
 {
 	struct arena *a = c->request.arena;
 	const struct rest_settings *settings = c->settings;
-	if (c->ask.action == ASK_ROOT) return sql_make_root(a, settings, &c->request, &c->plan, &c->batch, problem);
-	c->plan.form = c->request.sink != NULL ? rows_form(&c->plan) : FORM_VALUE;
-	if (!sql_make(a, settings, &c->request, &c->plan, &c->batch, problem)) return false;
+	bool is_recalled = c->ask == NULL;
+	if (c->plan.ask->action == ASK_ROOT)
+		return sql_make_root(a, settings, &c->request, &c->plan, &c->batch, problem);
+	if (!is_recalled) c->plan.form = c->request.sink != NULL ? rows_form(&c->plan) : FORM_VALUE;
+	if (!sql_make(a, settings, &c->request, &c->plan, is_recalled ? &c->ready : NULL, &c->batch, problem))
+		return false;
 	if (c->plan.form != FORM_BOUNDED) return true;
-	c->shape = rows_shape(c->batch.statements[c->batch.main].sql, affinity);
-	if (!rows_was_large(&c->rest->large, c->shape)) return true;
-	c->plan.form = FORM_ROWS;
-	return sql_make(a, settings, &c->request, &c->plan, &c->batch, problem);
+	struct pg_statement *main = &c->batch.statements[c->batch.main];
+	if (main->hash == 0) main->hash = pg_text_hash(main->sql);
+	c->shape = rows_shape(main->hash, affinity);
+	return !rows_was_large(&c->rest->large, c->shape) || write_rows(c, problem);
 }
 
 static bool send_query(struct rest_call *c, struct problem *problem)
@@ -278,24 +304,41 @@ static bool send_query(struct rest_call *c, struct problem *problem)
 	return true;
 }
 
+static bool answers_itself(enum ask_action action)
+{
+	return action == ASK_ROOT_INFO || action == ASK_TABLE_INFO || action == ASK_ROUTINE_INFO;
+}
+
+/* Reads and plans the request, unless others of its shape came before. */
+static bool prepare(struct rest_call *c, struct problem *problem)
+{
+	struct arena *a = c->request.arena;
+	const struct rest_settings *settings = c->settings;
+	struct recalled recalled;
+	if (shapes_recall(c->rest->shapes, settings, c->catalogue, &c->request, &recalled)) {
+		c->plan = recalled.plan;
+		c->ready = recalled.ready;
+		c->parsed_us = c->planned_us = clock_now_us();
+		return true;
+	}
+	bool ok = read_request(c, problem);
+	c->parsed_us = clock_now_us();
+	if (ok && c->ask->action == ASK_ROOT_INFO) c->plan.ask = c->ask;
+	if (!ok || c->ask->action == ASK_ROOT_INFO) return ok;
+	ok = (c->ask->action == ASK_ROOT ? plan_root : plan_make)(a, settings, c->catalogue, c->ask, &c->plan, problem);
+	c->planned_us = clock_now_us();
+	return ok;
+}
+
 static void run(struct rest_call *c)
 {
 	struct problem problem;
 	struct arena *a = c->request.arena;
-	const struct rest_settings *settings = c->settings = renewal_settings(c->rest->renewal, a);
+	c->settings = renewal_settings(c->rest->renewal, a);
 	c->catalogue = catalogue_get(renewal_catalogue(c->rest->renewal));
-	bool ok = ask_read(a, settings, c->catalogue, &c->request, &c->ask, &problem);
-	if (ok && c->ask.action == ASK_ROOT_INFO) {
-		c->plan.ask = &c->ask;
-		reply_info(a, &c->plan, &c->reply);
-		answer(c);
-		return;
-	}
-	bool is_root = ok && c->ask.action == ASK_ROOT;
-	c->parsed_us = clock_now_us();
-	ok = ok && (is_root ? plan_root : plan_make)(a, settings, c->catalogue, &c->ask, &c->plan, &problem);
-	c->planned_us = c->sent_us = clock_now_us();
-	if (ok && (c->ask.action == ASK_TABLE_INFO || c->ask.action == ASK_ROUTINE_INFO)) {
+	bool ok = prepare(c, &problem);
+	c->sent_us = clock_now_us();
+	if (ok && answers_itself(c->plan.ask->action)) {
 		reply_info(a, &c->plan, &c->reply);
 		answer(c);
 		return;
@@ -342,6 +385,7 @@ struct rest *rest_new(uv_loop_t *loop, struct pg_pool *pool, const struct rest_s
 	struct rest *rest = calloc(1, sizeof *rest);
 	if (rest == NULL) abort();
 	rest->pool = pool;
+	rest->shapes = shapes_new();
 	rest->renewal = renewal_new(loop, pool, settings, listen_conninfo, on_read, rest);
 	return rest;
 }
@@ -349,6 +393,7 @@ struct rest *rest_new(uv_loop_t *loop, struct pg_pool *pool, const struct rest_s
 void rest_free(struct rest *rest)
 {
 	if (rest == NULL) return;
+	shapes_free(rest->shapes);
 	renewal_free(rest->renewal);
 	free(rest);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rest/rows.h"
 
-#include "pg/statements.h"
-
 #define ROW_MAX_BYTES (1u << 30) /* PostgreSQL has none larger */
 #define PUSH_BYTES (32u << 10) /* at a time */
 
@@ -87,9 +85,9 @@ bool rows_push(struct rows *r, const struct rest_sink *sink, void *arg, bool is_
 	return true;
 }
 
-uint64_t rows_shape(const char *sql, uint64_t affinity)
+uint64_t rows_shape(uint64_t text_hash, uint64_t affinity)
 {
-	return (pg_text_hash(sql) ^ affinity) | 1; /* 0 is a free place */
+	return (text_hash ^ affinity) | 1; /* 0 is a free place */
 }
 
 bool rows_was_large(const struct rows_memory *m, uint64_t shape)

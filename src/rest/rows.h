@@ -45,7 +45,7 @@ bool rows_push(struct rows *r, const struct rest_sink *sink, void *arg, bool is_
 struct rows_memory {
 	uint64_t places[ROWS_MEMORY_PLACES];
 };
-uint64_t rows_shape(const char *sql, uint64_t affinity);
+uint64_t rows_shape(uint64_t text_hash, uint64_t affinity); /* of the statement and the role */
 bool rows_was_large(const struct rows_memory *m, uint64_t shape);
 void rows_remember(struct rows_memory *m, uint64_t shape, bool is_large);
 

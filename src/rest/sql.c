@@ -55,7 +55,7 @@ void sql_column(struct sql *s, struct catalogue_name table, struct str column)
 		sql_ident(s, column);
 }
 
-void sql_param(struct sql *s, struct str value)
+void sql_value(struct sql *s, struct str value)
 {
 	int n = s->param_count;
 	bool is_full = (n & (n - 1)) == 0; /* room is always the next power of two */
@@ -75,8 +75,13 @@ void sql_param(struct sql *s, struct str value)
 	s->params[n] = arena_cstr(s->arena, value);
 	if (s->params[n] == NULL) s->is_over = true;
 	s->param_count = n + 1;
+}
+
+void sql_param(struct sql *s, struct str value)
+{
+	sql_value(s, value);
 	buf_putc(&s->text, '$');
-	sql_number(s, n + 1);
+	sql_number(s, s->param_count);
 }
 
 void sql_number(struct sql *s, int64_t n)

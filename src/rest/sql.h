@@ -30,9 +30,21 @@ enum sql_column {
 	SQL_INSERTED, /* upsert: rows that were new */
 };
 
-/* False when the statement would be larger than declared: *ret_problem says so. */
+/* What need not be written again (rest/shape.h). */
+struct sql_ready {
+	const char *setup; /* text of the first statement */
+	uint64_t setup_hash;
+	struct pg_statement main; /* with its parameters */
+};
+
+/* False when the statement would be larger than declared: *ret_problem says so. ready: NULL, or what is there. */
 bool sql_make(struct arena *a, const struct rest_settings *settings, const struct rest_request *request,
-	      const struct plan *plan, struct sql_batch *ret_batch, struct problem *ret_problem);
+	      const struct plan *plan, const struct sql_ready *ready, struct sql_batch *ret_batch,
+	      struct problem *ret_problem);
+
+/* The main statement alone. */
+bool sql_make_main(struct arena *a, const struct rest_settings *settings, const struct plan *plan,
+		   struct pg_statement *ret);
 
 /* GET /: who asks, pre-request, and what openapi.h wants to know. */
 bool sql_make_root(struct arena *a, const struct rest_settings *settings, const struct rest_request *request,
@@ -46,11 +58,13 @@ struct sql {
 	int param_count;
 	const struct plan *plan;
 	bool is_over;
+	bool is_written; /* the text is there already; only parameters are gathered */
 };
 
-/* sql_setup.c: the statements before the main one. Each its own, since permissions are checked before one runs. */
+/* sql_setup.c: the statements before the main one. Each its own, since permissions are checked before one runs.
+ * ready: as for sql_make. */
 bool sql_setup(struct arena *a, const struct rest_settings *settings, const struct rest_request *r,
-	       const struct plan *plan, struct pg_statement *ret);
+	       const struct plan *plan, const struct sql_ready *ready, struct pg_statement *ret);
 bool sql_pre_request(struct arena *a, const struct rest_settings *settings, struct pg_statement *ret);
 const char *sql_isolation(const struct rest_request *r, const struct plan *plan); /* NULL: the usual one */
 
@@ -59,7 +73,8 @@ bool sql_end(struct sql *s, struct pg_statement *ret_statement);
 void sql_ident(struct sql *s, struct str name);
 void sql_name(struct sql *s, struct catalogue_name name); /* without a schema when that is empty */
 void sql_column(struct sql *s, struct catalogue_name table, struct str column);
-void sql_param(struct sql *s, struct str value);
+void sql_param(struct sql *s, struct str value); /* $n in the text, and its value */
+void sql_value(struct sql *s, struct str value); /* the value alone */
 void sql_number(struct sql *s, int64_t n); /* of our own making, not below 0 */
 void sql_literal(struct sql *s, struct str text); /* of names from the catalogue only */
 

@@ -9,6 +9,10 @@
  * it from left to right, to its end, since none is ever null; and there is no row to write, send and read. */
 static void set_config(struct sql *s, const char *name, struct str value)
 {
+	if (s->is_written) {
+		sql_value(s, value);
+		return;
+	}
 	buf_puts(&s->text, s->param_count > 0 ? " or set_config('" : "set_config('");
 	buf_puts(&s->text, name);
 	buf_puts(&s->text, "',");
@@ -18,6 +22,11 @@ static void set_config(struct sql *s, const char *name, struct str value)
 
 static void set_config_named(struct sql *s, struct str name, struct str value)
 {
+	if (s->is_written) {
+		sql_value(s, name);
+		sql_value(s, value);
+		return;
+	}
 	buf_puts(&s->text, " or set_config(");
 	sql_param(s, name);
 	buf_putc(&s->text, ',');
@@ -129,7 +138,7 @@ const char *sql_isolation(const struct rest_request *r, const struct plan *plan)
 
 /* The first statement: who asks, and what. Its own, since permissions are checked before a statement runs. */
 bool sql_setup(struct arena *a, const struct rest_settings *settings, const struct rest_request *r,
-	       const struct plan *plan, struct pg_statement *ret)
+	       const struct plan *plan, const struct sql_ready *ready, struct pg_statement *ret)
 {
 	struct sql s, path;
 	BUF_CLEANUP struct buf headers;
@@ -139,9 +148,10 @@ bool sql_setup(struct arena *a, const struct rest_settings *settings, const stru
 	sql_begin(&path, a, plan);
 	search_path(settings, plan->ask->schema, &path);
 	sql_begin(&s, a, plan);
+	s.is_written = ready != NULL;
 	headers_json(&s, r, &headers);
 	cookies_json(r, &cookies);
-	buf_puts(&s.text, "select where ");
+	if (ready == NULL) buf_puts(&s.text, "select where ");
 	set_config(&s, "search_path", buf_view(&path.text));
 	/* Before the role, since it is who we are now that may set what GRANT SET ON PARAMETER allows. */
 	if (plan->catalogue->role_setting_count > 0) role_settings(&s, r);
@@ -158,7 +168,13 @@ bool sql_setup(struct arena *a, const struct rest_settings *settings, const stru
 		set_config_named(&s, str_from(settings->app_settings[2 * i]),
 				 str_from(settings->app_settings[2 * i + 1]));
 	buf_done(&path.text);
-	return sql_end(&s, ret);
+	if (ready == NULL) return sql_end(&s, ret);
+	*ret = (struct pg_statement){.sql = ready->setup,
+				     .hash = ready->setup_hash,
+				     .param_count = s.param_count,
+				     .params = s.params,
+				     .is_prepared = true};
+	return !s.is_over;
 }
 
 bool sql_pre_request(struct arena *a, const struct rest_settings *settings, struct pg_statement *ret)

@@ -117,7 +117,7 @@ static int compare_pairs(const void *a, const void *b)
 }
 
 /* A byte beyond ASCII is taken for a character of Latin 1 and encoded once more, as PostgREST does. */
-static void encode(char *out, size_t *len, struct str text)
+void target_encode(char *out, size_t *len, struct str text)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	for (size_t i = 0; i < text.len; i++) {
@@ -143,7 +143,8 @@ static void encode(char *out, size_t *len, struct str text)
 static bool make_canonical(struct reading *r)
 {
 	size_t room = 1, len = 0;
-	for (int i = 0; i < r->count; i++) room += 6 * (r->pairs[i].key.len + r->pairs[i].value.len) + 2;
+	for (int i = 0; i < r->count; i++)
+		room += TARGET_ENCODED_MAX * (r->pairs[i].key.len + r->pairs[i].value.len) + 2;
 	struct pair *sorted = arena_array(r->arena, (size_t)r->count + 1, sizeof *sorted);
 	char *out = arena_alloc(r->arena, room);
 	if (sorted == NULL || out == NULL) return too_large(r);
@@ -154,10 +155,10 @@ static bool make_canonical(struct reading *r)
 			out[len++] = ',';
 		} else {
 			if (i > 0) out[len++] = '&';
-			encode(out, &len, sorted[i].key);
+			target_encode(out, &len, sorted[i].key);
 			out[len++] = '=';
 		}
-		encode(out, &len, sorted[i].value);
+		target_encode(out, &len, sorted[i].value);
 	}
 	r->target->canonical = (struct str){out, len};
 	return true;

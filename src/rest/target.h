@@ -65,8 +65,13 @@ struct target {
 bool target_parse(struct arena *a, struct str query, bool is_call, struct target *ret_target,
 		  struct parse_error *ret_error);
 
-/* %XX and '+' decoded; what is no valid sequence stays; nothing after a NUL. .ptr NULL at the arena's limit. */
+/* %XX and '+' decoded; what is no valid sequence stays; nothing after a NUL. A NUL stands behind it. .ptr NULL at the
+ * arena's limit. */
 struct str target_decode(struct arena *a, struct str text, bool is_plus_space);
+
+/* Appends the text as canonical writes it to out, which has room for TARGET_ENCODED_MAX times its length. */
+#define TARGET_ENCODED_MAX 6
+void target_encode(char *out, size_t *len, struct str text);
 
 #define RANGE_ALL ((struct range){0, 0, false})
 struct range range_intersect(struct range a, struct range b);

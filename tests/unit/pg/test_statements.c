@@ -21,14 +21,14 @@ static void test_the_least_recently_used_leaves(void **state)
 	assert_string_equal(evicted, "");
 	p = pg_statements_add(s, "select 2", 7, pg_statements_mark(s), evicted);
 	p->is_ready = true;
-	assert_non_null(pg_statements_find(s, "select 1", 7));
-	assert_null(pg_statements_find(s, "select 1", 8));
+	assert_non_null(pg_statements_find(s, "select 1", 0, 7));
+	assert_null(pg_statements_find(s, "select 1", 0, 8));
 	p = pg_statements_add(s, "select 3", 7, pg_statements_mark(s), evicted);
 	strcpy(third, p->name);
 	assert_string_not_equal(evicted, first);
 	assert_string_not_equal(evicted, third);
-	assert_null(pg_statements_find(s, "select 2", 7));
-	assert_non_null(pg_statements_find(s, "select 1", 7));
+	assert_null(pg_statements_find(s, "select 2", 0, 7));
+	assert_non_null(pg_statements_find(s, "select 1", 0, 7));
 	pg_statements_free(s);
 }
 
@@ -53,8 +53,8 @@ static void test_what_never_became_ready_goes(void **state)
 	(void)pg_statements_add(s, "b", 0, 0, evicted);
 	pg_statements_drop_unready(s);
 	assert_int_equal(pg_statements_count(s), 1);
-	assert_non_null(pg_statements_find(s, "a", 0));
-	assert_null(pg_statements_find(s, "b", 0));
+	assert_non_null(pg_statements_find(s, "a", 0, 0));
+	assert_null(pg_statements_find(s, "b", 0, 0));
 	pg_statements_free(s);
 }
 

@@ -83,7 +83,7 @@ static bool make(const char *method, const char *path, const char *query, const 
 				 .arena = arena};
 	return ask_read(arena, &settings, &c, &r, &ask, &problem) &&
 	       plan_make(arena, &settings, &c, &ask, &plan, &problem) &&
-	       sql_make(arena, &settings, &r, &plan, &batch, &problem);
+	       sql_make(arena, &settings, &r, &plan, NULL, &batch, &problem);
 }
 
 static const char *text(void)
