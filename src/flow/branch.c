@@ -20,6 +20,8 @@
 #define PREFIX "branch-"
 #define NOTE_MAX_BYTES 4096
 #define STOP_MS 30000
+#define LOG "postgres-branches.log"
+#define READY_MS 60000
 #define COUNTED_ENTRIES_MAX 5000
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 
@@ -250,6 +252,18 @@ static bool make_socket_dir(const struct flow *f, const struct parts *p, const c
 	return ok;
 }
 
+/* Its log, which is quoted where that fails, is that of all branches. */
+bool branch_await(const struct flow *f, const struct parts *p, const char *name, struct err *err)
+{
+	char dir[FILE_PATH_SIZE], sockets[FILE_PATH_SIZE], log[FILE_PATH_SIZE];
+	struct owndb db = p->owndb;
+	db.data_dir = dir;
+	db.socket_dir = sockets;
+	db.log_path = log;
+	return branch_path(f, p->app.name, name, "data", dir, err) && socket_dir(f, p->app.name, name, sockets, err) &&
+	       file_path(log, err, "%s/logs/" LOG, p->dir) && owndb_wait_ready(&db, 0, READY_MS, err);
+}
+
 /* Without a network, as the clones are, but what it is told stays. What is said here is stronger than any file or ALTER
  * SYSTEM of the branch. Who drops to another user does it in the namespace of the network alone; who is the owner
  * already needs one of users, which keeps his number. Both become PostgreSQL, which is then signalled itself. */
@@ -302,7 +316,7 @@ bool branch_unit(const struct flow *f, const struct parts *p, const char *name, 
 				   NULL};
 	struct unit_spec spec = {.env = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC"},
 				 .cwd = "/",
-				 .log_path = arena_printf(arena, "%s/logs/postgres-branches.log", p->dir),
+				 .log_path = arena_printf(arena, "%s/logs/" LOG, p->dir),
 				 .work_dir = db.data_dir,
 				 .ready_socket = arena_printf(arena, "%s/.s.PGSQL.5432", sockets),
 				 .notes = {arena_printf(arena, "%s/postmaster.pid", dir),

@@ -71,6 +71,9 @@ bool branch_recover(struct job_run *r, bool *ret_is_done, struct err *err);
 bool branch_unit(const struct flow *f, const struct parts *p, const char *name, struct arena *arena,
 		 struct unit_spec *ret_spec, struct err *err);
 
+/* Waits until it answers queries: its socket is there a moment earlier. */
+bool branch_await(const struct flow *f, const struct parts *p, const char *name, struct err *err);
+
 /* Below, for branch_job.c: the text of branch.json, and paths. */
 bool branch_path(const struct flow *f, const char *app, const char *name, const char *rest,
 		 char ret_path[FILE_PATH_SIZE], struct err *err);

@@ -161,7 +161,8 @@ static bool put(struct task *t, struct err *err)
 
 static bool start(struct task *t, struct err *err)
 {
-	return job_begin_step(t->r, "start", err) && daemon_start_part(t->r->f, t->r->job.app, t->part, err);
+	return job_begin_step(t->r, "start", err) && daemon_start_part(t->r->f, t->r->job.app, t->part, err) &&
+	       branch_await(t->r->f, &t->r->parts, t->branch.name, err);
 }
 
 static bool tell(struct task *t, struct err *err)
