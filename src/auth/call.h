@@ -141,6 +141,8 @@ enum call_limit {
 	LIMIT_EMAIL, /* all mails together: post.h; and messages: phone.h */
 	LIMIT_SMS,
 	LIMIT_GUESS, /* codes of one person: verify.c */
+	LIMIT_CONFIRMATION, /* mails to one address, of one kind: post_turn */
+	LIMIT_RECOVERY,
 };
 bool call_limit(struct auth_call *call, enum call_limit what);
 

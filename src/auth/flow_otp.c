@@ -15,7 +15,7 @@
 struct otp {
 	const char *email, *phone, *data, *channel;
 	struct pkce pkce;
-	bool creates_user;
+	bool creates_user, has_turn;
 };
 
 static struct otp *otp_of(struct auth_call *call)
@@ -37,13 +37,22 @@ static void on_sent(struct auth_call *call, const PGresult *rows)
 	reply_sent(call);
 }
 
+/* Asked once: whoever is confirmed at once comes by twice. */
+static bool has_turn(struct auth_call *call)
+{
+	struct otp *o = otp_of(call);
+	if (o->email != NULL && !o->has_turn)
+		o->has_turn = post_turn(call, o->email, POST_CONFIRMATION | POST_RECOVERY);
+	return o->email == NULL || o->has_turn;
+}
+
 /* To somebody who is there. */
 static void step_mail(struct auth_call *call, const struct otp *o)
 {
 	const struct auth_settings *s = call->settings;
 	const struct auth_user *u = &call->user;
 	struct once once;
-	if (!post_is_due(call, u->recovery.age_ms, s->email.max_frequency_ms)) return;
+	if (!post_is_due(call, u->recovery.age_ms, s->email.max_frequency_ms) || !has_turn(call)) return;
 	if (!once_make(call->arena, u->email, s->email.otp_length, &o->pkce, &once)) {
 		call_full(call);
 		return;
@@ -72,6 +81,7 @@ static void find(struct auth_call *call);
 static void step_signup(struct auth_call *call, const struct otp *o)
 {
 	char one[AUTH_REFRESH_TOKEN_SIZE], two[AUTH_REFRESH_TOKEN_SIZE];
+	if (!has_turn(call)) return;
 	struct signup *s = call_flow(call, sizeof *s);
 	if (s == NULL) return;
 	auth_make_refresh_token(one);
@@ -82,7 +92,8 @@ static void step_signup(struct auth_call *call, const struct otp *o)
 			     .data = o->data,
 			     .pkce = o->pkce,
 			     .on_confirmed = find,
-			     .on_mailed = reply_sent};
+			     .on_mailed = reply_sent,
+			     .has_turn = true};
 	if (s->password == NULL)
 		call_full(call);
 	else if (!call->settings->enable_signup)

@@ -25,7 +25,9 @@ static void step_mail(struct auth_call *call)
 	const struct auth_settings *s = call->settings;
 	const struct auth_user *u = &call->user;
 	struct once once;
-	if (!post_is_due(call, u->recovery.age_ms, s->email.max_frequency_ms)) return;
+	if (!post_is_due(call, u->recovery.age_ms, s->email.max_frequency_ms) ||
+	    !post_turn(call, r->email, POST_RECOVERY))
+		return;
 	if (!once_make(call->arena, u->email, s->email.otp_length, &r->pkce, &once)) {
 		call_full(call);
 		return;
@@ -40,8 +42,9 @@ static void step_mail(struct auth_call *call)
 
 static void on_found(struct auth_call *call, const PGresult *rows)
 {
+	const struct recover *r = call->flow;
 	if (PQntuples(rows) == 0) {
-		call_reply(call, 200, "{}");
+		if (post_turn_of_nobody(call, r->email, POST_RECOVERY)) call_reply(call, 200, "{}");
 		return;
 	}
 	auth_user_read(rows, 0, &call->user);

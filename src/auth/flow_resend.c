@@ -35,7 +35,9 @@ static void step_confirmation(struct auth_call *call, const struct resend *r)
 	const struct auth_settings *s = call->settings;
 	const struct auth_user *u = &call->user;
 	struct once once;
-	if (!post_is_due(call, u->confirmation.age_ms, s->email.max_frequency_ms)) return;
+	if (!post_is_due(call, u->confirmation.age_ms, s->email.max_frequency_ms) ||
+	    !post_turn(call, r->email, POST_CONFIRMATION))
+		return;
 	if (!once_make(call->arena, u->email, s->email.otp_length, &r->pkce, &once)) {
 		call_full(call);
 		return;
@@ -55,12 +57,19 @@ static void step_message(struct auth_call *call, const struct resend *r, enum on
 	phone_run(call, &call->user, kind, r->phone, age_ms, "Error sending confirmation sms", on_sent);
 }
 
+/* Nobody is there, or nothing to confirm. */
+static void reply_nothing(struct auth_call *call, const struct resend *r)
+{
+	bool would_mail = is_type(r, "signup") && r->email != NULL;
+	if (!would_mail || post_turn_of_nobody(call, r->email, POST_CONFIRMATION)) call_reply(call, 200, "{}");
+}
+
 static void on_found(struct auth_call *call, const PGresult *rows)
 {
 	const struct resend *r = call->flow;
 	const struct auth_user *u = &call->user;
 	if (PQntuples(rows) == 0) {
-		call_reply(call, 200, "{}");
+		reply_nothing(call, r);
 		return;
 	}
 	auth_user_read(rows, 0, &call->user);
@@ -74,7 +83,7 @@ static void on_found(struct auth_call *call, const PGresult *rows)
 	} else if (is_type(r, "phone_change") && u->phone_change[0] != '\0') {
 		step_message(call, r, ONCE_PHONE_CHANGE, u->phone_change_pending.age_ms);
 	} else {
-		call_reply(call, 200, "{}");
+		reply_nothing(call, r);
 	}
 }
 

@@ -107,6 +107,7 @@ static void step_mail(struct auth_call *call, struct signup *s)
 			  "Error sending confirmation sms", on_mailed);
 		return;
 	}
+	if (!s->has_turn && !post_turn(call, s->email, POST_CONFIRMATION)) return;
 	if (!once_make(call->arena, s->user.email, call->settings->email.otp_length, &s->pkce, &once)) {
 		call_full(call);
 		return;
@@ -197,6 +198,8 @@ static void on_repeated(struct auth_call *call, const PGresult *rows)
 
 static void step_repeated(struct auth_call *call, const struct signup *s)
 {
+	bool would_mail = s->email != NULL && !s->has_turn && !is_confirmed_at_once(call, s);
+	if (would_mail && !post_turn_of_nobody(call, s->email, POST_CONFIRMATION)) return;
 	(void)call_sql(call);
 	audit_add(call, "user_repeated_signup", &s->user, json_pack("{s:s}", "provider", provider_of(s)));
 	if (call->sql.count > 0)

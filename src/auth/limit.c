@@ -53,17 +53,35 @@ static struct bucket *find(struct auth_limit *limit, uint64_t who, double tokens
 	return oldest;
 }
 
-bool auth_limit_take(struct auth_limit *limit, unsigned kind, struct str name, struct auth_limit_rule rule,
-		     int64_t now_ms)
+/* Filled up to now. */
+static struct bucket *fill(struct auth_limit *limit, unsigned kind, struct str name, struct auth_limit_rule rule,
+			   int64_t now_ms)
 {
 	double most = rule.at_once > 0 && rule.at_once < rule.events ? rule.at_once : rule.events;
 	struct bucket *b = find(limit, hash(limit->seed, kind, name), most, now_ms);
 	b->tokens += (double)(now_ms - b->at_ms) * rule.events / (double)rule.window_ms;
 	if (b->tokens > most) b->tokens = most;
 	b->at_ms = now_ms;
+	return b;
+}
+
+bool auth_limit_take(struct auth_limit *limit, unsigned kind, struct str name, struct auth_limit_rule rule,
+		     int64_t now_ms)
+{
+	struct bucket *b = fill(limit, kind, name, rule, now_ms);
 	if (b->tokens < 1) return false;
 	b->tokens -= 1;
 	return true;
+}
+
+int64_t auth_limit_wait_ms(struct auth_limit *limit, unsigned kind, struct str name, struct auth_limit_rule rule,
+			   int64_t now_ms)
+{
+	const struct bucket *b = fill(limit, kind, name, rule, now_ms);
+	if (b->tokens >= 1) return 0;
+	if (rule.events <= 0) return rule.window_ms;
+	double wait_ms = (1 - b->tokens) * (double)rule.window_ms / rule.events;
+	return wait_ms < 1 ? 1 : (int64_t)wait_ms;
 }
 
 struct str auth_limit_address(struct str address, char ret_name[64])

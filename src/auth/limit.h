@@ -28,6 +28,10 @@ void auth_limit_free(struct auth_limit *limit);
 bool auth_limit_take(struct auth_limit *limit, unsigned kind, struct str name, struct auth_limit_rule rule,
 		     int64_t now_ms);
 
+/* How long until there is one; 0: now. Takes none. */
+int64_t auth_limit_wait_ms(struct auth_limit *limit, unsigned kind, struct str name, struct auth_limit_rule rule,
+			   int64_t now_ms);
+
 /* An IPv6 address counts as its network of 64 bits, which one person has whole. The name is in ret_name. */
 struct str auth_limit_address(struct str address, char ret_name[64]);
 

@@ -55,6 +55,7 @@ struct oauth_person {
 	bool is_email_verified;
 	json_t *verified; /* all addresses that the provider verified, in lower case */
 	json_t *data; /* identity_data */
+	size_t taken_bytes; /* of the provider's texts in it */
 };
 
 /* From the claims of a verified ID token, with those of userinfo merged in. ERR_INVALID without a subject. The person's

@@ -7,10 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/body.h"
 #include "auth/oauth.h"
 #include "codec/json.h"
 
+/* All of it becomes part of every token of the person's, and a token that is too long is read by nobody: what goes
+ * beyond is left out. A picture may be a data: address of its own size, a list of groups have hundreds. */
 #define CUSTOM_CLAIMS_MAX_BYTES 4096
+#define TEXT_MAX_BYTES 1024 /* of one */
+#define TEXTS_MAX_BYTES 8192
+#define SUBJECT_MAX_BYTES 255 /* OpenID Connect Core, 2 */
 
 static void free_json(void *arg)
 {
@@ -26,7 +32,10 @@ static void begin(struct oauth_person *p, struct arena *a)
 
 static void set(struct oauth_person *p, const char *name, const char *text)
 {
-	if (text != NULL && text[0] != '\0') (void)json_object_set_new(p->data, name, json_string(text));
+	size_t bytes = text != NULL ? strlen(text) : 0;
+	if (bytes == 0 || bytes > TEXT_MAX_BYTES || p->taken_bytes + bytes > TEXTS_MAX_BYTES) return;
+	p->taken_bytes += bytes;
+	(void)json_object_set_new(p->data, name, json_string(text));
 }
 
 static const char *lower(struct arena *a, const char *text)
@@ -38,7 +47,9 @@ static const char *lower(struct arena *a, const char *text)
 
 static void add_email(struct oauth_person *p, struct arena *a, const char *email, bool is_verified, bool is_primary)
 {
-	if (email == NULL || email[0] == '\0' || json_array_size(p->verified) >= OAUTH_EMAILS_MAX) return;
+	if (email == NULL || email[0] == '\0' || strlen(email) > AUTH_EMAIL_MAX_BYTES ||
+	    json_array_size(p->verified) >= OAUTH_EMAILS_MAX)
+		return;
 	email = lower(a, email);
 	if (is_verified) (void)json_array_append_new(p->verified, json_string(email));
 	if (!is_primary && p->email[0] != '\0') return;
@@ -50,9 +61,12 @@ static bool end(struct oauth_person *p, struct oauth_person *ret_person, struct 
 {
 	if (p->subject == NULL || p->subject[0] == '\0')
 		return err_set(err, ERR_INVALID, "the provider names no subject (sub)");
-	set(p, "sub", p->subject);
-	set(p, "provider_id", p->subject);
-	set(p, "email", p->email);
+	if (strlen(p->subject) > SUBJECT_MAX_BYTES)
+		return err_set(err, ERR_INVALID, "the provider names a subject (sub) of more than %d bytes",
+			       SUBJECT_MAX_BYTES);
+	(void)json_object_set_new(p->data, "sub", json_string(p->subject));
+	(void)json_object_set_new(p->data, "provider_id", json_string(p->subject));
+	if (p->email[0] != '\0') (void)json_object_set_new(p->data, "email", json_string(p->email));
 	(void)json_object_set_new(p->data, "email_verified", json_boolean(p->is_email_verified));
 	(void)json_object_set_new(p->data, "phone_verified", json_false());
 	*ret_person = *p;
@@ -114,8 +128,6 @@ static bool is_custom(enum oauth_kind kind, const char *name)
 	return (*names != NULL) != (kind == OAUTH_AZURE);
 }
 
-/* They become part of every token of the person's: a list of hundreds of groups would make each request too large, so
- * that what goes beyond the limit is left out. */
 static bool has_room(const json_t *value, size_t *taken_bytes)
 {
 	size_t bytes = json_dumpb(value, NULL, 0, JSON_ENCODE_ANY);
@@ -202,8 +214,9 @@ static void read_discord(struct oauth_person *p, const json_t *user, struct aren
 	set(p, "full_name", name);
 	set(p, "picture", avatar);
 	set(p, "avatar_url", avatar);
-	(void)json_object_set_new(p->data, "custom_claims",
-				  json_pack("{s:s}", "global_name", json_str(user, "global_name", "")));
+	const char *global = json_str(user, "global_name", "");
+	if (strlen(global) > TEXT_MAX_BYTES) global = "";
+	(void)json_object_set_new(p->data, "custom_claims", json_pack("{s:s}", "global_name", global));
 	add_email(p, a, json_str(user, "email", NULL), json_bool(user, "verified", false), true);
 }
 

@@ -59,16 +59,60 @@ bool post_on_refused(struct auth_call *call, const struct pg_error *why)
 	return true;
 }
 
+static struct auth_limit_rule hourly(const struct auth_settings *s)
+{
+	return (struct auth_limit_rule){(double)s->rate_limit.email_sent, 3600 * 1000, 0};
+}
+
+static bool refuse_mail(struct auth_call *call)
+{
+	call_fail(call, 429, "over_email_send_rate_limit", "email rate limit exceeded");
+	return false;
+}
+
 static bool is_within_limit(struct auth_call *call)
 {
 	const struct auth_settings *s = call->settings;
-	struct auth_limit_rule rule = {(double)s->rate_limit.email_sent, 3600 * 1000, 0};
 	if (s->rate_limit.email_sent > 0 &&
 	    (!s->email.enable_confirmations ||
-	     auth_limit_take(call->auth->limit, LIMIT_EMAIL, STR(""), rule, clock_now_ms())))
+	     auth_limit_take(call->auth->limit, LIMIT_EMAIL, STR(""), hourly(s), clock_now_ms())))
 		return true;
-	call_fail(call, 429, "over_email_send_rate_limit", "email rate limit exceeded");
-	return false;
+	return refuse_mail(call);
+}
+
+static const struct {
+	unsigned turn;
+	enum call_limit limit;
+} turns_of[] = {{POST_CONFIRMATION, LIMIT_CONFIRMATION}, {POST_RECOVERY, LIMIT_RECOVERY}};
+#define TURNS (sizeof turns_of / sizeof *turns_of)
+
+bool post_turn(struct auth_call *call, const char *email, unsigned turns)
+{
+	struct auth_limit *limit = call->auth->limit;
+	struct auth_limit_rule rule = {1, call->settings->email.max_frequency_ms, 0};
+	int64_t now_ms = clock_now_ms(), wait_ms = 0;
+	if (rule.window_ms == 0) return true;
+	for (size_t i = 0; i < TURNS; i++) {
+		if (!(turns & turns_of[i].turn)) continue;
+		int64_t ms = auth_limit_wait_ms(limit, turns_of[i].limit, str_from(email), rule, now_ms);
+		if (ms > wait_ms) wait_ms = ms;
+	}
+	if (wait_ms > 0) return post_is_due(call, rule.window_ms - wait_ms, rule.window_ms);
+	for (size_t i = 0; i < TURNS; i++)
+		if (turns & turns_of[i].turn)
+			(void)auth_limit_take(limit, turns_of[i].limit, str_from(email), rule, now_ms);
+	return true;
+}
+
+bool post_turn_of_nobody(struct auth_call *call, const char *email, unsigned turns)
+{
+	const struct auth_settings *s = call->settings;
+	if (!post_turn(call, email, turns)) return false;
+	if (s->rate_limit.email_sent > 0 &&
+	    (!s->email.enable_confirmations ||
+	     auth_limit_wait_ms(call->auth->limit, LIMIT_EMAIL, STR(""), hourly(s), clock_now_ms()) == 0))
+		return true;
+	return refuse_mail(call);
 }
 
 static void fill_texts(const struct auth_settings *settings, struct mail_texts *texts)

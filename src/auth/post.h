@@ -44,6 +44,15 @@ const char *post_link(struct auth_call *call, const struct once *once, const cha
 /* Answers with upstream's words when it was sent too recently; see once_sql for two at once. */
 bool post_is_due(struct auth_call *call, int64_t age_ms, int64_t frequency_ms);
 
+/* Of the mails that anybody can have sent to an address one of each kind in max_frequency, whether anybody has that
+ * address or not: who asks twice is told the same. Answers 429 otherwise. Behind post_is_due, which knows of mails that
+ * this process did not send. */
+enum { POST_CONFIRMATION = 1, POST_RECOVERY = 2 };
+bool post_turn(struct auth_call *call, const char *email, unsigned turns);
+
+/* The same for an address that gets no mail: answers 429 also when no more mails leave in this hour. */
+bool post_turn_of_nobody(struct auth_call *call, const char *email, unsigned turns);
+
 /* For call->on_refused behind once_sql: what ONCE_TOO_SOON is to the client. */
 bool post_on_refused(struct auth_call *call, const struct pg_error *why);
 

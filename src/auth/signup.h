@@ -17,6 +17,7 @@ struct signup {
 	 * session, and the user. */
 	void (*on_confirmed)(struct auth_call *call);
 	void (*on_mailed)(struct auth_call *call);
+	bool has_turn; /* post_turn was asked */
 
 	/* signup's own */
 	const char *id, *hash;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authbox.h"
 
+#include "auth/call.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -162,6 +164,12 @@ json_t *authbox_claims(const json_t *session)
 const char *authbox_text(struct authbox *box, const char *sql)
 {
 	return ownbox_text(&box->db, "postgres", sql);
+}
+
+void authbox_forget_limits(struct authbox *box)
+{
+	auth_limit_free(box->auth->limit);
+	box->auth->limit = auth_limit_new();
 }
 
 void authbox_run(struct authbox *box, const char *sql)

@@ -47,6 +47,9 @@ void authbox_await(struct authbox *box, const struct answer *a);
 void answer_expect(struct answer a, int status, const char *code);
 json_t *answer_ok(struct answer a); /* 200, and its body: the caller's */
 
+/* As a new process: nobody has asked for anything yet. */
+void authbox_forget_limits(struct authbox *box);
+
 /* A token of the app's secret; the caller frees it. */
 char *authbox_token(const char *claims);
 json_t *authbox_claims(const json_t *session);

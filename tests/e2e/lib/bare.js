@@ -36,10 +36,11 @@ export const backend = inside && {
   service: process.env.FREEHOLD_SERVICE_KEY_BARE,
 };
 
-// Puts the app's sign-in settings in place, as the daemon does, and waits until they hold.
+// Puts the app's sign-in settings in place, and other members of the configuration (bin/backend/config.h), as the daemon
+// does, and waits until they hold.
 let edition = 0;
-export async function configure(auth) {
-  const whole = JSON.parse(await readFile(config, "utf8"));
+export async function configure(auth, others = {}) {
+  const whole = { ...JSON.parse(await readFile(config, "utf8")), ...others };
   const mark = `edition${++edition}`;
   whole.auth = { ...auth, external: { ...auth.external, [mark]: { enabled: false, client_id: "x", url: "https://edition.example" } } };
   await writeFile(`${config}.new`, JSON.stringify(whole), { mode: 0o600 });

@@ -23,7 +23,7 @@ export class Mailbox {
       onRcptTo: (address, session, done) => done(this.refusal ? refused(this.refusal) : null),
       onData: (stream, session, done) => {
         simpleParser(stream).then((mail) => {
-          this.mails.push({ to: session.envelope.rcptTo.map((to) => to.address), subject: mail.subject, text: mail.text, html: mail.html, headers: mail.headers });
+          this.mails.push({ to: session.envelope.rcptTo.map((to) => to.address), subject: mail.subject, text: mail.text, html: mail.html, headers: mail.headers, lines: mail.headerLines.map(({ line }) => line) });
           done();
         }, done);
       },

@@ -174,6 +174,8 @@ static void test_limit_fills_again(void **state)
 	assert_true(auth_limit_take(limit, 4, STR("a"), slow, 1000 + 100 * 1000));
 	assert_true(auth_limit_take(limit, 4, STR("a"), slow, 1000 + 100 * 1000));
 	assert_false(auth_limit_take(limit, 4, STR("a"), slow, 1000 + 100 * 1000));
+	assert_int_equal(auth_limit_wait_ms(limit, 4, STR("a"), slow, 1000 + 105 * 1000), 5000);
+	assert_int_equal(auth_limit_wait_ms(limit, 4, STR("b"), slow, 1000), 0);
 	auth_limit_free(limit);
 }
 
