@@ -19,6 +19,7 @@ struct query {
 	const char *params[APP_QUERY_PARAMS_MAX];
 	const char *none;
 	json_t *extra;
+	void (*finish)(json_t *answer); /* NULL: nothing is added */
 };
 
 static bool explain(struct pg_call *call, struct err *err)
@@ -54,6 +55,7 @@ static void on_done(void *arg, struct pg_call *call)
 	json_t *answer = NULL;
 	if (take(q, &answer, &err)) {
 		if (q->extra != NULL) (void)json_object_update(answer, q->extra);
+		if (q->finish != NULL) q->finish(answer);
 		reply_json(q->req, 200, answer);
 	} else {
 		reply_error(q->req, &err);
@@ -63,7 +65,8 @@ static void on_done(void *arg, struct pg_call *call)
 	pg_pool_stop(q->pool, free, q);
 }
 
-static bool find_database(struct route_call *c, const char *role, char ret_conninfo[CONNINFO_SIZE], struct err *err)
+static bool find_database(struct route_call *c, const char *user, const char *role, char ret_conninfo[CONNINFO_SIZE],
+			  struct err *err)
 {
 	char dir[FILE_PATH_SIZE], socket[FILE_PATH_SIZE];
 	struct app app;
@@ -78,7 +81,7 @@ static bool find_database(struct route_call *c, const char *role, char ret_conni
 	 * statement here needs a superuser. */
 	(void)snprintf(ret_conninfo, CONNINFO_SIZE,
 		       "host='%s' port=5432 dbname=%s user=%s options='-c search_path=pg_catalog -c role=%s'", dir,
-		       OWNDB_DATABASE, OWNDB_SUPERUSER, role);
+		       OWNDB_DATABASE, user, role);
 	return true;
 }
 
@@ -88,30 +91,48 @@ void app_query(struct route_call *c, const char *sql, const char *const *params,
 	app_query_as(c, "supabase_auth_admin", sql, params, param_count, none, extra);
 }
 
-void app_query_as(struct route_call *c, const char *role, const char *sql, const char *const *params, int param_count,
-		  const char *none, json_t *extra)
+static void run(struct route_call *c, const char *conninfo, const struct query *given, int param_count)
 {
-	char conninfo[CONNINFO_SIZE];
 	struct err err;
-	if (!find_database(c, role, conninfo, &err)) {
-		json_decref(extra);
-		reply_error(c->req, &err);
-		return;
-	}
-	struct query *q = calloc(1, sizeof *q);
+	struct query *q = malloc(sizeof *q);
 	if (q == NULL) abort();
+	*q = *given;
 	q->req = c->req;
-	q->none = none;
-	q->extra = extra;
-	for (int i = 0; i < param_count; i++)
-		q->params[i] = params[i] != NULL ? arena_strdup(http_arena(c->req), params[i]) : NULL;
-	q->statement = (struct pg_statement){.sql = sql, .param_count = param_count, .params = q->params};
+	q->statement.param_count = param_count;
+	q->statement.params = q->params;
 	q->call = (struct pg_call){
 	    .statements = &q->statement, .count = 1, .run_ms = APP_QUERY_MS, .done = on_done, .arg = q};
 	q->pool = pg_pool_new(&c->d->loop,
 			      &(struct pg_pool_settings){.conninfo = conninfo, .size = 1, .wait_ms = CONNECT_MS});
 	if (pg_pool_run(q->pool, &q->call, &err)) return;
-	json_decref(extra);
+	json_decref(q->extra);
 	reply_error(c->req, &err);
 	pg_pool_stop(q->pool, free, q);
+}
+
+void app_query_as(struct route_call *c, const char *role, const char *sql, const char *const *params, int param_count,
+		  const char *none, json_t *extra)
+{
+	char conninfo[CONNINFO_SIZE];
+	struct err err;
+	struct query q = {.none = none, .extra = extra, .statement = {.sql = sql}};
+	if (!find_database(c, OWNDB_SUPERUSER, role, conninfo, &err)) {
+		json_decref(extra);
+		reply_error(c->req, &err);
+		return;
+	}
+	for (int i = 0; i < param_count; i++)
+		q.params[i] = params[i] != NULL ? arena_strdup(http_arena(c->req), params[i]) : NULL;
+	run(c, conninfo, &q, param_count);
+}
+
+void app_query_then(struct route_call *c, const char *sql, void (*finish)(json_t *answer))
+{
+	char conninfo[CONNINFO_SIZE];
+	struct err err;
+	const struct query q = {.none = "database", .finish = finish, .statement = {.sql = sql}};
+	if (find_database(c, OWNDB_MIGRATOR, OWNDB_MIGRATOR, conninfo, &err))
+		run(c, conninfo, &q, 0);
+	else
+		reply_error(c->req, &err);
 }

@@ -2,6 +2,7 @@
  *
  * Routes about an app's database as it is. */
 #include "api/app_query.h"
+#include "api/query_origin.h"
 #include "api/routes.h"
 #include "codec/json.h"
 #include "flow/parts.h"
@@ -48,10 +49,10 @@ static const char queries_sql[] =
     "sum(s.total_exec_time) over (), 0))::numeric, 1) as share, s.shared_blks_read * 8192 as read_bytes,"
     " s.temp_blks_written * 8192 as temp_bytes from extensions.pg_stat_statements s left join pg_roles r on r.oid = "
     "s.userid"
-    " where s.dbid = (select oid from pg_database where datname = current_database()) order by s.total_exec_time desc "
-    "limit 20),"
+    " where s.dbid = (select oid from pg_database where datname = current_database()) and s.query !~ 'freehold_advice' "
+    "order by s.total_exec_time desc limit 20),"
     /* An index helps when it begins with the key's columns, in whatever order. */
-    " f as (select c.conrelid::regclass::text as \"table\", c.conname as name, (select "
+    " k as (select c.conrelid::regclass as rel, c.conrelid::regclass::text as \"table\", c.conname as name, (select "
     "string_agg(quote_ident(a.attname), ', ' order"
     " by k.n) from unnest(c.conkey) with ordinality k(num, n) join pg_attribute a on a.attrelid = c.conrelid and "
     "a.attnum = k.num)"
@@ -63,6 +64,9 @@ static const char queries_sql[] =
 		     " (select array_agg(k.num) from unnest(i.indkey::int2[]) with ordinality k(num, n) where k.n <= "
 		     "cardinality(c.conkey)) @>"
 		     " c.conkey) order by t.reltuples desc limit 20),"
+		     " f as (select k.\"table\", k.name, k.columns, k.rows, round(p.cost_before::numeric, 1) as "
+		     "cost_before, round(p.cost_after::numeric, 1) as cost_after, p.bytes from k left join lateral "
+		     "freehold_advice.key_cost(k.rel, k.columns) p on true),"
 		     " u as (select format('%I.%I', s.schemaname, s.indexrelname) as name, format('%I.%I', "
 		     "s.schemaname, s.relname) as \"table\","
 		     " pg_relation_size(s.indexrelid) as bytes from pg_stat_all_indexes s join pg_index i on "
@@ -97,11 +101,28 @@ static const char queries_sql[] =
 							   "max_value, 'used', round(100.0 * last_value / max_value, "
 							   "1))), '[]') from"
 							   " e where last_value > max_value / 2), 'read_whole', "
-							   "(select coalesce(json_agg(t), '[]') from t))::text";
+							   "(select coalesce(json_agg(t), '[]') from t), 'proposals', "
+							   "freehold_advice.proposals())::text";
+
+/* Which request sends each, where the statement's own text says so. */
+static void add_origins(json_t *answer)
+{
+	static const char *const lists[] = {"queries", "list"};
+	const json_t *in[] = {answer, json_object_get(answer, "proposals")};
+	json_t *one;
+	size_t k;
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		json_array_foreach(json_object_get(in[i], lists[i]), k, one)
+		{
+			char text[ORIGIN_SIZE];
+			query_origin(json_str(one, "role", ""), json_str(one, "query", ""), text);
+			json_object_set_new(one, "endpoint", json_string(text));
+		}
+}
 
 void route_database_slow(struct route_call *c)
 {
-	app_query_as(c, OWNDB_MIGRATOR, queries_sql, NULL, 0, "database", NULL);
+	app_query_then(c, queries_sql, add_origins);
 }
 
 void route_database(struct route_call *c)

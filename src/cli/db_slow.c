@@ -37,7 +37,7 @@ static void put_queries(const struct db_words *w, const json_t *list, struct buf
 {
 	static const char *const columns[] = {"SHARE", "CALLS", "EACH", "ROWS EACH", "FROM", "QUERY", NULL};
 	struct table t TABLE_CLEANUP;
-	char text[64];
+	char text[64], from[400];
 	table_init(&t, columns);
 	t.right_aligned = 0xf;
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -52,7 +52,10 @@ static void put_queries(const struct db_words *w, const json_t *list, struct buf
 		table_cell(&t, TONE_PLAIN, text);
 		(void)snprintf(text, sizeof text, "%.1f", calls > 0 ? number(q, "rows") / calls : 0);
 		table_cell(&t, TONE_PLAIN, text);
-		table_cell(&t, TONE_DIM, sender(json_str(q, "role", "")));
+		const char *endpoint = json_str(q, "endpoint", "");
+		(void)snprintf(from, sizeof from, "%s%s%s", endpoint, endpoint[0] != '\0' ? ", " : "",
+			       sender(json_str(q, "role", "")));
+		table_cell(&t, TONE_DIM, from);
 		(void)snprintf(query, sizeof query, "%s", json_str(q, "query", ""));
 		table_cell(&t, TONE_PLAIN, query);
 	}
@@ -62,6 +65,14 @@ static void put_queries(const struct db_words *w, const json_t *list, struct buf
 		table_render(&t, &w->cli->look, 0, out);
 }
 
+static void put_proof(const json_t *of, struct buf *out)
+{
+	char size[TEXT_SHORT_SIZE];
+	text_size(size, (uint64_t)json_int(of, "bytes", 0));
+	buf_printf(out, " cost %.0f, with it %.0f; about %s", number(of, "cost_before"), number(of, "cost_after"),
+		   size);
+}
+
 static void put_foreign_keys(const json_t *list, struct buf *out)
 {
 	if (json_array_size(list) == 0) return;
@@ -69,10 +80,39 @@ static void put_foreign_keys(const json_t *list, struct buf *out)
 		      "whole table\n");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *f = json_array_get(list, i);
-		buf_printf(out, "  %s (%s), %lld rows: create index on %s (%s);\n", json_str(f, "table", ""),
+		buf_printf(out, "  %s (%s), %lld rows: create index on %s (%s);", json_str(f, "table", ""),
 			   json_str(f, "columns", ""), (long long)json_int(f, "rows", 0), json_str(f, "table", ""),
 			   json_str(f, "columns", ""));
+		if (json_is_number(json_object_get(f, "cost_after"))) put_proof(f, out);
+		buf_putc(out, '\n');
 	}
+}
+
+/* Planned by PostgreSQL with an index that is not there (hypopg): its own estimate, before and after. */
+static void put_proposals(const json_t *proposals, struct buf *out)
+{
+	const json_t *list = json_object_get(proposals, "list");
+	if (!json_bool(proposals, "proved", false)) {
+		buf_puts(out, "\nWhich indexes would help is not looked for here: Debian's package "
+			      "postgresql-VERSION-hypopg is missing. Install it, and deploy once more\n");
+		return;
+	}
+	if (json_array_size(list) > 0)
+		buf_puts(out, "\nIndexes that would help, as PostgreSQL's planner reckons with and without each\n");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *p = json_array_get(list, i);
+		const char *endpoint = json_str(p, "endpoint", "");
+		buf_printf(out, "  %s", json_str(p, "index", ""));
+		put_proof(p, out);
+		buf_printf(out, "\n    for %s (%s), %lld calls, %.0f ms in all",
+			   endpoint[0] != '\0' ? endpoint : "a query", sender(json_str(p, "role", "")),
+			   (long long)json_int(p, "calls", 0), number(p, "total_ms"));
+		if (json_int(p, "queries", 1) > 1)
+			buf_printf(out, ", and %lld more", (long long)json_int(p, "queries", 1) - 1);
+		buf_putc(out, '\n');
+	}
+	if (json_bool(proposals, "is_cut", false))
+		buf_puts(out, "  Not all of the costly queries were tried: planning them takes too long\n");
 }
 
 static void put_rest(const json_t *answer, struct buf *out)
@@ -117,6 +157,7 @@ bool db_slow(const struct db_words *w, int *ret_status, struct err *err)
 	put_queries(w, json_object_get(answer, "queries"), &out);
 	struct buf rest BUF_CLEANUP;
 	buf_init(&rest, OUT_MAX);
+	put_proposals(json_object_get(answer, "proposals"), &rest);
 	put_foreign_keys(json_object_get(answer, "foreign_keys"), &rest);
 	put_rest(answer, &rest);
 	text_clean(&clean, buf_view(&rest), TEXT_BLOCK);

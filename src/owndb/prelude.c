@@ -59,6 +59,7 @@ static bool run_files(struct pg_conn *conn, int *ret_run, struct err *err)
 		if (!run_file(conn, file, hash, err)) return err_wrap(err, "%s", file->name);
 		run++;
 	}
+	if (!pg_conn_exec(conn, "select freehold_advice.ready()", 0, NULL, NULL, NULL, err)) return false;
 	if (ret_run != NULL) *ret_run = run;
 	return true;
 }

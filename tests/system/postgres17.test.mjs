@@ -25,6 +25,10 @@ insert into public.things (near) values ('[1,2,3]');` });
   const { publishable } = (await f.api('GET', '/v1/apps/new')).body.keys;
   const rows = await f.get('new', '/rest/v1/things?select=near', { headers: { apikey: publishable } });
   assert.deepEqual(rows.body, [{ near: '[1,2,3]' }], rows.text);
+  await f.cli('db', 'new', 'psql', '-c', 'create table parts (id int, thing bigint references things); insert into parts select n, 1 from generate_series(1, 5000) n; analyze parts');
+  const { foreign_keys: [key], proposals } = JSON.parse((await f.cli('db', 'new', 'slow', '--json')).stdout);
+  assert.equal(proposals.proved, true);
+  assert.equal(key.columns, 'thing');
 });
 
 test('another app beside it has the machine\'s own, and a cluster keeps its major', async () => {
