@@ -159,6 +159,37 @@ static void test_persons(void **state)
 	oauth_person_name(&p, STR("{"));
 }
 
+/* What a provider says becomes part of every token, which must stay one that is read. */
+static void test_a_person_fits_into_a_token(void **state)
+{
+	(void)state;
+	static char picture[3000], subject[400];
+	struct oauth_person p;
+	struct err err;
+	memset(picture, 'x', sizeof picture - 1);
+	memset(subject, 's', 300);
+	json_t *claims JSON_CLEANUP =
+	    json_pack("{s:s, s:s, s:s, s:s}", "sub", "1", "email", "a@x.example", "picture", picture, "name", "Ada");
+	assert_true(oauth_person_from_claims(OAUTH_GOOGLE, claims, arena, &p, &err));
+	assert_null(json_object_get(p.data, "picture"));
+	assert_null(json_object_get(p.data, "avatar_url"));
+	assert_string_equal(json_str(p.data, "name", ""), "Ada");
+	/* Many that are short enough each: the address is there, whatever is left out. */
+	static const char *const names[] = {"name",     "family_name", "given_name", "middle_name",
+					    "nickname", "profile",     "picture",    "website",
+					    "gender",   "birthdate",   "zoneinfo",   "locale"};
+	picture[1000] = '\0';
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		(void)json_object_set_new(claims, names[i], json_string(picture));
+	assert_true(oauth_person_from_claims(OAUTH_GOOGLE, claims, arena, &p, &err));
+	assert_true(json_dumpb(p.data, NULL, 0, 0) < 10000);
+	assert_string_equal(json_str(p.data, "email", ""), "a@x.example");
+	assert_string_equal(json_str(p.data, "sub", ""), "1");
+	(void)json_object_set_new(claims, "sub", json_string(subject));
+	assert_false(oauth_person_from_claims(OAUTH_GOOGLE, claims, arena, &p, &err));
+	assert_string_equal(err.msg, "the provider names a subject (sub) of more than 255 bytes");
+}
+
 /* Only Microsoft's own tenants are believed without a word about the address; of others it must be claimed. */
 static void test_azure(void **state)
 {
@@ -252,6 +283,7 @@ int main(void)
 					   cmocka_unit_test(test_issuers),
 					   cmocka_unit_test(test_issuers_of_any_tenant),
 					   cmocka_unit_test(test_persons),
+					   cmocka_unit_test(test_a_person_fits_into_a_token),
 					   cmocka_unit_test(test_azure),
 					   cmocka_unit_test(test_issuers_with_two_names),
 					   cmocka_unit_test(test_facts_of_providers)};
