@@ -198,11 +198,42 @@ static struct route_call *keys_later(const struct route_call *c)
 	return copy;
 }
 
+static bool is_of_public_keys(const json_t *body)
+{
+	bool is_revoking = strcmp(json_str(body, "action", ""), "revoke") == 0;
+	return is_of_own_keys(body) && strcmp(json_str(body, is_revoking ? "id" : "which", ""), "public") == 0;
+}
+
 static bool is_running(struct route_call *c)
 {
 	struct app app;
 	struct err ignored;
 	return app_get(c->d->flow.db, c->app, &app, &ignored) && strcmp(app.state, "running") == 0;
+}
+
+static void restart_or_reply(struct route_call *later)
+{
+	if (is_running(later))
+		daemon_restart_app(later->d, later->app, on_restarted, later);
+	else
+		on_restarted(later, NULL);
+}
+
+/* The keys are new whatever came of it, and the former ones are good still, or were asked to be refused. */
+static void on_bound(void *arg, bool is_ok, struct str output)
+{
+	struct route_call *c = arg;
+	json_t *answer JSON_CLEANUP = NULL;
+	struct err err, ignored;
+	if (is_ok) {
+		restart_or_reply(c);
+		return;
+	}
+	bool is_read = json_parse(output, &answer, &ignored);
+	(void)err_set(&err, is_read ? (enum err_code)json_int(answer, "error", ERR_FAILED) : ERR_FAILED,
+		      "%s has other keys, but its pages have the former ones still (%.300s); deploy it again", c->app,
+		      is_read ? json_str(answer, "message", "") : "the process that writes them died");
+	on_restarted(c, &err);
 }
 
 void route_auth_keys_post(struct route_call *c)
@@ -212,14 +243,17 @@ void route_auth_keys_post(struct route_call *c)
 	if (body == NULL) return;
 	bool ok = worker_check_not_ending(c->d, c->app, &err) && has_keys(c, &err) && act(c, body, &err) &&
 		  signin_apply(&c->d->flow, c->app, &err);
-	bool is_restart = ok && is_of_own_keys(body) && is_running(c);
+	bool is_own = ok && is_of_own_keys(body), is_public = ok && is_of_public_keys(body);
 	json_decref(body);
-	if (is_restart)
-		daemon_restart_app(c->d, c->app, on_restarted, keys_later(c));
-	else if (ok)
-		reply_keys(c);
-	else
+	struct route_call *later = is_own ? keys_later(c) : NULL;
+	if (is_public && !worker_bind(c->d, c->app, on_bound, later, &err))
+		on_restarted(later, &err);
+	else if (is_own && !is_public)
+		restart_or_reply(later);
+	else if (!ok)
 		reply_error(c->req, &err);
+	else if (!is_own)
+		reply_keys(c);
 }
 
 /* Texts of mails. */

@@ -247,6 +247,12 @@ bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done 
 			   "is being put back to another release", done, arg, err);
 }
 
+bool worker_bind(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
+{
+	return start_alone(d, app, 0, (const char *const[]){"--bind", app, NULL}, "is getting its new public keys",
+			   done, arg, err);
+}
+
 static const char importing[] = "is getting another database (import)";
 
 bool worker_import(struct daemon *d, const char *app, bool is_undo, worker_done done, void *arg, struct err *err)

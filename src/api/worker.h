@@ -27,6 +27,11 @@ bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *a
 /* live_rollback in a process of its own; its output is the outcome, or {"error", "message"}. The app is its own until
  * then, too. */
 bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done done, void *arg, struct err *err);
+
+/* bind_releases in a process of its own; its output is nothing, or {"error", "message"}. The app is its own until then.
+ */
+bool worker_bind(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err);
+
 /* A job of the journal (store/job.h) that has begun. One whose process dies is recovered by itself; where its kind has
  * the app for itself, nobody else may touch the app until then. */
 bool worker_job(struct daemon *d, int64_t id, struct err *err);

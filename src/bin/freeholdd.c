@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "flow/backup.h"
+#include "flow/bind.h"
 #include "flow/deploy.h"
 #include "flow/destroy.h"
 #include "flow/import.h"
@@ -87,6 +88,21 @@ static int rollback(const char *bin_dir, const char *app, const char *number)
 	(void)json_dumpf(answer, stdout, JSON_COMPACT);
 	json_decref(answer);
 	return ok ? 0 : fail(&err);
+}
+
+/* The reason with its code is the daemon's to read. */
+static int bind_keys(const char *bin_dir, const char *app)
+{
+	struct err err;
+	struct flow f;
+	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
+	bool ok = bind_releases(&f, app, &err);
+	flow_close(&f);
+	if (ok) return 0;
+	json_t *answer = json_pack("{s:i, s:s}", "error", err.code, "message", err.msg);
+	(void)json_dumpf(answer, stdout, JSON_COMPACT);
+	json_decref(answer);
+	return fail(&err);
 }
 
 static int import(const char *bin_dir, const char *app, bool is_undo)
@@ -191,6 +207,7 @@ int main(int argc, char **argv)
 		    bin_dir, argv[2], argv[3],
 		    "its process ended before it could say why (killed, out of memory, or the disk was full)");
 	if (argc == 4 && strcmp(argv[1], "--rollback") == 0) return rollback(bin_dir, argv[2], argv[3]);
+	if (argc == 3 && strcmp(argv[1], "--bind") == 0) return bind_keys(bin_dir, argv[2]);
 	if (argc == 3 && strcmp(argv[1], "--destroy") == 0) return destroy(bin_dir, argv[2]);
 	if (argc == 4 && strcmp(argv[1], "--tune") == 0) return tune(bin_dir, argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--job") == 0) return job(bin_dir, argv[2], false);

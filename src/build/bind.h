@@ -5,8 +5,8 @@
  * can be bound again, for a new domain or as the production release of a preview, from what lies in the release itself.
  *
  * A file keeps its fingerprinted name when it is bound. Under one address a browser may therefore hold on to the keys
- * of the first release that had that name: after a change of keys, build again with a changed line, or let old tabs
- * reload. */
+ * of the first release that had that name, which is why former keys are accepted until the owner says otherwise
+ * (flow/keys.h). */
 #ifndef FREEHOLD_BUILD_BIND_H
 #define FREEHOLD_BUILD_BIND_H
 

@@ -113,8 +113,8 @@ static bool revoke(const struct auth_words *w, struct err *err)
 	json_t *body JSON_CLEANUP = json_pack("{s:s, s:s}", "action", "revoke", "id", w->words[1]);
 	if (strcmp(w->words[1], "public") == 0)
 		return act(w, body,
-			   "Former anon and publishable keys are refused: a page that was loaded before the last "
-			   "deployment works again once it is reloaded.\n",
+			   "Former anon and publishable keys are refused: a page that was loaded before they were made "
+			   "anew works again once it is reloaded without the browser's cache.\n",
 			   err);
 	return act(
 	    w, body,
@@ -134,13 +134,13 @@ static bool renew(const struct auth_words *w, struct err *err)
 			       "(anon and publishable)",
 			       w->app);
 	json_t *body JSON_CLEANUP = json_pack("{s:s, s:s}", "action", "renew", "which", which);
-	return act(w, body,
-		   is_public
-		       ? "New pages have the new anon and publishable key: deploy the app again. The former ones are "
-			 "accepted until keys revoke public.\n"
-		       : "The former service_role and secret key are refused; the app's backend and server were "
-			 "restarted with the new ones.\n",
-		   err);
+	return act(
+	    w, body,
+	    is_public ? "Pages have the new anon and publishable key from now on, those of earlier releases too. The "
+			"former ones are accepted until keys revoke public: a browser may have kept a page's scripts.\n"
+		      : "The former service_role and secret key are refused; the app's backend and server were "
+			"restarted with the new ones.\n",
+	    err);
 }
 
 bool auth_keys(const struct auth_words *w, struct err *err)

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "build/adapt.h"
-#include "build/bind.h"
 #include "build/install.h"
 #include "build/package.h"
 #include "build/run.h"
@@ -15,6 +14,7 @@
 #include "codec/given.h"
 #include "codec/json.h"
 #include "flow/asked.h"
+#include "flow/bind.h"
 #include "flow/functions_build.h"
 #include "flow/kept.h"
 #include "flow/pause.h"
@@ -208,18 +208,10 @@ bool step_build(struct deploy *d, struct err *err)
 	return true;
 }
 
-static bool bind_release(struct deploy *d, const char *release_dir, struct err *err)
+static bool bind_own(struct deploy *d, const char *release_dir, struct err *err)
 {
-	char url[EDGE_HOST_SIZE], anon[PARTS_KEY_SIZE], publishable[PARTS_KEY_SIZE];
 	json_t *outcome JSON_CLEANUP = NULL;
-	edge_app_url(&d->f->edge, d->parts.app.name, url);
-	if (!parts_key(d->f, d->parts.app.name, "anon_key", anon, err) ||
-	    !parts_key(d->f, d->parts.app.name, "publishable_key", publishable, err))
-		return false;
-	struct build_values values = {
-	    .origin = url, .anon_key = anon, .publishable_key = publishable, .project = d->parts.app.name};
-	if (!build_bind(release_dir, &values, &outcome, err)) return false;
-	json_object_set_new(outcome, "origin", json_string(url));
+	if (!bind_release(d->f, d->parts.app.name, release_dir, &outcome, err)) return false;
 	json_object_set(d->release, "bind", outcome);
 	json_object_set(d->release, "hash_bound", json_object_get(outcome, "hash_bound"));
 	return true;
@@ -255,8 +247,7 @@ bool step_package(struct deploy *d, struct err *err)
 		json_object_set(d->release, "server", json_object_get(outcome, "server"));
 	bool has_server = web_is_there(d->parts.dir, d->number);
 	char run_dir[FILE_PATH_SIZE];
-	if (!bind_release(d, dir, err) ||
-	    !file_path(run_dir, err, "%s/web/%lld", d->parts.run_dir, (long long)d->number) ||
+	if (!bind_own(d, dir, err) || !file_path(run_dir, err, "%s/web/%lld", d->parts.run_dir, (long long)d->number) ||
 	    !release_dress(d->parts.dir, d->number, !is_static(d) && !has_server, has_server ? run_dir : NULL, err))
 		return false;
 	const json_t *keeps = json_object_get(json_object_get(d->release, "server"), "keeps");

@@ -114,6 +114,14 @@ static bool link_asset(const char *from, const char *to, struct err *err)
 	return err_set_errno(err, "keep asset %s", to);
 }
 
+bool release_redress(const char *app_dir, int64_t number, struct err *err)
+{
+	char index[FILE_PATH_SIZE], page[FILE_PATH_SIZE];
+	return release_path(app_dir, number, "public/index.html", index, err) &&
+	       release_path(app_dir, number, "pages/200.html", page, err) &&
+	       (!file_exists(page) || link_asset(index, page, err)) && stamp_files(app_dir, number, err);
+}
+
 bool release_link_assets(const char *app_dir, int64_t number, const json_t *paths, struct err *err)
 {
 	size_t i;

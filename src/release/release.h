@@ -26,6 +26,10 @@ bool release_path(const char *app_dir, int64_t number, const char *rest, char re
  * server's socket will be, or NULL. */
 bool release_dress(const char *app_dir, int64_t number, bool has_fallback, const char *run_dir, struct err *err);
 
+/* After files below public/ were written anew: the page for unknown paths is index.html again, and all are dated anew.
+ */
+bool release_redress(const char *app_dir, int64_t number, struct err *err);
+
 /* Links fingerprinted files (paths below public/, an array of texts) into assets/, so that they are there before any
  * page that names them, and stay for tabs that are still open. A name that is there with other bytes gets these.
  */

@@ -82,6 +82,34 @@ test('the app\'s own keys are made anew, and the former ones are refused', async
   for (const key of [old.anon_key, old.publishable_key]) assert.equal(await read('/rest/v1/', key), 401, key);
 });
 
+test('public keys that are made anew stand in the pages at once, and in those that a rollback brings back', async () => {
+  const KEY = 'freehold-anon-key-placeholder-5d0c81f2'; // what a build has in their place
+  const site = (words) => folder({ 'index.html': `<p>${words} ${KEY}</p><script src="/assets/app-Ab12Cd34.js"></script>`, 'assets/app-Ab12Cd34.js': `key = "${KEY}"`, 'plain.txt': words });
+  for (const words of ['one', 'two']) await f.deploy(await site(words), 'paged');
+  const [page, script, plain] = ['/', '/assets/app-Ab12Cd34.js', '/plain.txt'];
+  const now = async () => (await f.api('GET', '/v1/apps/paged')).body.keys.anon;
+  const read = async (at) => { const { text, headers } = await f.get('paged', at); return { text, etag: headers.etag }; };
+  const old = await now(), before = await read(page);
+  assert.deepEqual([before.text.includes(`two ${old}`), (await read(script)).text], [true, `key = "${old}"`]);
+  const renewed = await f.cli('auth', 'paged', 'keys', 'renew', 'public');
+  assert.match(renewed.stdout, /Pages have the new anon and publishable key/, renewed.all);
+  const fresh = await now();
+  assert.notEqual(fresh, old);
+  const after = await read(page);
+  assert.ok(after.text.includes(`two ${fresh}`), after.text);
+  assert.notEqual(after.etag, before.etag);
+  assert.equal((await read(script)).text, `key = "${fresh}"`);
+  assert.equal((await f.cli('rollback', 'paged')).code, 0);
+  const earlier = await read(page);
+  assert.deepEqual([earlier.text.includes(`one ${fresh}`), (await read(plain)).text], [true, 'one']);
+  assert.equal(new Set([before.etag, after.etag, earlier.etag]).size, 3, 'no browser takes one for another');
+  assert.equal((await f.cli('auth', 'paged', 'keys', 'revoke', 'public')).code, 0);
+  assert.ok((await read(page)).text.includes(fresh));
+  const { number, hash_bound: hash, bind } = JSON.parse(await readFile(f.app('paged', 'releases/1/release.json')));
+  assert.deepEqual([number, bind.hash_bound], [1, hash]);
+  assert.equal((await f.cli('destroy', 'paged', '--confirm', 'paged')).code, 0);
+});
+
 test('a provider: its secret is kept and not shown', async () => {
   const asked = await f.cli('auth', 'site', 'provider', 'google');
   assert.match(asked.stdout, new RegExp(`http://site\\.localhost:${f.port}/auth/v1/callback`));
