@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "api/app_parts.h"
+#include "api/import.h"
 #include "api/routes.h"
 #include "api/schedule.h"
 #include "api/tls.h"
@@ -112,6 +113,13 @@ static bool recover_job(void *arg, const struct job *job, struct err *err)
 	return true;
 }
 
+static bool recover_move(void *arg, const struct app *app, struct err *err)
+{
+	(void)err;
+	move_recover_start(arg, app->name);
+	return true;
+}
+
 static bool recover_all(struct daemon *d, struct err *err)
 {
 	json_t *running = NULL, *entry;
@@ -125,7 +133,7 @@ static bool recover_all(struct daemon *d, struct err *err)
 		worker_recover(d, app, number);
 	}
 	json_decref(running);
-	return job_each(d->flow.db, "running", recover_job, d, err);
+	return app_each(d->flow.db, recover_move, d, err) && job_each(d->flow.db, "running", recover_job, d, err);
 }
 
 /* Ending. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/import.h"
 #include "api/routes.h"
 #include "api/tail.h"
 #include "api/upload.h"
@@ -19,7 +20,7 @@
 
 #define UPLOAD_MAX_BYTES ((uint64_t)4 << 40)
 
-static bool may_import(struct route_call *c, struct err *err)
+bool import_may_begin(struct route_call *c, struct err *err)
 {
 	int64_t running = 0;
 	if (!worker_check_not_ending(c->d, c->app, err) || !deployment_running(c->d->flow.db, c->app, &running, err))
@@ -32,7 +33,7 @@ void route_import_head(struct route_call *c)
 {
 	struct err err;
 	if (!upload_is_file(c->req)) return;
-	if (!may_import(c, &err))
+	if (!import_may_begin(c, &err))
 		reply_error(c->req, &err);
 	else
 		upload_begin(c, UPLOAD_MAX_BYTES);
@@ -50,10 +51,28 @@ void route_import(struct route_call *c)
 		reply_error(c->req, &err);
 }
 
+struct running {
+	struct daemon *d;
+	char app[LAYOUT_APP_NAME_MAX + 1];
+};
+
 static void on_ended(void *arg, bool is_ok, struct str output)
 {
+	struct running *r = arg;
 	(void)is_ok, (void)output;
-	free(arg);
+	move_recover_start(r->d, r->app);
+	free(r);
+}
+
+bool import_start(struct daemon *d, const char *app, struct err *err)
+{
+	struct running *r = calloc(1, sizeof *r);
+	if (r == NULL) abort();
+	r->d = d;
+	(void)snprintf(r->app, sizeof r->app, "%s", app);
+	if (worker_import(d, app, "--import", on_ended, r, err)) return true;
+	free(r);
+	return false;
 }
 
 /* Of a file the options are parameters, else the members of the body. */
@@ -99,13 +118,13 @@ static bool begin(struct route_call *c, json_t *options, struct err *err)
 			       "send a dump as application/octet-stream, or {\"url\": \"postgresql://…\"}");
 	if (json_bool(options, "files_only", false)) json_object_set_new(options, "source", json_string("files alone"));
 	json_object_del(options, "resume");
-	if (!may_import(c, err) || !app_ensure(c, true, &is_created, err) || !seal(c, options, err) ||
+	if (!import_may_begin(c, err) || !app_ensure(c, true, &is_created, err) || !seal(c, options, err) ||
 	    !import_prepare(&c->d->flow, c->app, options, is_resumed, err))
 		return false;
 	if (has_file &&
 	    (!import_source_path(&c->d->flow, c->app, path, err) || !upload_keep(http_stream_arg(c->req), path, err)))
 		return false;
-	return worker_import(c->d, c->app, false, on_ended, NULL, err);
+	return import_start(c->d, c->app, err);
 }
 
 void route_import_post(struct route_call *c)
@@ -127,7 +146,7 @@ void route_import_files(struct route_call *c)
 	bool is_created = false;
 	json_t *body = body_json(c->req);
 	if (body == NULL) return;
-	if (may_import(c, &err) && app_ensure(c, true, &is_created, &err) &&
+	if (import_may_begin(c, &err) && app_ensure(c, true, &is_created, &err) &&
 	    import_files_keep(&c->d->flow, c->app, json_str(body, "from", ""), json_str(body, "key", ""), &err))
 		reply_json(c->req, 200, json_object());
 	else
@@ -170,16 +189,21 @@ static void on_undone(void *arg, bool is_ok, struct str output)
 	free(u);
 }
 
-void route_import_undo(struct route_call *c)
+void import_answer_alone(struct route_call *c, const char *verb)
 {
 	struct err err;
 	struct app app;
 	struct undoing *u = calloc(1, sizeof *u);
 	if (u == NULL) abort();
 	u->req = c->req;
-	if (app_get(c->d->flow.db, c->app, &app, &err) && may_import(c, &err) &&
-	    worker_import(c->d, c->app, true, on_undone, u, &err))
+	if (app_get(c->d->flow.db, c->app, &app, &err) && import_may_begin(c, &err) &&
+	    worker_import(c->d, c->app, verb, on_undone, u, &err))
 		return;
 	reply_error(c->req, &err);
 	free(u);
+}
+
+void route_import_undo(struct route_call *c)
+{
+	import_answer_alone(c, "--import-undo");
 }

@@ -66,6 +66,8 @@ static const struct route {
     {"GET", "v1/apps/NAME/db/import/events", route_import_events, NULL},
     {"POST", "v1/apps/NAME/db/import/files", route_import_files, NULL},
     {"POST", "v1/apps/NAME/db/import/undo", route_import_undo, NULL},
+    {"POST", "v1/apps/NAME/db/move/finish", route_move_finish, NULL},
+    {"POST", "v1/apps/NAME/db/move/back", route_move_back, NULL},
     {"GET", "v1/apps/NAME/db/size", route_database_size, NULL},
     {"GET", "v1/apps/NAME/storage/buckets", route_storage_buckets, NULL},
     {"GET", "v1/apps/NAME/storage/sweep", route_storage_sweep, NULL},

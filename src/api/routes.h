@@ -92,6 +92,8 @@ void route_tls(struct route_call *c);
 void route_tls_put(struct route_call *c);
 void route_tls_delete(struct route_call *c);
 void route_tls_redirect(struct route_call *c);
+void route_move_back(struct route_call *c);
+void route_move_finish(struct route_call *c);
 void route_import(struct route_call *c);
 void route_import_head(struct route_call *c);
 void route_import_post(struct route_call *c);

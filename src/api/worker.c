@@ -255,10 +255,9 @@ bool worker_bind(struct daemon *d, const char *app, worker_done done, void *arg,
 
 static const char importing[] = "is getting another database (import)";
 
-bool worker_import(struct daemon *d, const char *app, bool is_undo, worker_done done, void *arg, struct err *err)
+bool worker_import(struct daemon *d, const char *app, const char *verb, worker_done done, void *arg, struct err *err)
 {
-	return start_alone(d, app, 0, (const char *const[]){is_undo ? "--import-undo" : "--import", app, NULL},
-			   importing, done, arg, err);
+	return start_alone(d, app, 0, (const char *const[]){verb, app, NULL}, importing, done, arg, err);
 }
 
 bool worker_is_importing(const struct daemon *d, const char *app)

@@ -40,8 +40,9 @@ void worker_job_recover(struct daemon *d, const struct job *job);
 /* Sends what waits for the app's places; at most one at a time for an app. */
 bool worker_ship(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err);
 
-/* import_run in a process of its own, and import_undo; the app is its own until then. */
-bool worker_import(struct daemon *d, const char *app, bool is_undo, worker_done done, void *arg, struct err *err);
+/* `freeholdd VERB APP` about an import or a move (--import, --import-undo, --move-back, --move-recover); the app is its
+ * own until then. */
+bool worker_import(struct daemon *d, const char *app, const char *verb, worker_done done, void *arg, struct err *err);
 bool worker_is_importing(const struct daemon *d, const char *app);
 bool worker_check_not_ending(const struct daemon *d, const char *app, struct err *err); /* ERR_CONFLICT */
 

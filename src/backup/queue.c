@@ -222,6 +222,31 @@ static bool enqueue(const char *dir, int64_t place, const char *path, struct err
 	return keep(queue, path, base_name(path), err);
 }
 
+/* Eight bytes of a file, as PostgreSQL wrote them here; 0: not there. */
+static uint64_t read_number(const char *path, off_t at)
+{
+	uint64_t number = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && pread(fd, &number, sizeof number, at) != (ssize_t)sizeof number) number = 0;
+	if (fd >= 0) (void)close(fd);
+	return number;
+}
+
+/* A segment of the cluster that was here before an import: its repository is the new one's now and does not take it.
+ * Its first page has the system's number behind 24 bytes, pg_control begins with it (PostgreSQL's xlog_internal.h and
+ * pg_control.h). */
+static bool is_of_another(const char *data_dir, const char *path)
+{
+	char control[FILE_PATH_SIZE];
+	struct err ignored;
+	const char *name = base_name(path);
+	if (strlen(name) != 24 || strspn(name, "0123456789ABCDEF") != 24 ||
+	    !file_path(control, &ignored, "%s/global/pg_control", data_dir))
+		return false;
+	uint64_t its = read_number(path, 24), ours = read_number(control, 0);
+	return its != 0 && ours != 0 && its != ours;
+}
+
 static bool drain(const char *dir, const char *data_dir, int64_t place, int64_t until_ms, int64_t each_ms,
 		  struct err *err)
 {
@@ -234,7 +259,7 @@ static bool drain(const char *dir, const char *data_dir, int64_t place, int64_t 
 			break;
 		}
 		ok = file_path(path, err, "%s/%lld.queue/%s", dir, (long long)place, names[i]) &&
-		     send(dir, data_dir, place, path, each_ms, err);
+		     (is_of_another(data_dir, path) || send(dir, data_dir, place, path, each_ms, err));
 		if (ok && unlink(path) != 0 && errno != ENOENT) ok = err_set_errno(err, "%s", path);
 	}
 	free(names);

@@ -20,6 +20,7 @@
 #include "flow/import.h"
 #include "flow/job.h"
 #include "flow/live.h"
+#include "flow/move.h"
 #include "flow/recover_server.h"
 #include "flow/tuning.h"
 #include "version.h"
@@ -90,29 +91,16 @@ static int rollback(const char *bin_dir, const char *app, const char *number)
 	return ok ? 0 : fail(&err);
 }
 
-/* The reason with its code is the daemon's to read. */
-static int bind_keys(const char *bin_dir, const char *app)
+/* One thing of an app. The reason of a failure with its code is the daemon's to read. */
+static int of_app(const char *bin_dir, const char *app,
+		  bool (*run)(const struct flow *f, const char *app, struct err *err))
 {
 	struct err err;
 	struct flow f;
 	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
-	bool ok = bind_releases(&f, app, &err);
+	bool ok = run(&f, app, &err);
 	flow_close(&f);
-	if (ok) return 0;
-	json_t *answer = json_pack("{s:i, s:s}", "error", err.code, "message", err.msg);
-	(void)json_dumpf(answer, stdout, JSON_COMPACT);
-	json_decref(answer);
-	return fail(&err);
-}
-
-static int import(const char *bin_dir, const char *app, bool is_undo)
-{
-	struct err err;
-	struct flow f;
-	if (!flow_open(&f, bin_dir, false, &err)) return fail(&err);
-	bool ok = is_undo ? import_undo(&f, app, &err) : import_run(&f, app, &err);
-	flow_close(&f);
-	if (!ok && is_undo) {
+	if (!ok) {
 		json_t *answer = json_pack("{s:i, s:s}", "error", err.code, "message", err.msg);
 		(void)json_dumpf(answer, stdout, JSON_COMPACT);
 		json_decref(answer);
@@ -207,15 +195,17 @@ int main(int argc, char **argv)
 		    bin_dir, argv[2], argv[3],
 		    "its process ended before it could say why (killed, out of memory, or the disk was full)");
 	if (argc == 4 && strcmp(argv[1], "--rollback") == 0) return rollback(bin_dir, argv[2], argv[3]);
-	if (argc == 3 && strcmp(argv[1], "--bind") == 0) return bind_keys(bin_dir, argv[2]);
+	if (argc == 3 && strcmp(argv[1], "--bind") == 0) return of_app(bin_dir, argv[2], bind_releases);
 	if (argc == 3 && strcmp(argv[1], "--destroy") == 0) return destroy(bin_dir, argv[2]);
 	if (argc == 4 && strcmp(argv[1], "--tune") == 0) return tune(bin_dir, argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--job") == 0) return job(bin_dir, argv[2], false);
 	if (argc == 3 && strcmp(argv[1], "--job-recover") == 0) return job(bin_dir, argv[2], true);
 	if (argc == 5 && strcmp(argv[1], "--recover-server") == 0) return recover(bin_dir, argv[2], argv[3], argv[4]);
 	if (argc == 3 && strcmp(argv[1], "--ship") == 0) return ship(bin_dir, argv[2]);
-	if (argc == 3 && strcmp(argv[1], "--import") == 0) return import(bin_dir, argv[2], false);
-	if (argc == 3 && strcmp(argv[1], "--import-undo") == 0) return import(bin_dir, argv[2], true);
+	if (argc == 3 && strcmp(argv[1], "--import") == 0) return of_app(bin_dir, argv[2], import_run);
+	if (argc == 3 && strcmp(argv[1], "--import-undo") == 0) return of_app(bin_dir, argv[2], import_undo);
+	if (argc == 3 && strcmp(argv[1], "--move-back") == 0) return of_app(bin_dir, argv[2], move_back);
+	if (argc == 3 && strcmp(argv[1], "--move-recover") == 0) return of_app(bin_dir, argv[2], move_recover);
 	if (argc == 2 && strcmp(argv[1], "--stop") == 0) return stop();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("freeholdd %s\n", FREEHOLD_VERSION) < 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) return fputs(help, stdout) < 0;

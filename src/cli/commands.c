@@ -121,6 +121,20 @@ static const struct option_spec mail_options[] = {
     {0},
 };
 
+static const struct option_spec move_options[] = {
+    {0, "finish", NULL, "the last copy: the old place refuses writes from then on"},
+    {0, "back", NULL, "the old place writes again, and the app's database is the one it had"},
+    {0, "check", NULL, "try and compare everything, and change nothing"},
+    {0, "replace", NULL, "even though the app's database has rows of its own (they are set aside)"},
+    {0, "rewrite-urls", NULL, "the old project's address in rows and jobs becomes the app's"},
+    {0, "make-roles", NULL, "make roles that the source names and that are not here"},
+    {0, "accept-errors", NULL, "leave out what cannot be restored, and list it"},
+    {0, "postgres", "MAJOR", "of which PostgreSQL the new database is (otherwise what the source needs)"},
+    {0, "files", "URL|FOLDER", "bring the storage's files too, from the old project or a folder of BUCKET/PATH"},
+    {0, "files-key", "FILE", "with --files: a file that holds the old project's service_role key; - to type it unseen"},
+    {0, "drop-missing", NULL, "with --files: remove the rows whose files are not at the source"},
+    {0},
+};
 static const struct option_spec db_options[] = {
     {0, "full", NULL,
      "with backup: everything, not only what changed; with branch: with all rows (that is the default)"},
@@ -149,6 +163,8 @@ static const struct option_spec db_options[] = {
     {0, "accept-errors", NULL, "with import: leave out what cannot be restored, and list it"},
     {0, "postgres", "MAJOR", "with import: of which PostgreSQL the new database is (otherwise what the source needs)"},
     {0, "resume", NULL, "with import: go on with, or try again, what was received"},
+    {0, "finish", NULL, "with move: the last copy; the old place refuses writes from then on"},
+    {0, "back", NULL, "with move: the old place writes again, and the app's database is the one it had"},
     {0, "files", "URL|FOLDER",
      "with import: bring the storage's files too, from the old project or a folder of BUCKET/PATH; without a dump: "
      "them "
@@ -358,6 +374,20 @@ const struct command commands[] = {
      "freehold tls shop\nfreehold tls shop set --cert fullchain.pem --key privkey.pem\nfreehold tls shop reset\n"
      "freehold tls shop redirect on",
      tls_options, 1, 3, "at", run_tls},
+    {"move", CHANGE, "APP [URL|-]", "move an app in from a running project, the whole day of it",
+     "With an address (postgresql://..., or - to type it unseen) the database there is copied, compared row by row and "
+     "put "
+     "in the place of the app's own, while the old app goes on: try it here. --finish copies once more while the old "
+     "place "
+     "can be read and refuses writes, for about as long as the copy took; a copy that fails lets it write again. Then "
+     "this "
+     "is the app, and the DNS record to set is shown. --back lets the old place write again. Without anything it says "
+     "how "
+     "far it is.",
+     "freehold move shop -\nfreehold move shop - --files https://abcdefgh.supabase.co --rewrite-urls\nfreehold move "
+     "shop\n"
+     "freehold move shop --finish\nfreehold move shop --back",
+     move_options, 1, 2, "a", run_move},
     {"export", CHANGE, "APP", "everything of an app in a folder, to run without Freehold",
      "Writes a folder with the source and its history (a git bundle), the live release's files, the database as a dump "
      "and as "

@@ -33,6 +33,7 @@ bool db_restore(const struct db_words *w, int *ret_status, struct err *err);
 void db_put_differences(const struct cli *cli, const json_t *job, struct buf *out);
 
 bool db_dump(const struct db_words *w, int *ret_status, struct err *err);
+bool db_move(const struct db_words *w, int *ret_status, struct err *err);
 bool db_import(const struct db_words *w, int *ret_status, struct err *err);
 bool db_psql(const struct db_words *w, int *ret_status, struct err *err);
 bool db_slow(const struct db_words *w, int *ret_status, struct err *err);

@@ -36,15 +36,18 @@ static bool read_major(const struct cli *cli, int64_t *ret_major, struct err *er
 	return text == NULL || cli_number(text, "PostgreSQL", ret_major, err);
 }
 
-static bool post_options(const struct db_words *w, const char *url, json_t **ret_answer, struct err *err)
+/* A move asks for the address to be kept. */
+static bool post_options(const struct db_words *w, const char *url, bool is_move, json_t **ret_answer, struct err *err)
 {
 	json_t *body JSON_CLEANUP = json_object();
 	int64_t major;
+	if (is_move) json_object_set_new(body, "move", json_true());
 	if (!read_major(w->cli, &major, err)) return false;
 	for (size_t i = 0; i < FLAG_COUNT; i++)
 		if (cli_has(w->cli, flags[i].option)) json_object_set_new(body, flags[i].member, json_true());
 	if (major != 0) json_object_set_new(body, "postgres", json_integer(major));
 	if (url != NULL) json_object_set_new(body, "url", json_string(url));
+	if (is_move && url == NULL) return db_ask(w, "POST", "/move/finish", body, ret_answer, err);
 	if (w->count == 0 && !cli_has(w->cli, "resume")) json_object_set_new(body, "files_only", json_true());
 	return db_ask(w, "POST", "/import", body, ret_answer, err);
 }
@@ -72,15 +75,20 @@ static bool ask_address(struct buf *ret_url, struct err *err)
 	return is_address(buf_cstr(ret_url)) || err_set(err, ERR_INVALID, "an address begins with postgresql://");
 }
 
-static bool begin(const struct db_words *w, json_t **ret_answer, struct err *err)
+static bool begin(const struct db_words *w, bool is_move, json_t **ret_answer, struct err *err)
 {
 	struct buf url BUF_CLEANUP;
 	buf_init(&url, URL_MAX);
 	if (!db_import_tell_files(w, err)) return false;
-	if (cli_has(w->cli, "resume") || w->count == 0) return post_options(w, NULL, ret_answer, err);
+	if (cli_has(w->cli, "resume") || w->count == 0) return post_options(w, NULL, is_move, ret_answer, err);
 	if (strcmp(w->words[0], "-") == 0)
-		return ask_address(&url, err) && post_options(w, buf_cstr(&url), ret_answer, err);
-	if (is_address(w->words[0])) return post_options(w, w->words[0], ret_answer, err);
+		return ask_address(&url, err) && post_options(w, buf_cstr(&url), is_move, ret_answer, err);
+	if (is_address(w->words[0])) return post_options(w, w->words[0], is_move, ret_answer, err);
+	if (is_move)
+		return err_set(err, ERR_INVALID,
+			       "a move needs the address of the running source (postgresql://...), or - to type it "
+			       "unseen; a dump comes in with: freehold db %s import %s",
+			       w->app, w->words[0]);
 	return send_file(w, w->words[0], ret_answer, err);
 }
 
@@ -188,7 +196,11 @@ static bool say_end(const struct db_words *w, const json_t *end, int *ret_status
 		return true;
 	}
 	put_report(w, end, &out);
-	if (is_ok) put_next(w, end, &out);
+	bool is_move = json_bool(json_object_get(end, "options"), "move", false);
+	if (is_ok && is_move && strcmp(state, "done") == 0)
+		db_move_put_next(w, end, &out);
+	else if (is_ok)
+		put_next(w, end, &out);
 	screen_write(buf_view(&out));
 	if (is_ok) return true;
 	const json_t *error = json_object_get(end, "error");
@@ -226,12 +238,35 @@ static bool undo(const struct db_words *w, struct err *err)
 	return true;
 }
 
-bool db_import(const struct db_words *w, int *ret_status, struct err *err)
+static bool do_it(const struct db_words *w, bool is_move, int *ret_status, struct err *err)
 {
 	json_t *answer JSON_CLEANUP = NULL, *end JSON_CLEANUP = NULL;
 	struct buf events BUF_CLEANUP, state BUF_CLEANUP;
 	char what[80];
 	buf_init(&events, 512), buf_init(&state, 512);
+	if (!begin(w, is_move, &answer, err)) return false;
+	if (answer == NULL) {
+		*ret_status = EXIT_INTERRUPTED;
+		return true;
+	}
+	(void)snprintf(what, sizeof what, "the %s of %.40s", is_move ? "move" : "import", w->app);
+	buf_printf(&events, "/v1/apps/%s/db/import/events?follow=1", w->app);
+	buf_printf(&state, "/v1/apps/%s/db/import", w->app);
+	const struct follow follow = {buf_cstr(&events), buf_cstr(&state), what};
+	if (!follow_events(w->cli, &follow, &end, err)) return false;
+	if (end != NULL) return say_end(w, end, ret_status, err);
+	(void)fprintf(stderr, "\nThe %s goes on without this terminal.\n", is_move ? "move" : "import");
+	*ret_status = EXIT_INTERRUPTED;
+	return true;
+}
+
+bool db_import_move(const struct db_words *w, int *ret_status, struct err *err)
+{
+	return do_it(w, true, ret_status, err);
+}
+
+bool db_import(const struct db_words *w, int *ret_status, struct err *err)
+{
 	if (cli_has(w->cli, "undo")) return undo(w, err);
 	if (w->count == 0 && !cli_has(w->cli, "resume") && !cli_has(w->cli, "files"))
 		return err_set(err, ERR_INVALID,
@@ -239,18 +274,5 @@ bool db_import(const struct db_words *w, int *ret_status, struct err *err)
 			       "address unseen; or --files for the files of its storage alone",
 			       w->app);
 	if (w->count > 0 && (cli_has(w->cli, "table") || db_csv_is(w->words[0]))) return db_csv(w, ret_status, err);
-	if (!begin(w, &answer, err)) return false;
-	if (answer == NULL) {
-		*ret_status = EXIT_INTERRUPTED;
-		return true;
-	}
-	(void)snprintf(what, sizeof what, "the import of %.40s", w->app);
-	buf_printf(&events, "/v1/apps/%s/db/import/events?follow=1", w->app);
-	buf_printf(&state, "/v1/apps/%s/db/import", w->app);
-	const struct follow follow = {buf_cstr(&events), buf_cstr(&state), what};
-	if (!follow_events(w->cli, &follow, &end, err)) return false;
-	if (end != NULL) return say_end(w, end, ret_status, err);
-	(void)fputs("\nThe import goes on without this terminal.\n", stderr);
-	*ret_status = EXIT_INTERRUPTED;
-	return true;
+	return do_it(w, false, ret_status, err);
 }

@@ -7,6 +7,10 @@
 
 #include "cli/db.h"
 
+/* db_move.c asks for the copy and for the last one (without words), and shows what is next after each. */
+bool db_import_move(const struct db_words *w, int *ret_status, struct err *err);
+void db_move_put_next(const struct db_words *w, const json_t *journal, struct buf *out);
+
 /* Tells the daemon what --files and the key say; nothing without --files. */
 bool db_import_tell_files(const struct db_words *w, struct err *err);
 

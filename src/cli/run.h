@@ -43,6 +43,7 @@ bool run_start(struct cli *cli, int *ret_status, struct err *err);
 bool run_status(struct cli *cli, int *ret_status, struct err *err);
 bool run_storage(struct cli *cli, int *ret_status, struct err *err);
 bool run_stop(struct cli *cli, int *ret_status, struct err *err);
+bool run_move(struct cli *cli, int *ret_status, struct err *err);
 bool run_tls(struct cli *cli, int *ret_status, struct err *err);
 bool run_trust(struct cli *cli, int *ret_status, struct err *err);
 bool run_version(struct cli *cli, int *ret_status, struct err *err);

@@ -22,6 +22,7 @@ static const struct {
     {"verify", "ask it for a page (verify)"},
     {"promote", "put live (promote)"},
     {"watch", "watch it (watch)"},
+    {"import-hold", "let the old place stand still (hold)"},
     {"import-receive", "get what is to come in"},
     {"import-restore", "put it into a database beside (restore)"},
     {"import-compare", "compare every row (compare)"},

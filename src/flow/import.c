@@ -18,6 +18,7 @@
 #include "flow/git_key.h"
 #include "flow/import_files.h"
 #include "flow/import_source.h"
+#include "flow/move.h"
 #include "flow/pause.h"
 #include "flow/place.h"
 #include "owndb/copy_text.h"
@@ -27,7 +28,7 @@
 #define READY_DEADLINE_MS 60000
 
 struct job {
-	struct flow *f;
+	const struct flow *f;
 	struct parts parts;
 	struct arena *arena;
 	struct events events;
@@ -38,6 +39,8 @@ struct job {
 	struct import_source source;
 	struct import import;
 	struct copy_scan scan;
+	struct quiesce still; /* the source, where it is held */
+	int64_t began_ms;
 	bool has_live, was_stopped;
 	char detail[400];
 };
@@ -95,6 +98,25 @@ static bool check_live(struct job *j, struct err *err)
 		       "set aside); if that "
 		       "is meant, add --replace",
 		       j->parts.app.name, rows);
+}
+
+/* What came before it stood still is not the last of it. */
+static bool step_hold(struct job *j, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!check_live(j, err) || !file_path(path, err, "%s/source.dump", j->dir) || !file_remove_tree(path, err))
+		return false;
+	if (!move_hold(j->f, j->parts.app.name, j->journal, buf_cstr(&j->url), &j->events, &j->still, err))
+		return false;
+	pause_here("hold", "held");
+	j->source.snapshot = j->still.snapshot;
+	detail(j, "writing stands still at %lld tables of the source", (long long)json_int(j->report, "held", 0));
+	return true;
+}
+
+static bool is_held(const struct job *j)
+{
+	return json_bool(j->journal, "held", false);
 }
 
 static bool step_receive(struct job *j, struct err *err)
@@ -305,14 +327,12 @@ static bool step_switch(struct job *j, struct err *err)
 static const struct {
 	const char *name;
 	bool (*run)(struct job *j, struct err *err);
-} steps[] = {{"import-receive", step_receive},
-	     {"import-restore", step_restore},
-	     {"import-compare", step_compare},
-	     {"import-files", step_files},
-	     {"switch", step_switch}};
+} steps[] = {{"import-hold", step_hold},       {"import-receive", step_receive}, {"import-restore", step_restore},
+	     {"import-compare", step_compare}, {"import-files", step_files},     {"switch", step_switch}};
 
 static bool is_due(const struct job *j, size_t step)
 {
+	if (steps[step].run == step_hold) return json_bool(j->options, "hold", false);
 	return steps[step].run == step_files ? json_bool(j->options, "files", false) : !is_files_only(j);
 }
 
@@ -392,7 +412,6 @@ static void forget_source(struct job *j)
 	struct err ignored;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (file_path(path, &ignored, "%s/%s", j->dir, names[i])) (void)file_remove_tree(path, &ignored);
-	json_object_del(json_object_get(j->journal, "options"), "url");
 }
 
 static void end_job(struct job *j, bool ok, const struct err *why)
@@ -406,20 +425,38 @@ static void end_job(struct job *j, bool ok, const struct err *why)
 	if (!ok)
 		json_object_set_new(j->journal, "error",
 				    json_pack("{s:s, s:s}", "code", err_code_word(why->code), "message", why->msg));
+	json_object_set_new(j->journal, "took_ms", json_integer(clock_now_ms() - j->began_ms));
 	if (ok && !is_trial) forget_source(j);
-	if (ok && !is_trial) import_files_forget(j->f, j->parts.app.name);
+	/* A move asks the same source once more. */
+	if (ok && !is_trial && !json_bool(j->options, "move", false)) {
+		json_object_del(json_object_get(j->journal, "options"), "url");
+		import_files_forget(j->f, j->parts.app.name);
+	}
 	if (!save(j, &err)) log_error("%s: %s", j->parts.app.name, err.msg);
 	json_t *shown = NULL;
 	if (import_json(j->f, j->parts.app.name, true, &shown, &err)) events_end(&j->events, shown);
 	json_decref(shown);
 }
 
-bool import_run(struct flow *f, const char *app, struct err *err)
+/* What was copied in vain lets its source go on; what is live leaves it as it is. */
+static void settle_source(struct job *j, bool ok)
+{
+	struct err err;
+	quiesce_close(&j->still);
+	if (!is_held(j)) return;
+	if (ok)
+		json_object_set_new(j->report, "held_ms", json_integer(clock_now_ms() - j->still.since_ms));
+	else if (!move_release(j->f, j->parts.app.name, j->journal, buf_cstr(&j->url), &err))
+		events_note(&j->events, err.msg);
+}
+
+bool import_run(const struct flow *f, const char *app, struct err *err)
 {
 	struct job *j = calloc(1, sizeof *j);
 	struct err ignored;
 	if (j == NULL) abort();
 	j->f = f;
+	j->began_ms = clock_now_ms();
 	j->arena = arena_new(ARENA_MAX_BYTES);
 	j->events.fd = -1;
 	buf_init(&j->url, 4096);
@@ -427,6 +464,7 @@ bool import_run(struct flow *f, const char *app, struct err *err)
 	bool ok = is_open && give_folder(j, err) && wake_live(j, err) && run_steps(j, err);
 	import_end(&j->import);
 	if (j->was_stopped) (void)daemon_stop_part(f, app, "postgres", &ignored);
+	if (is_open) settle_source(j, ok);
 	if (is_open) end_job(j, ok, err);
 	if (!ok) log_warn("%s: import: %s", app, err->msg);
 	events_close(&j->events);
@@ -437,7 +475,7 @@ bool import_run(struct flow *f, const char *app, struct err *err)
 	return ok;
 }
 
-bool import_undo(struct flow *f, const char *app, struct err *err)
+bool import_undo(const struct flow *f, const char *app, struct err *err)
 {
 	int64_t stopped_ms = 0;
 	return cluster_switch_back(f, app, &stopped_ms, err);

@@ -19,16 +19,16 @@
 #include "flow/flow.h"
 
 /* options: {"source": what to call it, "url": sealed address of a PostgreSQL (import_seal_url) or absent, "postgres":
- * major, "make_roles", "accept_errors", "replace", "rewrite_urls", "check", "files", "files_only", "drop_missing":
- * bool} (files: from where import_files_keep was told). Makes the folder and the journal; a file is then put at
- * import_source_path; import_run does the work. is_resumed: what was given before holds, but for what is said anew;
- * ERR_CONFLICT: nothing to go on with. */
+ * major, "make_roles", "accept_errors", "replace", "rewrite_urls", "check", "files", "files_only",
+ * "drop_missing", "move", "hold" (flow/move.h): bool} (files: from where import_files_keep was told). Makes the folder
+ * and the journal; a file is then put at import_source_path; import_run does the work. is_resumed: what was given
+ * before holds, but for what is said anew; ERR_CONFLICT: nothing to go on with. */
 bool import_prepare(const struct flow *f, const char *app, json_t *options, bool is_resumed, struct err *err);
 bool import_source_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err);
-bool import_run(struct flow *f, const char *app, struct err *err);
+bool import_run(const struct flow *f, const char *app, struct err *err);
 
 /* Puts the former database back. */
-bool import_undo(struct flow *f, const char *app, struct err *err);
+bool import_undo(const struct flow *f, const char *app, struct err *err);
 
 /* The journal; {"state": "none"} when there never was one. is_running: its process lives, else one that says so was cut
  * off. */
@@ -38,6 +38,7 @@ bool import_events_path(const struct flow *f, const char *app, char ret_path[FIL
 
 /* The same as it lies there, for the process that does the work. */
 bool import_journal_read(const struct flow *f, const char *app, json_t **ret_journal, struct err *err);
+bool import_is_switched(const struct flow *f, const char *app, const json_t *journal); /* what came is live */
 bool import_journal_write(const struct flow *f, const char *app, const json_t *journal, struct err *err);
 
 /* The address of a source, sealed for the journal; the caller frees it. ERR_INVALID for what is no postgresql://

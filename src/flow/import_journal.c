@@ -101,10 +101,19 @@ static bool has_text(const char *path, const char *text)
 	return file_read(path, &has, &ignored) && str_eq(buf_view(&has), str_from(text));
 }
 
+/* The switch is what counts: a cluster that has the import's mark in it is live. */
+bool import_is_switched(const struct flow *f, const char *app, const json_t *journal)
+{
+	char mine[FILE_PATH_SIZE];
+	struct err ignored;
+	return layout_app(&f->layout, app, "postgres/data/freehold_import", mine, &ignored) &&
+	       has_text(mine, json_str(journal, "began_at", ""));
+}
+
 bool import_json(const struct flow *f, const char *app, bool is_running, json_t **ret_journal, struct err *err)
 {
 	json_t *journal = NULL;
-	char path[FILE_PATH_SIZE], mine[FILE_PATH_SIZE];
+	char path[FILE_PATH_SIZE];
 	if (!journal_path(f, app, path, err)) return false;
 	if (!file_exists(path)) {
 		*ret_journal = json_pack("{s:s}", "state", "none");
@@ -113,9 +122,7 @@ bool import_json(const struct flow *f, const char *app, bool is_running, json_t 
 	if (!import_journal_read(f, app, &journal, err)) return false;
 	json_object_del(json_object_get(journal, "options"), "url");
 	if (!is_running && strcmp(json_str(journal, "state", ""), "running") == 0) {
-		/* The switch is what counts: a cluster that has the import's mark in it is live. */
-		bool is_live = layout_app(&f->layout, app, "postgres/data/freehold_import", mine, err) &&
-			       has_text(mine, json_str(journal, "began_at", ""));
+		bool is_live = import_is_switched(f, app, journal);
 		json_object_set_new(journal, "state", json_string(is_live ? "done" : "interrupted"));
 	}
 	*ret_journal = journal;

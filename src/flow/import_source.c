@@ -205,13 +205,17 @@ static const char *const left_out[] = {"--exclude-schema=extensions",
 
 static bool run_dump(struct import_source *s, const struct address *a, struct sink *k, struct err *err)
 {
-	char program[FILE_PATH_SIZE];
+	char program[FILE_PATH_SIZE], snapshot[96];
 	const struct owndb *db = &s->parts->owndb;
 	const char *argv[32] = {program,     "--format=custom", "--no-password",
 				"--verbose", "--no-sync",       "--no-subscriptions"};
 	struct proc_result result;
 	size_t n = 6;
 	for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) argv[n++] = left_out[i];
+	if (s->snapshot != NULL) {
+		(void)snprintf(snapshot, sizeof snapshot, "--snapshot=%s", s->snapshot);
+		argv[n++] = snapshot;
+	}
 	if (!file_path(program, err, "%s/pg_dump", s->bin_dir)) return false;
 	struct proc_spec spec = {.argv = argv,
 				 .env = a->env,

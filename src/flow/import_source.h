@@ -15,6 +15,7 @@ struct import_source {
 	json_t *report;
 	const char *dir; /* apps/<app>/import, the cluster user's */
 	const char *url; /* of a running source; NULL: a file */
+	const char *snapshot; /* of the source, to be dumped; NULL: as it is */
 	int wanted_major; /* 0: what the source needs */
 	/* Results. */
 	char file[FILE_PATH_SIZE];
