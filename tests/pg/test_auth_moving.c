@@ -13,8 +13,11 @@
 
 #include <cmocka.h>
 
+#include "auth/totp.h"
 #include "backendbox.h"
+#include "base/clock.h"
 #include "codec/json.h"
+#include "codec/jwt.h"
 #include "http/client.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -76,13 +79,14 @@ static int teardown(void **state)
 	return status;
 }
 
-static long post(const char *path, const char *body, json_t **ret_answer)
+static long post_as(const char *path, const char *bearer, const char *body, json_t **ret_answer)
 {
-	char url[300];
+	char url[300], authorization[8192];
 	struct buf text BUF_CLEANUP;
 	struct http_answer answer;
 	struct err err;
-	const char *headers[] = {"apikey: " BACKENDBOX_PUBLISHABLE_KEY, NULL};
+	const char *headers[] = {"apikey: " BACKENDBOX_PUBLISHABLE_KEY, bearer != NULL ? authorization : NULL, NULL};
+	(void)snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", bearer != NULL ? bearer : "");
 	buf_init(&text, 1 << 20);
 	(void)snprintf(url, sizeof url, "http://shop.localhost%s", path);
 	struct http_call c = {.socket_path = box.listen,
@@ -94,6 +98,11 @@ static long post(const char *path, const char *body, json_t **ret_answer)
 	if (!http_call(&c, &text, &answer, &err)) fail_msg("%s: %s", path, err.msg);
 	if (!json_parse(buf_view(&text), ret_answer, &err)) fail_msg("%s: %s", path, buf_cstr(&text));
 	return answer.status;
+}
+
+static long post(const char *path, const char *body, json_t **ret_answer)
+{
+	return post_as(path, NULL, body, ret_answer);
 }
 
 static json_t *sign_in(const char *email, const char *password, long status)
@@ -245,6 +254,47 @@ static void test_refresh_tokens_without_a_row(void **state)
 	assert_non_null(json_str(ahead, "access_token", NULL));
 }
 
+/* The authenticator app on a phone goes on making codes that count. */
+static void test_second_factors(void **state)
+{
+	(void)state;
+	static const char factor[] = "/auth/v1/factors/f1000000-0000-4000-8000-000000000001";
+	json_t *session JSON_CLEANUP = sign_in("linus@moved.example", "old firebase password", 200);
+	json_t *challenge JSON_CLEANUP = NULL, *raised JSON_CLEANUP = NULL, *claims JSON_CLEANUP = NULL;
+	const char *token = json_str(session, "access_token", "");
+	char path[120], body[200], code[7];
+	struct err err;
+	(void)snprintf(path, sizeof path, "%s/challenge", factor);
+	assert_int_equal(post_as(path, token, "", &challenge), 200);
+	assert_true(totp_code("JBSWY3DPEHPK3PXP", clock_wall_ms() / 1000, code));
+	(void)snprintf(body, sizeof body, "{\"challenge_id\":\"%s\",\"code\":\"%s\"}", json_str(challenge, "id", ""),
+		       code);
+	(void)snprintf(path, sizeof path, "%s/verify", factor);
+	long status = post_as(path, token, body, &raised);
+	if (status != 200) fail_msg("%ld %s", status, json_text(raised));
+	assert_true(jwt_peek(str_from(json_str(raised, "access_token", "")), &claims, &err));
+	assert_string_equal(json_str(claims, "aal", ""), "aal2");
+}
+
+/* A mail that the old project sent is still in somebody's mailbox: its link's token confirms here. */
+static void test_a_mail_of_before(void **state)
+{
+	(void)state;
+	json_t *session JSON_CLEANUP = NULL,
+			*early JSON_CLEANUP = sign_in("new@moved.example", "old bcrypt password", 400);
+	assert_string_equal(json_str(early, "error_code", ""), "email_not_confirmed");
+	ownbox_script(&box.db, "supabase_admin",
+		      "update auth.users set confirmation_sent_at = now() - interval '10 minutes' where email = "
+		      "'new@moved.example'");
+	long status = post("/auth/v1/verify",
+			   "{\"type\":\"signup\",\"token_hash\":"
+			   "\"4f9f0000000000000000000000000000000000000000000000000001\"}",
+			   &session);
+	if (status != 200) fail_msg("%ld %s", status, json_text(session));
+	assert_string_equal(json_str(json_object_get(session, "user"), "email", ""), "new@moved.example");
+	assert_string_equal(SQL("select count(*) from auth.one_time_tokens"), "0");
+}
+
 static void test_new_users_beside_them(void **state)
 {
 	(void)state;
@@ -265,6 +315,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_schema_is_upstreams),   cmocka_unit_test(test_rows_are_intact),
 	    cmocka_unit_test(test_old_passwords),         cmocka_unit_test(test_what_a_session_says),
 	    cmocka_unit_test(test_refresh_tokens),        cmocka_unit_test(test_refresh_tokens_without_a_row),
+	    cmocka_unit_test(test_second_factors),        cmocka_unit_test(test_a_mail_of_before),
 	    cmocka_unit_test(test_new_users_beside_them),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
