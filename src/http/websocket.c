@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/websocket.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <wslay/wslay.h>
 
 #include "base/clock.h"
+#include "http/frame.h"
 #include "http/private.h"
 #include "http/upgrade.h"
 
@@ -18,12 +18,6 @@
 #define READ_AT_ONCE_BYTES (256u << 10) /* of one client, before the others have their turn */
 #define WRITE_FRAMES 64
 #define REASON_SIZE 124
-
-struct http_frame {
-	unsigned references;
-	size_t len;
-	char bytes[];
-};
 
 enum socket_state { SOCKET_OPEN, SOCKET_CLOSING, SOCKET_DOOMED };
 
@@ -43,9 +37,7 @@ struct http_socket {
 	char *early_bytes;
 	size_t read_bytes; /* in this round */
 
-	struct http_frame **queue; /* a ring */
-	size_t queue_size, queue_from, queue_count;
-	size_t queue_bytes, sent_bytes; /* of the first frame so much is sent */
+	struct frame_queue queue;
 	struct http_frame *control; /* wslay's own: pongs and the close */
 	int64_t heard_ms, moved_ms, closing_ms;
 
@@ -66,56 +58,6 @@ struct http_sockets {
 	bool is_stopped;
 };
 
-/* Frames */
-static struct http_frame *frame_alloc(size_t len)
-{
-	struct http_frame *frame = malloc(sizeof *frame + len);
-	if (frame == NULL) abort();
-	frame->references = 1;
-	frame->len = 0;
-	return frame;
-}
-
-static ssize_t put_frame(const uint8_t *data, size_t len, int flags, void *arg)
-{
-	(void)flags;
-	struct http_frame *frame = arg;
-	memcpy(frame->bytes + frame->len, data, len);
-	frame->len += len;
-	return (ssize_t)len;
-}
-
-#define HEADER_MAX_BYTES 14
-
-struct http_frame *http_frame_new(bool is_binary, struct str bytes)
-{
-	struct http_frame *frame = frame_alloc(bytes.len + HEADER_MAX_BYTES);
-	const struct wslay_frame_callbacks callbacks = {.send_callback = put_frame};
-	struct wslay_frame_iocb iocb = {.fin = 1,
-					.opcode = is_binary ? WSLAY_BINARY_FRAME : WSLAY_TEXT_FRAME,
-					.payload_length = bytes.len,
-					.data = (const uint8_t *)bytes.ptr,
-					.data_length = bytes.len};
-	wslay_frame_context_ptr context;
-	if (wslay_frame_context_init(&context, &callbacks, frame) != 0) abort();
-	ssize_t sent = wslay_frame_send(context, &iocb);
-	assert(sent == (ssize_t)bytes.len);
-	(void)sent;
-	wslay_frame_context_free(context);
-	return frame;
-}
-
-struct http_frame *http_frame_get(struct http_frame *frame)
-{
-	frame->references++;
-	return frame;
-}
-
-void http_frame_put(struct http_frame *frame)
-{
-	if (frame != NULL && --frame->references == 0) free(frame);
-}
-
 /* The end of a socket: noted where it happens, carried out by the loop. */
 static void on_reap(uv_timer_t *timer);
 
@@ -132,23 +74,6 @@ static void doom(struct http_socket *s, unsigned code, const char *reason)
 	(void)uv_timer_start(&s->sockets->reap, on_reap, 0, 0);
 }
 
-static struct http_frame **queue_at(const struct http_socket *s, size_t i)
-{
-	return &s->queue[(s->queue_from + i) % s->queue_size];
-}
-
-static void queue_grow(struct http_socket *s)
-{
-	size_t size = s->queue_size == 0 ? 8 : s->queue_size * 2;
-	struct http_frame **queue = malloc(size * sizeof *queue);
-	if (queue == NULL) abort();
-	for (size_t i = 0; i < s->queue_count; i++) queue[i] = *queue_at(s, i);
-	free(s->queue);
-	s->queue = queue;
-	s->queue_size = size;
-	s->queue_from = 0;
-}
-
 static void mark_dirty(struct http_socket *s)
 {
 	if (s->is_dirty) return;
@@ -160,35 +85,15 @@ static void mark_dirty(struct http_socket *s)
 /* Takes over a reference. */
 static bool queue_add(struct http_socket *s, struct http_frame *frame)
 {
-	if (s->queue_bytes + frame->len > s->sockets->spec.queue_max_bytes && s->queue_count > 0) {
+	if (s->queue.bytes + frame->len > s->sockets->spec.queue_max_bytes && s->queue.count > 0) {
 		http_frame_put(frame);
 		doom(s, HTTP_CLOSE_ABNORMAL, "it does not read what is sent to it: too much waits");
 		return false;
 	}
-	if (s->queue_count == s->queue_size) queue_grow(s);
-	if (s->queue_count == 0) s->moved_ms = clock_now_ms();
-	*queue_at(s, s->queue_count++) = frame;
-	s->queue_bytes += frame->len;
+	if (s->queue.count == 0) s->moved_ms = clock_now_ms();
+	frame_queue_add(&s->queue, frame);
 	mark_dirty(s);
 	return true;
-}
-
-static void queue_take(struct http_socket *s, size_t bytes)
-{
-	s->queue_bytes -= bytes;
-	bytes += s->sent_bytes;
-	while (s->queue_count > 0 && bytes >= (*queue_at(s, 0))->len) {
-		struct http_frame *frame = *queue_at(s, 0);
-		bytes -= frame->len;
-		http_frame_put(frame);
-		s->queue_from = (s->queue_from + 1) % s->queue_size;
-		s->queue_count--;
-	}
-	s->sent_bytes = bytes;
-	if (s->queue_count > 0) return;
-	free(s->queue); /* most of the time nothing waits for most clients */
-	s->queue = NULL;
-	s->queue_size = s->queue_from = 0;
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -202,9 +107,9 @@ static ssize_t write_some(struct http_socket *s)
 {
 	struct iovec parts[WRITE_FRAMES];
 	int count = 0;
-	for (size_t i = 0; i < s->queue_count && count < WRITE_FRAMES; i++) {
-		struct http_frame *frame = *queue_at(s, i);
-		size_t from = i == 0 ? s->sent_bytes : 0;
+	for (size_t i = 0; i < s->queue.count && count < WRITE_FRAMES; i++) {
+		struct http_frame *frame = frame_queue_at(&s->queue, i);
+		size_t from = i == 0 ? s->queue.sent_bytes : 0;
 		parts[count++] = (struct iovec){frame->bytes + from, frame->len - from};
 	}
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
@@ -214,13 +119,13 @@ static ssize_t write_some(struct http_socket *s)
 /* The close handshake is over once both closes have passed and nothing waits. */
 static void check_closed(struct http_socket *s)
 {
-	if (s->queue_count > 0 || !wslay_event_get_close_sent(s->wslay)) return;
+	if (s->queue.count > 0 || !wslay_event_get_close_sent(s->wslay)) return;
 	if (wslay_event_get_close_received(s->wslay) || s->is_answered) doom(s, HTTP_CLOSE_NORMAL, "closed");
 }
 
 static void flush(struct http_socket *s)
 {
-	while (s->queue_count > 0 && s->state != SOCKET_DOOMED) {
+	while (s->queue.count > 0 && s->state != SOCKET_DOOMED) {
 		ssize_t n = write_some(s);
 		if (n < 0 && errno == EINTR) continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -232,7 +137,7 @@ static void flush(struct http_socket *s)
 			return;
 		}
 		s->moved_ms = clock_now_ms();
-		queue_take(s, (size_t)n);
+		frame_queue_take(&s->queue, (size_t)n);
 	}
 	if (s->is_blocked && s->state != SOCKET_DOOMED) s->is_blocked = false, watch(s);
 	if (s->state != SOCKET_DOOMED) check_closed(s);
@@ -269,13 +174,7 @@ static ssize_t on_send(wslay_event_context_ptr wslay, const uint8_t *data, size_
 {
 	(void)wslay, (void)flags;
 	struct http_socket *s = arg;
-	size_t had = s->control != NULL ? s->control->len : 0;
-	struct http_frame *frame = realloc(s->control, sizeof *frame + had + len);
-	if (frame == NULL) abort();
-	frame->references = 1;
-	frame->len = had;
-	(void)put_frame(data, len, 0, frame);
-	s->control = frame;
+	s->control = frame_append(s->control, data, len);
 	return (ssize_t)len;
 }
 
@@ -389,7 +288,7 @@ void http_socket_close(struct http_socket *s, unsigned code, const char *reason)
 static void check_deadlines(struct http_socket *s, int64_t now_ms)
 {
 	const struct http_sockets_spec *spec = &s->sockets->spec;
-	if (s->queue_count > 0 && now_ms - s->moved_ms > spec->stall_ms)
+	if (s->queue.count > 0 && now_ms - s->moved_ms > spec->stall_ms)
 		doom(s, HTTP_CLOSE_ABNORMAL, "it does not read what is sent to it: nothing moves");
 	else if (s->state == SOCKET_CLOSING && now_ms - s->closing_ms > spec->close_ms)
 		doom(s, HTTP_CLOSE_ABNORMAL, "it did not answer the close");
@@ -435,12 +334,7 @@ static void end_socket(struct http_socket *s)
 	sockets->count--;
 	(void)uv_poll_stop(&s->poll);
 	sockets->spec.handler.on_closed(s->arg, s, s->code, s->reason);
-	while (s->queue_count > 0) {
-		http_frame_put(*queue_at(s, 0));
-		s->queue_from = (s->queue_from + 1) % s->queue_size;
-		s->queue_count--;
-	}
-	free(s->queue);
+	frame_queue_done(&s->queue);
 	http_frame_put(s->control);
 	wslay_event_context_free(s->wslay);
 	uv_close((uv_handle_t *)&s->poll, on_poll_closed);
