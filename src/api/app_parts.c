@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/pool_talk.h"
 #include "base/log.h"
 #include "flow/branch.h"
 #include "flow/functions.h"
 #include "flow/parts.h"
 #include "flow/pin.h"
+#include "flow/pool.h"
 #include "flow/restore.h"
 #include "release/release.h"
 
@@ -24,9 +26,10 @@ int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][W
 	int count = 0;
 	(void)snprintf(ret_parts[count++], WEB_PART_SIZE, "postgres");
 	(void)snprintf(ret_parts[count++], WEB_PART_SIZE, "backend");
-	if (layout_app(&d->flow.layout, app, "", dir, &ignored) && release_live(dir, &live, &ignored) &&
-	    web_is_there(dir, live))
-		web_part_name(live, ret_parts[count++]);
+	bool has_live = layout_app(&d->flow.layout, app, "", dir, &ignored) && release_live(dir, &live, &ignored);
+	if (has_live && pool_is_wanted(&d->flow, app, live))
+		(void)snprintf(ret_parts[count++], WEB_PART_SIZE, "%s", POOL_PART);
+	if (has_live && web_is_there(dir, live)) web_part_name(live, ret_parts[count++]);
 	if (functions_is_there(dir, live)) functions_part_name(live, ret_parts[count++]);
 	return count;
 }
@@ -40,6 +43,9 @@ int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][W
 	if (!layout_app(&d->flow.layout, app, "", dir, &ignored) || !release_live(dir, &live, &ignored) ||
 	    !release_list(dir, numbers, &releases, &ignored))
 		return 0;
+	/* Of an earlier release, or until the end of what it serves. */
+	if (!pool_is_wanted(&d->flow, app, live))
+		(void)snprintf(parts[count + added++], WEB_PART_SIZE, "%s", POOL_PART);
 	for (int i = 0; i < releases && count + added + 1 < APP_PARTS_MAX; i++) {
 		if (numbers[i] == live) continue;
 		if (web_is_there(dir, numbers[i])) web_part_name(numbers[i], parts[count + added++]);
@@ -68,7 +74,8 @@ static const char *branch_of_part(const char *part)
 bool app_part_is_known(const char *part)
 {
 	return branch_of_part(part) != NULL || strcmp(part, "postgres") == 0 || strcmp(part, "backend") == 0 ||
-	       strcmp(part, RESTORE_COPY_PART) == 0 || web_part_release(part) > 0 || functions_part_release(part) > 0;
+	       strcmp(part, POOL_PART) == 0 || strcmp(part, RESTORE_COPY_PART) == 0 || web_part_release(part) > 0 ||
+	       functions_part_release(part) > 0;
 }
 
 bool app_part_spec(struct daemon *d, const char *app, const char *part, struct parts *parts, struct arena *arena,
@@ -86,6 +93,7 @@ bool app_part_spec(struct daemon *d, const char *app, const char *part, struct p
 		return restore_waiting_copy(&d->flow, app, &job, err) &&
 		       restore_copy_unit(&d->flow, parts, job, arena, ret_spec, err);
 	}
+	if (strcmp(part, POOL_PART) == 0) return pool_unit(&d->flow, parts, arena, ret_spec, err);
 	bool is_postgres = strcmp(part, "postgres") == 0;
 	return is_postgres ? parts_postgres_unit(&d->flow, parts, arena, ret_spec, err)
 			   : parts_backend_unit(&d->flow, parts, arena, ret_spec, err);
@@ -206,6 +214,44 @@ static bool thaw(struct daemon *d, const char *unit, supervisor_done done, void 
 	return true;
 }
 
+/* Around PostgreSQL's stop and start the pool keeps its clients waiting (pool_hold). */
+struct held {
+	struct daemon *d;
+	char app[LAYOUT_APP_NAME_MAX + 1];
+	char unit[UNIT_NAME_SIZE];
+	supervisor_done done;
+	void *arg;
+};
+
+static struct held *held_new(struct daemon *d, const char *app, const char *unit, supervisor_done done, void *arg)
+{
+	struct held *h = calloc(1, sizeof *h);
+	if (h == NULL) abort();
+	*h = (struct held){.d = d, .done = done, .arg = arg};
+	(void)snprintf(h->app, sizeof h->app, "%s", app);
+	(void)snprintf(h->unit, sizeof h->unit, "%s", unit);
+	return h;
+}
+
+static void on_postgres_started(void *arg, const struct err *err)
+{
+	struct held *h = arg;
+	if (err == NULL) pool_let_go(h->d, h->app);
+	if (h->done != NULL)
+		h->done(h->arg, err);
+	else if (err != NULL)
+		log_error("%s: %s", h->unit, err->msg);
+	free(h);
+}
+
+static void on_held_to_stop(void *arg, const struct err *err)
+{
+	struct held *h = arg;
+	(void)err;
+	supervisor_stop(h->d->supervisor, h->unit, h->done, h->arg);
+	free(h);
+}
+
 void daemon_start_part_of(struct daemon *d, const char *app, const char *part, bool gives_up, supervisor_done done,
 			  void *arg)
 {
@@ -218,7 +264,10 @@ void daemon_start_part_of(struct daemon *d, const char *app, const char *part, b
 	struct arena *arena = arena_new(APP_PARTS_ARENA_BYTES);
 	bool ok = app_part_spec(d, app, part, &parts, arena, &spec, &err);
 	if (ok) spec.gives_up = gives_up;
-	if (ok) supervisor_start(d->supervisor, &spec, done, arg);
+	if (ok && strcmp(part, "postgres") == 0)
+		supervisor_start(d->supervisor, &spec, on_postgres_started, held_new(d, app, unit, done, arg));
+	else if (ok)
+		supervisor_start(d->supervisor, &spec, done, arg);
 	arena_free(arena);
 	if (!ok && done != NULL) done(arg, &err);
 	if (!ok && done == NULL) log_error("%s/%s: %s", app, part, err.msg);
@@ -231,7 +280,10 @@ void daemon_stop_part_of(struct daemon *d, const char *app, const char *part, su
 	struct retired *r = retired_find(d, unit);
 	if (r != NULL) retired_remove(r);
 	let_go(d, app, web_part_release(part));
-	supervisor_stop(d->supervisor, unit, done, arg);
+	if (strcmp(part, "postgres") == 0)
+		pool_hold(d, app, on_held_to_stop, held_new(d, app, unit, done, arg));
+	else
+		supervisor_stop(d->supervisor, unit, done, arg);
 }
 
 /* Starting and stopping an app is a walk over its parts; the walk owns itself. */
@@ -271,6 +323,12 @@ static void walk_step(struct walk *w)
 {
 	const char *part = w->parts[w->next];
 	w->next += w->how == WALK_STOP ? -1 : 1;
+	/* It has its settings anew by being told; to end it would cut off whom the server is answering. */
+	bool is_pool = w->how == WALK_RESTART && strcmp(part, POOL_PART) == 0;
+	if (is_pool) {
+		pool_renew(w->d, w->app, walk_on, w);
+		return;
+	}
 	if (w->how == WALK_STOP)
 		daemon_stop_part_of(w->d, w->app, part, walk_on, w);
 	else if (w->how == WALK_RESTART)

@@ -11,6 +11,7 @@
 
 #include "api/app_parts.h"
 #include "api/import.h"
+#include "api/pool_watch.h"
 #include "api/routes.h"
 #include "api/schedule.h"
 #include "api/tls.h"
@@ -144,6 +145,7 @@ static void on_server_closed(void *arg)
 	d->server = NULL;
 	daemon_forget_retired(d);
 	schedule_stop(d);
+	pool_watch_stop(d);
 	supervisor_free(d->supervisor);
 	d->supervisor = NULL;
 	for (int i = 0; i < 3; i++) uv_close((uv_handle_t *)&d->signals[i], NULL);
@@ -211,6 +213,7 @@ static bool run(struct daemon *d, const char *bin_dir, struct err *err)
 	supervisor_sweep(d->supervisor);
 	if (!listen_on_control(d, err) || !recover_all(d, err)) return false;
 	schedule_start(d);
+	pool_watch_start(d);
 	log_info("freeholdd is ready; home %s, control socket %s", d->flow.layout.home, d->flow.control_socket);
 	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
 	(void)uv_run(&d->loop, UV_RUN_NOWAIT); /* the close callbacks */

@@ -153,6 +153,7 @@ static const struct option_spec db_options[] = {
     {0, "where", "SQL", "with --table: only those rows"},
     {'y', "yes", NULL, "with restore, branch: do not ask"},
     {'c', "command", "SQL", "with psql, branch psql: run this and end"},
+    {0, "fetch", NULL, "with pool: a newer PgBouncer, from Debian 13, beside the machine's own"},
     {0, "read-only", NULL, "with psql, branch psql: nothing is changed by mistake"},
     {0, "plain", NULL, "with dump: SQL text instead of PostgreSQL's custom format"},
     {0, "schema-only", NULL, "with dump, branch: tables without their rows"},
@@ -337,7 +338,9 @@ const struct command commands[] = {
      "service_role "
      "key (asked for, or in FREEHOLD_FILES_KEY). A CSV file goes into the table that --table names.\nslow: the queries "
      "that cost most, foreign keys without an index, indexes that "
-     "nobody uses, sequences near their end. It changes nothing.\nsettings: what PostgreSQL is set to. It is sized to "
+     "nobody uses, sequences near their end. It changes nothing.\npool: the connections of a server that connects by "
+     "itself (DATABASE_URL): clients that are at work, idle and waiting, and how large the pool is and why. "
+     "mode=transaction, session, auto or off; size=N or auto.\nsettings: what PostgreSQL is set to. It is sized to "
      "the "
      "machine's memory and cores, the number of apps and the size of the database at each start; freehold set shop "
      "postgres.work_mem=16MB sets one yourself.",
@@ -350,7 +353,8 @@ const struct command commands[] = {
      "restore --table orders --where \"id < 100\"\nfreehold db shop drill\nfreehold db shop branch create try-1 "
      "--sample 5% --days 7\nfreehold db shop branch psql try-1\nfreehold db shop branch delete try-1\nfreehold db shop "
      "import project.dump "
-     "--check\nfreehold db shop import -",
+     "--check\nfreehold db shop import -\nfreehold db shop pool\nfreehold db shop pool size=20\nfreehold db shop pool "
+     "mode=session\nfreehold db shop pool --fetch\nfreehold db shop settings",
      db_options, 1, CLI_WORDS_MAX, "ab", run_db},
     {"storage", CHANGE, "APP WORD ...", "the files of the app's users",
      "Words behind the app: usage, buckets, sweep, key, place.\nusage: files and bytes of each bucket. buckets: who "

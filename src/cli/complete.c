@@ -63,6 +63,8 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	static const char *const auth[] = {"list",     "set",  "unset", "smtp", "provider",
 					   "template", "keys", "users", NULL};
 	static const char *const storage[] = {"usage", "buckets", "sweep", "key", "place", NULL};
+	static const char *const pool[] = {
+	    "mode=auto", "mode=transaction", "mode=session", "mode=off", "size=auto", "size=", NULL};
 	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
 	static const char *const tls[] = {"set", "reset", "redirect", "on", "off", NULL};
 	static const char *const backup[] = {"list", "set", "add", "remove", "files", "kit", NULL};
@@ -76,6 +78,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 		for (const struct db_verb *v = db_verbs; v->name != NULL; v++) offer(out, v->name, typed);
 		break;
 	case 'm': offer_all(out, mail, typed); break;
+	case 'p': offer_all(out, pool, typed); break;
 	case 'o': offer_all(out, storage, typed); break;
 	case 't': offer_all(out, tls, typed); break;
 	case 'k': offer_all(out, backup, typed); break;
@@ -112,12 +115,15 @@ static char kind_of_value(const struct option_spec *option)
 	return strcmp(option->name, "socket") == 0 ? 'f' : '\0';
 }
 
-/* What stands behind "db APP branch" is another table. place counts words; verbs are those from the second on. */
+/* What stands behind "db APP branch" and "db APP pool" is another table. place counts words; verbs are those from the
+ * second on. */
 static char kind_of_word(const struct command *command, size_t place, const char *const verbs[2])
 {
 	size_t places = strlen(command->completes);
 	bool is_branch = command->run == run_db && place >= 2 && verbs[0] != NULL && strcmp(verbs[0], "branch") == 0;
+	bool is_pool = command->run == run_db && place >= 2 && verbs[0] != NULL && strcmp(verbs[0], "pool") == 0;
 	if (places == 0 || place >= command->most_words) return '\0';
+	if (is_pool) return 'p';
 	if (!is_branch) return command->completes[place < places ? place : places - 1];
 	if (place == 2) return 'n';
 	return place == 3 && strcmp(verbs[1], "create") != 0 && strcmp(verbs[1], "list") != 0 ? 'h' : '\0';

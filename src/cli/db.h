@@ -37,6 +37,7 @@ bool db_move(const struct db_words *w, int *ret_status, struct err *err);
 bool db_import(const struct db_words *w, int *ret_status, struct err *err);
 bool db_psql(const struct db_words *w, int *ret_status, struct err *err);
 bool db_slow(const struct db_words *w, int *ret_status, struct err *err);
+bool db_pool(const struct db_words *w, int *ret_status, struct err *err);
 bool db_settings(const struct db_words *w, int *ret_status, struct err *err);
 bool db_size(const struct db_words *w, int *ret_status, struct err *err);
 

@@ -25,6 +25,8 @@ const struct db_verb db_verbs[] = {
     {"restore", "", "go back: --to TIME, --point before-N or --backup ID; --inspect to look first", 0, 0, db_restore},
     {"branch", "[create|list|psql|url|reset|delete] [NAME]",
      "copies of the database to try things in: whole, without rows, or a sample", 0, CLI_WORDS_MAX, db_branch},
+    {"pool", "[mode=MODE] [size=N]", "the connections of the app's server: who waits, how many there are, and why", 0,
+     2, db_pool},
     {"settings", "", "what PostgreSQL is set to, and why: sized to this machine, or set by you", 0, 0, db_settings},
     {"slow", "", "which queries cost most, and what would help", 0, 0, db_slow},
     {0},

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "flow/daemon.h"
+#include "flow/database.h"
 #include "flow/pause.h"
 
 #define READY_DEADLINE_MS 120000
@@ -56,8 +57,10 @@ bool cluster_switch_settle(const struct flow *f, const char *app, struct err *er
 static bool start(const struct flow *f, const char *app, struct err *err)
 {
 	struct parts parts;
+	/* One that was set aside may know the server by another password's verifier. */
 	return parts_open(f, app, &parts, err) && daemon_start_part(f, app, "postgres", err) &&
-	       owndb_wait_ready(&parts.owndb, 0, READY_DEADLINE_MS, err);
+	       owndb_wait_ready(&parts.owndb, 0, READY_DEADLINE_MS, err) &&
+	       database_let_server_in(f, &parts, &parts.owndb, err);
 }
 
 /* An app that does not run gets its cluster too, which then rests. */

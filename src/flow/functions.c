@@ -190,8 +190,9 @@ static bool put_doors(struct telling *t, struct err *err)
 	json_object_set_new(t->config, "socket", json_string(socket));
 	json_object_set_new(t->config, "state", json_string(state));
 	json_object_set_new(t->config, "forwards",
-			    json_pack("[{s:i, s:s}, {s:i, s:s}]", "port", t->f->edge.port, "socket", t->f->edge.socket,
-				      "port", SERVE_ENV_DATABASE_PORT, "socket", t->p->pg_app_socket));
+			    json_pack("[{s:i, s:s}, {s:i, s:s}, {s:i, s:s}]", "port", t->f->edge.port, "socket",
+				      t->f->edge.socket, "port", SERVE_ENV_DATABASE_PORT, "socket", t->p->pg_app_socket,
+				      "port", SERVE_ENV_DIRECT_PORT, "socket", t->p->pg_app_socket));
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #include "flow/drill.h"
 #include "flow/files.h"
 #include "flow/pause.h"
+#include "flow/pool.h"
 #include "flow/restore.h"
 
 #define LOGS_KEPT 500
@@ -29,6 +30,7 @@ static const struct job_kind kinds[] = {
     {"forget", true, false, restore_forget_run, NULL},
     {"bring", true, false, restore_bring_run, NULL},
     {"branch", true, false, branch_run, branch_recover},
+    {"pgbouncer", true, false, pool_fetch_run, NULL},
 };
 
 const struct job_kind *job_kind_find(const char *name)

@@ -51,6 +51,13 @@ static bool ensure_users(const struct flow *f, struct parts *p, struct err *err)
 	return true;
 }
 
+bool parts_pool_user(const struct flow *f, const struct parts *p, struct user *ret_user, struct err *err)
+{
+	char name[USER_NAME_SIZE];
+	user_name(f, &p->app, "pool", name);
+	return f->is_root ? user_ensure(name, ret_user, err) : user_self(ret_user, err);
+}
+
 static bool spell_paths(const struct flow *f, struct parts *p, struct err *err)
 {
 	const struct layout *l = &f->layout;
@@ -225,14 +232,14 @@ bool parts_ensure(const struct flow *f, const char *app, struct parts *p, struct
 
 bool parts_remove(const struct flow *f, const struct app *app, struct err *err)
 {
-	static const char *const suffixes[] = {"code", "api", "db"};
+	static const char *const suffixes[] = {"code", "api", "db", "pool"};
 	char dir[FILE_PATH_SIZE], run_dir[FILE_PATH_SIZE], apps[FILE_PATH_SIZE], cache[FILE_PATH_SIZE];
 	if (!layout_app(&f->layout, app->name, "", dir, err) || !layout_home(&f->layout, "apps", apps, err) ||
 	    !layout_home(&f->layout, "cache", cache, err) || !layout_app_run(&f->layout, app->name, "", run_dir, err))
 		return false;
-	char users[3][USER_NAME_SIZE];
-	for (int i = 0; i < 3; i++) user_name(f, app, suffixes[i], users[i]);
-	for (int i = 0; f->is_root && i < 3; i++)
+	char users[4][USER_NAME_SIZE];
+	for (int i = 0; i < 4; i++) user_name(f, app, suffixes[i], users[i]);
+	for (int i = 0; f->is_root && i < 4; i++)
 		if (!user_end_processes(users[i], err)) return false;
 	/* In one rename, so that half a database is never taken for one; a destruction that was cut off goes on here.
 	 */
@@ -242,7 +249,7 @@ bool parts_remove(const struct flow *f, const struct app *app, struct err *err)
 	/* Nothing of its users may be left when they go: the system gives their numbers to the next. */
 	if (!file_remove_tree(gone, err) || !file_remove_tree(run_dir, err) || !cache_forget(cache, app->name, err))
 		return false;
-	for (int i = 0; f->is_root && i < 3; i++)
+	for (int i = 0; f->is_root && i < 4; i++)
 		if (!user_remove(users[i], err)) return false;
 	return true;
 }

@@ -59,6 +59,9 @@ bool parts_want_major(const struct flow *f, const char *app, int64_t major, stru
 /* The same of an app whose parts exist; makes only the folders below <run>, which a reboot empties. */
 bool parts_open(const struct flow *f, const char *app, struct parts *p, struct err *err);
 
+/* The user that the app's pool runs as (flow/pool.h), made when there is none; without root the caller. */
+bool parts_pool_user(const struct flow *f, const struct parts *p, struct user *ret_user, struct err *err);
+
 /* Removes users and folders; the processes are gone already. Missing ones are no error. */
 bool parts_remove(const struct flow *f, const struct app *app, struct err *err);
 

@@ -56,7 +56,7 @@ static bool run_tool(struct deploy *d, struct clone *c, const char *password, st
 	json_t *env JSON_CLEANUP = json_object();
 	struct buf tail BUF_CLEANUP;
 	buf_init(&tail, TAIL_BYTES);
-	serve_env_put_database(env, password);
+	serve_env_put_database(env, password, SERVE_ENV_DATABASE_PORT);
 	events_line(&d->events, 1, STR("drizzle-kit push, on a copy of the database:"));
 	const char **list = env_list(d->arena, env);
 	if (list == NULL) return err_set(err, ERR_LIMIT, "the variables are too large");

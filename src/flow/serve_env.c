@@ -71,9 +71,12 @@ static const char *const addresses[] = {"APP_URL",
 					"VITE_APP_URL",
 					"VITE_SITE_URL"};
 
-static const char *const database_urls[] = {
-    "DATABASE_URL",          "POSTGRES_URL",        "POSTGRES_PRISMA_URL", "POSTGRES_URL_NON_POOLING",
-    "DATABASE_URL_UNPOOLED", "POSTGRES_URL_NO_SSL", "DIRECT_URL",          "SUPABASE_DB_URL"};
+static const char *const database_urls[] = {"DATABASE_URL", "POSTGRES_URL", "POSTGRES_PRISMA_URL",
+					    "POSTGRES_URL_NO_SSL"};
+
+/* What builders call the way past the pool; Supabase's own is a direct one, too. */
+static const char *const direct_urls[] = {"DIRECT_URL", "POSTGRES_URL_NON_POOLING", "DATABASE_URL_UNPOOLED",
+					  "SUPABASE_DB_URL"};
 
 static const struct pair database[] = {
     {"PGHOST", "127.0.0.1"},
@@ -209,15 +212,21 @@ bool serve_env_database_password(const struct flow *f, const char *app, char ret
 	return keep_text(f, app, "DATABASE_PASSWORD", ret_text, err);
 }
 
-void serve_env_put_database(json_t *env, const char *password)
+/* The password has letters and digits only. */
+static void put_urls(json_t *env, const char *const *names, size_t count, const char *password, int port)
 {
 	char url[256];
-	/* The password has letters and digits only. */
 	(void)snprintf(url, sizeof url,
 		       "postgres://" OWNDB_SERVER_ROLE ":%s@127.0.0.1:%d/" OWNDB_DATABASE "?sslmode=disable", password,
-		       SERVE_ENV_DATABASE_PORT);
+		       port);
+	for (size_t i = 0; i < count; i++) put(env, names[i], url);
+}
+
+void serve_env_put_database(json_t *env, const char *password, int direct_port)
+{
 	put_pairs(env, database, COUNT(database));
-	for (size_t i = 0; i < COUNT(database_urls); i++) put(env, database_urls[i], url);
+	put_urls(env, database_urls, COUNT(database_urls), password, SERVE_ENV_DATABASE_PORT);
+	put_urls(env, direct_urls, COUNT(direct_urls), password, direct_port);
 	for (size_t i = 0; i < COUNT(database_passwords); i++) put(env, database_passwords[i], password);
 }
 
@@ -225,7 +234,7 @@ static bool put_database(const struct flow *f, const char *app, json_t *env, str
 {
 	char password[SERVE_ENV_PASSWORD_SIZE];
 	if (!serve_env_database_password(f, app, password, err)) return false;
-	serve_env_put_database(env, password);
+	serve_env_put_database(env, password, SERVE_ENV_DIRECT_PORT);
 	return true;
 }
 
@@ -285,7 +294,7 @@ static void hold_places(json_t *env)
 	for (size_t i = 0; i < COUNT(addresses); i++) put(env, addresses[i], PLACEHOLDER_ORIGIN);
 	for (size_t i = 0; i < COUNT(keys); i++) put(env, keys[i].name, HELD_PLACE);
 	for (size_t i = 0; i < COUNT(made); i++) put(env, made[i].name, HELD_PLACE);
-	serve_env_put_database(env, HELD_PLACE);
+	serve_env_put_database(env, HELD_PLACE, SERVE_ENV_DIRECT_PORT);
 }
 
 bool serve_env_for_build(const struct flow *f, const char *app, bool runs_code, json_t *ret_pairs, struct err *err)

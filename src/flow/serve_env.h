@@ -14,7 +14,8 @@
  *   7. the owner's variables of scope run or both
  *
  * The database is reached at 127.0.0.1:SERVE_ENV_DATABASE_PORT: inside the server's sandbox that is forwarded to the
- * app's PostgreSQL (parts.h pg_app_socket). SUPABASE_URL is the address that visitors use; inside, its host name and
+ * app's pool of connections (flow/pool.h) or its PostgreSQL, SERVE_ENV_DIRECT_PORT always to PostgreSQL (parts.h
+ * pg_app_socket). SUPABASE_URL is the address that visitors use; inside, its host name and
  * port lead to the edge. An owner who sets DATABASE_URL has a database elsewhere: then none of 4 is given, since
  * drivers mix the two.
  *
@@ -27,7 +28,8 @@
 #include "flow/flow.h"
 
 #define SERVE_ENV_PORT 3000 /* what PORT says, unless the owner or the kind say another; inside its own network */
-#define SERVE_ENV_DATABASE_PORT 5432
+#define SERVE_ENV_DATABASE_PORT 5432 /* through the pool, where there is one */
+#define SERVE_ENV_DIRECT_PORT 5433
 #define SERVE_ENV_DATA_DIR "/data" /* where the app's data/ is mounted */
 #define SERVE_ENV_AUTHORITY "/tools/authority.pem" /* where the certificate of the edge's authority is mounted */
 
@@ -49,8 +51,8 @@ bool serve_env_for_build(const struct flow *f, const char *app, bool runs_code, 
 bool serve_env_database_password(const struct flow *f, const char *app, char ret_text[SERVE_ENV_PASSWORD_SIZE],
 				 struct err *err);
 
-/* DATABASE_URL and kin for that role with this password, set in the object. */
-void serve_env_put_database(json_t *env, const char *password);
+/* DATABASE_URL and kin for that role with this password, set in the object; DIRECT_URL and kin with direct_port. */
+void serve_env_put_database(json_t *env, const char *password, int direct_port);
 
 /* ret_is: the owner set DATABASE_URL, so the app's database is not ours. */
 bool serve_env_has_own_database(const struct flow *f, const char *app, bool *ret_is, struct err *err);

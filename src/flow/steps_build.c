@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "build/adapt.h"
+#include "build/database_use.h"
 #include "build/install.h"
 #include "build/package.h"
 #include "build/run.h"
@@ -231,6 +232,20 @@ static bool seal_release(struct deploy *d, struct err *err)
 	return release_seal(d->parts.dir, d->number, d->release, err);
 }
 
+/* Whether a pool is started for it (flow/pool.h). */
+static void note_database_use(struct deploy *d, const char *release_dir)
+{
+	char server_dir[FILE_PATH_SIZE], modules[FILE_PATH_SIZE];
+	struct err ignored;
+	json_t *server = json_object_get(d->release, "server");
+	const char *key = json_str(server, "modules", NULL);
+	if (!file_path(server_dir, &ignored, "%s/server", release_dir) ||
+	    !file_path(modules, &ignored, "%s/modules/%s/node_modules", d->parts.dir, key != NULL ? key : ""))
+		return;
+	json_object_set_new(server, "uses_database",
+			    json_boolean(build_uses_database(server_dir, key != NULL ? modules : NULL)));
+}
+
 bool step_package(struct deploy *d, struct err *err)
 {
 	char dir[FILE_PATH_SIZE], modules[FILE_PATH_SIZE];
@@ -246,6 +261,7 @@ bool step_package(struct deploy *d, struct err *err)
 	if (json_object_get(outcome, "server") != NULL)
 		json_object_set(d->release, "server", json_object_get(outcome, "server"));
 	bool has_server = web_is_there(d->parts.dir, d->number);
+	if (has_server) note_database_use(d, dir);
 	char run_dir[FILE_PATH_SIZE];
 	if (!bind_own(d, dir, err) || !file_path(run_dir, err, "%s/web/%lld", d->parts.run_dir, (long long)d->number) ||
 	    !release_dress(d->parts.dir, d->number, !is_static(d) && !has_server, has_server ? run_dir : NULL, err))

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "flow/daemon.h"
+#include "flow/pool.h"
 #include "flow/serve_env.h"
 #include "os/sandbox.h"
 #include "release/release.h"
@@ -120,17 +121,20 @@ static bool put_env(struct telling *t, struct err *err)
 
 static bool put_doors(struct telling *t, struct err *err)
 {
-	char host[EDGE_HOST_SIZE], socket[FILE_PATH_SIZE], state[FILE_PATH_SIZE];
+	char host[EDGE_HOST_SIZE], socket[FILE_PATH_SIZE], state[FILE_PATH_SIZE], door[FILE_PATH_SIZE];
 	edge_app_host(t->p->app.name, host);
+	(void)snprintf(door, sizeof door, "%s", t->p->pg_app_socket);
+	if (pool_is_wanted(t->f, t->p->app.name, t->release) && !pool_door(t->f, t->p, door, err)) return false;
 	if (!file_path(socket, err, "%s/web.sock", t->dir) || !file_path(state, err, "%s/state.json", t->dir))
 		return false;
 	json_object_set_new(t->config, "hosts", json_pack("{s:[s]}", "127.0.0.1", host));
 	json_object_set_new(t->config, "socket", json_string(socket));
 	json_object_set_new(t->config, "state", json_string(state));
 	json_object_set_new(t->config, "forwards",
-			    json_pack("[{s:i, s:s}, {s:i, s:s}, {s:i, s:s}]", "port", t->f->edge.port, "socket",
-				      t->f->edge.socket, "port", t->f->edge.tls_port, "socket", t->f->edge.tls_socket,
-				      "port", SERVE_ENV_DATABASE_PORT, "socket", t->p->pg_app_socket));
+			    json_pack("[{s:i, s:s}, {s:i, s:s}, {s:i, s:s}, {s:i, s:s}]", "port", t->f->edge.port,
+				      "socket", t->f->edge.socket, "port", t->f->edge.tls_port, "socket",
+				      t->f->edge.tls_socket, "port", SERVE_ENV_DATABASE_PORT, "socket", door, "port",
+				      SERVE_ENV_DIRECT_PORT, "socket", t->p->pg_app_socket));
 	return true;
 }
 
@@ -254,6 +258,7 @@ bool web_start(const struct flow *f, const char *app, int64_t release, struct er
 	struct buf said BUF_CLEANUP;
 	buf_init(&said, SAID_MAX_BYTES);
 	web_part_name(release, part);
+	if (!pool_start_for(f, app, release, err)) return false;
 	if (daemon_start_part(f, app, part, &why)) return true;
 	read_said(f, app, release, &said);
 	return err_set(err, why.code, "%s%s%s", why.msg, said.len > 0 ? "\nIt said:\n" : "", buf_cstr(&said));

@@ -57,7 +57,10 @@ static const char *const unneeded[] = {
 
 struct install {
 	const char *majors;
-	int major;
+	char name[24]; /* of its folder */
+	char what[48]; /* for messages: "PostgreSQL 17" */
+	const char *proof; /* below its folder: a program that must run */
+	const char *packages[8];
 	char final[FILE_PATH_SIZE], dir[FILE_PATH_SIZE], apt[FILE_PATH_SIZE], conf[FILE_PATH_SIZE];
 	char mirror[512], triplet[64];
 	void (*on_step)(void *arg, const char *text);
@@ -107,9 +110,9 @@ static bool find_mirror(struct install *in, struct err *err)
 		if (take_mirror(in, line)) return true;
 	return err_set(
 	    err, ERR_UNAVAILABLE,
-	    "this machine's apt knows no mirror of Debian (component main), from where PostgreSQL %d could be "
-	    "fetched; run apt-get update, and look at /etc/apt/sources.list.d",
-	    in->major);
+	    "this machine's apt knows no mirror of Debian (component main), from where %s could be fetched; run "
+	    "apt-get update, and look at /etc/apt/sources.list.d",
+	    in->what);
 }
 
 static bool write_config(struct install *in, struct err *err)
@@ -137,19 +140,15 @@ static bool write_config(struct install *in, struct err *err)
 
 static bool fetch(struct install *in, struct err *err)
 {
-	char server[32], vector[48], hypopg[48];
-	(void)snprintf(server, sizeof server, "postgresql-%d", in->major);
-	(void)snprintf(vector, sizeof vector, "postgresql-%d-pgvector", in->major);
-	(void)snprintf(hypopg, sizeof hypopg, "postgresql-%d-hypopg", in->major);
 	const char *const update[] = {"apt-get", "update", "-q", NULL};
-	const char *const download[] = {"apt-get", "install",   "-y",         "-q", "--download-only", server, vector,
-					hypopg,    "pgbouncer", "pgbackrest", NULL};
+	const char *download[16] = {"apt-get", "install", "-y", "-q", "--download-only"};
+	for (size_t i = 0, n = 5; in->packages[i] != NULL; i++) download[n++] = in->packages[i];
 	say(in, "reading what Debian 13 (" CODENAME ") has");
 	if (!run(update, in->conf, FETCH_DEADLINE_MS, NULL, err))
 		return err_wrap(err, "ask %s for its packages", in->mirror);
-	say(in, "fetching PostgreSQL and what it needs (95 MB)");
+	say(in, "fetching it and what it needs");
 	return run(download, in->conf, FETCH_DEADLINE_MS, NULL, err) ||
-	       err_wrap(err, "fetch PostgreSQL %d from %s", in->major, in->mirror);
+	       err_wrap(err, "fetch %s from %s", in->what, in->mirror);
 }
 
 static bool is_needed(const char *name)
@@ -236,15 +235,9 @@ static bool point(const struct install *in, const char *path, const char *loader
 	return run(argv, NULL, RUN_DEADLINE_MS, NULL, err);
 }
 
-static bool point_all(const struct install *in, struct err *err)
+static bool point_folder(const struct install *in, const char *folder, const char *loader, struct err *err)
 {
-	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE], loader[64];
-	static const char *const others[] = {"usr/sbin/pgbouncer", "usr/bin/pgbackrest"};
-	if (!find_loader(in, loader, err) ||
-	    !file_path(folder, err, "%s/usr/lib/postgresql/%d/bin", in->dir, in->major))
-		return false;
-	for (size_t i = 0; i < 2; i++)
-		if (!file_path(path, err, "%s/%s", in->dir, others[i]) || !point(in, path, loader, err)) return false;
+	char path[FILE_PATH_SIZE];
 	DIR *d = opendir(folder);
 	if (d == NULL) return err_set_errno(err, "%s", folder);
 	bool ok = true;
@@ -254,18 +247,28 @@ static bool point_all(const struct install *in, struct err *err)
 	return ok;
 }
 
+static bool point_all(const struct install *in, struct err *err)
+{
+	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE], loader[64];
+	static const char *const others[] = {"usr/sbin/pgbouncer", "usr/bin/pgbackrest"};
+	if (!find_loader(in, loader, err) || !file_path(folder, err, "%s/usr/lib/postgresql/%s/bin", in->dir, in->name))
+		return false;
+	for (size_t i = 0; i < 2; i++)
+		if (!file_path(path, err, "%s/%s", in->dir, others[i]) || !point(in, path, loader, err)) return false;
+	return !file_is_dir(folder) || point_folder(in, folder, loader, err);
+}
+
 /* What was fetched goes, what runs stays. */
 static bool put_in_place(struct install *in, struct err *err)
 {
 	char old[FILE_PATH_SIZE], program[FILE_PATH_SIZE];
 	struct err ignored;
-	if (!file_path(old, err, "%s/.old-%d", in->majors, in->major) || !file_remove_tree(old, err)) return false;
+	if (!file_path(old, err, "%s/.old-%s", in->majors, in->name) || !file_remove_tree(old, err)) return false;
 	bool had = rename(in->final, old) == 0;
 	bool ok = rename(in->dir, in->final) == 0 || err_set_errno(err, "make %s", in->final);
 	const char *const argv[] = {program, "--version", NULL};
-	ok = ok && file_path(program, err, "%s/usr/lib/postgresql/%d/bin/postgres", in->final, in->major) &&
-	     (run(argv, NULL, RUN_DEADLINE_MS, NULL, err) ||
-	      err_wrap(err, "PostgreSQL %d does not run here", in->major));
+	ok = ok && file_path(program, err, "%s/%s", in->final, in->proof) &&
+	     (run(argv, NULL, RUN_DEADLINE_MS, NULL, err) || err_wrap(err, "%s does not run here", in->what));
 	if (!ok) {
 		(void)file_remove_tree(in->final, &ignored);
 		if (had) (void)rename(old, in->final);
@@ -281,32 +284,60 @@ static bool install(struct install *in, struct err *err)
 	       find_triplet(in, err) && point_all(in, err) && put_in_place(in, err);
 }
 
+static bool install_locked(struct install *in, struct err *err)
+{
+	struct err ignored;
+	if (!file_path(in->final, err, "%s/%s", in->majors, in->name) ||
+	    !file_path(in->dir, err, "%s/.new-%s", in->majors, in->name) ||
+	    !file_path(in->apt, err, "%s/.apt-%s", in->majors, in->name) || !file_mkdirs(in->majors, 0755, err))
+		return false;
+	if (!file_exists("/usr/bin/patchelf"))
+		return err_set(err, ERR_UNAVAILABLE,
+			       "%s is made to run here with patchelf, which is missing: apt-get install patchelf",
+			       in->what);
+	int lock = open(in->majors, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
+		(void)err_set_errno(err, "lock %s", in->majors);
+		if (lock >= 0) (void)close(lock);
+		return false;
+	}
+	bool ok = file_is_dir(in->final) || install(in, err) || err_wrap(err, "make %s available", in->what);
+	(void)file_remove_tree(in->dir, &ignored);
+	(void)file_remove_tree(in->apt, &ignored);
+	(void)close(lock);
+	return ok;
+}
+
 bool major_install(const char *majors, int major, void (*on_step)(void *arg, const char *text), void *arg,
 		   struct err *err)
 {
-	struct install in = {.majors = majors, .major = major, .on_step = on_step, .arg = arg};
-	struct err ignored;
+	struct install in = {.majors = majors, .on_step = on_step, .arg = arg};
+	char server[32], vector[48], hypopg[48], proof[64];
 	if (major != MAJOR_FETCHED)
 		return err_set(err, ERR_NOT_FOUND,
 			       "PostgreSQL %d is not installed here and cannot be fetched: Debian 13 has %d", major,
 			       MAJOR_FETCHED);
-	if (!file_path(in.final, err, "%s/%d", majors, major) || !file_path(in.dir, err, "%s/.new-%d", majors, major) ||
-	    !file_path(in.apt, err, "%s/.apt-%d", majors, major) || !file_mkdirs(majors, 0755, err))
-		return false;
-	if (!file_exists("/usr/bin/patchelf"))
-		return err_set(
-		    err, ERR_UNAVAILABLE,
-		    "PostgreSQL %d is made to run here with patchelf, which is missing: apt-get install patchelf",
-		    major);
-	int lock = open(majors, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
-		(void)err_set_errno(err, "lock %s", majors);
-		if (lock >= 0) (void)close(lock);
-		return false;
-	}
-	bool ok = file_is_dir(in.final) || install(&in, err) || err_wrap(err, "make PostgreSQL %d available", major);
-	(void)file_remove_tree(in.dir, &ignored);
-	(void)file_remove_tree(in.apt, &ignored);
-	(void)close(lock);
-	return ok;
+	(void)snprintf(in.name, sizeof in.name, "%d", major);
+	(void)snprintf(in.what, sizeof in.what, "PostgreSQL %d", major);
+	(void)snprintf(server, sizeof server, "postgresql-%d", major);
+	(void)snprintf(vector, sizeof vector, "postgresql-%d-pgvector", major);
+	(void)snprintf(hypopg, sizeof hypopg, "postgresql-%d-hypopg", major);
+	(void)snprintf(proof, sizeof proof, "usr/lib/postgresql/%d/bin/postgres", major);
+	const char *const packages[] = {server, vector, hypopg, "pgbouncer", "pgbackrest"};
+	memcpy(in.packages, packages, sizeof packages);
+	in.proof = proof;
+	return install_locked(&in, err);
+}
+
+bool major_install_pgbouncer(const char *majors, void (*on_step)(void *arg, const char *text), void *arg,
+			     struct err *err)
+{
+	struct install in = {.majors = majors,
+			     .name = MAJOR_PGBOUNCER,
+			     .what = "a newer PgBouncer",
+			     .proof = "usr/sbin/pgbouncer",
+			     .packages = {"pgbouncer"},
+			     .on_step = on_step,
+			     .arg = arg};
+	return install_locked(&in, err);
 }

@@ -26,4 +26,10 @@
 bool major_install(const char *majors, int major, void (*on_step)(void *arg, const char *text), void *arg,
 		   struct err *err);
 
+/* PgBouncer alone, into <majors>/pgbouncer, for machines whose own breaks named prepared statements in transaction
+ * pooling (owndb/pooler.h). As above. */
+#define MAJOR_PGBOUNCER "pgbouncer"
+bool major_install_pgbouncer(const char *majors, void (*on_step)(void *arg, const char *text), void *arg,
+			     struct err *err);
+
 #endif

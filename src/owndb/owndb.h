@@ -82,6 +82,9 @@ bool owndb_command(const struct owndb *db, struct arena *arena, const char *cons
  * lines of its log. deadline_ms is a duration. */
 bool owndb_wait_ready(const struct owndb *db, pid_t pid, int64_t deadline_ms, struct err *err);
 
+/* It lets people in: its own file says so (its socket accepts earlier). Reads a small file, asks nobody. */
+bool owndb_is_ready(const struct owndb *db);
+
 /* A connection as one of the roles above, to OWNDB_DATABASE. */
 bool owndb_connect(const struct owndb *db, const char *role, struct pg_conn **ret_conn, struct err *err);
 

@@ -83,7 +83,7 @@ bool owndb_connect(const struct owndb *db, const char *role, struct pg_conn **re
 }
 
 /* The line that a postmaster writes last into its file: "starting", "stopping", "ready   ". */
-static bool says_ready(const struct owndb *db)
+bool owndb_is_ready(const struct owndb *db)
 {
 	char path[FILE_PATH_SIZE];
 	struct err ignored;
@@ -102,7 +102,7 @@ static bool answers(const struct owndb *db)
 {
 	struct pg_conn *conn = NULL;
 	struct err ignored;
-	if (!says_ready(db) || !owndb_connect(db, OWNDB_SUPERUSER, &conn, &ignored)) return false;
+	if (!owndb_is_ready(db) || !owndb_connect(db, OWNDB_SUPERUSER, &conn, &ignored)) return false;
 	pg_conn_close(conn);
 	return true;
 }

@@ -14,7 +14,17 @@
 #define OWNDB_SERVER_ROLE "freehold_app"
 #define OWNDB_SERVER_CONNECTIONS 25 /* where nothing is known of the machine (owndb/tune.h) */
 
-/* Makes the role as far as it is missing, gives it this password and the connections that db->tune allows. */
+#define OWNDB_VERIFIER_SIZE 256
+
+/* What PostgreSQL keeps of a password (SCRAM-SHA-256$…), with a salt of its own. It lets in and out whoever has seen it
+ * beside one login (owndb/pooler.h), and does not say the password. */
+bool owndb_server_verifier(const struct owndb *db, const char *password, char ret_verifier[OWNDB_VERIFIER_SIZE],
+			   struct err *err);
+
+/* Lets the role in with the password of this verifier, and with the connections that db->tune allows. */
+bool owndb_server_role_set(const struct owndb *db, const char *verifier, struct err *err);
+
+/* Both, with a verifier that nobody else needs. */
 bool owndb_server_role(const struct owndb *db, const char *password, struct err *err);
 
 #endif

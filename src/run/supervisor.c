@@ -445,6 +445,12 @@ void supervisor_signal(struct supervisor *s, const char *name, int signal_number
 	if (u != NULL && u->poll != NULL) (void)kill(u->id.pid, signal_number);
 }
 
+bool supervisor_is_running(struct supervisor *s, const char *name)
+{
+	const struct unit *u = supervisor_find(s, name);
+	return u != NULL && u->state == UNIT_RUNNING;
+}
+
 static const char *state_word(const struct unit *u)
 {
 	switch (u->state) {

@@ -92,6 +92,8 @@ void supervisor_restart(struct supervisor *s, const char *name, supervisor_done 
 
 void supervisor_signal(struct supervisor *s, const char *name, int signal_number);
 
+bool supervisor_is_running(struct supervisor *s, const char *name); /* it answers, or did when last looked */
+
 /* done comes when the unit says that word of itself ("serving" after SIGUSR2, "frozen" after SIGUSR1), or with an error
  * when it ended, is not there, or did not within the deadline. */
 void supervisor_await(struct supervisor *s, const char *name, const char *word, int64_t deadline_ms,

@@ -190,6 +190,17 @@ static const char *const versions[] = {
     "  result text"
     ") strict;"
     "create index job_kind on job (kind, app, id);",
+
+    "create table pool_use (" /* the most that was seen in an hour of an app's pool, store/pool_use.h */
+    "  app text not null references app (name) on delete cascade,"
+    "  hour integer not null,"
+    "  clients integer not null,"
+    "  active integer not null,"
+    "  waiting integer not null,"
+    "  demand integer not null,"
+    "  wait_ms integer not null,"
+    "  primary key (app, hour)"
+    ") strict;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof versions / sizeof *versions))
 

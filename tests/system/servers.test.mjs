@@ -30,6 +30,9 @@ test('a server goes live', async () => {
   const process = body.processes.find((p) => p.name === 'server');
   assert.equal(process.state, 'running');
   assert.equal(process.release, 1);
+  // It speaks to no database, so there is nothing to pool.
+  assert.equal(body.processes.find((p) => p.name === 'pool'), undefined);
+  assert.match((await f.cli('db', 'echo', 'pool')).stdout, /no pool of connections: its live release has no server that uses DATABASE_URL/);
 });
 
 const switched = async (release) => { assert.equal(await f.served('echo'), release); return (await f.get('echo', '/')).text; };

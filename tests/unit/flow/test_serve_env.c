@@ -72,6 +72,11 @@ static void test_what_a_server_gets(void **state)
 	assert_true(str_has_prefix(str_from(json_str(env, "DATABASE_URL", "")), STR("postgres://freehold_app:")));
 	assert_true(str_has_suffix(str_from(json_str(env, "DATABASE_URL", "")),
 				   STR("@127.0.0.1:5432/postgres?sslmode=disable")));
+	/* Past the pool. */
+	static const char *const direct[] = {"DIRECT_URL", "POSTGRES_URL_NON_POOLING", "DATABASE_URL_UNPOOLED"};
+	for (size_t i = 0; i < 3; i++)
+		assert_true(str_has_suffix(str_from(json_str(env, direct[i], "")),
+					   STR("@127.0.0.1:5433/postgres?sslmode=disable")));
 	assert_string_equal(json_str(env, "ISSUER_URL", ""), "https://shop.localhost:8443/auth/v1/oidc");
 	assert_string_equal(json_str(env, "REPL_ID", ""), "shop");
 	assert_string_equal(json_str(env, "REPLIT_DOMAINS", ""), "shop.localhost");

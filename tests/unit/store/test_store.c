@@ -13,6 +13,7 @@
 #include "store/app.h"
 #include "store/deployment.h"
 #include "store/env.h"
+#include "store/pool_use.h"
 
 static int make_folder(void **state)
 {
@@ -234,13 +235,38 @@ static void test_older_tables_are_brought_up(void **state)
 			   "") &&
 		    db_run(db, NULL, &err, "insert into old select app, kind, name, sealed, set_at from secret", "") &&
 		    db_run(db, NULL, &err, "drop table secret", "") && db_run(db, NULL, &err, "drop table kept", "") &&
-		    db_run(db, NULL, &err, "drop table setting", "") && drop_backup_tables(db, &err) &&
+		    db_run(db, NULL, &err, "drop table setting", "") &&
+		    db_run(db, NULL, &err, "drop table pool_use", "") && drop_backup_tables(db, &err) &&
 		    db_run(db, NULL, &err, "alter table old rename to secret", "") &&
 		    db_run(db, NULL, &err, "pragma user_version = 1", ""));
 	db_close(db);
 	db = open_store(*state);
 	assert_env(db, seal, ENV_BOTH, "STRIPE_KEY=sk both;");
 	seal_close(seal);
+	db_close(db);
+}
+
+static void test_use_of_a_pool(void **state)
+{
+	struct err err;
+	struct app app;
+	struct pool_use use;
+	struct db *db = open_store(*state);
+	const int64_t hour = 3600 * 1000, day = 24 * hour, now = 1000 * day;
+	json_t *list = json_array();
+	assert_true(app_create(db, "shop", &app, &err));
+	assert_true(pool_use_peak(db, "shop", 0, &use, &err) && use.demand == 0);
+	assert_true(pool_use_add(db, "shop", now - 8 * day, &(struct pool_use){.demand = 90, .clients = 9}, &err));
+	assert_true(pool_use_add(db, "shop", now, &(struct pool_use){.demand = 4, .clients = 50}, &err));
+	assert_true(pool_use_add(db, "shop", now + 1, &(struct pool_use){.demand = 6, .clients = 20}, &err));
+	assert_true(pool_use_peak(db, "shop", now - 7 * day, &use, &err));
+	assert_true(use.demand == 6 && use.clients == 50);
+	assert_true(pool_use_list(db, "shop", 0, list, &err) && json_array_size(list) == 2);
+	/* It does not grow for good. */
+	assert_true(pool_use_add(db, "shop", now + 20 * day, &(struct pool_use){.demand = 1}, &err));
+	json_array_clear(list);
+	assert_true(pool_use_list(db, "shop", 0, list, &err) && json_array_size(list) == 1);
+	json_decref(list);
 	db_close(db);
 }
 
@@ -278,6 +304,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_where_variables_go, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_a_made_secret_stays, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_older_tables_are_brought_up, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_use_of_a_pool, make_folder, remove_folder),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test_setup_teardown(test_newer_tables_are_refused, make_folder, remove_folder),
 	};
