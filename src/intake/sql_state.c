@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "intake/sql_state.h"
+#include "intake/sql_state_private.h"
 
 #include <pg_query.h>
 #include <stdio.h>
@@ -7,12 +7,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "codec/json.h"
 #include "intake/scan.h"
-#include "intake/sql_tree.h"
 
 #define TREE_MAX_BYTES (64u << 20)
-#define PERSONAL_MAX 20 /* names of one table */
 
 void sql_state_init(struct sql_state *s)
 {
@@ -32,362 +29,12 @@ void sql_state_done(struct sql_state *s)
 	json_decref(s->extensions), json_decref(s->cron), json_decref(s->enums);
 }
 
-static json_t *placed(struct sql_place place)
+json_t *sql_placed(struct sql_place place)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "file", json_string(place.file));
 	json_object_set_new(o, "line", json_integer(place.line));
 	return o;
-}
-
-/* Columns whose names say that they hold what a person would not want everybody to read. */
-
-static bool is_personal(const char *column)
-{
-	static const char *const parts[] = {"email",    "phone",  "mobile",   "address", "birth",  "dob",   "iban",
-					    "passport", "salary", "password", "secret",  "token",  "ssn",   "medical",
-					    "diagnos",  "gender", "religion", "api_key", "income", "tax_id"};
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (strcasestr(column, parts[i]) != NULL) return true;
-	return false;
-}
-
-static void note_column(json_t *table, const json_t *element)
-{
-	const char *column = json_str(json_object_get(element, "ColumnDef"), "colname", "");
-	json_t *personal = json_object_get(table, "personal");
-	if (is_personal(column) && json_array_size(personal) < PERSONAL_MAX)
-		json_array_append_new(personal, json_string(column));
-}
-
-/* Tables. */
-
-static void add_table(struct sql_state *s, const json_t *relation, const json_t *elements, struct sql_place place)
-{
-	char name[SQL_NAME_SIZE];
-	sql_tree_relation(relation, name);
-	if (strcmp(json_str(relation, "relpersistence", "p"), "t") == 0) return;
-	if (json_object_get(s->tables, name) != NULL) return; /* IF NOT EXISTS, or an error PostgreSQL will report */
-	json_t *table = placed(place);
-	json_object_set_new(table, "rls", json_false());
-	json_object_set_new(table, "policies", json_object());
-	json_object_set_new(table, "personal", json_array());
-	size_t i;
-	json_t *element;
-	json_array_foreach(elements, i, element) note_column(table, element);
-	json_object_set_new(s->tables, name, table);
-}
-
-static void on_create_table(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	add_table(s, json_object_get(n, "relation"), json_object_get(n, "tableElts"), place);
-}
-
-static void on_create_as(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	if (strcmp(json_str(n, "objtype", ""), "OBJECT_TABLE") == 0)
-		add_table(s, sql_tree_get(n, "into", "rel"), NULL, place);
-}
-
-static void on_alter_table(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	(void)place;
-	char name[SQL_NAME_SIZE];
-	sql_tree_relation(json_object_get(n, "relation"), name);
-	json_t *table = json_object_get(s->tables, name);
-	size_t i;
-	json_t *cmd;
-	json_array_foreach(json_object_get(n, "cmds"), i, cmd)
-	{
-		const char *type = json_str(json_object_get(cmd, "AlterTableCmd"), "subtype", "");
-		if (table != NULL && strcmp(type, "AT_AddColumn") == 0)
-			note_column(table, sql_tree_get(cmd, "AlterTableCmd", "def"));
-		if (table != NULL && strcmp(type, "AT_EnableRowSecurity") == 0)
-			json_object_set_new(table, "rls", json_true());
-		if (table != NULL && strcmp(type, "AT_DisableRowSecurity") == 0) {
-			json_object_set_new(table, "rls", json_false());
-			json_object_set_new(table, "file", json_string(place.file));
-			json_object_set_new(table, "line", json_integer(place.line));
-		}
-	}
-}
-
-static void move_key(json_t *object, const char *from, const char *to)
-{
-	json_t *value = json_object_get(object, from);
-	if (value == NULL || strcmp(from, to) == 0) return;
-	json_object_set(object, to, value);
-	json_object_del(object, from);
-}
-
-static void on_rename(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	(void)place;
-	char name[SQL_NAME_SIZE], renamed[SQL_NAME_SIZE];
-	const json_t *relation = json_object_get(n, "relation");
-	const char *type = json_str(n, "renameType", "");
-	sql_tree_relation(relation, name);
-	(void)snprintf(renamed, sizeof renamed, "%.200s.%.200s", json_str(relation, "schemaname", "public"),
-		       json_str(n, "newname", ""));
-	if (strcmp(type, "OBJECT_TABLE") == 0) move_key(s->tables, name, renamed);
-	if (strcmp(type, "OBJECT_POLICY") == 0)
-		move_key(json_object_get(json_object_get(s->tables, name), "policies"), json_str(n, "subname", ""),
-			 json_str(n, "newname", ""));
-}
-
-static void on_set_schema(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	(void)place;
-	char name[SQL_NAME_SIZE], moved[SQL_NAME_SIZE];
-	const json_t *relation = json_object_get(n, "relation");
-	if (strcmp(json_str(n, "objectType", ""), "OBJECT_TABLE") != 0) return;
-	sql_tree_relation(relation, name);
-	(void)snprintf(moved, sizeof moved, "%.200s.%.200s", json_str(n, "newschema", ""),
-		       json_str(relation, "relname", ""));
-	move_key(s->tables, name, moved);
-}
-
-static void drop_schema(struct sql_state *s, const char *schema)
-{
-	json_t *maps[] = {s->tables, s->functions};
-	char prefix[SQL_NAME_SIZE];
-	(void)snprintf(prefix, sizeof prefix, "%.200s.", schema);
-	for (size_t m = 0; m < 2; m++) {
-		void *next;
-		const char *key;
-		json_t *value;
-		json_object_foreach_safe(maps[m], next, key, value)
-		{
-			if (strncmp(key, prefix, strlen(prefix)) == 0) json_object_del(maps[m], key);
-		}
-	}
-}
-
-static void drop_functions(struct sql_state *s, const json_t *object)
-{
-	char name[SQL_NAME_SIZE];
-	const json_t *names = sql_tree_get(object, "ObjectWithArgs", "objname");
-	sql_tree_list_name(names, json_array_size(names), name);
-	void *next;
-	const char *key;
-	json_t *value;
-	json_object_foreach_safe(s->functions, next, key, value)
-	{
-		if (strcmp(json_str(value, "name", ""), name) == 0) json_object_del(s->functions, key);
-	}
-}
-
-static void on_drop(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	(void)place;
-	const char *type = json_str(n, "removeType", "");
-	size_t i;
-	json_t *object;
-	json_array_foreach(json_object_get(n, "objects"), i, object)
-	{
-		char name[SQL_NAME_SIZE];
-		const json_t *items = sql_tree_get(object, "List", "items");
-		size_t count = json_array_size(items);
-		if (strcmp(type, "OBJECT_TABLE") == 0) {
-			sql_tree_list_name(items, count, name);
-			json_object_del(s->tables, name);
-		} else if (strcmp(type, "OBJECT_POLICY") == 0 && count > 1) {
-			sql_tree_list_name(items, count - 1, name);
-			json_object_del(json_object_get(json_object_get(s->tables, name), "policies"),
-					sql_tree_text(json_array_get(items, count - 1)));
-		} else if (strcmp(type, "OBJECT_SCHEMA") == 0) {
-			drop_schema(s, sql_tree_text(object));
-		} else if (strcmp(type, "OBJECT_FUNCTION") == 0 || strcmp(type, "OBJECT_ROUTINE") == 0) {
-			drop_functions(s, object);
-		} else if (strcmp(type, "OBJECT_TYPE") == 0) {
-			items = sql_tree_get(object, "TypeName", "names");
-			sql_tree_list_name(items, json_array_size(items), name);
-			json_object_del(s->enums, name);
-		}
-	}
-}
-
-/* Policies. */
-
-/* Policies are kept on tables that no migration creates too (storage.objects, tables made by hand). */
-static json_t *policies_of(struct sql_state *s, const json_t *relation)
-{
-	char name[SQL_NAME_SIZE];
-	sql_tree_relation(relation, name);
-	json_t *table = json_object_get(s->tables, name);
-	if (table == NULL) {
-		table = json_pack("{s:b,s:b,s:{}}", "is_foreign", 1, "rls", 1, "policies");
-		json_object_set_new(s->tables, name, table);
-	}
-	return json_object_get(table, "policies");
-}
-
-static void on_create_policy(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	json_t *policy = placed(place);
-	json_object_set_new(policy, "cmd", json_string(json_str(n, "cmd_name", "all")));
-	json_object_set_new(policy, "permissive", json_boolean(json_bool(n, "permissive", false)));
-	json_object_set_new(policy, "roles", sql_tree_roles(json_object_get(n, "roles")));
-	json_object_set_new(policy, "using", json_string(sql_tree_condition(json_object_get(n, "qual"))));
-	json_object_set_new(policy, "check", json_string(sql_tree_condition(json_object_get(n, "with_check"))));
-	json_object_set_new(policies_of(s, json_object_get(n, "table")), json_str(n, "policy_name", ""), policy);
-}
-
-static void on_alter_policy(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	(void)place;
-	json_t *policies = policies_of(s, json_object_get(n, "table"));
-	json_t *policy = json_object_get(policies, json_str(n, "policy_name", ""));
-	if (policy == NULL) return;
-	const json_t *roles = json_object_get(n, "roles"), *using = json_object_get(n, "qual"),
-		     *check = json_object_get(n, "with_check");
-	if (roles != NULL) json_object_set_new(policy, "roles", sql_tree_roles(roles));
-	if (using != NULL) json_object_set_new(policy, "using", json_string(sql_tree_condition(using)));
-	if (check != NULL) json_object_set_new(policy, "check", json_string(sql_tree_condition(check)));
-}
-
-/* Functions. */
-
-static void function_key(const json_t *n, const char *name, char ret_key[SQL_NAME_SIZE])
-{
-	size_t len = (size_t)snprintf(ret_key, SQL_NAME_SIZE, "%.300s(", name), i;
-	json_t *p;
-	json_array_foreach(json_object_get(n, "parameters"), i, p)
-	{
-		const json_t *parameter = json_object_get(p, "FunctionParameter");
-		const char *mode = json_str(parameter, "mode", "");
-		if (strcmp(mode, "FUNC_PARAM_OUT") == 0 || strcmp(mode, "FUNC_PARAM_TABLE") == 0) continue;
-		const json_t *names = sql_tree_get(parameter, "argType", "names");
-		const char *type = sql_tree_text(json_array_get(names, json_array_size(names) - 1));
-		if (len + strlen(type) + 3 >= SQL_NAME_SIZE) break;
-		len += (size_t)snprintf(ret_key + len, SQL_NAME_SIZE - len, "%s%s", i > 0 ? "," : "", type);
-	}
-	(void)snprintf(ret_key + len, SQL_NAME_SIZE - len, ")");
-}
-
-/* What the options say of SECURITY DEFINER: -1 nothing, 0 invoker, 1 definer. */
-static int definer_option(const json_t *options)
-{
-	size_t i;
-	json_t *option;
-	json_array_foreach(options, i, option)
-	{
-		const json_t *o = json_object_get(option, "DefElem");
-		if (strcmp(json_str(o, "defname", ""), "security") == 0)
-			return json_bool(sql_tree_get(json_object_get(o, "arg"), "Boolean", NULL), "boolval", false);
-	}
-	return -1;
-}
-
-static void on_create_function(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	char name[SQL_NAME_SIZE], key[SQL_NAME_SIZE];
-	const json_t *names = json_object_get(n, "funcname"), *returns = sql_tree_get(n, "returnType", "names");
-	sql_tree_list_name(names, json_array_size(names), name);
-	function_key(n, name, key);
-	const char *type = sql_tree_text(json_array_get(returns, json_array_size(returns) - 1));
-	const json_t *old = json_object_get(s->functions, key); /* CREATE OR REPLACE keeps the grants */
-	json_t *f = placed(place);
-	json_object_set_new(f, "name", json_string(name));
-	json_object_set_new(f, "definer", json_boolean(definer_option(json_object_get(n, "options")) == 1));
-	json_object_set_new(f, "trigger",
-			    json_boolean(strcmp(type, "trigger") == 0 || strcmp(type, "event_trigger") == 0));
-	json_object_set_new(f, "public", json_boolean(json_bool(old, "public", s->default_public)));
-	json_object_set_new(f, "anon", json_boolean(json_bool(old, "anon", s->default_anon)));
-	json_object_set_new(s->functions, key, f);
-}
-
-static void on_alter_function(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	(void)place;
-	char name[SQL_NAME_SIZE];
-	const json_t *names = sql_tree_get(n, "func", "objname");
-	int definer = definer_option(json_object_get(n, "actions"));
-	sql_tree_list_name(names, json_array_size(names), name);
-	const char *key;
-	json_t *f;
-	json_object_foreach(s->functions, key, f)
-	{
-		if (definer >= 0 && strcmp(json_str(f, "name", ""), name) == 0)
-			json_object_set_new(f, "definer", json_boolean(definer == 1));
-	}
-}
-
-/* Grants. */
-
-static void grant_on_functions(struct sql_state *s, const json_t *n, const char *name, bool is_schema)
-{
-	const json_t *grantees = json_object_get(n, "grantees");
-	bool is_grant = json_bool(n, "is_grant", false);
-	const char *key;
-	json_t *f;
-	json_object_foreach(s->functions, key, f)
-	{
-		const char *own = json_str(f, "name", "");
-		bool is_meant = is_schema ? strncmp(own, name, strlen(name)) == 0 && own[strlen(name)] == '.'
-					  : strcmp(own, name) == 0;
-		if (is_meant && sql_tree_names_role(grantees, "public"))
-			json_object_set_new(f, "public", json_boolean(is_grant));
-		if (is_meant && sql_tree_names_role(grantees, "anon"))
-			json_object_set_new(f, "anon", json_boolean(is_grant));
-	}
-}
-
-static void grant_on_table(struct sql_state *s, const json_t *n, const char *name)
-{
-	json_t *table = json_object_get(s->tables, name);
-	const json_t *grantees = json_object_get(n, "grantees");
-	bool is_grant = json_bool(n, "is_grant", false);
-	bool is_all = json_array_size(json_object_get(n, "privileges")) == 0;
-	if (table == NULL || (!is_grant && !is_all)) return; /* a part taken away leaves the table open */
-	if (sql_tree_names_role(grantees, "anon")) json_object_set_new(table, "anon_revoked", json_boolean(!is_grant));
-	if (sql_tree_names_role(grantees, "authenticated"))
-		json_object_set_new(table, "signed_in_revoked", json_boolean(!is_grant));
-}
-
-static void on_grant(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	(void)place;
-	const char *type = json_str(n, "objtype", "");
-	bool is_schema = strcmp(json_str(n, "targtype", ""), "ACL_TARGET_ALL_IN_SCHEMA") == 0;
-	bool is_function = strcmp(type, "OBJECT_FUNCTION") == 0 || strcmp(type, "OBJECT_ROUTINE") == 0;
-	bool is_table = strcmp(type, "OBJECT_TABLE") == 0;
-	size_t i;
-	json_t *object;
-	json_array_foreach(json_object_get(n, "objects"), i, object)
-	{
-		char name[SQL_NAME_SIZE];
-		const json_t *names = sql_tree_get(object, "ObjectWithArgs", "objname");
-		if (is_function && is_schema) grant_on_functions(s, n, sql_tree_text(object), true);
-		if (is_function && !is_schema) {
-			sql_tree_list_name(names, json_array_size(names), name);
-			grant_on_functions(s, n, name, false);
-		}
-		if (is_table && !is_schema) {
-			sql_tree_relation(json_object_get(object, "RangeVar"), name);
-			grant_on_table(s, n, name);
-		}
-		if (is_table && is_schema) {
-			const char *key;
-			json_t *table;
-			size_t len = strlen(sql_tree_text(object));
-			json_object_foreach(s->tables, key, table)
-			{
-				if (strncmp(key, sql_tree_text(object), len) == 0 && key[len] == '.')
-					grant_on_table(s, n, key);
-			}
-		}
-	}
-}
-
-static void on_default_privileges(struct sql_state *s, const json_t *n, struct sql_place place)
-{
-	(void)place;
-	const json_t *action = json_object_get(n, "action"), *grantees = json_object_get(action, "grantees");
-	if (strcmp(json_str(action, "objtype", ""), "OBJECT_FUNCTION") != 0) return;
-	bool is_grant = json_bool(action, "is_grant", false);
-	if (sql_tree_names_role(grantees, "public")) s->default_public = is_grant;
-	if (sql_tree_names_role(grantees, "anon")) s->default_anon = is_grant;
 }
 
 /* Buckets, extensions, types. */
@@ -405,7 +52,7 @@ static void add_bucket_row(struct sql_state *s, const json_t *cols, const json_t
 		if (strcmp(column, "public") == 0) is_public = sql_tree_constant_bool(value);
 	}
 	if (id == NULL) return;
-	json_t *bucket = placed(place);
+	json_t *bucket = sql_placed(place);
 	json_object_set_new(bucket, "public", json_boolean(is_public == 1));
 	json_object_set_new(s->buckets, id, bucket);
 }
@@ -455,7 +102,7 @@ static void on_update(struct sql_state *s, const json_t *n, struct sql_place pla
 
 static void on_extension(struct sql_state *s, const json_t *n, struct sql_place place)
 {
-	json_object_set_new(s->extensions, json_str(n, "extname", ""), placed(place));
+	json_object_set_new(s->extensions, json_str(n, "extname", ""), sql_placed(place));
 }
 
 static void on_create_enum(struct sql_state *s, const json_t *n, struct sql_place place)
@@ -470,18 +117,18 @@ static const struct {
 	const char *node;
 	void (*apply)(struct sql_state *s, const json_t *n, struct sql_place place);
 } handlers[] = {
-    {"CreateStmt", on_create_table},
-    {"CreateTableAsStmt", on_create_as},
-    {"AlterTableStmt", on_alter_table},
-    {"RenameStmt", on_rename},
-    {"AlterObjectSchemaStmt", on_set_schema},
-    {"DropStmt", on_drop},
-    {"CreatePolicyStmt", on_create_policy},
-    {"AlterPolicyStmt", on_alter_policy},
-    {"CreateFunctionStmt", on_create_function},
-    {"AlterFunctionStmt", on_alter_function},
-    {"GrantStmt", on_grant},
-    {"AlterDefaultPrivilegesStmt", on_default_privileges},
+    {"CreateStmt", sql_on_create_table},
+    {"CreateTableAsStmt", sql_on_create_as},
+    {"AlterTableStmt", sql_on_alter_table},
+    {"RenameStmt", sql_on_rename},
+    {"AlterObjectSchemaStmt", sql_on_set_schema},
+    {"DropStmt", sql_on_drop},
+    {"CreatePolicyStmt", sql_on_create_policy},
+    {"AlterPolicyStmt", sql_on_alter_policy},
+    {"CreateFunctionStmt", sql_on_create_function},
+    {"AlterFunctionStmt", sql_on_alter_function},
+    {"GrantStmt", sql_on_grant},
+    {"AlterDefaultPrivilegesStmt", sql_on_default_privileges},
     {"InsertStmt", on_insert},
     {"UpdateStmt", on_update},
     {"CreateExtensionStmt", on_extension},
