@@ -42,7 +42,7 @@ struct rest_call {
 	struct catalogue *catalogue;
 	struct ask *ask; /* NULL: recalled */
 	struct plan plan;
-	struct sql_ready ready; /* recalled */
+	struct pg_statement main; /* recalled */
 	struct sql_batch batch;
 	struct pg_call query;
 	struct reply reply;
@@ -275,7 +275,7 @@ static bool write_query(struct rest_call *c, uint64_t affinity, struct problem *
 	if (c->plan.ask->action == ASK_ROOT)
 		return sql_make_root(a, settings, &c->request, &c->plan, &c->batch, problem);
 	if (!is_recalled) c->plan.form = c->request.sink != NULL ? rows_form(&c->plan) : FORM_VALUE;
-	if (!sql_make(a, settings, &c->request, &c->plan, is_recalled ? &c->ready : NULL, &c->batch, problem))
+	if (!sql_make(a, settings, &c->request, &c->plan, is_recalled ? &c->main : NULL, &c->batch, problem))
 		return false;
 	if (c->plan.form != FORM_BOUNDED) return true;
 	struct pg_statement *main = &c->batch.statements[c->batch.main];
@@ -317,7 +317,7 @@ static bool prepare(struct rest_call *c, struct problem *problem)
 	struct recalled recalled;
 	if (shapes_recall(c->rest->shapes, settings, c->catalogue, &c->request, &recalled)) {
 		c->plan = recalled.plan;
-		c->ready = recalled.ready;
+		c->main = recalled.main;
 		c->parsed_us = c->planned_us = clock_now_us();
 		return true;
 	}

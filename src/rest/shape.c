@@ -42,7 +42,7 @@ struct shape {
 	bool is_known; /* false: looked at, and not one to be recalled */
 	struct ask ask;
 	struct plan plan;
-	struct sql_ready ready;
+	struct pg_statement main; /* its parameters have marks for values */
 	int *params; /* of the main statement: which value each is; -1: none, it is the shape's */
 	int value_count;
 	struct piece pieces[VALUES_MAX + 1];
@@ -255,7 +255,7 @@ static int value_in(const char *param, int value_count)
 /* Each mark is a parameter, some are several, and nothing else has to do with them. */
 static bool find_params(struct shape *shape)
 {
-	const struct pg_statement *main = &shape->ready.main;
+	const struct pg_statement *main = &shape->main;
 	bool is_there[VALUES_MAX] = {false};
 	shape->params = arena_array(shape->arena, (size_t)main->param_count + 1, sizeof *shape->params);
 	if (shape->params == NULL) return false;
@@ -304,22 +304,17 @@ static bool learn(struct shape *shape, const struct rest_settings *settings, con
 {
 	struct rest_request r;
 	struct problem problem;
-	struct pg_statement setup;
 	struct arena *a = shape->arena;
 	struct key key;
 	if (!make_key(of, &key) || !copy_request(a, of, &key, &r)) return false;
 	if (!has_only_marks(r.query, key.value_count)) return false;
-	if (c->role_setting_count > 0) return false; /* the first statement is each role's own */
 	if (!ask_read(a, settings, c, &r, &shape->ask, &problem) || shape->ask.action != ASK_READ) return false;
 	if (!plan_make(a, settings, c, &shape->ask, &shape->plan, &problem)) return false;
 	if (shape->plan.explains || estimates(&shape->ask)) return false;
 	shape->plan.form = r.sink != NULL ? rows_form(&shape->plan) : FORM_VALUE;
-	if (!sql_make_main(a, settings, &shape->plan, &shape->ready.main)) return false;
-	if (!sql_setup(a, settings, &r, &shape->plan, NULL, &setup)) return false;
+	if (!sql_make_main(a, settings, &shape->plan, &shape->main)) return false;
 	shape->value_count = key.value_count;
-	shape->ready.setup = setup.sql;
-	shape->ready.setup_hash = pg_text_hash(setup.sql);
-	shape->ready.main.hash = pg_text_hash(shape->ready.main.sql);
+	shape->main.hash = pg_text_hash(shape->main.sql);
 	return find_params(shape) && cut_canonical(shape);
 }
 
@@ -384,10 +379,10 @@ static bool fill_canonical(struct arena *a, const struct shape *shape, const str
 
 static bool fill(struct arena *a, const struct shape *shape, const struct key *k, struct recalled *ret)
 {
-	const struct pg_statement *main = &shape->ready.main;
+	const struct pg_statement *main = &shape->main;
 	struct str values[VALUES_MAX];
 	ret->plan = shape->plan;
-	ret->ready = shape->ready;
+	ret->main = shape->main;
 	ret->plan.canonical = shape->ask.target.canonical;
 	if (shape->value_count == 0) return true;
 	const char **params = arena_array(a, (size_t)main->param_count, sizeof *params);
@@ -398,7 +393,7 @@ static bool fill(struct arena *a, const struct shape *shape, const struct key *k
 	}
 	for (int i = 0; i < main->param_count; i++) /* a decoded text ends in a NUL */
 		params[i] = shape->params[i] >= 0 ? values[shape->params[i]].ptr : main->params[i];
-	ret->ready.main.params = params;
+	ret->main.params = params;
 	return fill_canonical(a, shape, values, &ret->plan.canonical);
 }
 

@@ -28,7 +28,7 @@ void shapes_free(struct shapes *s); /* NULL is allowed */
 
 struct recalled {
 	struct plan plan; /* its ask has marks for values; its canonical query has not */
-	struct sql_ready ready;
+	struct pg_statement main;
 };
 
 /* False: not known, or no such read. What is recalled lives as long as the request's arena. */

@@ -30,16 +30,10 @@ enum sql_column {
 	SQL_INSERTED, /* upsert: rows that were new */
 };
 
-/* What need not be written again (rest/shape.h). */
-struct sql_ready {
-	const char *setup; /* text of the first statement */
-	uint64_t setup_hash;
-	struct pg_statement main; /* with its parameters */
-};
-
-/* False when the statement would be larger than declared: *ret_problem says so. ready: NULL, or what is there. */
+/* False when the statement would be larger than declared: *ret_problem says so. main: NULL, or the main statement with
+ * its parameters, which is there already (rest/shape.h). */
 bool sql_make(struct arena *a, const struct rest_settings *settings, const struct rest_request *request,
-	      const struct plan *plan, const struct sql_ready *ready, struct sql_batch *ret_batch,
+	      const struct plan *plan, const struct pg_statement *main, struct sql_batch *ret_batch,
 	      struct problem *ret_problem);
 
 /* The main statement alone. */
@@ -61,10 +55,9 @@ struct sql {
 	bool is_written; /* the text is there already; only parameters are gathered */
 };
 
-/* sql_setup.c: the statements before the main one. Each its own, since permissions are checked before one runs.
- * ready: as for sql_make. */
+/* sql_setup.c: the statements before the main one. Each its own, since permissions are checked before one runs. */
 bool sql_setup(struct arena *a, const struct rest_settings *settings, const struct rest_request *r,
-	       const struct plan *plan, const struct sql_ready *ready, struct pg_statement *ret);
+	       const struct plan *plan, struct pg_statement *ret);
 bool sql_pre_request(struct arena *a, const struct rest_settings *settings, struct pg_statement *ret);
 const char *sql_isolation(const struct rest_request *r, const struct plan *plan); /* NULL: the usual one */
 

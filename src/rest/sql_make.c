@@ -305,7 +305,7 @@ static void add_plain(struct sql_batch *b, const char *sql)
 }
 
 bool sql_make(struct arena *a, const struct rest_settings *settings, const struct rest_request *request,
-	      const struct plan *plan, const struct sql_ready *ready, struct sql_batch *ret_batch,
+	      const struct plan *plan, const struct pg_statement *main, struct sql_batch *ret_batch,
 	      struct problem *ret_problem)
 {
 	struct sql_batch b = {.main = -1, .explain = -1, .guard = -1};
@@ -313,15 +313,15 @@ bool sql_make(struct arena *a, const struct rest_settings *settings, const struc
 			 (plan->ask->prefer.count == COUNT_PLANNED || plan->ask->prefer.count == COUNT_ESTIMATED);
 	const char *isolation = sql_isolation(request, plan);
 	if (isolation != NULL) add_plain(&b, isolation);
-	bool ok = sql_setup(a, settings, request, plan, ready, &b.statements[b.count++]);
+	bool ok = sql_setup(a, settings, request, plan, &b.statements[b.count++]);
 	if (settings->pre_request != NULL) ok = ok && sql_pre_request(a, settings, &b.statements[b.count++]);
 	if (estimates) { /* first, since the headers need it before the first row */
 		b.explain = b.count;
 		ok = ok && make_explain(a, plan, &b.statements[b.count++]);
 	}
 	b.main = b.count++;
-	if (ready != NULL)
-		b.statements[b.main] = ready->main;
+	if (main != NULL)
+		b.statements[b.main] = *main;
 	else
 		ok = ok && sql_make_main(a, settings, plan, &b.statements[b.main]);
 	if (is_guarded(plan)) {
@@ -354,7 +354,7 @@ bool sql_make_root(struct arena *a, const struct rest_settings *settings, const 
 		   const struct plan *plan, struct sql_batch *ret_batch, struct problem *ret_problem)
 {
 	struct sql_batch b = {.main = -1, .explain = -1, .guard = -1};
-	bool ok = sql_setup(a, settings, request, plan, NULL, &b.statements[b.count++]);
+	bool ok = sql_setup(a, settings, request, plan, &b.statements[b.count++]);
 	if (settings->pre_request != NULL) ok = ok && sql_pre_request(a, settings, &b.statements[b.count++]);
 	b.main = b.count;
 	ok = ok && make_facts(a, settings, plan, &b.statements[b.count++]);

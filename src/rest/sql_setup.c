@@ -3,6 +3,7 @@
  * The statements before the main one: who asks and what, with which settings; the isolation; db-pre-request. */
 #include <ctype.h>
 
+#include "pg/statements.h"
 #include "rest/sql.h"
 
 /* The settings stand in one condition, "set_config(…) is null or set_config(…) is null or …": PostgreSQL goes through
@@ -136,9 +137,31 @@ const char *sql_isolation(const struct rest_request *r, const struct plan *plan)
 	return NULL;
 }
 
+/* What sql_setup writes for nearly every request. */
+static const char usual[] =
+    "select where set_config('search_path',$1,true) is null or set_config('role',$2,true) is null"
+    " or set_config('request.jwt.claims',$3,true) is null or set_config('request.method',$4,true) is null"
+    " or set_config('request.path',$5,true) is null or set_config('request.headers',$6,true) is null"
+    " or set_config('request.cookies',$7,true) is null or set_config('transaction_read_only',$8,true) is null";
+
+static bool is_usual(const struct rest_settings *settings, const struct plan *plan)
+{
+	return plan->catalogue->role_setting_count == 0 && settings->app_setting_count == 0 &&
+	       plan->ask->prefer.timezone.ptr == NULL && (plan->routine == NULL || plan->routine->settings.len == 0);
+}
+
+static bool end_usual(struct sql *s, struct pg_statement *ret)
+{
+	static uint64_t hash;
+	if (hash == 0) hash = pg_text_hash(usual);
+	*ret = (struct pg_statement){
+	    .sql = usual, .hash = hash, .param_count = s->param_count, .params = s->params, .is_prepared = true};
+	return !s->is_over;
+}
+
 /* The first statement: who asks, and what. Its own, since permissions are checked before a statement runs. */
 bool sql_setup(struct arena *a, const struct rest_settings *settings, const struct rest_request *r,
-	       const struct plan *plan, const struct sql_ready *ready, struct pg_statement *ret)
+	       const struct plan *plan, struct pg_statement *ret)
 {
 	struct sql s, path;
 	BUF_CLEANUP struct buf headers;
@@ -148,10 +171,10 @@ bool sql_setup(struct arena *a, const struct rest_settings *settings, const stru
 	sql_begin(&path, a, plan);
 	search_path(settings, plan->ask->schema, &path);
 	sql_begin(&s, a, plan);
-	s.is_written = ready != NULL;
+	s.is_written = is_usual(settings, plan);
 	headers_json(&s, r, &headers);
 	cookies_json(r, &cookies);
-	if (ready == NULL) buf_puts(&s.text, "select where ");
+	if (!s.is_written) buf_puts(&s.text, "select where ");
 	set_config(&s, "search_path", buf_view(&path.text));
 	/* Before the role, since it is who we are now that may set what GRANT SET ON PARAMETER allows. */
 	if (plan->catalogue->role_setting_count > 0) role_settings(&s, r);
@@ -168,13 +191,7 @@ bool sql_setup(struct arena *a, const struct rest_settings *settings, const stru
 		set_config_named(&s, str_from(settings->app_settings[2 * i]),
 				 str_from(settings->app_settings[2 * i + 1]));
 	buf_done(&path.text);
-	if (ready == NULL) return sql_end(&s, ret);
-	*ret = (struct pg_statement){.sql = ready->setup,
-				     .hash = ready->setup_hash,
-				     .param_count = s.param_count,
-				     .params = s.params,
-				     .is_prepared = true};
-	return !s.is_over;
+	return s.is_written ? end_usual(&s, ret) : sql_end(&s, ret);
 }
 
 bool sql_pre_request(struct arena *a, const struct rest_settings *settings, struct pg_statement *ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bin/backend/token.h"
 
-#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,8 @@ struct tokens {
 	struct tokens_stats stats;
 	size_t places; /* that are used; 0: nothing is remembered */
 	uint64_t clock; /* counts uses: the least recently used entry of a place leaves */
+	EVP_MD *sha256; /* looked up once, which costs more than the digest of a token */
+	EVP_MD_CTX *digesting;
 	struct entry entries[PLACES][WAYS];
 };
 
@@ -32,6 +34,9 @@ struct tokens *tokens_new(const struct tokens_settings *settings)
 	struct tokens *tokens = calloc(1, sizeof *tokens);
 	if (tokens == NULL) abort();
 	tokens->settings = *settings;
+	tokens->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	tokens->digesting = EVP_MD_CTX_new();
+	if (tokens->sha256 == NULL || tokens->digesting == NULL) abort();
 	int max = settings->remembered_max == 0 ? TOKEN_CACHE_SIZE : settings->remembered_max;
 	tokens->places = max < 0 ? 0 : max < WAYS ? 1 : (size_t)max / WAYS;
 	if (tokens->places > PLACES) tokens->places = PLACES;
@@ -50,6 +55,8 @@ void tokens_free(struct tokens *tokens)
 	if (tokens == NULL) return;
 	for (int place = 0; place < PLACES; place++)
 		for (int way = 0; way < WAYS; way++) entry_clear(&tokens->entries[place][way]);
+	EVP_MD_CTX_free(tokens->digesting);
+	EVP_MD_free(tokens->sha256);
 	free(tokens);
 }
 
@@ -180,11 +187,19 @@ static bool give(struct arena *a, const char *role, const char *claims, struct t
 	return refuse(refusal, 413, NULL, "the request needs more memory than is set aside for it", NULL);
 }
 
+static void digest_of(struct tokens *tokens, struct str token, unsigned char ret[SHA256_DIGEST_LENGTH])
+{
+	EVP_MD_CTX *c = tokens->digesting;
+	if (EVP_DigestInit_ex2(c, tokens->sha256, NULL) != 1 || EVP_DigestUpdate(c, token.ptr, token.len) != 1 ||
+	    EVP_DigestFinal_ex(c, ret, NULL) != 1)
+		abort();
+}
+
 bool tokens_find(struct tokens *tokens, struct arena *a, struct str token, int64_t now_s, struct token_holder *ret,
 		 struct token_refusal *ret_refusal)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	(void)SHA256((const unsigned char *)token.ptr, token.len, digest);
+	digest_of(tokens, token, digest);
 	struct entry *e = look_up(tokens, digest, now_s);
 	if (e == NULL) {
 		const struct tokens_settings *settings = &tokens->settings;

@@ -104,7 +104,7 @@ static void assert_recalled(const char *const *queries, int count, const struct 
 	assert_true(plan_make(arena, &settings, &c, ask, &plan, &problem));
 	plan.form = FORM_BOUNDED;
 	assert_true(sql_make(arena, &settings, &r, &plan, NULL, &whole, &problem));
-	assert_true(sql_make(arena, &settings, &r, &recalled.plan, &recalled.ready, &ready, &problem));
+	assert_true(sql_make(arena, &settings, &r, &recalled.plan, &recalled.main, &ready, &problem));
 	assert_int_equal(whole.count, ready.count);
 	assert_int_equal(whole.main, ready.main);
 	for (int i = 0; i < whole.count; i++) assert_same(&whole.statements[i], &ready.statements[i]);
@@ -205,7 +205,7 @@ static void test_no_more_than_so_many(void **state)
 	struct rest_request r = ask_for("/book", "id=eq.1", NULL, 0);
 	(void)shapes_recall(shapes, &settings, &c, &r, &recalled);
 	assert_true(shapes_recall(shapes, &settings, &c, &r, &recalled));
-	char *text = arena_strdup(arena, recalled.ready.main.sql);
+	char *text = arena_strdup(arena, recalled.main.sql);
 	for (int i = 1; i <= 2000; i++) {
 		char query[32];
 		(void)snprintf(query, sizeof query, "limit=%d", i);
@@ -213,7 +213,7 @@ static void test_no_more_than_so_many(void **state)
 		assert_true(recalls(query));
 	}
 	assert_true(shapes_count(shapes) <= SHAPES_MAX);
-	assert_string_equal(recalled.ready.main.sql, text);
+	assert_string_equal(recalled.main.sql, text);
 }
 
 int main(void)

@@ -23,7 +23,7 @@ static struct catalogue_table tables[2];
 static struct str exposed[] = {STR("api")};
 static struct catalogue c = {.tables = tables, .table_count = 2, .schemas = exposed, .schema_count = 1};
 static const char *const schemas[] = {"api"};
-static const struct rest_settings settings = {.schemas = schemas, .schema_count = 1};
+static struct rest_settings settings = {.schemas = schemas, .schema_count = 1};
 static struct arena *arena;
 static struct problem problem;
 static struct sql_batch batch;
@@ -122,6 +122,16 @@ static void test_the_role_is_set_by_a_statement_of_its_own(void **state)
 	assert_int_equal(batch.main, 1);
 	assert_non_null(strstr(batch.statements[0].sql, "set_config('role'"));
 	assert_null(strstr(text(), "set_config"));
+	/* Most requests have this text from a constant; it is what would have been written. */
+	static const char *const app[] = {"app.a", "b"};
+	const char *usual = batch.statements[0].sql;
+	settings.app_settings = app;
+	settings.app_setting_count = 1;
+	assert_true(make("GET", "/book", "", ""));
+	settings.app_setting_count = 0;
+	assert_true(strlen(batch.statements[0].sql) > strlen(usual));
+	assert_memory_equal(batch.statements[0].sql, usual, strlen(usual));
+	assert_int_equal(batch.statements[0].param_count, 10);
 }
 
 /* What is outside of double quotes is ours, whatever the names in a query are. */
