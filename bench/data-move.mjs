@@ -29,7 +29,7 @@ const f = await Freehold.start();
 try {
   await source.file(path.join(root, 'tests/system/import/project.sql'));
   await source.psql(`insert into public.notes (owner, body, extra, tags, amount, day)
-    select ('a0000000-0000-4000-8000-' || lpad((n % 12 + 1)::text, 12, '0'))::uuid, repeat(md5(n::text), 8), jsonb_build_object('n', n), array[n::text], n, date '2025-01-01'
+    select ('a0000000-0000-4000-8000-' || lpad((n % 12 + 1)::text, 12, '0'))::uuid, (select string_agg(md5((n * 8 + k)::text), '') from generate_series(1, 8) k), jsonb_build_object('n', n), array[n::text], n, date '2025-01-01'
     from generate_series(1, ${mb * 1600}) n`);
   await source.psql('alter role postgres superuser; analyze');
   const size = await source.psql("select pg_size_pretty(pg_database_size('postgres'))");

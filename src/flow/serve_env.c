@@ -251,6 +251,31 @@ bool serve_env_has_own_database(const struct flow *f, const char *app, bool *ret
 	return env_each(f->db, f->seal, app, ENV_RUN, on_variable, ret_is, err);
 }
 
+/* Behind the last '@', where a password cannot be: "postgres://user:secret@host:5432/name?sslmode=require". */
+static bool take_host(void *arg, const struct env_entry *entry, struct err *err)
+{
+	struct str url = entry->value;
+	size_t from = 0;
+	(void)err;
+	if (strcmp(entry->name, "DATABASE_URL") != 0) return true;
+	ptrdiff_t scheme = str_find(url, STR("://"));
+	if (scheme >= 0) from = (size_t)scheme + 3;
+	for (size_t i = from; i < url.len; i++)
+		if (url.ptr[i] == '@') from = i + 1;
+	struct str host = str_sub(url, from, url.len);
+	size_t len = 0;
+	while (len < host.len && strchr("/?# ", host.ptr[len]) == NULL) len++;
+	(void)snprintf(arg, SERVE_ENV_HOST_SIZE, "%.*s", (int)(len < 250 ? len : 250), host.ptr);
+	if (len == 0) (void)snprintf(arg, SERVE_ENV_HOST_SIZE, "an address of yours");
+	return true;
+}
+
+bool serve_env_elsewhere(const struct flow *f, const char *app, char ret_host[SERVE_ENV_HOST_SIZE], struct err *err)
+{
+	ret_host[0] = '\0';
+	return env_each(f->db, f->seal, app, ENV_RUN, take_host, ret_host, err);
+}
+
 static bool put_owners(void *arg, const struct env_entry *entry, struct err *err)
 {
 	json_t *env = arg;

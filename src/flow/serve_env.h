@@ -57,4 +57,9 @@ void serve_env_put_database(json_t *env, const char *password, int direct_port);
 /* ret_is: the owner set DATABASE_URL, so the app's database is not ours. */
 bool serve_env_has_own_database(const struct flow *f, const char *app, bool *ret_is, struct err *err);
 
+/* Where that one is: its host, with the port where it is said, nothing of user, password or name. "" when the owner set
+ * none. */
+#define SERVE_ENV_HOST_SIZE 256
+bool serve_env_elsewhere(const struct flow *f, const char *app, char ret_host[SERVE_ENV_HOST_SIZE], struct err *err);
+
 #endif

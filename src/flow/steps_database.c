@@ -14,6 +14,7 @@
 #include "flow/database.h"
 #include "flow/pause.h"
 #include "flow/schema_push.h"
+#include "flow/serve_env.h"
 #include "flow/step.h"
 #include "intake/changes.h"
 #include "owndb/dump.h"
@@ -153,13 +154,30 @@ static void say_rehearsed(struct deploy *d, size_t migrations, bool pushes, int6
 		    schema);
 }
 
+/* What Freehold promises of a database, it promises of its own. */
+static bool note_elsewhere(struct deploy *d, struct err *err)
+{
+	char host[SERVE_ENV_HOST_SIZE];
+	if (!json_is_object(json_object_get(d->release, "server"))) return true;
+	if (!serve_env_elsewhere(d->f, d->parts.app.name, host, err)) return false;
+	if (host[0] != '\0')
+		step_note(
+		    d,
+		    "DATABASE_URL is yours: the app's server uses the database at %s. Of that one Freehold takes no "
+		    "backup and restores nothing, tries no migration on a copy, makes no restore point, and a "
+		    "rollback leaves its rows as they are. Sign-in, storage and the API keep the app's own.",
+		    host);
+	return true;
+}
+
 bool step_rehearse(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
 	struct owndb_failure failure = {0};
 	struct owndb_rehearsal rehearsal;
 	bool pushes = false;
-	if (!bring_up(d, err) || !find_pending(d, &pending, err) || !schema_push_is_wanted(d, &pushes, err))
+	if (!bring_up(d, err) || !find_pending(d, &pending, err) || !note_elsewhere(d, err) ||
+	    !schema_push_is_wanted(d, &pushes, err))
 		return false;
 	note_differences(d, &pending);
 	if (pending.pending_count == 0 && !pushes) return step_skip(d, "no migration is pending");

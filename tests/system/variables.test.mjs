@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Freehold, example } from './freehold.mjs';
+import { Freehold, example, folder } from './freehold.mjs';
 
 let f;
 const apps = async () => (await f.api('GET', '/v1/apps')).body.apps;
@@ -63,4 +63,17 @@ test('what was set before the first deployment is there after it', async () => {
   await f.deploy(example('static-site'), 'site');
   assert.equal((await f.get('site', '/')).status, 200);
   assert.equal((await list('site')).length, 2);
+});
+
+test('a server whose DATABASE_URL the owner set has that and nothing of ours; what is not promised of it is said', async () => {
+  const app = await folder({ 'package.json': JSON.stringify({ name: 'n', private: true, scripts: { start: 'node s.js' } }),
+    's.js': `require('http').createServer((q, r) => r.end(JSON.stringify([process.env.DATABASE_URL, process.env.PGHOST, process.env.DIRECT_URL]))).listen(process.env.PORT)` });
+  assert.equal((await f.cli('env', 'far', 'set', 'DATABASE_URL=postgres://somebody:p@ss-word@elsewhere.invalid:5433/x?sslmode=require')).code, 0);
+  const done = await f.cli('deploy', app, '--app', 'far');
+  assert.equal(done.code, 0, done.all);
+  assert.match(done.all.replace(/\s+/g, ' '), /server uses the database at elsewhere\.invalid:5433\. Of that one Freehold takes no backup/);
+  assert.doesNotMatch(done.all, /ss-word|somebody/);
+  assert.deepEqual((await f.get('far', '/')).body, ['postgres://somebody:p@ss-word@elsewhere.invalid:5433/x?sslmode=require', null, null]);
+  await f.cli('env', 'far', 'unset', 'DATABASE_URL');
+  assert.doesNotMatch((await f.cli('deploy', app, '--app', 'far')).all, /DATABASE_URL is yours/);
 });
