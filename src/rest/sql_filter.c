@@ -109,7 +109,9 @@ static void compare(struct sql *s, const struct filter *f, const struct catalogu
 {
 	bool is_like = f->op == OP_LIKE || f->op == OP_ILIKE;
 	bool reads = reader != NULL && !is_like && f->op != OP_ISDISTINCT;
-	buf_printf(&s->text, " %s ", operators[f->op]);
+	buf_putc(&s->text, ' ');
+	buf_puts(&s->text, operators[f->op]);
+	buf_putc(&s->text, ' ');
 	if (f->quantifier != QUANT_NONE) buf_puts(&s->text, f->quantifier == QUANT_ANY ? "any (" : "all (");
 	if (reads) buf_printf(&s->text, "%.*s(", STR_FMT(reader->function));
 	if (is_like)

@@ -136,7 +136,7 @@ static void put_result(struct sql *s)
 	else if (is_guarded(p))
 		buf_puts(&s->text, ROWS_KEPT ",");
 	else
-		buf_printf(&s->text, ROWS "%s,", as_text);
+		buf_puts(&s->text, p->handler == HANDLER_CUSTOM ? ROWS "::text," : ROWS ",");
 	put_body(s);
 	buf_puts(&s->text, "," CURRENT_HEADERS "," CURRENT_STATUS);
 }

@@ -178,7 +178,8 @@ static void put_order(struct sql *s, const struct plan_node *n)
 			sql_field(s, (struct catalogue_name){STR(""), related->embed_alias}, NULL, &o->field);
 		else
 			sql_field(s, sql_node_name(n), n->table, &o->field);
-		buf_printf(&s->text, "%s%s", directions[o->direction], nulls[o->nulls]);
+		buf_puts(&s->text, directions[o->direction]);
+		buf_puts(&s->text, nulls[o->nulls]);
 	}
 }
 

@@ -12,13 +12,14 @@ bool sql_is_object(struct str json)
 
 static void records_from(struct sql *s, bool with_defaults, bool has_columns, bool is_object)
 {
-	const char *kind = with_defaults ? "jsonb" : "json";
 	if (!has_columns && is_object)
 		buf_puts(&s->text, "(values (1)) _");
 	else if (!has_columns)
-		buf_printf(&s->text, "%s_array_elements(", kind);
+		buf_puts(&s->text, with_defaults ? "jsonb_array_elements(" : "json_array_elements(");
+	else if (is_object)
+		buf_puts(&s->text, with_defaults ? "jsonb_to_record(" : "json_to_record(");
 	else
-		buf_printf(&s->text, "%s_to_record%s(", kind, is_object ? "" : "set");
+		buf_puts(&s->text, with_defaults ? "jsonb_to_recordset(" : "json_to_recordset(");
 }
 
 /* jsonb_build_object('a', default, …) || what was sent. */
@@ -49,7 +50,8 @@ static void record_types(struct sql *s, const struct catalogue_column *const *co
 			: NULL;
 		buf_puts(&s->text, i > 0 ? ", " : ") as _(");
 		sql_ident(s, columns[i]->name);
-		buf_printf(&s->text, " %.*s", STR_FMT(reader != NULL ? STR("json") : columns[i]->type));
+		buf_putc(&s->text, ' ');
+		buf_str(&s->text, reader != NULL ? STR("json") : columns[i]->type);
 	}
 	if (count > 0) buf_putc(&s->text, ')');
 }
