@@ -113,8 +113,11 @@ static bool quiet(struct clone *c, struct err *err)
 	    " end$$";
 	struct pg_conn *conn = NULL;
 	if (!owndb_connect(&c->db, OWNDB_SUPERUSER, &conn, err)) return false;
-	bool ok = pg_conn_exec(conn, "select set_config('session_replication_role', 'replica', false)", 0, NULL, NULL,
-			       NULL, err) &&
+	bool ok = pg_conn_exec(conn,
+			       "select set_config('session_replication_role', 'replica', false),"
+			       " set_config('default_transaction_read_only', 'off', false), "
+			       "set_config('statement_timeout', '0', false)",
+			       0, NULL, NULL, NULL, err) &&
 		  pg_conn_exec(conn, sql, 0, NULL, NULL, NULL, err);
 	pg_conn_close(conn);
 	return ok || err_wrap(err, "hold back the branch's jobs and mails");

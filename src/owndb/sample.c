@@ -98,15 +98,33 @@ static bool give(struct pg_conn *conn, const char *name, const char *value, stru
 	return pg_conn_exec(conn, "select set_config($1, $2, false)", 2, params, NULL, NULL, err);
 }
 
+/* What the app set for its database (ALTER DATABASE … SET) holds for us too: it is not to end a long read, nor to spell
+ * a date in a way that the other side reads differently. */
+static bool settle_session(struct pg_conn *conn, struct err *err)
+{
+	static const char *const settings[][2] = {{"statement_timeout", "0"},
+						  {"lock_timeout", "0"},
+						  {"idle_in_transaction_session_timeout", "0"},
+						  {"default_transaction_read_only", "off"},
+						  {"intervalstyle", "postgres"},
+						  {"datestyle", "ISO, YMD"},
+						  {"extra_float_digits", "1"},
+						  {"bytea_output", "hex"},
+						  {"xmloption", "content"}};
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (!give(conn, settings[i][0], settings[i][1], err)) return false;
+	return true;
+}
+
 static bool begin(struct sampling *s, struct err *err)
 {
 	char number[32];
 	(void)snprintf(number, sizeof number, "%" PRId64, s->rule->of_10000 > 0 ? s->rule->of_10000 : s->rule->rows);
 	pg_conn_set_deadline(s->live, 0);
 	pg_conn_set_deadline(s->clone, 0);
-	return run(s->live, "begin isolation level repeatable read read only", err) &&
+	return settle_session(s->live, err) && settle_session(s->clone, err) &&
+	       run(s->live, "begin isolation level repeatable read read only", err) &&
 	       give(s->live, "freehold.sample", number, err) &&
-	       give(s->live, "idle_in_transaction_session_timeout", "0", err) &&
 	       give(s->clone, "session_replication_role", "replica", err);
 }
 
