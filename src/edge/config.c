@@ -43,7 +43,8 @@ static void put_main(const struct edge_settings *e, struct buf *b)
 	if (e->has_brotli) buf_printf(b, "load_module %s/ngx_http_brotli_filter_module.so;\n", e->modules);
 	if (e->user != NULL) buf_printf(b, "user %s;\n", e->user);
 	buf_printf(b,
-		   "daemon off;\nworker_processes auto;\nworker_shutdown_timeout 30s;\nworker_rlimit_nofile 20000;\n"
+		   "daemon off;\nworker_processes auto;\npcre_jit on;\nworker_shutdown_timeout "
+		   "30s;\nworker_rlimit_nofile 20000;\n"
 		   "pid %s/nginx.pid;\nerror_log stderr warn;\n"
 		   /* A live connection takes two, and stays. */
 		   "events {\n  worker_connections 8192;\n}\n",
@@ -99,6 +100,9 @@ static void put_http(const struct edge_settings *e, struct buf *b)
 	    "  map $request_uri $function_uri { default /; \"~^/functions/v1(?<function_rest>/.*)$\" "
 	    "$function_rest; }\n"
 	    "  map $function_why $function_says { default 'Invalid JWT'; missing 'Missing authorization header'; }\n");
+	/* One of 128 in the last fifth of a second (GIVEN_EARLY_MS of the backend's). */
+	buf_puts(b, "  map $msec $asks_early { default 0; ~\\.[89] $is_chosen; }\n"
+		    "  map $request_id $is_chosen { default 0; ~^0[01] 1; }\n");
 	buf_puts(b, "  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n");
 	/* The release that a tab was loaded from, in every request but the one for a new page. */
 	buf_puts(b, "  map \"$cookie___fh_release:$http_sec_fetch_dest\" $tab { default none; "
@@ -144,19 +148,22 @@ static void put_file_headers(struct buf *b)
 	"      proxy_read_timeout 120s;\n"
 
 /* What anybody may read and is small is kept here until the second is over (X-Accel-Expires: the backend's word, and
- * the only one that counts). Then one request asks again, and the others are sent what is kept until it has its answer:
- * waiting for it (proxy_cache_lock) is done in steps of half a second. */
+ * the only one that counts; storage/given.h says what that is good for). Then all who come ask until one has its
+ * answer: what has run out must not be sent meanwhile, and waiting (proxy_cache_lock) is done in steps of half a
+ * second. So a few are led to ask shortly before, whose answers hold for the next second. Of small files reading and
+ * sending in one piece costs less than sendfile. */
 static void put_public_files(const struct edge_settings *e, const struct door *d, struct buf *b)
 {
 	buf_printf(b,
 		   "    location ^~ " PUBLIC_FILES " {\n" TO_STORAGE
 		   "      open_file_cache max=4096 inactive=10s;\n      open_file_cache_valid 1s;\n"
 		   "      proxy_cache files;\n      proxy_cache_key $host$request_uri;\n      proxy_cache_min_uses 2;\n"
-		   "      proxy_cache_use_stale updating;\n"
+		   "      proxy_cache_bypass $asks_early;\n"
 		   "      proxy_ignore_headers Cache-Control Expires Set-Cookie Vary;\n"
 		   "      proxy_set_header Range $http_range;\n      proxy_set_header If-Range $http_if_range;\n"
 		   "      proxy_set_header If-None-Match $http_if_none_match;\n"
 		   "      proxy_set_header If-Modified-Since $http_if_modified_since;\n"
+		   "      sendfile off;\n      output_buffers 1 32k;\n"
 		   "      if_modified_since before;\n      gzip off;\n%s"
 		   "      error_page 502 504 = @backend_away;\n    }\n",
 		   e->home, d->hosts, e->has_brotli ? "      brotli off;\n" : "");

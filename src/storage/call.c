@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/url.h"
@@ -112,12 +113,86 @@ void storage_reply_add(struct storage_reply *reply, const char *name, const char
 	if (value != NULL) reply->headers[reply->header_count++] = (struct storage_header){name, value};
 }
 
+void storage_changes(struct storage_call *call, const char *bucket, const char *key)
+{
+	struct storage_change *change = arena_alloc(call->arena, sizeof *change);
+	if (change == NULL) {
+		/* What is known already stands for it: the longest wait that there is. */
+		if (call->changes != NULL) call->changes->key = NULL;
+		return;
+	}
+	*change = (struct storage_change){bucket, key, call->changes};
+	call->changes = change;
+}
+
+static void give(struct storage_call *call, const struct storage_reply *reply)
+{
+	call->storage->calls--;
+	call->done(call->arg, reply);
+}
+
+struct hold {
+	uv_timer_t timer;
+	struct storage_call *call;
+	struct storage_reply reply;
+};
+
+static void on_hold_closed(uv_handle_t *timer)
+{
+	struct hold *hold = timer->data;
+	free(hold);
+}
+
+static void on_held(uv_timer_t *timer)
+{
+	struct hold *hold = timer->data;
+	hold->call->hold = NULL;
+	give(hold->call, &hold->reply);
+	uv_close((uv_handle_t *)timer, on_hold_closed);
+}
+
+static void hold_answer(struct storage_call *call, const struct storage_reply *reply, int64_t wait_ms)
+{
+	struct hold *hold = calloc(1, sizeof *hold);
+	if (hold == NULL) abort();
+	hold->call = call;
+	hold->reply = *reply;
+	call->hold = hold;
+	hold->timer.data = hold;
+	(void)uv_timer_init(call->storage->loop, &hold->timer);
+	(void)uv_timer_start(&hold->timer, on_held, (uint64_t)wait_ms, 0);
+}
+
+static int64_t change_wait_ms(const struct storage_call *call)
+{
+	int64_t now_ms = clock_wall_ms(), longest_ms = 0;
+	for (const struct storage_change *c = call->changes; c != NULL; c = c->next) {
+		int64_t wait_ms = given_wait_ms(&call->storage->given, c->bucket, c->key, now_ms);
+		if (wait_ms > longest_ms) longest_ms = wait_ms;
+	}
+	return longest_ms;
+}
+
 void storage_answer_with(struct storage_call *call, const struct storage_reply *reply)
 {
 	assert(!call->is_done);
 	call->is_done = true;
+	int64_t wait_ms = reply->status < 400 ? change_wait_ms(call) : 0;
+	if (wait_ms > 0)
+		hold_answer(call, reply, wait_ms);
+	else
+		give(call, reply);
+}
+
+void storage_call_abandon(struct storage_call *call)
+{
+	if (call->is_done && call->hold == NULL) return;
+	if (call->hold != NULL) {
+		uv_close((uv_handle_t *)&call->hold->timer, on_hold_closed);
+		call->hold = NULL;
+	}
+	call->is_done = true;
 	call->storage->calls--;
-	call->done(call->arg, reply);
 }
 
 void storage_end(struct storage_call *call, const struct storage_problem *problem, const char *cause)

@@ -7,6 +7,7 @@
  *
  *     work:  storage_run (the statements in call->batch: one pipeline, one transaction), the files of files.h
  *     ends:  storage_answer, storage_fail, storage_end
+ *            what was changed (storage_changes) is acknowledged when the edge has nothing of it any more (given.h)
  *
  * A pipeline begins under a role: storage_as_caller, whom row security judges, or storage_as_service, who may all. Both
  * may come in one pipeline, and what follows each runs as it says.
@@ -22,12 +23,14 @@
 #include "base/err.h"
 #include "pg/batch.h"
 #include "storage/files.h"
+#include "storage/given.h"
 #include "storage/name.h"
 #include "storage/problem.h"
 #include "storage/route.h"
 #include "storage/storage.h"
 
 struct work;
+struct hold;
 struct s3_call;
 
 struct storage {
@@ -40,8 +43,15 @@ struct storage {
 	struct sweep *sweep;
 	struct renderer *renderer; /* NULL: pictures are not made */
 	struct place *place;
+	struct given given;
 	json_t *s3_keys; /* a list */
 	char *anon_key;
+};
+
+/* An object that other readers than the caller had, or all of a bucket. */
+struct storage_change {
+	const char *bucket, *key; /* key NULL: all */
+	struct storage_change *next;
 };
 
 struct storage_call {
@@ -69,7 +79,11 @@ struct storage_call {
 	bool (*on_body)(struct storage_call *call, struct str bytes); /* see storage_body */
 	void (*on_body_end)(struct storage_call *call);
 
+	int64_t keep_until_s; /* the edge may keep the answer until this second is over; 0: it may not */
+
 	/* call.c's */
+	struct storage_change *changes;
+	struct hold *hold; /* NULL: the answer does not wait */
 	struct pg_call pg;
 	void (*on_rows)(struct storage_call *call);
 	bool is_done, is_inside;
@@ -90,6 +104,9 @@ const PGresult *storage_rows(const struct storage_call *call, int statement);
 const char *storage_value(const PGresult *rows, int row, int column);
 bool storage_is_null(const PGresult *rows, int row, int column);
 
+/* The call changes what anybody may get by that name, or (key NULL) by any of the bucket. Both stay. */
+void storage_changes(struct storage_call *call, const char *bucket, const char *key);
+
 /* The ends. A body of NULL (the arena was full) becomes an error. */
 void storage_answer(struct storage_call *call, int status, const char *json);
 void storage_answer_json(struct storage_call *call, int status, const json_t *value);
@@ -97,6 +114,8 @@ void storage_answer_with(struct storage_call *call, const struct storage_reply *
 void storage_fail(struct storage_call *call, enum storage_fault fault);
 void storage_end(struct storage_call *call, const struct storage_problem *problem, const char *cause);
 void storage_fail_inside(struct storage_call *call, const struct err *cause);
+
+void storage_call_abandon(struct storage_call *call);
 
 void storage_reply_add(struct storage_reply *reply, const char *name, const char *value);
 

@@ -222,6 +222,7 @@ void flow_bucket_update(struct storage_call *call)
 		     "where id = $1 returning id",
 		     call->bucket, facts.is_public, facts.has_limit ? "yes" : "no", facts.limit,
 		     facts.has_types ? "yes" : "no", facts.types);
+	storage_changes(call, call->bucket, NULL);
 	storage_run(call, on_updated);
 }
 
@@ -253,6 +254,7 @@ void bucket_delete(struct storage_call *call, void (*done)(struct storage_call *
 	storage_as_caller(call);
 	(void)PG_ADD(&call->batch, "delete from storage.buckets where id = $1 returning id", call->bucket);
 	call->on_refused = on_delete_refused;
+	storage_changes(call, call->bucket, NULL);
 	storage_run(call, done);
 }
 
@@ -298,6 +300,7 @@ static void step_empty(struct storage_call *call)
 void flow_bucket_empty(struct storage_call *call)
 {
 	call->flow = arena_printf(call->arena, "%lld", (long long)(clock_wall_ms() / 1000 + 1));
+	storage_changes(call, call->bucket, NULL);
 	if (call->flow != NULL)
 		step_empty(call);
 	else

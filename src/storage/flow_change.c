@@ -9,6 +9,8 @@
 #include "storage/flows.h"
 #include "storage/object.h"
 
+#define NAMED_AT_ONCE 100 /* of more each counts as all */
+
 static void forget_files(struct storage_call *call, const PGresult *rows, int column)
 {
 	int count = PQntuples(rows);
@@ -39,6 +41,7 @@ void flow_remove_one(struct storage_call *call)
 	storage_as_caller(call);
 	(void)PG_ADD(&call->batch, "delete from storage.objects where bucket_id = $1 and name = $2 returning version",
 		     call->bucket, call->key);
+	storage_changes(call, call->bucket, call->key);
 	storage_run(call, on_removed_one);
 }
 
@@ -80,6 +83,9 @@ void flow_remove_many(struct storage_call *call)
 		     "delete from storage.objects o where o.bucket_id = $1 and o.name in "
 		     "(select jsonb_array_elements_text($2::jsonb)) returning o.version, " OBJECT_JSON,
 		     call->bucket, list);
+	bool is_all = json_array_size(names) > NAMED_AT_ONCE;
+	if (is_all) storage_changes(call, call->bucket, NULL);
+	if (!is_all) json_array_foreach(names, i, o) storage_changes(call, call->bucket, json_string_value(o));
 	storage_run(call, on_removed_many);
 }
 
@@ -142,6 +148,8 @@ void flow_move(struct storage_call *call)
 		     "update storage.objects set bucket_id = $3, name = $4, owner_id = coalesce($5, owner_id), owner = "
 		     "coalesce(storage.freehold_uuid($5), owner) where bucket_id = $1 and name = $2 returning id",
 		     w->bucket, w->key, w->to_bucket, w->to_key, call->owner);
+	storage_changes(call, w->bucket, w->key);
+	storage_changes(call, w->to_bucket, w->to_key);
 	storage_run(call, on_moved);
 }
 

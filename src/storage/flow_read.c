@@ -2,6 +2,7 @@
  *
  * Reading an object: its file (GET), whether it is there (HEAD), what is known of it (info). Of a public bucket whoever
  * asks, of a private one who may by row security, or who holds a signed address. And its picture in another size. */
+#include "base/clock.h"
 #include "storage/flow_render.h"
 #include "storage/flows.h"
 #include "storage/object.h"
@@ -12,7 +13,6 @@ static void answer(struct storage_call *call, const PGresult *rows, int first_co
 	struct object o;
 	int64_t expires_s = token != NULL ? token->expires_s : 0;
 	object_read(rows, 0, first_column, &o);
-	o.is_for_all = call->route->begin == flow_read_public && call->route->variant == READ_FILE;
 	if (call->route->variant == READ_INFO)
 		object_reply_info(call, &o);
 	else if (call->route->variant == READ_PICTURE)
@@ -41,8 +41,20 @@ static void on_public(struct storage_call *call)
 		answer(call, found, 2, NULL);
 }
 
+/* Who asks does not matter, and all is asked for. From here on, so that it holds for an answer that was read before a
+ * change and given after it. */
+static void let_edge_keep(struct storage_call *call)
+{
+	static const char *const parts[] = {"Range", "If-Range", "If-None-Match", "If-Modified-Since"};
+	if (call->request.accel.len == 0 || call->route->variant != READ_FILE) return;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (storage_header_of(call, str_from(parts[i])).ptr != NULL) return;
+	call->keep_until_s = given_mark(&call->storage->given, call->bucket, call->key, clock_wall_ms());
+}
+
 void flow_read_public(struct storage_call *call)
 {
+	let_edge_keep(call);
 	(void)storage_batch(call);
 	storage_as_service(call);
 	(void)PG_ADD(&call->batch, FIND, call->bucket, call->key);

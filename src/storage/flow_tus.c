@@ -297,6 +297,8 @@ static void on_row(struct storage_call *call)
 	int64_t size;
 	if (PQntuples(rows) > 0 && str_to_int(str_from(storage_value(rows, 0, 0)), &size) && size >= 0) {
 		t->size = (uint64_t)size;
+		storage_changes(call, t->up.bucket,
+				t->up.key); /* whoever committed it may have died before it said so */
 		step_finished(call);
 	} else if (t->r != NULL) {
 		step_check(call);

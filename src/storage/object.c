@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "codec/json.h"
 #include "codec/url.h"
 #include "os/file.h"
@@ -179,14 +178,10 @@ void object_send(struct storage_call *call, const struct object *o, struct stora
 	storage_answer_with(call, reply);
 }
 
-static bool is_kept_by_edge(struct storage_call *call, const struct object *o)
+static bool is_kept_by_edge(const struct storage_call *call, const struct object *o)
 {
-	static const char *const parts[] = {"Range", "If-Range", "If-None-Match", "If-Modified-Since"};
 	int64_t size;
-	if (!o->is_for_all || !str_to_int(str_from(o->size), &size) || size > EDGE_KEEPS_BYTES) return false;
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (storage_header_of(call, str_from(parts[i])).ptr != NULL) return false;
-	return true;
+	return call->keep_until_s > 0 && str_to_int(str_from(o->size), &size) && size <= EDGE_KEEPS_BYTES;
 }
 
 void object_reply_file(struct storage_call *call, const struct object *o, int64_t expires_s)
@@ -194,10 +189,10 @@ void object_reply_file(struct storage_call *call, const struct object *o, int64_
 	struct storage_reply reply = {.status = 200};
 	add_facts(call, o, expires_s, &reply);
 	struct str accel = call->request.accel;
-	if (accel.len > 0 && is_kept_by_edge(call, o)) {
+	if (is_kept_by_edge(call, o)) {
 		/* The edge answers all that asks for a part or has a copy. */
 		storage_reply_add(&reply, "X-Accel-Expires",
-				  arena_printf(call->arena, "@%lld", (long long)(clock_wall_ms() / 1000)));
+				  arena_printf(call->arena, "@%lld", (long long)call->keep_until_s));
 		object_send(call, o, &reply, false);
 	} else if (is_fresh(call, o)) {
 		reply.status = 304;
@@ -226,6 +221,7 @@ int object_put(struct storage_call *call, const char *bucket, const char *key, b
 	/* Of two that replace it at a time the second waits here, and then sees what the first left. */
 	(void)PG_ADD(&call->batch, "select version from storage.objects where bucket_id = $1 and name = $2 for update",
 		     bucket, key);
+	storage_changes(call, bucket, key); /* also where it is new: one of that name may just have gone */
 	if (!is_upsert)
 		return PG_ADD(&call->batch, PUT_ROW "do nothing" PUT_RETURNING, bucket, key, owner, version, metadata,
 			      user_metadata);

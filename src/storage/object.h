@@ -29,7 +29,6 @@ struct object {
 	const char *id, *name, *bucket, *user_metadata, *updated_at, *created_at;
 	const char *place, *transformations; /* of a picture made from it: its file, below the folder; else NULL */
 	bool is_negotiated; /* what it is sent as depends on Accept */
-	bool is_for_all; /* who asks does not matter: the edge may keep it until the second is over */
 	bool has_type, has_size, has_cache_control, has_etag, has_user_metadata;
 };
 

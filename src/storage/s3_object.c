@@ -222,6 +222,7 @@ void s3_delete_one(struct storage_call *call)
 	storage_as_caller(call);
 	(void)PG_ADD(&call->batch, "delete from storage.objects where bucket_id = $1 and name = $2 returning version",
 		     call->bucket, call->key);
+	storage_changes(call, call->bucket, call->key);
 	storage_run(call, on_deleted);
 }
 
@@ -295,5 +296,6 @@ void s3_delete_many(struct storage_call *call)
 		     names);
 	storage_as_service(call);
 	(void)PG_ADD(&call->batch, "select name from storage.objects where " NAMED, call->bucket, names);
+	storage_changes(call, call->bucket, NULL);
 	storage_run(call, on_deleted_many);
 }

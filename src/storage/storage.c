@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "codec/json.h"
 #include "storage/call.h"
 #include "storage/place.h"
@@ -26,6 +27,7 @@ bool storage_new(uv_loop_t *loop, struct pg_pool *pool, const struct storage_spe
 	*s = (struct storage){.loop = loop, .pool = pool, .keys = spec->keys};
 	s->file_max = spec->file_max_bytes > 0 ? spec->file_max_bytes : FILE_MAX_BYTES;
 	s->reserve = spec->reserve_bytes > 0 ? spec->reserve_bytes : RESERVE_BYTES;
+	given_init(&s->given, clock_wall_ms());
 	if (!files_new(loop, spec->folder, &s->files, err)) {
 		free(s);
 		return false;
@@ -167,7 +169,7 @@ struct storage_call *storage_handle(struct storage *storage, const struct storag
 	else
 		storage_end(call, &problem, NULL);
 	call->is_inside = false;
-	return call->is_done ? NULL : call;
+	return call->is_done && call->hold == NULL ? NULL : call;
 }
 
 bool storage_body(struct storage_call *call, struct str bytes)
@@ -182,7 +184,5 @@ void storage_body_end(struct storage_call *call)
 
 void storage_abandon(struct storage_call *call)
 {
-	if (call->is_done) return;
-	call->is_done = true;
-	call->storage->calls--;
+	storage_call_abandon(call);
 }

@@ -10,11 +10,10 @@ import { promisify } from 'node:util';
 import { Freehold, example, root, until } from './freehold.mjs';
 
 const run = promisify(execFile);
-const folder = path.join(root, 'tests/storage');
-const changedAt = (name) => stat(path.join(folder, name)).then((found) => found.mtimeMs, () => 0);
 
-// The packages of tests/storage, installed where they are not. npm writes node_modules/.package-lock.json last.
-export async function packages() {
+// The packages of a folder, installed where they are not. npm writes node_modules/.package-lock.json last.
+export async function packages(of = 'tests/storage') {
+  const folder = path.join(root, of), changedAt = (name) => stat(path.join(folder, name)).then((found) => found.mtimeMs, () => 0);
   if ((await changedAt('node_modules/.package-lock.json')) <= (await changedAt('package-lock.json'))) await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
   return (name) => import(path.join(folder, 'node_modules', name));
 }
