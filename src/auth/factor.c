@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/factor.h"
 
+#include "auth/user_columns.h"
+
 struct loading_factor {
 	struct factor factor;
 	void (*next)(struct auth_call *call);
@@ -37,15 +39,8 @@ void factor_load(struct auth_call *call, const char *factor_id, void (*next)(str
 	call->loading = l;
 	PG_ADD(call_sql(call),
 	       "select f.id, f.factor_type, coalesce(f.secret, ''), coalesce(f.phone, ''), f.status = 'verified', "
-	       "floor(extract(epoch from now() - f.last_challenged_at) * 1000)::bigint, "
-	       "json_strip_nulls(json_build_object('id', f.id, 'created_at', " SQL_TIME(
-		   "f.created_at") ", 'updated_at', " SQL_TIME("f.updated_at") ", 'status', f.status, "
-									       "'friendly_name', "
-									       "nullif(f.friendly_name, ''), "
-									       "'factor_type', f.factor_type, "
-									       "'phone', f.phone)) "
-									       "from auth.mfa_factors f where f.id = "
-									       "$1::uuid and f.user_id = $2::uuid",
+	       "floor(extract(epoch from now() - f.last_challenged_at) * 1000)::bigint, " FACTOR_JSON
+	       " from auth.mfa_factors f where f.id = $1::uuid and f.user_id = $2::uuid",
 	       factor_id, call->user.id);
 	call_run(call, "Database error loading factor", on_loaded);
 }

@@ -41,8 +41,8 @@ void auth_user_read(const PGresult *rows, int row, struct auth_user *ret_user)
 	const char **texts[] = {&u->id,    &u->fields, &u->app_metadata, &u->user_metadata, &u->factors, &u->identities,
 				&u->email, &u->phone,  &u->role,         &u->aud,           &u->password};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) *texts[i] = next_text(&r);
-	bool *flags[] = {&u->is_anonymous, &u->is_banned,  &u->is_email_confirmed, &u->is_phone_confirmed,
-			 &u->is_invited,   &u->is_deleted, &u->has_factor};
+	bool *flags[] = {&u->is_anonymous,       &u->is_banned,  &u->is_email_confirmed,
+			 &u->is_phone_confirmed, &u->is_invited, &u->has_factor};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) *flags[i] = next_bool(&r);
 	u->email_change = next_text(&r);
 	u->phone_change = next_text(&r);

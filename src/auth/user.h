@@ -27,7 +27,7 @@ struct auth_user {
 	const char *identities; /* JSON list */
 	const char *email, *phone, *role, *aud;
 	const char *password; /* the hash */
-	bool is_anonymous, is_banned, is_email_confirmed, is_phone_confirmed, is_invited, is_deleted;
+	bool is_anonymous, is_banned, is_email_confirmed, is_phone_confirmed, is_invited;
 	bool has_factor; /* a verified one */
 	const char *email_change, *phone_change; /* what they are to become */
 	bool is_change_half_confirmed; /* one of two mails about it was followed */
@@ -97,9 +97,5 @@ void user_sql_set_phone(struct pg_batch *sql, const char *user_id, const char *p
 
 /* The row stays, and nothing in it that tells who it was. */
 void user_sql_soft_delete(struct pg_batch *sql, const char *user_id);
-
-/* The address of the user's email identity, which is made where there is none. */
-void user_sql_identity_email(struct pg_batch *sql, const char *user_id, const char *email, bool is_verified);
-void user_sql_identity_phone(struct pg_batch *sql, const char *user_id, const char *phone, bool is_verified);
 
 #endif

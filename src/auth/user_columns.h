@@ -21,11 +21,14 @@
 	USER_TIME("reauthentication_sent_at") USER_TIME("last_sign_in_at") USER_TIME("created_at") \
 	USER_TIME("updated_at") USER_TIME("banned_until") USER_TIME("deleted_at") ", 'is_anonymous', u.is_anonymous))"
 
-#define USER_FACTORS \
-	"(select json_agg(json_strip_nulls(json_build_object('id', f.id, 'created_at', " SQL_TIME("f.created_at") \
+/* A factor as clients see it; f: the row. */
+#define FACTOR_JSON \
+	"json_strip_nulls(json_build_object('id', f.id, 'created_at', " SQL_TIME("f.created_at") \
 	", 'updated_at', " SQL_TIME("f.updated_at") ", 'status', f.status, 'friendly_name', nullif(f.friendly_name, '')" \
-	", 'factor_type', f.factor_type, 'phone', f.phone, 'last_challenged_at', " SQL_TIME("f.last_challenged_at") \
-	")) order by f.created_at) from auth.mfa_factors f where f.user_id = u.id)"
+	", 'factor_type', f.factor_type, 'phone', f.phone, 'last_challenged_at', " SQL_TIME("f.last_challenged_at") "))"
+
+#define USER_FACTORS \
+	"(select json_agg(" FACTOR_JSON " order by f.created_at) from auth.mfa_factors f where f.user_id = u.id)"
 
 #define USER_IDENTITIES \
 	"(select coalesce(json_agg(json_build_object('identity_id', i.id, 'id', i.provider_id, 'user_id', i.user_id" \
@@ -42,7 +45,7 @@
 	", " USER_FACTORS ", " USER_IDENTITIES ", coalesce(u.email, ''), coalesce(u.phone, ''), coalesce(u.role, '')" \
 	", coalesce(u.aud, ''), coalesce(u.encrypted_password, '')" \
 	", u.is_anonymous, coalesce(u.banned_until > now(), false), u.email_confirmed_at is not null" \
-	", u.phone_confirmed_at is not null, u.invited_at is not null, u.deleted_at is not null" \
+	", u.phone_confirmed_at is not null, u.invited_at is not null" \
 	", exists (select from auth.mfa_factors f where f.user_id = u.id and f.status = 'verified')" \
 	", coalesce(u.email_change, ''), coalesce(u.phone_change, ''), coalesce(u.email_change_confirm_status, 0)" \
 	USER_PENDING("confirmation_token", "confirmation_sent_at") \
@@ -54,6 +57,6 @@
 
 /* clang-format on */
 
-#define AUTH_USER_COLUMN_COUNT 32
+#define AUTH_USER_COLUMN_COUNT 31
 
 #endif

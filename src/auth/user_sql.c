@@ -177,7 +177,8 @@ void user_sql_ban(struct pg_batch *sql, const char *user_id, const char *seconds
 	" on conflict (provider_id, provider) do update set identity_data = auth.identities.identity_data || "         \
 	"excluded.identity_data, updated_at = now()"
 
-void user_sql_identity_email(struct pg_batch *sql, const char *user_id, const char *email, bool is_verified)
+/* The identity is made where there is none. */
+static void set_email_identity(struct pg_batch *sql, const char *user_id, const char *email, bool is_verified)
 {
 	PG_ADD(sql,
 	       IDENTITY_INSERT "jsonb_build_object('sub', $1::text, 'email', $2::text, 'email_verified', $3::boolean, "
@@ -185,7 +186,7 @@ void user_sql_identity_email(struct pg_batch *sql, const char *user_id, const ch
 	       user_id, email, is_verified ? "t" : "f");
 }
 
-void user_sql_identity_phone(struct pg_batch *sql, const char *user_id, const char *phone, bool is_verified)
+static void set_phone_identity(struct pg_batch *sql, const char *user_id, const char *phone, bool is_verified)
 {
 	PG_ADD(sql,
 	       IDENTITY_INSERT "jsonb_build_object('sub', $1::text, 'phone', $2::text, 'email_verified', false, "
@@ -195,7 +196,7 @@ void user_sql_identity_phone(struct pg_batch *sql, const char *user_id, const ch
 
 void user_sql_change_email(struct pg_batch *sql, const char *user_id, const char *email)
 {
-	user_sql_identity_email(sql, user_id, email, true);
+	set_email_identity(sql, user_id, email, true);
 	PG_ADD(sql,
 	       AND_VOID "update auth.users set email = $2, email_change = '', email_change_token_current = '', "
 			"email_change_token_new = '', email_change_confirm_status = 0, is_anonymous = false, "
@@ -205,7 +206,7 @@ void user_sql_change_email(struct pg_batch *sql, const char *user_id, const char
 
 void user_sql_change_phone(struct pg_batch *sql, const char *user_id, const char *phone)
 {
-	user_sql_identity_phone(sql, user_id, phone, true);
+	set_phone_identity(sql, user_id, phone, true);
 	PG_ADD(sql,
 	       AND_VOID "update auth.users set phone = $2, phone_change = '', phone_change_token = '', "
 			"phone_confirmed_at = now(), is_anonymous = false, updated_at = now() where id = $1::uuid",
@@ -214,7 +215,7 @@ void user_sql_change_phone(struct pg_batch *sql, const char *user_id, const char
 
 void user_sql_set_email(struct pg_batch *sql, const char *user_id, const char *email, bool is_verified)
 {
-	user_sql_identity_email(sql, user_id, email, is_verified);
+	set_email_identity(sql, user_id, email, is_verified);
 	PG_ADD(sql,
 	       "update auth.users set email = $2, is_anonymous = is_anonymous and not $3::boolean, updated_at = "
 	       "now() where id = $1::uuid",
@@ -223,7 +224,7 @@ void user_sql_set_email(struct pg_batch *sql, const char *user_id, const char *e
 
 void user_sql_set_phone(struct pg_batch *sql, const char *user_id, const char *phone, bool is_verified)
 {
-	user_sql_identity_phone(sql, user_id, phone, is_verified);
+	set_phone_identity(sql, user_id, phone, is_verified);
 	PG_ADD(sql,
 	       "update auth.users set phone = $2, is_anonymous = is_anonymous and not $3::boolean, updated_at = "
 	       "now() where id = $1::uuid",
