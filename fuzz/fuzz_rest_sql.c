@@ -2,11 +2,11 @@
  *
  * Any bytes as a query string, all the way to the statement: what a client names stays between quotes. Our own words
  * are lower case, so that a capital letter outside of quotes came from outside. The first byte chooses what is asked.
- */
+ * What is recalled of a request's shape must be what reading the request gives. */
 #include <stdint.h>
 #include <string.h>
 
-#include "rest/sql.h"
+#include "rest/shape.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,7 +49,8 @@ static struct catalogue_table tables[] = {
      .rel_count = 1},
 };
 static struct str exposed[] = {STR("api")};
-static struct catalogue catalogue = {.tables = tables, .table_count = 2, .schemas = exposed, .schema_count = 1};
+static struct catalogue catalogue = {
+    .tables = tables, .table_count = 2, .schemas = exposed, .schema_count = 1, .references = 1};
 static const char *const schemas[] = {"api"};
 static const struct rest_settings settings = {
     .schemas = schemas, .schema_count = 1, .aggregates_enabled = true, .plan_enabled = true};
@@ -79,6 +80,22 @@ static void check(const char *sql)
 	if (quote != '\0') __builtin_trap();
 }
 
+/* batch: what reading the request gave; NULL: it was refused. */
+static void check_recalled(const struct rest_request *r, const struct plan *plan, const struct sql_batch *batch)
+{
+	struct shapes *shapes = shapes_new();
+	struct recalled recalled;
+	bool is_recalled = shapes_recall(shapes, &settings, &catalogue, r, &recalled) ||
+			   shapes_recall(shapes, &settings, &catalogue, r, &recalled);
+	shapes_free(shapes);
+	if (!is_recalled) return;
+	if (batch == NULL || !str_eq(plan->canonical, recalled.plan.canonical)) __builtin_trap();
+	const struct pg_statement *read = &batch->statements[batch->main], *known = &recalled.main;
+	if (strcmp(read->sql, known->sql) != 0 || read->param_count != known->param_count) __builtin_trap();
+	for (int i = 0; i < read->param_count; i++)
+		if (strcmp(read->params[i], known->params[i]) != 0) __builtin_trap();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct problem problem;
@@ -100,10 +117,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				 .role = STR("anon"),
 				 .claims = STR("{}"),
 				 .arena = a};
-	if (ask_read(a, &settings, &catalogue, &r, &ask, &problem) &&
-	    plan_make(a, &settings, &catalogue, &ask, &plan, &problem) &&
-	    sql_make(a, &settings, &r, &plan, NULL, &batch, &problem))
-		for (int i = 0; i < batch.count; i++) check(batch.statements[i].sql);
+	bool ok = ask_read(a, &settings, &catalogue, &r, &ask, &problem) &&
+		  plan_make(a, &settings, &catalogue, &ask, &plan, &problem) &&
+		  sql_make(a, &settings, &r, &plan, NULL, &batch, &problem);
+	for (int i = 0; ok && i < batch.count; i++) check(batch.statements[i].sql);
+	check_recalled(&r, &plan, ok ? &batch : NULL);
 	arena_free(a);
 	return 0;
 }

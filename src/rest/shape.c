@@ -389,7 +389,7 @@ static bool fill(struct arena *a, const struct shape *shape, const struct key *k
 	if (params == NULL) return false;
 	for (int i = 0; i < shape->value_count; i++) {
 		values[i] = target_decode(a, k->values[i], true);
-		if (values[i].ptr == NULL) return false;
+		if (values[i].ptr == NULL || !str_is_utf8(values[i])) return false; /* read as ever, and refused so */
 	}
 	for (int i = 0; i < main->param_count; i++) /* a decoded text ends in a NUL */
 		params[i] = shape->params[i] >= 0 ? values[shape->params[i]].ptr : main->params[i];

@@ -8,10 +8,10 @@
  *                                                     ├─ came once before: learned from, then recalled
  *                                                     └─ new: read, planned and written as ever
  *
- * A value is what stands behind eq., neq., gt., gte., lt. or lte.: it is a parameter as it is, whatever it says. How a
- * shape is learned shows that: the request is read with marks in the values' places, and a shape is only kept when each
- * mark came out as one parameter, unchanged. Everything else belongs to the shape. Who asks does not: role and claims
- * are set by a statement of their own, with each request's own values.
+ * A value is what stands behind eq., neq., gt., gte., lt. or lte.: it is a parameter as it is, whatever it says, as
+ * long as it is UTF-8. How a shape is learned shows that: the request is read with marks in the values' places, and a
+ * shape is only kept when each mark came out as one parameter, unchanged. Everything else belongs to the shape. Who
+ * asks does not: role and claims are set by a statement of their own, with each request's own values.
  *
  * Holds at most SHAPES_MAX, of at most 48 KiB each; all are forgotten when the catalogue or the settings change. */
 #ifndef FREEHOLD_REST_SHAPE_H

@@ -141,6 +141,16 @@ static void test_what_is_no_value_makes_another_shape(void **state)
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_true(recalls(others[i]));
 }
 
+static void test_values_that_are_no_text(void **state)
+{
+	(void)state;
+	assert_false(recalls("title=eq.a"));
+	assert_true(recalls("title=eq.b"));
+	assert_false(recalls("title=eq.%A6b"));
+	assert_false(recalls("title=eq.b%C3"));
+	assert_true(recalls("title=eq.%C3%A6"));
+}
+
 static void test_headers_that_count(void **state)
 {
 	(void)state;
@@ -221,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_values_are_put_in, start, stop),
 	    cmocka_unit_test_setup_teardown(test_what_is_no_value_makes_another_shape, start, stop),
+	    cmocka_unit_test_setup_teardown(test_values_that_are_no_text, start, stop),
 	    cmocka_unit_test_setup_teardown(test_headers_that_count, start, stop),
 	    cmocka_unit_test_setup_teardown(test_what_is_not_kept, start, stop),
 	    cmocka_unit_test_setup_teardown(test_another_catalogue_forgets, start, stop),
