@@ -41,7 +41,7 @@ test('a whole one is made while the app writes, in seconds, and is a database of
   const writer = (async () => { while (writes) { written++; await psql(f, 'shop', `begin; insert into public.pairs values (${written}, 1); insert into public.pairs values (${written}, 2); commit`); } })();
   const began = Date.now();
   const made = await good('create', 'try-1').finally(() => { writes = false; });
-  assert.ok(Date.now() - began < 15000, `it took ${Date.now() - began} ms`);
+  assert.ok(Date.now() - began < 60000, `it took ${Date.now() - began} ms`);
   await writer;
   assert.match(made.stdout, /^Branch try-1 of shop is there \(full\), .* MB, in /m);
   assert.match(made.stdout, /host=\S+\/run\/shop\/branch\.try-1$/m);
