@@ -18,7 +18,8 @@ static bool parameter(struct str header, struct str name, struct str *ret_value)
 		struct str key = str_trim(str_sub(rest, 0, (size_t)equals));
 		struct str value = str_sub(rest, (size_t)equals + 1, rest.len);
 		size_t end = 0;
-		if (value.len > 0 && value.ptr[0] == '"') {
+		bool is_quoted = value.len > 0 && value.ptr[0] == '"';
+		if (is_quoted) {
 			ptrdiff_t quote = str_find_char(str_sub(value, 1, value.len), '"');
 			if (quote < 0) return false;
 			end = (size_t)quote + 2;
@@ -26,8 +27,7 @@ static bool parameter(struct str header, struct str name, struct str *ret_value)
 			while (end < value.len && value.ptr[end] != ';') end++;
 		}
 		if (str_eq_nocase(key, name)) {
-			*ret_value = value.ptr[0] == '"' && end > 0 ? str_sub(value, 1, end - 1)
-								    : str_trim(str_sub(value, 0, end));
+			*ret_value = is_quoted ? str_sub(value, 1, end - 1) : str_trim(str_sub(value, 0, end));
 			return true;
 		}
 		rest = str_sub(value, end, value.len);
