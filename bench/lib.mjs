@@ -66,8 +66,10 @@ export async function family(pid) {
   return found;
 }
 
+// In a session of its own, as Freehold's processes are: on a busy machine the kernel shares the processor out between sessions first, and what
+// is measured must not get the share of what measures.
 export function background(program, args) {
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   return { pid: child.pid, stop: (signal = 'SIGTERM') => { child.kill(signal); return ended; } };
 }
