@@ -14,6 +14,7 @@
 #include "build/child.h"
 #include "build/fonts.h"
 #include "build/install.h"
+#include "build/pictures.h"
 #include "build/placeholder.h"
 #include "build/server.h"
 #include "build/wish.h"
@@ -37,7 +38,7 @@ struct run {
 	char inner_kept[FILE_PATH_SIZE];
 	bool has_network;
 	bool is_copied;
-	struct buf tail;
+	struct buf tail, pictures; /* pictures: how it went, empty where none are wanted */
 	struct sandbox_result result;
 };
 
@@ -186,12 +187,20 @@ static bool explain(struct run *r, struct err *err)
 	return err_set(err, ERR_FAILED, "%s. %sIt said:\n%.*s", err->msg, hint, STR_FMT(why));
 }
 
+static bool bring_pictures(struct run *r, struct err *err)
+{
+	char top[FILE_PATH_SIZE];
+	if (!pictures_are_wanted(r->job)) return true;
+	return file_path(top, err, "%s/app/src", r->job->work_dir) &&
+	       pictures_bring(r->job, &r->found.host, top, r->inner, r->env, &r->pictures, err);
+}
+
 static bool run(struct run *r, struct err *err)
 {
 	int lock_fd = -1;
 	json_t *meta JSON_CLEANUP = NULL;
 	if (!build_app_path(r->job, r->app_dir, err) || !install_recall(r->job, &r->found, err) || !fill_env(r, err) ||
-	    !find_modules(r, err))
+	    !find_modules(r, err) || !bring_pictures(r, err))
 		return false;
 	if (r->found.key[0] != '\0' && !cache_get(r->job, r->found.key, &meta, &lock_fd, err))
 		return err_wrap(err, "the installed dependencies are gone; deploy again");
@@ -208,6 +217,7 @@ bool build_run(const struct build_job *job, json_t **ret_outcome, struct err *er
 	if (r == NULL) abort();
 	r->job = job, r->wish = build_wish_read(job->inspection), r->has_network = job->has_network;
 	buf_init(&r->tail, (size_t)2 * BOX_TAIL_BYTES);
+	buf_init(&r->pictures, 4096);
 	bool ok = r->wish.command != NULL || err_set(err, ERR_NOT_FOUND, "nothing says how %s is built", job->app);
 	if (ok) build_say(job, "building: %s", r->wish.command_text);
 	ok = ok && run(r, err);
@@ -217,6 +227,9 @@ bool build_run(const struct build_job *job, json_t **ret_outcome, struct err *er
 					 (json_int_t)r->result.memory_peak_bytes, "duration_ms",
 					 (json_int_t)(clock_now_ms() - began_ms));
 	if (ok && *ret_outcome == NULL) ok = err_set(err, ERR_INTERNAL, "the outcome of the build");
+	if (ok && r->pictures.len > 0)
+		json_object_set_new(*ret_outcome, "pictures", json_string(buf_cstr(&r->pictures)));
+	buf_done(&r->pictures);
 	buf_done(&r->tail);
 	free(r);
 	return ok;

@@ -204,6 +204,8 @@ bool step_build(struct deploy *d, struct err *err)
 	if (is_static(d)) return step_skip(d, "a static site is its own build");
 	if (build_wish_read(d->inspection).command == NULL) return step_skip(d, "it has no build script");
 	if (!build_run(&d->job, &outcome, err)) return false;
+	const char *pictures = json_str(outcome, "pictures", NULL);
+	if (pictures != NULL) step_note(d, "%s", pictures);
 	json_object_set(d->release, "build", outcome);
 	step_detail(d, "%s with Node %s", json_str(outcome, "script", "build"), json_str(outcome, "node", ""));
 	return true;

@@ -320,10 +320,6 @@ static bool say_services(struct deploy *d, struct err *err)
 		    app);
 	if (is_wished(services, "connectors"))
 		step_note(d, "The app calls Lovable's connectors, which nothing stands in for: such calls fail");
-	if (is_wished(services, "pictures"))
-		step_note(d,
-			  "Pictures below /__l5e/ are on Lovable's servers only and are not found here; put them into "
-			  "the export, or into storage");
 	return true;
 }
 

@@ -382,12 +382,19 @@ static void scan_services(const struct view *v)
 		const char *mark, *name;
 	} services[] = {{"ai.gateway.lovable.dev", "ai"},
 			{"sendLovableEmail", "mail"},
-			{"connector-gateway.lovable.dev", "connectors"},
-			{"/__l5e/assets-v1/", "pictures"}};
+			{"connector-gateway.lovable.dev", "connectors"}};
 	for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
 		ptrdiff_t found = str_find(v->text, str_from(services[i].mark));
 		if (found >= 0) add_call(v, v->facts->services, str_from(services[i].name), (size_t)found);
 	}
+}
+
+void code_scan_pictures(struct code_facts *f, const char *path, struct str text)
+{
+	int lookups = 0;
+	struct view v = {f, path, CODE_BROWSER, text, &lookups};
+	ptrdiff_t found = str_find(text, STR("/__l5e/assets-v1/"));
+	if (found >= 0) add_call(&v, f->services, STR("pictures"), (size_t)found);
 }
 
 void code_scan(struct code_facts *f, const char *path, enum code_where where, char *text, size_t len)

@@ -35,6 +35,9 @@ bool code_is_source(const char *path);
 /* Reads one file; text is changed (its comments are blanked). */
 void code_scan(struct code_facts *f, const char *path, enum code_where where, char *text, size_t len);
 
+/* Pictures that Lovable's servers keep (build/pictures.h), in any text. */
+void code_scan_pictures(struct code_facts *f, const char *path, struct str text);
+
 /* https://<ref>.supabase.co in any text. */
 void code_scan_addresses(struct code_facts *f, const char *path, struct str text);
 

@@ -96,6 +96,9 @@ static void read_text(struct making *m, const struct source_file *file, struct b
 	if (is_code || str_has_suffix(str_from(path), STR(".sql"))) code_scan_addresses(&m->code, path, text);
 	if (str_has_suffix(str_from(path), STR("types.ts")) && json_array_size(m->tables) == 0)
 		types_tables(text, m->tables);
+	/* In code, in styles, in the files that stand for them. */
+	if (is_code || str_has_suffix(str_from(p), STR(".css")) || str_has_suffix(str_from(p), STR(".asset.json")))
+		code_scan_pictures(&m->code, path, text);
 	if (!is_code) return;
 	code_scan(&m->code, path, code_where(path, m->root), bytes->ptr, bytes->len);
 	if (runs_in_server(m, path)) keeps_scan(m->keeps, path, buf_view(bytes));

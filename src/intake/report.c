@@ -369,9 +369,9 @@ static void put_services(const struct page *p)
 	    {"mail", "Lovable's mail sender: mails leave through the mail server that you set: freehold auth APP smtp"},
 	    {"connectors",
 	     "Lovable's connectors (connector-gateway.lovable.dev): nothing stands in for them, such calls fail"},
-	    {"pictures",
-	     "pictures that only Lovable's servers have (/__l5e/): such addresses are not found here; put the "
-	     "pictures into the export, or into storage"}};
+	    {"pictures", "pictures that only Lovable's servers have (/__l5e/): they are fetched before the build from "
+			 "where the app is "
+			 "published: freehold env APP set FREEHOLD_PICTURES_FROM=https://NAME.lovable.app"}};
 	const json_t *list = json_object_get(p->i, "services");
 	if (json_array_size(list) == 0) return;
 	buf_puts(p->out, "\nOf Lovable's own services the app uses:\n");

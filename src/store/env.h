@@ -28,7 +28,8 @@ enum env_scope {
 const char *env_scope_word(enum env_scope scope);
 bool env_scope_from_word(const char *word, enum env_scope *ret_scope);
 
-/* ENV_BOTH for a name with a prefix that frameworks write into pages, else ENV_RUN. */
+/* ENV_BOTH for a name with a prefix that frameworks write into pages, ENV_BUILD for what the build itself is told, else
+ * ENV_RUN. */
 enum env_scope env_scope_by_name(const char *name);
 
 /* ERR_INVALID says why it cannot be a variable's name. */

@@ -158,3 +158,46 @@ test('queues are reached through the API by whoever may use their tables', async
   const anon = (await f.api('GET', '/v1/apps/shop')).body.keys.anon;
   assert.equal((await call('send', anon, { queue_name: 'work', message: {} })).status, 401);
 });
+
+test('pictures that the export names and does not hold come from where the app is published', async (t) => {
+  const id = (n) => `0000000${n}-1111-4222-8333-444455556666`, at = (n, name) => `/__l5e/assets-v1/${id(n)}/${name}`;
+  const asked = [];
+  const published = http.createServer((req, res) => {
+    asked.push(req.url);
+    if (req.url === at(1, 'logo.png')) return res.writeHead(200, { 'content-type': 'image/png' }).end('a logo');
+    if (req.url === at(2, 'our%20team.jpg')) return res.writeHead(200, { 'content-type': 'image/jpeg' }).end('a team');
+    res.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>not here');
+  });
+  await new Promise((resolve) => published.listen(0, '127.0.0.1', resolve));
+  t.after(() => { published.closeAllConnections(); published.close(); });
+  const dir = await folder({
+    'package.json': JSON.stringify({ name: 'n', private: true, scripts: { build: 'node --version', start: 'node s.js' } }),
+    's.js': `require('node:http').createServer((q, r) => {
+      const file = require('node:path').join(__dirname, 'public', decodeURIComponent(q.url));
+      require('node:fs').readFile(file, (no, bytes) => r.writeHead(no ? 404 : 200, { 'content-type': file.endsWith('png') ? 'image/png' : 'image/jpeg' }).end(bytes));
+    }).listen(process.env.PORT);`,
+    'public/index.html': 'x',
+    [`public${at(4, 'own.png')}`]: 'its own',
+    'src/assets/logo.png.asset.json': JSON.stringify({ url: at(1, 'logo.png') }),
+    'src/main.tsx': `const team = "${at(2, 'our%20team.jpg')}", gone = "${at(3, 'gone.png')}", own = "${at(4, 'own.png')}", far = "https://other.example${at(5, 'far.png')}", out = "/__l5e/assets-v1/${id(6)}/%2e%2e%2fout.png";`,
+  });
+  const first = await f.cli('deploy', dir, '--app', 'pictures');
+  assert.equal(first.code, 0, first.all);
+  assert.match(first.all, /4 that the app names, 1 in the export, 3 missing .*nobody says where the app is published.*FREEHOLD_PICTURES_FROM/);
+  assert.equal((await f.cli('env', 'pictures', 'set', `FREEHOLD_PICTURES_FROM=http://127.0.0.1:${published.address().port}`)).code, 0);
+  const second = await f.cli('deploy', dir, '--app', 'pictures');
+  assert.equal(second.code, 0, second.all);
+  assert.match(second.all, /4 that the app names, 1 in the export, 2 fetched from http:\/\/127\.0\.0\.1:\d+, 1 missing .*gone\.png is missing: .* answers with a page/);
+  const picture = (n, name) => f.get('pictures', at(n, name));
+  assert.equal((await picture(1, 'logo.png')).text, 'a logo');
+  assert.match((await picture(1, 'logo.png')).headers['content-type'], /image\/png/);
+  assert.equal((await picture(2, 'our%20team.jpg')).text, 'a team');
+  assert.equal((await picture(4, 'own.png')).text, 'its own');
+  assert.notEqual((await picture(3, 'gone.png')).text, 'a logo');
+  assert.ok(!asked.some((url) => /far|out/.test(url)), String(asked));
+  published.closeAllConnections();
+  await new Promise((resolve) => published.close(resolve));
+  const third = await f.cli('deploy', dir, '--app', 'pictures');
+  assert.match(third.all, /2 from before, 1 missing/, 'what came once is kept');
+  assert.equal((await picture(1, 'logo.png')).text, 'a logo');
+});
