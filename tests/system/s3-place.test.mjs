@@ -180,6 +180,18 @@ test('a file that was cut there is never taken for whole', async () => {
   await all();
 });
 
+test('files that are moved in with a database go there, too', async () => {
+  const source = await folder(Object.fromEntries([...bodies].map(([name, body]) => [`box/${name}`, body]))), dump = path.join(source, 'site.dump');
+  assert.equal((await f.cli('db', 'site', 'dump', dump)).code, 0);
+  for (const name of there()) rmSync(path.join(work, 's3/files', name));
+  const refused = await f.cli('db', 'site', 'import', '--files', source);
+  assert.match(refused.stderr, /lie in another S3.*place local/);
+  const done = await f.cli('db', 'site', 'import', dump, '--replace', '--files', source);
+  assert.equal(done.code, 0, done.all);
+  await until('all are there', async () => there().length === bodies.size && here().length === 0, 60000);
+  await all();
+});
+
 test('and back: all files are here again, and the bucket is empty', async () => {
   const refused = await command('', 'forget');
   assert.notEqual(refused.code, 0);
