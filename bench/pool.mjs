@@ -3,7 +3,7 @@
 // each query, 100 by pgbench and 2,000 by the driver `pg`; clients that stay; memory meanwhile. With --fetch also through a PgBouncer that
 // keeps prepared statements (transaction pooling).
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { folder, Freehold, until } from '../tests/system/freehold.mjs';
@@ -67,8 +67,8 @@ async function pgbench(host, password, ...options) {
 
 const script = path.join(await folder({ 'q.sql': 'select 1;\n' }), 'q.sql');
 await f.deploy(await folder({ 'package.json': JSON.stringify({ name: 'pooled', private: true, scripts: { start: 'node server.js' } }),
-  'server.js': `require('node:http').createServer((q, r) => r.end(process.env.DATABASE_URL ? 'ok' : 'no')).listen(process.env.PORT);` }), 'pooled');
-const password = /"freehold_app" "(\w+)"/.exec(await readFile(`${f.home}/run/pooled/pool.users`, 'utf8'))[1];
+  'server.js': `require('node:http').createServer((q, r) => r.end(new URL(process.env.DATABASE_URL).password)).listen(process.env.PORT);` }), 'pooled');
+const password = (await f.get('pooled', '/')).text;
 const direct = `${f.home}/run/pooled/database`, pooled = `${f.home}/run/pooled/pool`;
 const describe = async () => { const { body } = await f.api('GET', '/v1/apps/pooled/db/pool'); return `through PgBouncer ${body.pgbouncer}, ${body.mode}, ${body.size} connections`; };
 

@@ -298,7 +298,7 @@ void route_logs(struct route_call *c)
 {
 	struct err err;
 	struct app app;
-	char path[4][FILE_PATH_SIZE], dir[FILE_PATH_SIZE], needle[EDGE_HOST_SIZE + 16], host[EDGE_HOST_SIZE];
+	char path[5][FILE_PATH_SIZE], dir[FILE_PATH_SIZE], needle[EDGE_HOST_SIZE + 16], host[EDGE_HOST_SIZE];
 	const char *follow = query_param(c->req, "follow"), *only = query_param(c->req, "source"),
 		   *number = query_param(c->req, "release");
 	int64_t release = 0;
@@ -314,22 +314,26 @@ void route_logs(struct route_call *c)
 	    !layout_app(&c->d->flow.layout, c->app, "logs/postgres.log", path[2], &err) ||
 	    !layout_app(&c->d->flow.layout, c->app, "", dir, &err) || !release_live(dir, &release, &err) ||
 	    (number != NULL && !str_to_int(str_from(number), &release)) ||
-	    !web_log_path(&c->d->flow, c->app, release, path[3], &err)) {
+	    !web_log_path(&c->d->flow, c->app, release, path[3], &err) ||
+	    !layout_app(&c->d->flow.layout, c->app, "logs/pool.log", path[4], &err)) {
 		reply_error(c->req, &err);
 		return;
 	}
 	struct tail_source all[] = {{path[0], "edge", needle},
 				    {path[1], "backend", NULL},
 				    {path[2], "postgres", NULL},
-				    {path[3], "server", NULL}},
-			   chosen[4];
-	int count = 0, all_count = web_is_there(dir, release) ? 4 : 3;
-	for (int i = 0; i < all_count; i++)
-		if (only == NULL || strcmp(only, all[i].name) == 0) chosen[count++] = all[i];
+				    {path[3], "server", NULL},
+				    {path[4], "pool", NULL}},
+			   chosen[5];
+	const bool is_there[] = {true, true, true, web_is_there(dir, release), file_exists(path[4])};
+	int count = 0;
+	for (int i = 0; i < 5; i++)
+		if (is_there[i] && (only == NULL || strcmp(only, all[i].name) == 0)) chosen[count++] = all[i];
 	if (count == 0) {
 		(void)err_set(
 		    &err, ERR_INVALID,
-		    "there is no log \"%.40s\"; choose edge, backend, postgres or, of an app with a server, server",
+		    "there is no log \"%.40s\"; choose edge, backend, postgres or, of an app with a server, server "
+		    "and pool",
 		    only);
 		reply_error(c->req, &err);
 		return;

@@ -10,6 +10,7 @@
 #include "os/proc.h"
 #include "os/sandbox.h"
 #include "owndb/owndb.h"
+#include "owndb/pooler.h"
 #include "store/backup.h"
 
 #define LOW_DISK_BYTES ((uint64_t)2 << 30)
@@ -73,6 +74,23 @@ static void check_postgres(json_t *checks)
 	check(checks, "postgres", ok ? "ok" : "bad", ok ? what : err.msg, ok ? NULL : "apt-get install postgresql");
 }
 
+static void check_pgbouncer(struct daemon *d, json_t *checks)
+{
+	struct err err;
+	char majors[FILE_PATH_SIZE], program[FILE_PATH_SIZE], what[512];
+	int version = 0;
+	bool ok =
+	    layout_home(&d->flow.layout, "postgres", majors, &err) && pooler_find(majors, program, &version, &err);
+	if (ok)
+		(void)snprintf(
+		    what, sizeof what, "PgBouncer %d.%d (%.300s)%s", version / 10000, version / 100 % 100, program,
+		    version < POOLER_PREPARES ? ": session pooling; 1.21 and later can do transaction pooling" : "");
+	check(checks, "pgbouncer", ok ? "ok" : "weak", ok ? what : err.msg,
+	      !ok                         ? "apt-get install pgbouncer"
+	      : version < POOLER_PREPARES ? "freehold db APP pool --fetch"
+					  : NULL);
+}
+
 static void check_disk(struct daemon *d, json_t *checks)
 {
 	struct err err;
@@ -115,6 +133,7 @@ void route_doctor(struct route_call *c)
 	check_sandbox(c->d, checks);
 	check_programs(checks);
 	check_postgres(checks);
+	check_pgbouncer(c->d, checks);
 	check_disk(c->d, checks);
 	check_places(c->d, checks);
 	reply_json(c->req, 200, json_pack("{s:o}", "checks", checks));

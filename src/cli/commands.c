@@ -33,7 +33,7 @@ static const struct option_spec rollback_options[] = {
 static const struct option_spec logs_options[] = {
     {'f', "follow", NULL, "go on with what is written from now on; Ctrl-C ends it"},
     {'n', "lines", "N", "begin with the last N lines (200)"},
-    {0, "source", "NAME", "only the edge, the backend, postgres or the server"},
+    {0, "source", "NAME", "only the edge, the backend, postgres, the server or its pool"},
     {0, "release", "N", "the server of that release instead of the live one"},
     {0, "functions", NULL, "of edge functions, or of the one that is named behind the app"},
     {0, "build", "N", "what deployment N printed"},

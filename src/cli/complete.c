@@ -68,7 +68,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
 	static const char *const tls[] = {"set", "reset", "redirect", "on", "off", NULL};
 	static const char *const backup[] = {"list", "set", "add", "remove", "files", "kit", NULL};
-	static const char *const sources[] = {"edge", "backend", "postgres", NULL};
+	static const char *const sources[] = {"edge", "backend", "postgres", "server", "pool", NULL};
 	switch (kind) {
 	case 'c': offer_commands(out, typed); break;
 	case 's': offer_all(out, shells, typed); break;

@@ -23,7 +23,9 @@ void pooler_settings(struct buf *ret_text, const struct pooler *p)
 		   ";; Written by Freehold; changes are lost. freehold db APP pool shows and sets.\n[databases]\n");
 	buf_printf(ret_text, OWNDB_DATABASE " = host='%s' port=5432 dbname=" OWNDB_DATABASE "\n\n[pgbouncer]\n",
 		   p->server_socket_dir);
-	buf_printf(ret_text, "listen_addr =\nlisten_port = 5432\nunix_socket_dir = %s\nunix_socket_mode = 0777\n",
+	buf_printf(ret_text,
+		   "listen_addr =\nlisten_port = 5432\nunix_socket_dir = %s\nunix_socket_mode = 0777\n"
+		   "listen_backlog = 2048\n", /* a server's clients may all come at once */
 		   p->dir);
 	buf_printf(ret_text, "auth_type = hba\nauth_hba_file = %s.hba\nauth_file = %s.users\nadmin_users = %s\n",
 		   p->files, p->files, p->owner);
