@@ -16,6 +16,7 @@
 #include "flow/live.h"
 #include "flow/parts.h"
 #include "flow/pin.h"
+#include "flow/pool.h"
 #include "flow/restore.h"
 #include "flow/web.h"
 #include "os/proc.h"
@@ -134,8 +135,8 @@ bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_ke
 		  app_set_state(f->db, app, "stopped", err) && live_withdraw(f, app, err) && pin_forget(f, app, err) &&
 		  daemon_stop_part(f, app, RESTORE_COPY_PART, err) && stop_branches(f, app, err) &&
 		  forget_certificate(f, app, err) && web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
-		  daemon_stop_part(f, app, "backend", err) && daemon_stop_part(f, app, "postgres", err) &&
-		  keep_files(f, &p, ret_kept->files, err) && parts_remove(f, &p.app, err) &&
-		  app_delete(f->db, app, err);
+		  daemon_stop_part(f, app, POOL_PART, err) && daemon_stop_part(f, app, "backend", err) &&
+		  daemon_stop_part(f, app, "postgres", err) && keep_files(f, &p, ret_kept->files, err) &&
+		  parts_remove(f, &p.app, err) && app_delete(f->db, app, err);
 	return ok || err_wrap(err, "destroy %s", app);
 }

@@ -13,6 +13,7 @@
 #include "flow/live.h"
 #include "flow/pause.h"
 #include "flow/pin.h"
+#include "flow/pool.h"
 #include "flow/signin.h"
 #include "flow/step.h"
 #include "flow/sweep.h"
@@ -73,7 +74,8 @@ bool step_start_undo(struct deploy *d, struct err *err)
 	if (live == 0 && !keep_server_out(d, err)) return false;
 	if (live != 0 && live != d->number && !live_restore_assets(d->parts.dir, live, err)) return false;
 	if (strcmp(d->state_before, "running") == 0) return true;
-	return daemon_stop_part(d->f, d->parts.app.name, "backend", err);
+	return daemon_stop_part(d->f, d->parts.app.name, POOL_PART, err) &&
+	       daemon_stop_part(d->f, d->parts.app.name, "backend", err);
 }
 
 static bool expect(struct deploy *d, const char *host, const char *path, long status, struct buf *ret_body,
