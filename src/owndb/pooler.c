@@ -48,7 +48,7 @@ void pooler_settings(struct buf *ret_text, const struct pooler *p)
 bool pooler_access(struct buf *ret_text, const struct pooler *p, struct err *err)
 {
 	size_t len = strlen(p->owner);
-	if (len == 0 || strspn(p->owner, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != len ||
+	if (len == 0 || strspn(p->owner, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != len ||
 	    strcmp(p->owner, "all") == 0 || strcmp(p->owner, OWNDB_SERVER_ROLE) == 0)
 		return err_set(err, ERR_INVALID, "\"%.64s\" cannot be the name of the user that asks the pool",
 			       p->owner);
