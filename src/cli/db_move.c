@@ -54,9 +54,11 @@ static int put_records(struct buf *out)
 
 static void put_dns(struct buf *out)
 {
-	buf_puts(
-	    out,
-	    "Your domain's record, where it is registered, with a time to live of 300 seconds from a day before on:\n");
+	buf_puts(out, "Your domain: Freehold itself listens on this machine only (127.0.0.1), so have what leads the "
+		      "domain's visitors\n"
+		      "   here first, such as a web server in front of it. Its record, where the domain is registered, "
+		      "with a time to\n"
+		      "   live of 300 seconds from a day before on:\n");
 	if (put_records(out) == 0)
 		buf_puts(out,
 			 "    A     the public address of this server (it stands behind another one, which has it)\n");
@@ -77,13 +79,14 @@ void db_move_put_next(const struct db_words *w, const json_t *journal, struct bu
 		buf_puts(out, ", which goes on as before. The copy took ");
 		put_seconds(out, json_int(journal, "took_ms", 0));
 		buf_printf(out,
-			   ".\n\n1. Try the app here as long as you like (freehold status %s has its address). What is "
-			   "written here "
-			   "meanwhile\n   does not stay: the last copy takes its place.\n2. freehold move %s --finish "
-			   "copies once more. "
-			   "The old app can be read meanwhile and refuses\n   writes, for about as long as this copy "
-			   "took; then this "
-			   "one is the app.\n3. ",
+			   ".\n\n"
+			   "1. Deploy its code (freehold deploy PATH --app %s) and try the app here, as long as you "
+			   "like. What is\n"
+			   "   written here meanwhile does not stay: the last copy takes its place.\n"
+			   "2. freehold move %s --finish copies once more. The old app can be read meanwhile and "
+			   "refuses writes, for\n"
+			   "   about as long as this copy took; then this one is the app.\n"
+			   "3. ",
 			   w->app, w->app);
 		put_dns(out);
 		buf_printf(out, "Not now: freehold move %s --back\n", w->app);
@@ -91,9 +94,8 @@ void db_move_put_next(const struct db_words *w, const json_t *journal, struct bu
 	}
 	buf_printf(out, "\n%s has moved. Writing stood still for ", w->app);
 	put_seconds(out, json_int(report, "held_ms", 0));
-	buf_puts(
-	    out,
-	    "; every row that was written at the old place is here, and the old place\nrefuses writes from now on. ");
+	buf_puts(out, "; every row that was written at the old place is here, and the old place\nrefuses writes from "
+		      "now on.\n   ");
 	put_dns(out);
 	buf_printf(
 	    out,

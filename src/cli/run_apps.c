@@ -141,12 +141,40 @@ static bool bring_data_back(struct cli *cli, int64_t release, struct err *err)
 	return cli_ask(cli, "POST", path, go, &again, err) && job_follow(cli, again, &switched, err);
 }
 
+static bool ask_live(struct cli *cli, int64_t *ret_live, struct err *err)
+{
+	json_t *app JSON_CLEANUP = NULL;
+	struct buf path BUF_CLEANUP;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	if (!cli_app_path(&path, cli->words[0], "", err) || !cli_ask(cli, NULL, buf_cstr(&path), NULL, &app, err))
+		return false;
+	*ret_live = json_int(app, "live", 0);
+	return true;
+}
+
+/* Who went back without the data may want it after all: then the release stays as it is. */
+static bool say_was_live(struct cli *cli, int64_t release)
+{
+	json_t *answer JSON_CLEANUP =
+	    json_pack("{s:I, s:I, s:b}", "from", (json_int_t)release, "to", (json_int_t)release, "data", true);
+	struct buf out BUF_CLEANUP;
+	buf_init(&out, 1024);
+	if (cli->is_json) {
+		cli_put_json(cli, answer);
+		return true;
+	}
+	buf_printf(&out, "Release %lld was live already; its data is back. Undone by: freehold db %s restore --undo\n",
+		   (long long)release, cli->words[0]);
+	screen_write(buf_view(&out));
+	return true;
+}
+
 bool run_rollback(struct cli *cli, int *ret_status, struct err *err)
 {
 	json_t *answer JSON_CLEANUP = NULL, *body JSON_CLEANUP = json_object();
 	struct buf out BUF_CLEANUP, path BUF_CLEANUP;
 	struct view v = cli_view(cli, &out);
-	int64_t number = 0;
+	int64_t number = 0, live = 0;
 	buf_init(&path, DAEMON_PATH_SIZE);
 	*ret_status = 0;
 	if (!cli_app_path(&path, cli->words[0], "/rollback", err)) return false;
@@ -159,7 +187,8 @@ bool run_rollback(struct cli *cli, int *ret_status, struct err *err)
 			return err_set(err, ERR_INVALID,
 				       "--with-data needs the number of a release: freehold releases %.40s",
 				       cli->words[0]);
-		if (!bring_data_back(cli, number, err)) return false;
+		if (!ask_live(cli, &live, err) || !bring_data_back(cli, number, err)) return false;
+		if (live == number) return say_was_live(cli, number);
 	} else if (!may_go_back(cli)) {
 		return err_set(err, ERR_CONFLICT, "nothing was changed");
 	}

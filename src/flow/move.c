@@ -15,6 +15,7 @@
 #include "flow/git_key.h"
 #include "flow/import.h"
 #include "flow/import_files.h"
+#include "release/release.h"
 
 #define HOLD_PATIENCE_MS 30000
 #define RECOVER_MS (10ll * 60 * 1000)
@@ -46,6 +47,16 @@ bool move_finish_options(const struct flow *f, const char *app, json_t *options,
 	if (json_bool(journal, "held", false) && import_is_switched(f, app, journal))
 		return err_set(err, ERR_CONFLICT, "%s was moved already; the way back is: freehold move %s --back", app,
 			       app);
+	int64_t live = 0;
+	char dir[FILE_PATH_SIZE];
+	if (!layout_app(&f->layout, app, "", dir, err) || !release_live(dir, &live, err)) return false;
+	if (live == 0)
+		return err_set(
+		    err, ERR_CONFLICT,
+		    "nothing of %s is live here, and from then on its people would find nothing anywhere: deploy its "
+		    "code "
+		    "first and try it (freehold deploy PATH --app %s). For the database alone: freehold db %s import",
+		    app, app, app);
 	(void)json_object_update_missing(options, json_object_get(journal, "options"));
 	json_object_set_new(options, "hold", json_true());
 	json_object_set_new(options, "replace", json_true());

@@ -68,6 +68,15 @@ test('with its data: shown first, nothing changed where nobody agrees, then both
   assert.deepEqual(await ids(), [1, 2, 3, 4]);
 });
 
+test('the data of a release that is live already', async () => {
+  const said = await cli('rollback', 'shop', '2', '--with-data', '--yes');
+  assert.match(said, /Release 2 was live already; its data is back/);
+  assert.deepEqual(await ids(), [1, 2, 3]);
+  assert.equal(await page(), second.versions[0]);
+  await cli('db', 'shop', 'restore', '--undo');
+  assert.deepEqual(await ids(), [1, 2, 3, 4]);
+});
+
 test('without a number, and to a release that is not there', async () => {
   const missing = await f.cli('rollback', 'shop', '--with-data', '--yes');
   assert.equal(missing.code, 2);
