@@ -11,6 +11,7 @@
 #include "api/worker.h"
 #include "base/clock.h"
 #include "codec/json.h"
+#include "edge/port.h"
 #include "flow/backup_status.h"
 #include "flow/functions.h"
 #include "flow/kept.h"
@@ -168,6 +169,16 @@ static void warn_of_lost_writes(struct daemon *d, const json_t *app, json_t *war
 	}
 }
 
+/* What keeps the edge from running, where it is that somebody else has its port. */
+static json_t *edge_json(struct daemon *d, json_t *warnings)
+{
+	struct err err;
+	json_t *edge = supervisor_json(d->supervisor, "edge", "edge");
+	if (strcmp(json_str(edge, "state", ""), "running") == 0 || edge_check_ports(&d->flow.edge, &err)) return edge;
+	json_array_append_new(warnings, json_string(err.msg));
+	return edge;
+}
+
 void route_status(struct route_call *c)
 {
 	struct err err;
@@ -178,7 +189,7 @@ void route_status(struct route_call *c)
 		return;
 	}
 	(void)snprintf(address, sizeof address, "http://%s:%u", c->d->flow.edge.address, c->d->flow.edge.port);
-	json_t *warnings = json_array(), *app;
+	json_t *warnings = json_array(), *app, *edge = edge_json(c->d, warnings);
 	size_t i;
 	if (!backup_warnings(&c->d->flow, warnings, &err)) json_array_append_new(warnings, json_string(err.msg));
 	json_array_foreach(apps, i, app)
@@ -188,8 +199,8 @@ void route_status(struct route_call *c)
 	}
 	reply_json(c->req, 200,
 		   json_pack("{s:s, s:s, s:o, s:s, s:o, s:o}", "version", FREEHOLD_VERSION, "home",
-			     c->d->flow.layout.home, "edge", supervisor_json(c->d->supervisor, "edge", "edge"),
-			     "address", address, "apps", apps, "warnings", warnings));
+			     c->d->flow.layout.home, "edge", edge, "address", address, "apps", apps, "warnings",
+			     warnings));
 }
 
 void route_apps(struct route_call *c)

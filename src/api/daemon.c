@@ -18,6 +18,7 @@
 #include "api/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "edge/port.h"
 #include "flow/cluster_switch.h"
 #include "flow/live.h"
 #include "flow/parts.h"
@@ -95,6 +96,16 @@ static void on_edge(void *arg, const struct err *err)
 			 d->flow.edge.address, d->flow.edge.tls_port);
 	else
 		log_error("%s", err->msg);
+}
+
+/* Whoever else has the edge's port would answer in its place, and nginx would only say so in its log. */
+static bool check_ports(struct daemon *d, struct err *err)
+{
+	struct record record;
+	struct err ignored;
+	if (!record_get(d->flow.db, "edge", &record, &ignored) || !proc_is_alive(&record.id))
+		edge_end_left(&d->flow.edge);
+	return edge_check_ports(&d->flow.edge, err);
 }
 
 static bool start_units(struct daemon *d, struct err *err)
@@ -209,7 +220,7 @@ static bool run(struct daemon *d, const char *bin_dir, struct err *err)
 	d->started_at_ms = clock_wall_ms();
 	/* The socket opens last but one, so that whoever can connect finds everything known; recoveries need it open.
 	 */
-	if (!sweep_home(&d->flow, err) || !start_units(d, err)) return false;
+	if (!check_ports(d, err) || !sweep_home(&d->flow, err) || !start_units(d, err)) return false;
 	supervisor_sweep(d->supervisor);
 	if (!listen_on_control(d, err) || !recover_all(d, err)) return false;
 	schedule_start(d);

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "api/routes.h"
+#include "codec/json.h"
+#include "edge/port.h"
 #include "os/limits.h"
 #include "os/proc.h"
 #include "os/sandbox.h"
@@ -105,6 +107,25 @@ static void check_disk(struct daemon *d, json_t *checks)
 	      room < LOW_DISK_BYTES ? "make room: a build needs up to 2 GB" : NULL);
 }
 
+static void check_edge(struct daemon *d, json_t *checks)
+{
+	struct err err;
+	char what[FILE_PATH_SIZE + 300];
+	const struct edge *e = &d->flow.edge;
+	json_t *edge JSON_CLEANUP = supervisor_json(d->supervisor, "edge", "edge");
+	if (!edge_check_ports(e, &err)) {
+		check(checks, "edge", "bad", err.msg, NULL);
+	} else if (strcmp(json_str(edge, "state", ""), "running") == 0) {
+		(void)snprintf(what, sizeof what, "nginx listens on %s:%u and, by https, on %u", e->address, e->port,
+			       e->tls_port);
+		check(checks, "edge", "ok", what, NULL);
+	} else {
+		(void)snprintf(what, sizeof what, "nginx does not run (%.200s); its log is %s/logs/edge.log",
+			       json_str(edge, "reason", "it is being started"), d->flow.layout.home);
+		check(checks, "edge", "bad", what, NULL);
+	}
+}
+
 static void check_places(struct daemon *d, json_t *checks)
 {
 	struct err err;
@@ -134,6 +155,7 @@ void route_doctor(struct route_call *c)
 	check_programs(checks);
 	check_postgres(checks);
 	check_pgbouncer(c->d, checks);
+	check_edge(c->d, checks);
 	check_disk(c->d, checks);
 	check_places(c->d, checks);
 	reply_json(c->req, 200, json_pack("{s:o}", "checks", checks));

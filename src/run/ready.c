@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "os/port.h"
 #include "run/private.h"
 #include "run/told.h"
 
@@ -33,7 +34,9 @@ static bool accepts(const struct unit_spec *spec)
 
 bool supervisor_is_ready(const struct unit *u)
 {
-	if (u->spec.state_path == NULL) return accepts(&u->spec);
+	/* On a port that it did not get somebody else answers. */
+	bool is_own = u->spec.ready_port == 0 || port_is_held_by(u->spec.ready_port, u->id.pid);
+	if (u->spec.state_path == NULL) return is_own && accepts(&u->spec);
 	json_t *told JSON_CLEANUP = told_read(u->spec.state_path, u->id.pid);
 	return told_is(told, "serving") || told_is(told, "frozen");
 }

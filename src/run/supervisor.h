@@ -53,7 +53,7 @@ struct unit_spec {
 	const char *access_log_path; /* a second file it appends to, kept within the same bounds; or NULL */
 	const char *state_path; /* where it tells of itself: it is ready when it says "serving" or "frozen"; or NULL: */
 	const char *ready_socket; /* a unix socket that accepts when it is ready, or */
-	uint16_t ready_port; /* a TCP port of 127.0.0.1 */
+	uint16_t ready_port; /* a TCP port of 127.0.0.1, which the process itself listens on */
 	const char *socket_files[UNIT_SOCKET_FILES]; /* it listens there and is stopped by those that a killed process
 						      * left: removed before each start; or NULL */
 	const char *work_dir; /* where its children sit, NULL: none that outlive it and must not */
