@@ -282,6 +282,20 @@ void text_ago(char ret_text[TEXT_SHORT_SIZE], int64_t then_ms, int64_t now_ms)
 	}
 }
 
+void text_for(char ret_text[TEXT_SHORT_SIZE], int64_t then_ms, int64_t now_ms)
+{
+	char ago[TEXT_SHORT_SIZE];
+	int64_t s = (now_ms - then_ms) / 1000;
+	text_ago(ago, then_ms, now_ms);
+	char *end = strstr(ago, " ago");
+	if (s < 10)
+		(void)snprintf(ret_text, TEXT_SHORT_SIZE, "for %" PRId64 " s", s > 0 ? s : 0);
+	else if (end != NULL)
+		(void)snprintf(ret_text, TEXT_SHORT_SIZE, "for %.*s", (int)(end - ago), ago);
+	else
+		(void)snprintf(ret_text, TEXT_SHORT_SIZE, "since %.20s", ago);
+}
+
 bool text_to_wall_ms(const char *iso8601, int64_t *ret_wall_ms)
 {
 	struct tm utc = {0};

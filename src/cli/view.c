@@ -96,13 +96,13 @@ void view_apps(const struct view *v, const json_t *answer)
 	table_render(&t, &v->look, 0, v->out);
 }
 
-/* "running since 3 min ago, 2 restarts (exit status 1)" in columns. */
+/* "running for 3 min, 2 restarts (exit status 1)" in columns. */
 static void process_row(const struct view *v, struct table *t, const json_t *process)
 {
-	char since[TEXT_SHORT_SIZE], restarts[64] = "";
+	char since[TEXT_SHORT_SIZE] = "", restarts[64] = "";
 	const char *state = json_str(process, "state", "?");
-	int64_t count = json_int(process, "restarts", 0);
-	ago(v, process, "since", since);
+	int64_t count = json_int(process, "restarts", 0), since_ms;
+	if (text_to_wall_ms(json_str(process, "since", ""), &since_ms)) text_for(since, since_ms, v->now_ms);
 	if (count > 0) (void)snprintf(restarts, sizeof restarts, "%" PRId64 " restart%s", count, count == 1 ? "" : "s");
 	table_cell(t, TONE_PLAIN, json_str(process, "name", "?"));
 	table_cell(t, tone_of_state(state), state);

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -58,6 +59,16 @@ bool proc_identify(pid_t pid, struct proc_id *ret_id, struct err *err)
 	if (!read_stat(pid, &state, &id.start_ticks, err) || !read_boot_id(id.boot_id, err)) return false;
 	*ret_id = id;
 	return true;
+}
+
+int64_t proc_began_wall_ms(const struct proc_id *id)
+{
+	struct timespec since_boot;
+	int64_t ticks = sysconf(_SC_CLK_TCK);
+	if (ticks <= 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) return 0;
+	int64_t age_ms =
+	    (int64_t)since_boot.tv_sec * 1000 + since_boot.tv_nsec / 1000000 - (int64_t)id->start_ticks * 1000 / ticks;
+	return clock_wall_ms() - (age_ms > 0 ? age_ms : 0);
 }
 
 bool proc_is_alive(const struct proc_id *id)

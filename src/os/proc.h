@@ -26,6 +26,9 @@ struct proc_id {
 /* The identity of a process that is alive now. */
 bool proc_identify(pid_t pid, struct proc_id *ret_id, struct err *err);
 
+/* When it began, in ms since 1970 UTC as the clock stands now; 0 where that cannot be read. */
+int64_t proc_began_wall_ms(const struct proc_id *id);
+
 /* The same process is still there and is not a zombie. */
 bool proc_is_alive(const struct proc_id *id);
 

@@ -79,6 +79,9 @@ static void on_ready_timer(uv_timer_t *timer)
 	if (supervisor_is_ready(u)) {
 		u->was_ready = true;
 		enter(u, UNIT_RUNNING);
+		/* An adopted one runs since it began, not since this daemon found it. */
+		int64_t began_ms = u->is_child ? 0 : proc_began_wall_ms(&u->id);
+		if (began_ms > 0) u->since_wall_ms = began_ms;
 		log_info("%s: running (pid %d)", u->spec.name, (int)u->id.pid);
 		complete(&u->started, NULL);
 		return;

@@ -136,6 +136,12 @@ static void test_durations_sizes_ages(void **state)
 	assert_string_equal(text, "just now");
 	text_ago(text, 0, 180000);
 	assert_string_equal(text, "3 min ago");
+	text_for(text, 0, 5000);
+	assert_string_equal(text, "for 5 s");
+	text_for(text, 0, 180000);
+	assert_string_equal(text, "for 3 min");
+	text_for(text, 1000, INT64_C(86400000) * 40);
+	assert_string_equal(text, "since 1970-01-01");
 	text_ago(text, 1000, INT64_C(86400000) * 40);
 	assert_string_equal(text, "1970-01-01");
 }

@@ -62,10 +62,10 @@ static void test_status(void **state)
 					    "{\"number\":8,\"state\":\"failed\"}}]}");
 	view_status(&v, status);
 	assert_string_equal(buf_cstr(&out), "Freehold 0.1 at http://127.0.0.1:8080, home /h\n"
-					    "  edge  running  1 h ago    \n"
+					    "  edge  running  for 1 h    \n"
 					    "  ! backups lie on the same disk\n"
 					    "\nshop  running, release 7 is live, database 31 MB\n  http://x\n"
-					    "  backend  waiting  1 min ago  2 restarts  ended by signal 9\n"
+					    "  backend  waiting  for 1 min  2 restarts  ended by signal 9\n"
 					    "  ! deployment 8 failed: freehold deployments shop 8 says why\n");
 }
 
