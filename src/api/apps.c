@@ -139,10 +139,19 @@ static void warn_of_moved(struct daemon *d, const json_t *app, json_t *warnings)
 	const json_t *bind = json_object_get(facts, "bind");
 	const char *origin = json_str(bind, "origin", url);
 	if (json_array_size(json_object_get(bind, "files")) == 0 || strcmp(origin, url) == 0) return;
-	(void)snprintf(text, sizeof text,
-		       "%s was put live for %.150s and is now at %.150s: its own calls go astray. Deploy it again, or "
-		       "start Freehold on the port it had.",
-		       name, origin, url);
+	bool is_secured = strncmp(url, "https:", 6) == 0;
+	if ((strncmp(origin, "https:", 6) == 0) != is_secured)
+		(void)snprintf(
+		    text, sizeof text,
+		    "The pages of %s ask %.150s, and it is now at %.150s. This writes it into them: freehold "
+		    "tls %s redirect %s",
+		    name, origin, url, name, is_secured ? "on" : "off");
+	else
+		(void)snprintf(
+		    text, sizeof text,
+		    "%s was put live for %.150s and is now at %.150s: its own calls go astray. Deploy it again, or "
+		    "start Freehold on the port it had.",
+		    name, origin, url);
 	json_array_append_new(warnings, json_string(text));
 }
 

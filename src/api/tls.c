@@ -5,6 +5,7 @@
 #include "api/tls.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/routes.h"
@@ -14,6 +15,9 @@
 #include "codec/json.h"
 #include "edge/tls.h"
 #include "flow/signin.h"
+#include "flow/web.h"
+#include "release/release.h"
+#include "store/deployment.h"
 
 #define DAY_MS (24ULL * 3600 * 1000)
 
@@ -85,6 +89,15 @@ static bool open_host(struct route_call *c, char ret_host[EDGE_HOST_SIZE], struc
 	       edge_certificate_ensure(&c->d->flow.edge, ret_host, clock_wall_ms(), err);
 }
 
+static bool has_server(struct route_call *c)
+{
+	char dir[FILE_PATH_SIZE];
+	int64_t live = 0;
+	struct err ignored;
+	return layout_app(&c->d->flow.layout, c->app, "", dir, &ignored) && release_live(dir, &live, &ignored) &&
+	       live != 0 && web_is_there(dir, live);
+}
+
 static void reply_tls(struct route_call *c, const char *host)
 {
 	const struct edge *e = &c->d->flow.edge;
@@ -98,10 +111,10 @@ static void reply_tls(struct route_call *c, const char *host)
 	}
 	edge_app_tls_url(e, c->app, url);
 	reply_json(c->req, 200,
-		   json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "url", url, "certificate",
+		   json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b}", "url", url, "certificate",
 			     is_given ? "yours" : "local", "names", found.names, "issuer", found.issuer, "fingerprint",
 			     found.fingerprint, "from", time_json(found.from_ms), "until", time_json(found.until_ms),
-			     "redirect", edge_is_secured(e, host)));
+			     "redirect", edge_is_secured(e, host), "has_server", has_server(c)));
 }
 
 void route_tls(struct route_call *c)
@@ -140,18 +153,55 @@ void route_tls_delete(struct route_call *c)
 		reply_error(c->req, &err);
 }
 
-/* The address that mails and sign-in name changes with it. */
-void route_tls_redirect(struct route_call *c)
+/* Sending everybody to https or not: the app's address changes with it, which is in mails and sign-in at once, then in
+ * the pages of its releases; its server reads it when it starts next. */
+
+static void on_bound(void *arg, bool is_ok, struct str output)
+{
+	struct route_call *c = arg;
+	json_t *answer JSON_CLEANUP = NULL;
+	char host[EDGE_HOST_SIZE];
+	struct err err, ignored;
+	edge_app_host(c->app, host);
+	if (is_ok) {
+		reply_tls(c, host);
+	} else {
+		bool is_read = json_parse(output, &answer, &ignored);
+		(void)err_set(&err, is_read ? (enum err_code)json_int(answer, "error", ERR_FAILED) : ERR_FAILED,
+			      "%s has another address, but its pages have the former one still (%.300s); deploy it "
+			      "again",
+			      c->app, is_read ? json_str(answer, "message", "") : "the process that writes it died");
+		reply_error(c->req, &err);
+	}
+	free(c);
+}
+
+static bool set_redirect(struct route_call *c, bool is_on, struct err *err)
 {
 	char host[EDGE_HOST_SIZE];
+	int64_t running = 0;
+	if (!open_host(c, host, err) || !deployment_running(c->d->flow.db, c->app, &running, err)) return false;
+	if (running != 0)
+		return err_set(err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
+			       (long long)running);
+	return edge_set_secured(&c->d->flow.edge, host, is_on, err) && signin_apply(&c->d->flow, c->app, err);
+}
+
+void route_tls_redirect(struct route_call *c)
+{
 	struct err err;
 	json_t *body = body_json(c->req);
 	if (body == NULL) return;
 	bool is_on = json_bool(body, "on", false);
 	json_decref(body);
-	if (open_host(c, host, &err) && edge_set_secured(&c->d->flow.edge, host, is_on, &err) &&
-	    signin_apply(&c->d->flow, c->app, &err))
-		reply_tls(c, host);
-	else
+	if (!set_redirect(c, is_on, &err)) {
 		reply_error(c->req, &err);
+		return;
+	}
+	struct route_call *later = malloc(sizeof *later);
+	if (later == NULL) abort();
+	*later = *c;
+	if (worker_bind(c->d, c->app, on_bound, later, &err)) return;
+	reply_error(c->req, &err);
+	free(later);
 }

@@ -249,8 +249,8 @@ bool worker_rollback(struct daemon *d, const char *app, int64_t to, worker_done 
 
 bool worker_bind(struct daemon *d, const char *app, worker_done done, void *arg, struct err *err)
 {
-	return start_alone(d, app, 0, (const char *const[]){"--bind", app, NULL}, "is getting its new public keys",
-			   done, arg, err);
+	return start_alone(d, app, 0, (const char *const[]){"--bind", app, NULL},
+			   "is getting its address and keys written into its pages", done, arg, err);
 }
 
 static const char importing[] = "is getting another database (import)";

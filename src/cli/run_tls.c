@@ -30,7 +30,7 @@ static void put_tls(const struct cli *cli, const json_t *answer, const char *app
 			 "until it trusts that authority: freehold trust\n");
 	buf_printf(v.out, "Good until %.10s.\n", json_str(answer, "until", ""));
 	if (json_bool(answer, "redirect", false))
-		buf_puts(v.out, "Who comes by http is sent there.\n");
+		buf_puts(v.out, "Who opens a page by http is sent there.\n");
 	else
 		buf_printf(v.out, "Http works beside it; freehold tls %s redirect on sends everybody here.\n", app);
 	screen_write(buf_view(&out));
@@ -80,6 +80,18 @@ static bool act(const struct cli *cli, const char *path, json_t **ret_answer, st
 	return err_set(err, ERR_INVALID, "freehold tls knows set, reset and redirect, not \"%.40s\"", word);
 }
 
+/* What knows the app's other address already, and what does not. */
+static void put_moved(const struct cli *cli, const json_t *answer)
+{
+	struct buf out BUF_CLEANUP;
+	struct view v = cli_view(cli, &out);
+	buf_printf(v.out, "Its pages, links in mails and sign-in use %s from now on.\n",
+		   json_bool(answer, "redirect", false) ? "https" : "http");
+	if (json_bool(answer, "has_server", false))
+		buf_printf(v.out, "Its server has it from its next start on: freehold restart %s\n", cli->words[0]);
+	screen_write(buf_view(&out));
+}
+
 bool run_tls(struct cli *cli, int *ret_status, struct err *err)
 {
 	struct buf path BUF_CLEANUP;
@@ -88,6 +100,8 @@ bool run_tls(struct cli *cli, int *ret_status, struct err *err)
 	*ret_status = 0;
 	if (!cli_app_path(&path, cli->words[0], "/tls", err) || !act(cli, buf_cstr(&path), &answer, err)) return false;
 	put_tls(cli, answer, cli->words[0]);
+	bool is_moved = !cli->is_json && cli->word_count > 2 && strcmp(cli->words[1], "redirect") == 0;
+	if (is_moved) put_moved(cli, answer);
 	return true;
 }
 

@@ -47,8 +47,8 @@ bool bind_releases(const struct flow *f, const char *app, struct err *err)
 		return false;
 	while (count-- > 0) {
 		if (!bind_again(f, app, dir, numbers[count], err))
-			return err_wrap(err, "write the new keys into release %lld of %s", (long long)numbers[count],
-					app);
+			return err_wrap(err, "write its address and keys into release %lld of %s",
+					(long long)numbers[count], app);
 		pause_here("bind", "release");
 	}
 	return live == 0 || live_restore_assets(dir, live, err);

@@ -284,7 +284,10 @@ class Others(Case):
         self.assertIn("Your certificate", done.stdout)
         self.assertEqual(json.loads(self.daemon.asked[-1].body), {"certificate": "cert text", "key": "key text"})
         self.assertIn("--key is missing", self.run_cli("tls", "shop", "set", "--cert", __file__).stderr)
-        self.assertIn("sent there", self.run_cli("tls", "shop", "redirect", "on").stdout)
+        done = self.run_cli("tls", "shop", "redirect", "on").stdout
+        self.assertIn("sent there", done)
+        self.assertIn("Its pages, links in mails and sign-in use https from now on.", done)
+        self.assertNotIn("restart", done)
         self.assertEqual(json.loads(self.daemon.asked[-1].body), {"on": True})
         self.assertIn("redirect on, or redirect off", self.run_cli("tls", "shop", "redirect").stderr)
         self.assertIn("knows set, reset and redirect", self.run_cli("tls", "shop", "drop").stderr)

@@ -110,6 +110,22 @@ test('public keys that are made anew stand in the pages at once, and in those th
   assert.equal((await f.cli('destroy', 'paged', '--confirm', 'paged')).code, 0);
 });
 
+test('pages ask the address by https from the moment on that everybody is sent there', async () => {
+  const ADDRESS = 'https://freehold-origin-placeholder.invalid'; // what a build has in its place
+  await f.deploy(await folder({ 'index.html': `<p>at ${ADDRESS}/rest`, 'data.json': `"${ADDRESS}"` }), 'secured');
+  const data = async () => (await f.get('secured', '/data.json')).text;
+  assert.equal(await data(), `"http://secured.localhost:${f.port}"`);
+  const on = await f.cli('tls', 'secured', 'redirect', 'on');
+  assert.match(on.stdout, /Its pages, links in mails and sign-in use https/, on.all);
+  const release = async () => JSON.parse(await readFile(f.app('secured', 'releases/1/release.json'))).bind.origin;
+  assert.equal(await release(), `https://secured.localhost:${f.tlsPort}`);
+  assert.match(await readFile(f.app('secured', 'live/public/data.json'), 'utf8'), /^"https:/);
+  assert.doesNotMatch((await f.cli('status')).stdout, /astray|The pages of secured/);
+  assert.equal((await f.cli('tls', 'secured', 'redirect', 'off')).code, 0);
+  assert.equal(await data(), `"http://secured.localhost:${f.port}"`);
+  assert.equal((await f.cli('destroy', 'secured', '--confirm', 'secured')).code, 0);
+});
+
 test('a provider: its secret is kept and not shown', async () => {
   const asked = await f.cli('auth', 'site', 'provider', 'google');
   assert.match(asked.stdout, new RegExp(`http://site\\.localhost:${f.port}/auth/v1/callback`));
