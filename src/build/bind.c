@@ -113,7 +113,6 @@ bool bind_is_needed(struct str text)
 /* Folders of ours: only we write to them, so paths are enough here. */
 struct visit {
 	bool (*on_file)(void *arg, const char *relative, struct err *err);
-	bool (*on_folder)(void *arg, const char *relative, struct err *err); /* may be NULL */
 	void *arg;
 };
 
@@ -140,9 +139,7 @@ static bool visit(const char *top, const char *relative, const struct visit *v, 
 			ok = file_path(inner, err, "%s%s%s", relative, *relative != '\0' ? "/" : "", name) &&
 			     file_path(path, err, "%s/%s", top, inner);
 			if (ok && lstat(path, &st) != 0) ok = err_set_errno(err, "%s", path);
-			if (ok && S_ISDIR(st.st_mode))
-				ok = (v->on_folder == NULL || v->on_folder(v->arg, inner, err)) &&
-				     visit(top, inner, v, depth + 1, err);
+			if (ok && S_ISDIR(st.st_mode)) ok = visit(top, inner, v, depth + 1, err);
 			if (ok && S_ISREG(st.st_mode)) ok = v->on_file(v->arg, inner, err);
 		}
 		free(list[i]);
@@ -194,44 +191,5 @@ bool build_bind(const char *release_dir, const struct build_values *values, json
 				    (json_int_t)(clock_now_ms() - began_ms));
 	if (outcome == NULL) return err_set(err, ERR_INTERNAL, "the outcome of binding");
 	*ret_outcome = outcome;
-	return true;
-}
-
-struct sharing {
-	const char *from_dir;
-	const char *to_dir;
-	const char *part;
-};
-
-static bool share_folder(void *arg, const char *relative, struct err *err)
-{
-	const struct sharing *s = arg;
-	char path[FILE_PATH_SIZE];
-	if (!file_path(path, err, "%s/%s/%s", s->to_dir, s->part, relative)) return false;
-	return mkdir(path, 0755) == 0 || err_set_errno(err, "make folder %s", path);
-}
-
-static bool share_file(void *arg, const char *relative, struct err *err)
-{
-	const struct sharing *s = arg;
-	char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
-	return file_path(from, err, "%s/%s/%s", s->from_dir, s->part, relative) &&
-	       file_path(to, err, "%s/%s/%s", s->to_dir, s->part, relative) &&
-	       (link(from, to) == 0 || err_set_errno(err, "link %s", to));
-}
-
-bool build_share(const char *from_dir, const char *to_dir, struct err *err)
-{
-	static const char *const parts[] = {"public", "unbound"};
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
-		struct sharing s = {from_dir, to_dir, parts[i]};
-		const struct visit v = {share_file, share_folder, &s};
-		if (!file_path(from, err, "%s/%s", from_dir, parts[i]) ||
-		    !file_path(to, err, "%s/%s", to_dir, parts[i]))
-			return false;
-		if (mkdir(to, 0755) != 0) return err_set_errno(err, "make folder %s", to);
-		if (!visit(from, "", &v, 0, err)) return false;
-	}
 	return true;
 }

@@ -28,10 +28,6 @@ struct build_values {
  * (rename); run again after a crash it does the same. ERR_INVALID for values that could end a string in code. */
 bool build_bind(const char *release_dir, const struct build_values *values, json_t **ret_outcome, struct err *err);
 
-/* Makes to_dir/public and to_dir/unbound from another release's: hard links for what binding does not write. to_dir
- * exists; bind it then. */
-bool build_share(const char *from_dir, const char *to_dir, struct err *err);
-
 /* The pure part: appends the text with the values written; returns how many. */
 int bind_text(struct str text, const struct build_values *values, struct buf *ret_text);
 

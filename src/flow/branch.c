@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/alone.h"
 #include "owndb/tool.h"
 #include "store/home.h"
 
@@ -264,9 +264,6 @@ bool branch_await(const struct flow *f, const struct parts *p, const char *name,
 	       file_path(log, err, "%s/logs/" LOG, p->dir) && owndb_wait_ready(&db, 0, READY_MS, err);
 }
 
-/* Without a network, as the clones are, but what it is told stays. What is said here is stronger than any file or ALTER
- * SYSTEM of the branch. Who drops to another user does it in the namespace of the network alone; who is the owner
- * already needs one of users, which keeps his number. Both become PostgreSQL, which is then signalled itself. */
 bool branch_unit(const struct flow *f, const struct parts *p, const char *name, struct arena *arena,
 		 struct unit_spec *ret_spec, struct err *err)
 {
@@ -285,48 +282,13 @@ bool branch_unit(const struct flow *f, const struct parts *p, const char *name, 
 	    !owndb_find_postgres_major(p->majors_dir, db.major, bin_dir, sizeof bin_dir, err) ||
 	    !tool_write_conf(&db, db.data_dir, false, err))
 		return false;
-	const char *uid = arena_printf(arena, "%u", (unsigned)p->owndb.uid),
-		   *gid = arena_printf(arena, "%u", (unsigned)p->owndb.gid);
-	const char *const as_root[] = {"/usr/bin/unshare",
-				       "--net",
-				       "--",
-				       "/usr/bin/setpriv",
-				       "--reuid",
-				       uid,
-				       "--regid",
-				       gid,
-				       "--clear-groups",
-				       "--inh-caps=-all",
-				       "--no-new-privs",
-				       NULL};
-	const char *const as_self[] = {"/usr/bin/unshare", "--map-current-user", "--net", "--", NULL};
-	const char *const run[] = {arena_printf(arena, "%s/postgres", bin_dir),
-				   "-D",
-				   db.data_dir,
-				   "-c",
-				   arena_printf(arena, "unix_socket_directories=%s", sockets),
-				   "-c",
-				   arena_printf(arena, "log_line_prefix=%%m [%%p] branch %s %%q%%u@%%d ", name),
-				   "-c",
-				   "listen_addresses=",
-				   "-c",
-				   "archive_mode=off",
-				   "-c",
-				   "max_logical_replication_workers=0",
-				   NULL};
-	struct unit_spec spec = {.env = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC"},
-				 .cwd = "/",
-				 .log_path = arena_printf(arena, "%s/logs/" LOG, p->dir),
-				 .work_dir = db.data_dir,
-				 .ready_socket = arena_printf(arena, "%s/.s.PGSQL.5432", sockets),
-				 .notes = {arena_printf(arena, "%s/postmaster.pid", dir),
-					   arena_printf(arena, "%s/.s.PGSQL.5432.lock", sockets)},
-				 .stop_signal = SIGINT,
-				 .stop_deadline_ms = STOP_MS};
-	size_t count = 0;
-	for (const char *const *w = f->is_root ? as_root : as_self; *w != NULL; w++) spec.argv[count++] = *w;
-	for (const char *const *w = run; *w != NULL; w++) spec.argv[count++] = *w;
-	(void)snprintf(spec.name, sizeof spec.name, "%s/" BRANCH_PART "%s", p->app.name, name);
-	*ret_spec = spec;
+	struct alone alone = {.bin_dir = bin_dir,
+			      .data_dir = db.data_dir,
+			      .socket_dir = sockets,
+			      .log_path = arena_printf(arena, "%s/logs/" LOG, p->dir),
+			      .setting = arena_printf(arena, "log_line_prefix=%%m [%%p] branch %s %%q%%u@%%d ", name),
+			      .stop_ms = STOP_MS};
+	alone_unit(f, p, &alone, arena, ret_spec);
+	(void)snprintf(ret_spec->name, sizeof ret_spec->name, "%s/" BRANCH_PART "%s", p->app.name, name);
 	return true;
 }

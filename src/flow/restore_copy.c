@@ -3,7 +3,6 @@
  * The copy: fetched, recovered, and run for whoever wants to look at it. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "flow/alone.h"
 #include "flow/archive.h"
 #include "flow/restore.h"
 #include "owndb/recover.h"
@@ -110,52 +110,19 @@ bool restore_waiting_copy(const struct flow *f, const char *app, int64_t *ret_jo
 bool restore_copy_unit(const struct flow *f, const struct parts *p, int64_t job, struct arena *arena,
 		       struct unit_spec *ret_spec, struct err *err)
 {
-	char *dir = arena_printf(arena, "%s/postgres/copy-%lld", p->dir, (long long)job);
-	char *data = arena_printf(arena, "%s/data", dir), *uid = arena_printf(arena, "%u", (unsigned)p->owndb.uid),
-	     *gid = arena_printf(arena, "%u", (unsigned)p->owndb.gid);
-	const char *const as_root[] = {"/usr/bin/unshare",
-				       "--net",
-				       "--",
-				       "/usr/bin/setpriv",
-				       "--reuid",
-				       uid,
-				       "--regid",
-				       gid,
-				       "--clear-groups",
-				       "--inh-caps=-all",
-				       "--no-new-privs",
-				       NULL};
-	const char *const as_self[] = {"/usr/bin/bwrap", "--unshare-net", "--dev-bind", "/", "/", "--", NULL};
-	const char *const run[] = {arena_printf(arena, "%s/postgres", p->pg_bin_dir),
-				   "-D",
-				   data,
-				   "-c",
-				   arena_printf(arena, "unix_socket_directories=%s/run", dir),
-				   "-c",
-				   "archive_mode=off",
-				   "-c",
-				   "default_transaction_read_only=on",
-				   "-c",
-				   "max_logical_replication_workers=0",
-				   NULL};
-	struct unit_spec spec = {.env = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC"},
-				 .cwd = "/",
-				 .log_path = arena_printf(arena, "%s/logs/postgres-copy.log", p->dir),
-				 .work_dir = data,
-				 .ready_socket = arena_printf(arena, "%s/run/.s.PGSQL.5432", dir),
-				 .notes = {arena_printf(arena, "%s/postmaster.pid", data),
-					   arena_printf(arena, "%s/run/.s.PGSQL.5432.lock", dir)},
-				 .stop_signal = SIGINT,
-				 .stop_deadline_ms = COPY_STOP_MS};
-	size_t count = 0;
-	if (job == 0 || !file_is_dir(data))
+	const char *dir = arena_printf(arena, "%s/postgres/copy-%lld", p->dir, (long long)job);
+	struct alone copy = {.bin_dir = p->pg_bin_dir,
+			     .data_dir = arena_printf(arena, "%s/data", dir),
+			     .socket_dir = arena_printf(arena, "%s/run", dir),
+			     .log_path = arena_printf(arena, "%s/logs/postgres-copy.log", p->dir),
+			     .setting = "default_transaction_read_only=on",
+			     .stop_ms = COPY_STOP_MS};
+	if (job == 0 || !file_is_dir(copy.data_dir))
 		return err_set(err, ERR_NOT_FOUND,
 			       "%s has no copy to look at; make one: freehold db %s restore --to "
 			       "TIME --inspect",
 			       p->app.name, p->app.name);
-	for (const char *const *w = f->is_root ? as_root : as_self; *w != NULL; w++) spec.argv[count++] = *w;
-	for (const char *const *w = run; *w != NULL; w++) spec.argv[count++] = *w;
-	parts_unit_name(p->app.name, RESTORE_COPY_PART, spec.name);
-	*ret_spec = spec;
+	alone_unit(f, p, &copy, arena, ret_spec);
+	parts_unit_name(p->app.name, RESTORE_COPY_PART, ret_spec->name);
 	return true;
 }

@@ -413,19 +413,6 @@ const struct http_field *http_headers(const struct http_request *req)
 	return req->fields;
 }
 
-bool http_peer_uid(const struct http_request *req, uid_t *ret_uid)
-{
-	if (req->connection == NULL) return false;
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct ucred who;
-	socklen_t size = sizeof who;
-	if (info == NULL || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return false;
-	if (who.uid == (uid_t)-1) return false; /* TCP: the kernel knows nobody */
-	*ret_uid = who.uid;
-	return true;
-}
-
 bool http_peer_address(const struct http_request *req, char *ret_text, size_t size)
 {
 	if (req->connection == NULL) return false;

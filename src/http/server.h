@@ -102,9 +102,6 @@ struct str http_header(const struct http_request *req, struct str name);
 size_t http_header_count(const struct http_request *req);
 const struct http_field *http_headers(const struct http_request *req);
 
-/* Who is at the other end of a unix socket, by SO_PEERCRED. False on TCP. */
-bool http_peer_uid(const struct http_request *req, uid_t *ret_uid);
-
 /* The address at the other end of a TCP connection, "192.0.2.7" or "2001:db8::7". False on a unix socket. */
 bool http_peer_address(const struct http_request *req, char *ret_text, size_t size);
 

@@ -40,16 +40,6 @@ const char *mail_kind_name(enum mail_kind kind)
 	return names[kind];
 }
 
-bool mail_kind_find(const char *name, enum mail_kind *ret_kind)
-{
-	for (int i = 0; i < MAIL_KINDS; i++) {
-		if (strcmp(names[i], name) != 0) continue;
-		*ret_kind = (enum mail_kind)i;
-		return true;
-	}
-	return false;
-}
-
 const char *mail_kind_word(enum mail_kind kind)
 {
 	return words[kind];

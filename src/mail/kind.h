@@ -31,9 +31,6 @@ enum mail_kind {
 /* "confirmation", "magic_link", "password_changed_notification" … */
 const char *mail_kind_name(enum mail_kind kind);
 
-/* False when there is none of that name. */
-bool mail_kind_find(const char *name, enum mail_kind *ret_kind);
-
 /* As config.toml has it, below email.template or email.notification: "password_changed". */
 const char *mail_kind_word(enum mail_kind kind);
 bool mail_kind_find_word(struct str word, enum mail_kind *ret_kind);

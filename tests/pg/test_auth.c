@@ -166,16 +166,19 @@ static void test_unknown_users_take_as_long(void **state)
 {
 	(void)state;
 	json_decref(sign_up("slow@example.com", "secret1").body);
-	/* The shortest of each counts: passwords are computed with what nobody else wants of the processor. */
+	/* The shortest of each counts, of as many as a busy machine needs: passwords are computed with what nobody else
+	 * wants of the processor. One that is told at once would be shorter however often it is asked. */
 	int64_t times[2] = {INT64_MAX, INT64_MAX};
-	for (int i = 0; i < 12; i++) {
+	bool is_alike = false;
+	for (int i = 0; i < 60 && !is_alike; i++) {
 		int64_t start_us = clock_now_us();
 		expect(sign_in(i % 2 == 0 ? "slow@example.com" : "missing@example.com", "wrong-one"), 400,
 		       "invalid_credentials");
 		int64_t took_us = clock_now_us() - start_us;
 		if (took_us < times[i % 2]) times[i % 2] = took_us;
+		is_alike = i > 10 && times[1] < times[0] * 2 && times[0] < times[1] * 2;
 	}
-	assert_true(times[1] * 2 > times[0] && times[0] * 2 > times[1]);
+	assert_true(is_alike);
 }
 
 static void test_user_get_and_update(void **state)
