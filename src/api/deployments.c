@@ -90,6 +90,23 @@ static bool keep_upload(struct daemon *d, const char *app, int64_t number, struc
 	return upload_keep(u, path, err);
 }
 
+/* The app, made where there was none; with the major version that was asked for. A request that is refused leaves none
+ * behind. */
+static bool make_app(struct route_call *c, struct app *ret_app, struct err *err)
+{
+	struct db *db = c->d->flow.db;
+	const char *major = query_param(c->req, "postgres");
+	int64_t wanted = 0;
+	if (major != NULL && !(str_to_int(str_from(major), &wanted) && wanted > 0))
+		return err_set(err, ERR_INVALID, "postgres is a major version, such as 17");
+	bool is_new = app_create(db, c->app, ret_app, err);
+	if (!is_new && (err->code != ERR_CONFLICT || !app_get(db, c->app, ret_app, err))) return false;
+	if (major == NULL || parts_want_major(&c->d->flow, c->app, wanted, err)) return true;
+	struct err ignored;
+	if (is_new) (void)app_delete(db, c->app, &ignored);
+	return false;
+}
+
 /* From here on the journal knows it. What fails after that ends it as failed. */
 static bool begin(struct route_call *c, struct upload *u, const char *source, json_t *options, int64_t *ret_number,
 		  struct err *err)
@@ -97,14 +114,7 @@ static bool begin(struct route_call *c, struct upload *u, const char *source, js
 	struct db *db = c->d->flow.db;
 	struct app app;
 	int64_t number = 0;
-	if (!may_deploy(c->d, c->app, err)) return false;
-	if (!app_create(db, c->app, &app, err) && (err->code != ERR_CONFLICT || !app_get(db, c->app, &app, err)))
-		return false;
-	const char *major = query_param(c->req, "postgres");
-	int64_t wanted = 0;
-	if (major != NULL && !(str_to_int(str_from(major), &wanted) && wanted > 0))
-		return err_set(err, ERR_INVALID, "postgres is a major version, such as 17");
-	if (major != NULL && !parts_want_major(&c->d->flow, c->app, wanted, err)) return false;
+	if (!may_deploy(c->d, c->app, err) || !make_app(c, &app, err)) return false;
 	json_object_set_new(options, "state_before", json_string(app.state)); /* what an undo goes back to */
 	char *text = json_text(options);
 	bool ok = deployment_begin(db, c->app, source, text, deploy_step_names, deploy_step_count(), &number, err);

@@ -118,7 +118,7 @@ static bool begin(struct route_call *c, json_t *options, struct err *err)
 			       "send a dump as application/octet-stream, or {\"url\": \"postgresql://…\"}");
 	if (json_bool(options, "files_only", false)) json_object_set_new(options, "source", json_string("files alone"));
 	json_object_del(options, "resume");
-	if (!import_may_begin(c, err) || !app_ensure(c, true, &is_created, err) || !seal(c, options, err) ||
+	if (!import_may_begin(c, err) || !seal(c, options, err) || !app_ensure(c, true, &is_created, err) ||
 	    !import_prepare(&c->d->flow, c->app, options, is_resumed, err))
 		return false;
 	if (has_file &&

@@ -258,7 +258,8 @@ const struct command commands[] = {
     {"key", CHANGE, "APP", "the app's key for a private repository",
      "Prints the public half of a key with which freehold deploy fetches the app's source by ssh "
      "(git@host:you/app.git, "
-     "ssh://...); it is made when there is none. Add it to the repository as a deploy key; reading is enough. Each app "
+     "ssh://...); it is made when there is none, and so is the app, since its first deployment needs it. Add it to the "
+     "repository as a deploy key; reading is enough. Each app "
      "has "
      "a key of its own. The server's own key is remembered when it is met first, and another one is refused later.",
      "freehold key shop\nfreehold key shop --new\nfreehold key shop --forget-servers", key_options, 1, 1, "a", run_key},

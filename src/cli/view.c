@@ -157,6 +157,23 @@ static void put_backup(const struct view *v, const json_t *backup)
 	buf_putc(v->out, '\n');
 }
 
+/* Made by a variable, a key or a first try that failed: nothing of it runs and nothing has to be looked after. */
+static bool is_empty(const json_t *app)
+{
+	const json_t *processes = json_object_get(app, "processes"), *backup = json_object_get(app, "backup");
+	if (!is(json_str(app, "state", ""), "new") || json_str(backup, "last_at", "")[0] != '\0') return false;
+	for (size_t i = 0; i < json_array_size(processes); i++)
+		if (!is(json_str(json_array_get(processes, i), "state", ""), "stopped")) return false;
+	return true;
+}
+
+static void put_empty(const struct view *v, const char *name)
+{
+	buf_printf(v->out,
+		   "  freehold deploy PATH --app %s makes it; freehold destroy %s takes it away, if nobody wants it\n",
+		   name, name);
+}
+
 void view_app(const struct view *v, const json_t *app)
 {
 	const char *state = json_str(app, "state", "?");
@@ -184,8 +201,12 @@ void view_app(const struct view *v, const json_t *app)
 		put_clean(v, TONE_PLAIN, json_str(app, "url", ""));
 		buf_putc(v->out, '\n');
 	}
-	put_backup(v, json_object_get(app, "backup"));
-	put_processes(v, json_object_get(app, "processes"), 2);
+	if (is_empty(app)) {
+		put_empty(v, json_str(app, "name", ""));
+	} else {
+		put_backup(v, json_object_get(app, "backup"));
+		put_processes(v, json_object_get(app, "processes"), 2);
+	}
 	put_newest_deployment(v, app);
 }
 

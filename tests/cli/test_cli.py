@@ -119,6 +119,21 @@ class Deploy(Case):
         done = self.run_cli("deploy", self.export())
         self.assertEqual(done.returncode, 10)
         self.assertIn("freehold: the build ended with status 2\nRelease 6 is still live and untouched.", done.stderr)
+        self.assertIn("the live release stays until then", done.stderr)
+
+    def test_first_failure_says_that_there_is_an_app_now_and_how_it_goes(self):
+        end = {"event": "end", "deployment": {**FAILED["deployment"], "number": 1}}
+        self.daemon.answer("POST", "/v1/apps/shop/deployments", {"app": "shop", "number": 1, "state": "running"}, 201)
+        self.daemon.stream("/v1/apps/shop/deployments/1/events", [step("build", "failed", 5), end])
+        app = {"name": "shop", "state": "new", "live": None, "processes": [{"name": "postgres", "state": "stopped"}]}
+        self.daemon.answer("GET", "/v1/apps/shop", app)
+        said = self.run_cli("deploy", self.export()).stderr
+        self.assertIn("Nothing was live before and nothing is now.", said)
+        self.assertNotIn("the live release stays", said)
+        self.assertIn("freehold destroy shop", said)
+        # A database that was moved in before is not to be thrown away because its first deployment failed.
+        self.daemon.answer("GET", "/v1/apps/shop", {**app, "processes": [{"name": "postgres", "state": "running"}]})
+        self.assertNotIn("freehold destroy", self.run_cli("deploy", self.export()).stderr)
 
     def test_json_prints_the_events(self):
         self.lay_deployment([step("build", "done", 1), END])
@@ -270,6 +285,14 @@ class Others(Case):
         self.assertEqual(status, 0)
         self.assertIn("Deploy keys", shown)
         self.assertEqual(json.loads(self.run_cli("key", "shop", "--json").stdout)["public_key"], "ssh-ed25519 AAAA freehold-shop")
+
+    def test_key_of_no_app_says_that_it_made_one(self):
+        self.daemon.answer("POST", "/v1/apps/shpo/git-key", {"public_key": "ssh-ed25519 AAAA", "created": True})
+        self.daemon.answer("GET", "/v1/apps", {"apps": [{"name": "shpo"}, {"name": "shop"}, {"name": "other-thing"}]})
+        done = self.run_cli("key", "shpo")
+        self.assertEqual((done.returncode, done.stdout), (0, "ssh-ed25519 AAAA\n"))
+        self.assertIn("There was no app named shpo, so this made one for the deployment that follows. Did you mean shop?", done.stderr)
+        self.assertIn("freehold destroy shpo --confirm shpo", done.stderr)
 
     def test_tls(self):
         shown = {"url": "https://shop.localhost:8443", "certificate": "local", "names": "shop.localhost", "issuer": "x", "until": "2027-01-15T00:00:00.000Z", "redirect": False}

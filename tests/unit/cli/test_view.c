@@ -69,6 +69,20 @@ static void test_status(void **state)
 					    "  ! deployment 8 failed: freehold deployments shop 8 says why\n");
 }
 
+static void test_an_empty_app_is_no_alarm(void **state)
+{
+	(void)state;
+	struct view v = view_of();
+	json_t *app JSON_CLEANUP =
+	    parse("{\"name\":\"shpo\",\"state\":\"new\",\"live\":null,\"backup\":{\"last_at\":null},"
+		  "\"processes\":[{\"name\":\"postgres\",\"state\":\"stopped\"}]}");
+	view_app(&v, app);
+	assert_string_equal(buf_cstr(&out),
+			    "shpo  new, nothing is live\n"
+			    "  freehold deploy PATH --app shpo makes it; freehold destroy shpo takes it away, "
+			    "if nobody wants it\n");
+}
+
 static void test_releases(void **state)
 {
 	(void)state;
@@ -167,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_apps),
 	    cmocka_unit_test(test_status),
+	    cmocka_unit_test(test_an_empty_app_is_no_alarm),
 	    cmocka_unit_test(test_releases),
 	    cmocka_unit_test(test_rollback),
 	    cmocka_unit_test(test_doctor),
