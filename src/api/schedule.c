@@ -6,6 +6,7 @@
 
 #include "api/worker.h"
 #include "backup/queue.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
 #include "flow/archive.h"
@@ -16,6 +17,7 @@
 
 #define FIRST_DRILL_MS ((int64_t)3600 * 1000)
 #define FIRST_FILES_MS ((int64_t)10 * 60 * 1000)
+#define SHIP_AGAIN_MAX_MS ((int64_t)5 * 60 * 1000)
 #define DRILL_AGAIN_MS ((int64_t)6 * 3600 * 1000)
 
 struct schedule {
@@ -43,6 +45,8 @@ static bool may_try(struct schedule *s, const char *app, const char *kind, int64
 	struct err err;
 	if (!job_newest(s->d->flow.db, app, kind, NULL, &job, &err)) return false;
 	if (strcmp(job.state, "running") == 0) return false;
+	if (strcmp(job.error_code, err_code_word(ERR_CONFLICT)) == 0 && again_ms > SCHEDULE_AGAIN_SOON_MS)
+		again_ms = SCHEDULE_AGAIN_SOON_MS;
 	bool has_failed = strcmp(job.state, "failed") == 0 || strcmp(job.state, "interrupted") == 0;
 	return !has_failed || s->now_ms - job.ended_at_ms >= again_ms || s->now_ms < job.ended_at_ms;
 }
@@ -76,6 +80,22 @@ static bool has_new_history(struct schedule *s, const char *app, const json_t *b
 	return true;
 }
 
+/* The newest one was in the way of something else, or that of it: it is owed, also when nothing is due by the clock. */
+static bool is_put_off(struct schedule *s, const char *app, int64_t *ret_place, bool *ret_is_full)
+{
+	struct job job;
+	struct err ignored;
+	json_t *options JSON_CLEANUP = NULL;
+	if (!job_newest(s->d->flow.db, app, "backup", NULL, &job, &ignored) || strcmp(job.state, "failed") != 0 ||
+	    strcmp(job.error_code, err_code_word(ERR_CONFLICT)) != 0 ||
+	    !json_parse(str_from(job.options), &options, &ignored) ||
+	    !may_try(s, app, "backup", SCHEDULE_AGAIN_SOON_MS))
+		return false;
+	*ret_place = json_int(options, "place", 0);
+	*ret_is_full = json_bool(options, "full", false);
+	return true;
+}
+
 /* At which place, and which kind, a backup of this app is due; and what has broken is written down. */
 static enum due due_at(struct schedule *s, const char *app, const char *archive_dir, int64_t *ret_place,
 		       bool *ret_is_broken)
@@ -99,6 +119,9 @@ static enum due due_at(struct schedule *s, const char *app, const char *archive_
 		if (has_new_history(s, app, list)) due = DUE_FULL;
 		if (due != DUE_NOTHING && may_try(s, app, "backup", SCHEDULE_AGAIN_MS)) return due;
 	}
+	bool is_full = false;
+	*ret_is_broken = false;
+	if (is_put_off(s, app, ret_place, &is_full)) return is_full ? DUE_FULL : DUE_INCREMENTAL;
 	return DUE_NOTHING;
 }
 
@@ -132,13 +155,22 @@ static void end_branch(struct schedule *s, const char *app)
 	}
 }
 
+/* At every tick at first, then ever less often, up to some minutes: a place may be away for days. */
+static bool may_ship(const struct queue_state *q)
+{
+	int64_t now = clock_wall_ms(), pause = (now - q->failing_since_ms) / 4;
+	if (q->failing_since_ms == 0) return true;
+	if (pause > SHIP_AGAIN_MAX_MS) pause = SHIP_AGAIN_MAX_MS;
+	return now - q->tried_ms >= pause || q->tried_ms > now;
+}
+
 static void ship(struct schedule *s, const char *app, const char *archive_dir)
 {
 	struct err err;
 	for (int i = 0; i < s->places.count && !s->is_shipping; i++) {
 		struct queue_state state;
 		queue_state(archive_dir, s->places.list[i].id, &state);
-		if (state.waiting == 0) continue;
+		if (state.waiting == 0 || !may_ship(&state)) continue;
 		s->is_shipping = worker_ship(s->d, app, on_shipped, s->d, &err);
 	}
 }

@@ -10,6 +10,7 @@
 
 #define SCHEDULE_TICK_MS 10000
 #define SCHEDULE_AGAIN_MS ((int64_t)15 * 60 * 1000) /* after a job that failed, by the home's clock */
+#define SCHEDULE_AGAIN_SOON_MS ((int64_t)10 * 1000) /* after one that was only in the way of something else */
 #define SCHEDULE_AGAIN_BROKEN_MS ((int64_t)60 * 1000) /* where the window of restore is broken */
 
 void schedule_start(struct daemon *d);

@@ -388,6 +388,7 @@ void queue_state(const char *archive_dir, int64_t place, struct queue_state *ret
 	}
 	free(names);
 	s.failing_since_ms = read_note(archive_dir, place, "failing", s.failing, sizeof s.failing);
+	s.tried_ms = s.failing_since_ms != 0 ? mtime_ms(archive_dir, place, "failing") : 0;
 	s.broken_since_ms = read_note(archive_dir, place, "broken", s.broken, sizeof s.broken);
 	*ret_state = s;
 }

@@ -50,6 +50,7 @@ struct queue_state {
 	int64_t oldest_ms; /* 0: none waits */
 	int64_t failing_since_ms; /* 0: the place takes what it gets */
 	char failing[256];
+	int64_t tried_ms; /* when it was last tried and failed; 0: it does not fail */
 	int64_t broken_since_ms; /* 0: nothing was dropped */
 	char broken[256];
 	int64_t last_ms; /* when something last arrived; 0: never */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/repo.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "backup/conf.h"
 #include "backup/info.h"
@@ -14,6 +16,7 @@
 #define OUTPUT_MAX_BYTES (256u << 10) /* of what matters: errors, warnings, an info document */
 #define LINE_MAX_BYTES 8192
 #define REST_MAX 8
+#define LOCK_LOOK_MS 200
 
 struct listening {
 	struct buf line, kept;
@@ -93,21 +96,42 @@ static bool run_alone(const struct repo *r, const char *const *rest, repo_progre
 	return ok;
 }
 
+/* A backup and a deployment that makes sure of the repository come at the same time now and then. pgBackRest does not
+ * wait for its lock, and whoever holds it tells nobody when it lets go. */
+static bool run_in_turn(const struct repo *r, const char *const *rest, repo_progress progress, void *arg,
+			int64_t deadline_ms, struct err *err)
+{
+	int64_t until_ms = clock_now_ms() + REPO_LOCK_WAIT_MS;
+	while (!run_alone(r, rest, progress, arg, deadline_ms, NULL, err)) {
+		bool is_held = strstr(err->msg, "unable to acquire lock") != NULL &&
+			       strstr(err->msg, strerror(EWOULDBLOCK)) != NULL;
+		if (!is_held) return false;
+		if (clock_now_ms() >= until_ms)
+			return err_set(err, ERR_CONFLICT,
+				       "another backup of this app is being taken just now; it is tried again within a "
+				       "minute");
+		(void)nanosleep(&(struct timespec){.tv_nsec = LOCK_LOOK_MS * 1000000L}, NULL);
+	}
+	return true;
+}
+
+/* Offline: what it asks of PostgreSQL stands in pg_control too, and an app that was imported and never deployed has
+ * none that runs. */
 bool repo_create(const struct repo *r, struct err *err)
 {
-	static const char *const rest[] = {"--log-level-console=error", "stanza-create", NULL};
-	static const char *const upgrade[] = {"--log-level-console=error", "stanza-upgrade", NULL};
-	if (run_alone(r, rest, NULL, NULL, SHORT_DEADLINE_MS, NULL, err)) return true;
+	static const char *const rest[] = {"--log-level-console=error", "--no-online", "stanza-create", NULL};
+	static const char *const upgrade[] = {"--log-level-console=error", "--no-online", "stanza-upgrade", NULL};
+	if (run_in_turn(r, rest, NULL, NULL, SHORT_DEADLINE_MS, err)) return true;
 	/* A database that was moved in is another one than the repository knows; what was kept of the former stays. */
 	return strstr(err->msg, "do not match the database") != NULL &&
-	       run_alone(r, upgrade, NULL, NULL, SHORT_DEADLINE_MS, NULL, err);
+	       run_in_turn(r, upgrade, NULL, NULL, SHORT_DEADLINE_MS, err);
 }
 
 bool repo_backup(const struct repo *r, bool is_full, repo_progress progress, void *arg, struct err *err)
 {
 	const char *const rest[] = {"--log-level-console=detail", is_full ? "--type=full" : "--type=incr", "backup",
 				    NULL};
-	return run_alone(r, rest, progress, arg, LONG_DEADLINE_MS, NULL, err);
+	return run_in_turn(r, rest, progress, arg, LONG_DEADLINE_MS, err);
 }
 
 bool repo_expire(const struct repo *r, int keep_full, struct err *err)
@@ -115,7 +139,7 @@ bool repo_expire(const struct repo *r, int keep_full, struct err *err)
 	char keep[48];
 	(void)snprintf(keep, sizeof keep, "--repo1-retention-full=%d", keep_full);
 	const char *const rest[] = {"--log-level-console=error", keep, "expire", NULL};
-	return run_alone(r, rest, NULL, NULL, LONG_DEADLINE_MS, NULL, err);
+	return run_in_turn(r, rest, NULL, NULL, LONG_DEADLINE_MS, err);
 }
 
 bool repo_info(const struct repo *r, const json_t *known, int64_t now_ms, json_t **ret_list, struct err *err)

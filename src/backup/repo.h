@@ -25,7 +25,11 @@ struct repo {
 /* Called as it comes; done is 0 to 1. */
 typedef void (*repo_progress)(void *arg, double done);
 
-/* Makes the repository, or finds that it is there. */
+/* Below: where another pgBackRest of the app holds its lock, it is waited for up to REPO_LOCK_WAIT_MS, then
+ * ERR_CONFLICT. */
+#define REPO_LOCK_WAIT_MS 30000
+
+/* Makes the repository, or finds that it is there. PostgreSQL need not run. */
 bool repo_create(const struct repo *r, struct err *err);
 
 /* Takes a backup of the running cluster. An interrupted one is taken up again where that can be. */

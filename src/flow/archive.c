@@ -194,6 +194,22 @@ bool archive_open(const struct flow *f, const struct parts *p, const struct back
 	return true;
 }
 
+bool archive_open_all(const struct flow *f, const struct parts *p, struct err *err)
+{
+	struct backup_places places;
+	struct repo repo;
+	struct err why;
+	bool ok = true;
+	if (!backup_places_get(f->db, f->seal, &places, err)) return false;
+	for (int i = 0; i < places.count; i++) {
+		if (archive_open(f, p, &places.list[i], &repo, &why) || why.code == ERR_CONFLICT) continue;
+		if (ok) *err = why;
+		ok = false;
+	}
+	backup_places_done(&places);
+	return ok;
+}
+
 bool archive_retention(const struct flow *f, struct retention *ret_retention, struct err *err)
 {
 	struct retention r = retention_default();

@@ -19,6 +19,10 @@ bool archive_prepare(const struct flow *f, const struct parts *p, struct err *er
 bool archive_open(const struct flow *f, const struct parts *p, const struct backup_place *place, struct repo *ret_repo,
 		  struct err *err);
 
+/* At every place, whatever the others say; the error is the first one's. One whose lock is held (ERR_CONFLICT) is being
+ * written to, so it is there. */
+bool archive_open_all(const struct flow *f, const struct parts *p, struct err *err);
+
 /* The repository without a look at it. */
 struct repo archive_repo(const struct parts *p, int64_t place);
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "backup/queue.h"
 #include "backup/window.h"
@@ -117,6 +118,37 @@ static bool take_one(struct job_run *r, const struct backup_place *place, json_t
 	return (!is_full || mend(r, place->id, began_ms, newest, err)) && expire(r, &repo, list, err);
 }
 
+/* Which start of which cluster it is: zeros when none runs. A switch puts another folder here, a start writes the file
+ * anew. */
+struct life {
+	ino_t inode;
+	struct timespec began;
+};
+
+static struct life life_of(const struct parts *p)
+{
+	char path[FILE_PATH_SIZE];
+	struct err ignored;
+	struct stat st;
+	if (!file_path(path, &ignored, "%s/postmaster.pid", p->data_dir) || stat(path, &st) != 0)
+		return (struct life){0};
+	return (struct life){.inode = st.st_ino, .began = st.st_mtim};
+}
+
+/* A restore, an import or a stop ends whatever asks the database just then; pgBackRest can only say that it found none.
+ */
+static bool say_if_switched(const struct job_run *r, const struct life *was, struct err *err)
+{
+	struct life is = life_of(&r->parts);
+	bool is_same =
+	    is.inode == was->inode && is.began.tv_sec == was->began.tv_sec && is.began.tv_nsec == was->began.tv_nsec;
+	if (is_same && strstr(err->msg, "unable to find primary cluster") == NULL) return false;
+	return err_set(err, ERR_CONFLICT,
+		       "the database of %s was stopped or switched while it was being backed up; it is tried again as "
+		       "soon as it runs",
+		       r->job.app);
+}
+
 static bool take_all(struct job_run *r, const struct backup_places *places, struct err *err)
 {
 	int64_t only = json_int(r->options, "place", 0);
@@ -135,7 +167,8 @@ static bool take_all(struct job_run *r, const struct backup_places *places, stru
 		if (!job_begin_step(r, step, err)) return false;
 		int64_t began_ms = clock_now_ms();
 		json_t *entry = json_pack("{s:I, s:s}", "place", (json_int_t)place->id, "name", name);
-		bool ok = take_one(r, place, entry, &why);
+		struct life life = life_of(&r->parts);
+		bool ok = take_one(r, place, entry, &why) || say_if_switched(r, &life, &why);
 		json_object_set_new(entry, "ms", json_integer(clock_now_ms() - began_ms));
 		if (!ok) {
 			json_object_set_new(entry, "error", json_string(why.msg));
@@ -266,5 +299,5 @@ bool backup_ship(const struct flow *f, const char *app, struct err *err)
 			ok = false;
 		}
 	backup_places_done(&places);
-	return ok;
+	return ok || err_wrap(err, "what waits of the backups of %s was not sent", app);
 }

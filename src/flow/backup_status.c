@@ -72,7 +72,9 @@ static bool look_at_jobs(struct looking *l, const char *app, struct err *err)
 		return false;
 	if (strcmp(drill.state, "failed") == 0)
 		say(l->drills, "THE BACKUP OF %s COULD NOT BE RESTORED in its last drill: %.500s", app, drill.error);
-	if (strcmp(backup.state, "failed") == 0)
+	if (strcmp(backup.state, "failed") == 0 && strcmp(backup.error_code, err_code_word(ERR_CONFLICT)) == 0)
+		say(l->jobs, "A backup of %s was put off: %.500s.", app, backup.error);
+	else if (strcmp(backup.state, "failed") == 0)
 		say(l->jobs, "The last backup of %s failed: %.500s", app, backup.error);
 	return true;
 }
@@ -93,10 +95,12 @@ static bool look_at(void *arg, const struct app *app, struct err *err)
 	struct looking *l = arg;
 	char archive_dir[FILE_PATH_SIZE];
 	bool is_proved = false;
-	if (strcmp(app->state, "new") == 0) return true;
-	if (!layout_app(&l->f->layout, app->name, "postgres/archive", archive_dir, err) ||
-	    !look_at_jobs(l, app->name, err) || !is_proved_elsewhere(l, app->name, &is_proved, err))
-		return false;
+	if (!layout_app(&l->f->layout, app->name, "postgres/archive", archive_dir, err)) return false;
+	if (strcmp(app->state, "new") == 0) { /* a database may have been moved in */
+		look_at_places(l, app->name, archive_dir);
+		return true;
+	}
+	if (!look_at_jobs(l, app->name, err) || !is_proved_elsewhere(l, app->name, &is_proved, err)) return false;
 	look_at_places(l, app->name, archive_dir);
 	l->apps++;
 	if (!is_proved && l->unproved++ == 0)

@@ -279,23 +279,6 @@ static bool step_files(struct job *j, struct err *err)
 	return check_place(j, err) && bring_files(j, true, err);
 }
 
-/* The log of changes of another cluster goes into the same repositories, which are told of it. */
-static void open_places(struct job *j)
-{
-	struct backup_places places;
-	struct parts now; /* its major may be another */
-	struct repo repo;
-	struct err err;
-	if (!parts_open(j->f, j->parts.app.name, &now, &err) ||
-	    !backup_places_get(j->f->db, j->f->seal, &places, &err)) {
-		events_note(&j->events, err.msg);
-		return;
-	}
-	for (int i = 0; i < places.count; i++)
-		if (!archive_open(j->f, &now, &places.list[i], &repo, &err)) events_note(&j->events, err.msg);
-	backup_places_done(&places);
-}
-
 /* Told by in a journal that was cut off. PostgreSQL's user owns it like the rest: backups read every file. */
 static bool put_mark(const struct job *j, struct err *err)
 {
@@ -318,9 +301,13 @@ static bool step_switch(struct job *j, struct err *err)
 	if (!clone_stop_clean(&im->clone, err) || !tool_sync(im->clone.data_dir, err) || !put_mark(j, err) ||
 	    !cluster_switch(j->f, j->parts.app.name, im->clone.data_dir, &stopped_ms, err))
 		return false;
-	open_places(j);
+	struct err why;
+	if (!import_open_places(j->f, j->parts.app.name, &why)) events_note(&j->events, why.msg);
 	json_object_set_new(j->report, "stopped_ms", json_integer(stopped_ms));
-	detail(j, "the database was away for %.1f s; the former one is set aside", (double)stopped_ms / 1000);
+	json_object_set_new(j->report, "former", json_boolean(j->has_live));
+	json_object_set_new(j->report, "deployed", json_boolean(strcmp(j->parts.app.state, "new") != 0));
+	if (j->has_live)
+		detail(j, "the database was away for %.1f s; the former one is set aside", (double)stopped_ms / 1000);
 	return true;
 }
 
@@ -475,8 +462,17 @@ bool import_run(const struct flow *f, const char *app, struct err *err)
 	return ok;
 }
 
+bool import_open_places(const struct flow *f, const char *app, struct err *err)
+{
+	struct parts now; /* its major may be another */
+	return parts_open(f, app, &now, err) && archive_open_all(f, &now, err);
+}
+
 bool import_undo(const struct flow *f, const char *app, struct err *err)
 {
 	int64_t stopped_ms = 0;
-	return cluster_switch_back(f, app, &stopped_ms, err);
+	struct err why;
+	if (!cluster_switch_back(f, app, &stopped_ms, err)) return false;
+	if (!import_open_places(f, app, &why)) log_warn("%s", why.msg);
+	return true;
 }

@@ -30,6 +30,9 @@ bool import_run(const struct flow *f, const char *app, struct err *err);
 /* Puts the former database back. */
 bool import_undo(const struct flow *f, const char *app, struct err *err);
 
+/* The log of changes of another cluster goes into the same repositories, which are told of it: after each switch. */
+bool import_open_places(const struct flow *f, const char *app, struct err *err);
+
 /* The journal; {"state": "none"} when there never was one. is_running: its process lives, else one that says so was cut
  * off. */
 bool import_json(const struct flow *f, const char *app, bool is_running, json_t **ret_journal, struct err *err);

@@ -102,7 +102,11 @@ bool move_back(const struct flow *f, const char *app, struct err *err)
 	json_t *journal JSON_CLEANUP = NULL;
 	int64_t stopped_ms = 0;
 	if (!read_move(f, app, &journal, err)) return false;
-	if (import_is_switched(f, app, journal) && !cluster_switch_back(f, app, &stopped_ms, err)) return false;
+	if (import_is_switched(f, app, journal)) {
+		struct err why;
+		if (!cluster_switch_back(f, app, &stopped_ms, err)) return false;
+		if (!import_open_places(f, app, &why)) log_warn("%s", why.msg);
+	}
 	json_object_set_new(journal, "state", json_string("back"));
 	import_files_forget(f, app);
 	if (json_bool(journal, "held", false)) {

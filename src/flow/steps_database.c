@@ -34,17 +34,8 @@
  * more: what it should have got waits for it. */
 static void open_places(struct deploy *d)
 {
-	struct backup_places places;
-	struct repo repo;
 	struct err err;
-	if (!backup_places_get(d->f->db, d->f->seal, &places, &err)) {
-		step_note(d, "Backups: %s", err.msg);
-		return;
-	}
-	for (int i = 0; i < places.count; i++)
-		if (!archive_open(d->f, &d->parts, &places.list[i], &repo, &err))
-			step_note(d, "Backups cannot be kept at a place: %s", err.msg);
-	backup_places_done(&places);
+	if (!archive_open_all(d->f, &d->parts, &err)) step_note(d, "Backups cannot be kept at a place: %s", err.msg);
 }
 
 /* The cluster exists, answers and has this edition's prelude. */

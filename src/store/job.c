@@ -10,7 +10,7 @@
 #include "store/home.h"
 
 #define EACH_MAX 1000
-#define COLUMNS "id, app, kind, state, step, began_at, ended_at, error_message, options"
+#define COLUMNS "id, app, kind, state, step, began_at, ended_at, error_message, options, error_code"
 
 static void read_job(struct db_query *q, struct job *ret_job)
 {
@@ -23,6 +23,7 @@ static void read_job(struct db_query *q, struct job *ret_job)
 	(void)snprintf(j.step, sizeof j.step, "%s", db_text(q, 4));
 	(void)snprintf(j.error, sizeof j.error, "%s", db_text(q, 7));
 	(void)snprintf(j.options, sizeof j.options, "%s", db_text(q, 8));
+	(void)snprintf(j.error_code, sizeof j.error_code, "%s", db_text(q, 9));
 	*ret_job = j;
 }
 

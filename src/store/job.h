@@ -27,6 +27,7 @@ struct job {
 	int64_t began_at_ms;
 	int64_t ended_at_ms; /* 0: not yet */
 	char error[512]; /* "" */
+	char error_code[JOB_WORD_SIZE]; /* err_code_word, or "" */
 	char options[4096]; /* a JSON object */
 };
 

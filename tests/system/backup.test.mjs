@@ -3,8 +3,8 @@
 // Backups: there from the first deployment, in several places, through places that fail; what is said of them is true.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Freehold, until } from './freehold.mjs';
@@ -50,6 +50,44 @@ test('a backup on demand takes what changed; --full takes everything; retention 
   await until('the day after, by itself', async () => (await backups())[0].backups.length === 2, 30000);
   assert.equal((await backups())[0].backups.filter((b) => b.type === 'full').length, 2, 'two full ones stay, however old');
   store('delete from home_setting');
+});
+
+test('another pgBackRest of the app is waited for', async () => {
+  await idle();
+  const lock = path.join(f.app('shop'), 'postgres/archive/run/main-backup.lock');
+  writeFileSync(lock, '');
+  chmodSync(lock, 0o666);
+  const held = spawn('flock', [lock, 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  await until('the lock is held', async () => spawnSync('flock', ['-n', lock, 'true']).status !== 0);
+  const taken = f.cli('db', 'shop', 'backup');
+  await until('it has tried', async () => store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  held.stdin.end();
+  const r = await taken;
+  assert.equal(r.code, 0, r.all);
+});
+
+test('a backup whose database was stopped says so in plain words, and is made up for', async () => {
+  await idle();
+  const newest = (await backups())[0].backups.at(-1).id;
+  const lock = path.join(f.app('shop'), 'postgres/archive/run/main-backup.lock');
+  writeFileSync(lock, '');
+  chmodSync(lock, 0o666);
+  const held = spawn('flock', [lock, 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  await until('the lock is held', async () => spawnSync('flock', ['-n', lock, 'true']).status !== 0);
+  const taken = f.cli('db', 'shop', 'backup');
+  await until('it has begun', async () => store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
+  assert.equal((await f.cli('stop', 'shop')).code, 0);
+  held.stdin.end();
+  const r = await taken;
+  assert.notEqual(r.code, 0);
+  assert.match(r.stderr, /the database of shop was stopped or switched while/);
+  assert.doesNotMatch(r.all, /pgBackRest/);
+  assert.ok((await warnings()).some((w) => /^A backup of shop was put off/.test(w)), String(await warnings()));
+  assert.equal((await f.cli('start', 'shop')).code, 0);
+  await until('it was made up for', async () => (await backups())[0].backups.at(-1).id !== newest, 40000);
+  await idle();
+  assert.ok(!(await warnings()).some((w) => /put off/.test(w)), String(await warnings()));
 });
 
 test('a second place gets its own, and one that fails holds up nobody', async () => {

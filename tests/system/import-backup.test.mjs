@@ -36,6 +36,15 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+test('a database that is moved into an app that was never deployed has a repository from its first minute', async () => {
+  const { all, code } = await f.cli('db', 'fresh', 'import', dump);
+  assert.equal(code, 0, all);
+  assert.doesNotMatch(all, /pgBackRest/);
+  const place = async () => (await f.api('GET', '/v1/apps/fresh/db/backups')).body.places[0];
+  await until('its log has arrived', async () => (await place()).waiting_bytes === 0, 60000);
+  assert.equal((await place()).failing, '');
+});
+
 test('what was moved in is backed up, proved, and restored to a second', async () => {
   const earlier = (await backups()).backups.map((backup) => backup.id);
   await db('import', dump);
