@@ -101,11 +101,11 @@ static bool clean_failure(const char *url, struct err *err)
 	const char *at = strstr(err->msg, "fatal: ");
 	(void)snprintf(message, sizeof message, "%s", at != NULL ? at + 7 : err->msg);
 	if (!git_url_check(url, true, shown, &ignored)) shown[0] = '\0';
-	for (char *c; (c = strstr(message, "://")) != NULL;) {
-		char *stop = strpbrk(c + 3, "/ '\n"), *user_end = strchr(c + 3, '@');
+	for (char *c = message; (c = strstr(c, "://")) != NULL;) {
+		c += 3;
+		char *stop = strpbrk(c, "/ '\n"), *user_end = strchr(c, '@');
 		if (user_end != NULL && (stop == NULL || user_end < stop))
-			memmove(c + 3, user_end + 1, strlen(user_end + 1) + 1);
-		memmove(c, c + 1, strlen(c)); /* ":" off, so that the search goes on */
+			memmove(c, user_end + 1, strlen(user_end + 1) + 1);
 	}
 	return err_set(err, ERR_FAILED, "git could not fetch it: %s", message);
 }

@@ -19,6 +19,7 @@
 
 struct output {
 	struct buf out, said;
+	size_t told; /* how much of said was looked at */
 	const struct import *im;
 	int64_t tables;
 };
@@ -29,16 +30,21 @@ static void keep(void *arg, int stream, struct str bytes)
 	buf_str(stream == 1 ? &o->out : &o->said, bytes);
 }
 
-/* Each table is told when its rows go in. */
+/* Each table is told when its rows go in. One line comes in pieces: pg_restore writes its name, a blank and what it
+ * says by themselves. */
 static void keep_and_tell(void *arg, int stream, struct str bytes)
 {
 	struct output *o = arg;
-	struct str line, rest = bytes;
+	struct str line, rest, what;
 	keep(arg, stream, bytes);
-	while (stream == 2 && str_next(&rest, '\n', &line)) {
+	if (stream != 2) return;
+	rest = str_sub(buf_view(&o->said), o->told, o->said.len);
+	while (str_cut(rest, '\n', &line, &rest)) {
 		ptrdiff_t at = str_find(line, STR("processing data for table "));
-		if (at >= 0) import_say(o->im, "rows of %.*s", STR_FMT(str_sub(str_trim(line), (size_t)at + 26, 300)));
+		what = str_trim(str_sub(line, (size_t)at + 26, line.len));
+		if (at >= 0) import_say(o->im, "rows of %.*s", STR_FMT(str_sub(what, 0, 300)));
 	}
+	o->told = o->said.len - rest.len;
 }
 
 /* pg_restore itself; how it ended does not matter, what it says does. */
@@ -51,6 +57,7 @@ static bool pg_restore(struct import *im, const char *const *args, struct output
 	for (; args[n - 1] != NULL && n < 31; n++) argv[n] = args[n - 1];
 	buf_init(&o->out, LIST_MAX_BYTES);
 	buf_init(&o->said, SAID_MAX_BYTES);
+	o->told = 0;
 	o->im = im;
 	if (!tool_stream(&im->clone.db, argv, NULL, on_output, o, &result, err)) return false;
 	*ret_status = result.exit_status;
