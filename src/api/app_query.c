@@ -74,6 +74,11 @@ static bool find_database(struct route_call *c, const char *user, const char *ro
 	    !layout_app_run(&c->d->flow.layout, c->app, "postgres", dir, err) ||
 	    !file_path(socket, err, "%s/.s.PGSQL.5432", dir))
 		return false;
+	if (!file_exists(socket) && strcmp(app.state, "new") == 0)
+		return err_set(err, ERR_CONFLICT,
+			       "the database of %s does not run yet: nothing of %s is live; freehold deploy FOLDER "
+			       "--app %s puts it live",
+			       c->app, c->app, c->app);
 	if (!file_exists(socket))
 		return err_set(err, ERR_UNAVAILABLE, "the database of %s does not run; freehold start %s starts it",
 			       c->app, c->app);

@@ -285,7 +285,8 @@ static bool get_settled(struct route_call *c, struct app *ret_app, struct err *e
 		return err_set(err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
 			       (long long)running);
 	return strcmp(ret_app->state, "new") != 0 ||
-	       err_set(err, ERR_CONFLICT, "%s was never live; deploy it first", c->app);
+	       err_set(err, ERR_CONFLICT, "%s was never live; deploy it first: freehold deploy FOLDER --app %s", c->app,
+		       c->app);
 }
 
 void route_app_start(struct route_call *c)

@@ -155,6 +155,31 @@ static void put_report(const struct db_words *w, const json_t *end, struct buf *
 	put_list(out, "The old project's address stands in", json_object_get(r, "old_urls"), "where", "sample");
 }
 
+/* Where an import or a move that failed goes on. */
+static bool say_failed(const struct db_words *w, const json_t *end, struct err *err)
+{
+	const json_t *error = json_object_get(end, "error"), *options = json_object_get(end, "options");
+	const char *message = json_str(error, "message", "it was cut off");
+	enum err_code code = err_code_from_word(json_str(error, "code", ""));
+	if (error == NULL) code = ERR_UNAVAILABLE;
+	if (json_bool(options, "move", false))
+		return err_set(err, code, "%s\nNothing was changed here. Again: freehold move %s %s", message, w->app,
+			       json_bool(options, "hold", false) ? "--finish" : "with the address of the source");
+	if (json_bool(options, "files_only", false))
+		return err_set(err, code,
+			       "%s\nWhat came is in its place, and the database is as it was: freehold db %s import "
+			       "--resume goes on",
+			       message, w->app);
+	if (strcmp(json_str(end, "state", ""), "interrupted") == 0)
+		return err_set(
+		    err, ERR_UNAVAILABLE,
+		    "the import was cut off, nothing was changed; go on with: freehold db %s import --resume", w->app);
+	return err_set(err, code,
+		       "%s\nNothing was changed here. What was received is kept: freehold db %s import --resume tries "
+		       "again, also with other options",
+		       message, w->app);
+}
+
 static void put_next(const struct db_words *w, const json_t *end, struct buf *out)
 {
 	const json_t *r = json_object_get(end, "report");
@@ -167,10 +192,13 @@ static void put_next(const struct db_words *w, const json_t *end, struct buf *ou
 			   w->app);
 		return;
 	}
-	buf_printf(out,
-		   "\nThe database of %s is what came. The former one is set aside; back to it: freehold db %s import "
-		   "--undo\n",
-		   w->app, w->app);
+	buf_printf(out, "\nThe database of %s is what came.", w->app);
+	if (json_bool(r, "former", true))
+		buf_printf(out, " The former one is set aside; back to it: freehold db %s import --undo", w->app);
+	buf_putc(out, '\n');
+	if (!json_bool(r, "deployed", true))
+		buf_printf(out, "Nothing of %s is live yet: freehold deploy FOLDER --app %s puts it live.\n", w->app,
+			   w->app);
 	if (json_int(r, "users", 0) > 0)
 		buf_printf(out, "%lld users can sign in with the passwords that they have.\n",
 			   (long long)json_int(r, "users", 0));
@@ -202,22 +230,7 @@ static bool say_end(const struct db_words *w, const json_t *end, int *ret_status
 	else if (is_ok)
 		put_next(w, end, &out);
 	screen_write(buf_view(&out));
-	if (is_ok) return true;
-	const json_t *error = json_object_get(end, "error");
-	if (json_bool(json_object_get(end, "options"), "files_only", false))
-		return err_set(err, err_code_from_word(json_str(error, "code", "")),
-			       "%s\nWhat came is in its place, and the database is as it was: freehold db %s import "
-			       "--resume goes on",
-			       json_str(error, "message", "it was cut off"), w->app);
-	if (strcmp(state, "interrupted") == 0)
-		return err_set(
-		    err, ERR_UNAVAILABLE,
-		    "the import was cut off, nothing was changed; go on with: freehold db %s import --resume", w->app);
-	return err_set(err, err_code_from_word(json_str(error, "code", "")),
-		       "%s\nNothing was changed: the database of %s is as it was. What was received is kept: freehold "
-		       "db %s import --resume "
-		       "tries again, also with other options",
-		       json_str(error, "message", "the import failed"), w->app, w->app);
+	return is_ok || say_failed(w, end, err);
 }
 
 static bool undo(const struct db_words *w, struct err *err)

@@ -319,6 +319,12 @@ bool run_open(struct cli *cli, int *ret_status, struct err *err)
 	if (!cli_ask(cli, NULL, buf_cstr(&path), NULL, &answer, err)) return false;
 	if (cli->is_json) cli_put_json(cli, answer);
 	if (!json_need_str(answer, "url", &url, err)) return false;
+	if (strcmp(json_str(answer, "state", ""), "new") == 0)
+		return err_set(
+		    err, ERR_CONFLICT,
+		    "nothing of %s is live yet, so its address shows nothing; freehold deploy FOLDER --app %s "
+		    "puts it live",
+		    cli->words[0], cli->words[0]);
 	if (!cli->is_json) {
 		text_clean(&out, str_from(url), TEXT_LINE);
 		buf_putc(&out, '\n');
