@@ -147,6 +147,8 @@ static bool simple(const struct db_words *w, const char *rest, const char *said,
 {
 	json_t *body JSON_CLEANUP = json_object(), *job JSON_CLEANUP = NULL;
 	if (!begin(w, rest, body, &job, err)) return false;
+	if (json_bool(json_object_get(job, "result"), "is_forward", false))
+		said = "is at what the restore had brought again.";
 	if (!w->cli->is_json && said != NULL) put_restored(w, job, said);
 	return true;
 }

@@ -216,6 +216,22 @@ static bool go_on_as_before(struct job_run *r)
 	return false;
 }
 
+/* A copy that waited is compared once more, before it is stopped: the app went on meanwhile. */
+static void count_again(struct job_run *r, int64_t copy, json_t *looked)
+{
+	char dir[FILE_PATH_SIZE];
+	struct clone c;
+	struct err why;
+	json_t *then JSON_CLEANUP = NULL, *live JSON_CLEANUP = NULL;
+	if (spell(&r->parts, "copy", copy, dir, &why) && clone_open_at(&c, &r->parts.owndb, dir, &why) &&
+	    owndb_rows(&c.db, &then, &why) && owndb_rows(&r->parts.owndb, &live, &why)) {
+		json_object_set_new(looked, "differences", rows_compare(then, live));
+		return;
+	}
+	json_object_del(looked, "differences");
+	job_note(r, "The copy and the live database could not be counted once more: %s", why.msg);
+}
+
 /* The copy that is to go live: one that was looked at, or one of our own. */
 static bool get_copy(struct job_run *r, int64_t *ret_copy, json_t **ret_looked, struct err *err)
 {
@@ -234,6 +250,7 @@ static bool get_copy(struct job_run *r, int64_t *ret_copy, json_t **ret_looked, 
 	if (looked == NULL) return err_set(err, ERR_NOT_FOUND, "there is no copy %lld any more", (long long)copy);
 	*ret_copy = copy;
 	*ret_looked = looked;
+	count_again(r, copy, looked);
 	json_object_update(r->result, looked);
 	return daemon_stop_part(r->f, r->job.app, RESTORE_COPY_PART, err) &&
 	       job_end(r->f->db, copy, "done", NULL, looked, err);
@@ -268,6 +285,17 @@ static int64_t newest_aside(const struct parts *p)
 	return newest;
 }
 
+/* What is live after job `job` is undone: what a restore had brought, or what was there before it. An undo can itself
+ * be undone, so it goes to and fro. */
+static bool is_forward(const struct job_run *r, int64_t job)
+{
+	struct job was;
+	struct err ignored;
+	if (!job_get(r->f->db, job, &was, &ignored) || strcmp(was.kind, "undo") != 0) return false;
+	json_t *result JSON_CLEANUP = job_result(r->f->db, job);
+	return !json_bool(result, "is_forward", false);
+}
+
 bool restore_undo_run(struct job_run *r, struct err *err)
 {
 	char dir[FILE_PATH_SIZE];
@@ -279,6 +307,7 @@ bool restore_undo_run(struct job_run *r, struct err *err)
 			       r->job.app);
 	if (!spell(&r->parts, "aside", aside, dir, err)) return false;
 	json_object_set_new(r->result, "aside", json_integer(aside));
+	json_object_set_new(r->result, "is_forward", json_boolean(is_forward(r, aside)));
 	if (!swap(r, dir, err)) return go_on_as_before(r);
 	return finish(r, dir, err) && owndb_timeline(&r->parts.owndb, &timeline, err) &&
 	       timeline_add(r->f->db, r->job.app, timeline, clock_wall_ms(), 0, 0, err);

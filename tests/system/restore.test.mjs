@@ -58,13 +58,13 @@ test('a copy can be looked at, and rows of one table come back from it', async (
 
 test('the app is switched over to the copy, that is undone, and undone again', async () => {
   await psql(f, 'shop', 'insert into public.n values (7)');
-  await db('restore', '--copy');
+  assert.match((await db('restore', '--copy')).stdout, /public\.n +5 +6 /);
   await answers();
   assert.deepEqual(await ids(), [1, 2, 3, 4, 5]);
   await psql(f, 'shop', 'insert into public.n values (8)');
-  await db('restore', '--undo');
+  assert.match((await db('restore', '--undo')).stdout, /is back at what was live before the restore/);
   assert.deepEqual(await ids(), [1, 2, 3, 4, 5, 7]);
-  await db('restore', '--undo');
+  assert.match((await db('restore', '--undo')).stdout, /is at what the restore had brought again/);
   assert.deepEqual(await ids(), [1, 2, 3, 4, 5, 8]);
 });
 
