@@ -16,125 +16,10 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
-#include "storage/flows.h"
+#include "storage/flow_tus.h"
 #include "storage/range.h"
-#include "storage/resumable.h"
 #include "storage/token.h"
 #include "storage/tus.h"
-#include "storage/upload.h"
-
-#define HEADERS                                                                                                        \
-	"Authorization, Content-Type, Location, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, "             \
-	"Upload-Concat, Upload-Defer-Length, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override, "  \
-	"X-Requested-With, X-Forwarded-Host, X-Forwarded-Proto, Forwarded"
-#define EXPOSED_HEADERS HEADERS ", Upload-Expires"
-#define ALLOWED_HEADERS HEADERS ", X-Upsert, Upload-Expires, ApiKey, x-signature"
-
-enum tus_kind { TUS_CREATE, TUS_PATCH, TUS_HEAD, TUS_DELETE };
-
-struct tus {
-	enum tus_kind kind;
-	struct upload up;
-	struct resumable *r; /* NULL: none is open */
-	const char *metadata; /* as the client said it */
-	uint64_t size, offset; /* of Upload-Length, Upload-Offset */
-	const char *id; /* NULL: not made yet */
-	int64_t created_s;
-	bool has_body; /* what comes is of the file */
-	bool is_ready, is_waiting; /* the body may come; it is held up */
-};
-
-static void done_tus(void *arg)
-{
-	struct tus *t = arg;
-	resumable_close(t->r);
-	t->r = NULL;
-}
-
-/* The upload is let go first: the client's next request may come at once. */
-static void reply_with(struct storage_call *call, const struct storage_reply *reply)
-{
-	if (call->flow != NULL) done_tus(call->flow);
-	storage_answer_with(call, reply);
-}
-
-static void begin_reply(struct storage_reply *reply, int status)
-{
-	*reply = (struct storage_reply){.status = status};
-	storage_reply_add(reply, "Tus-Resumable", TUS_VERSION);
-	storage_reply_add(reply, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
-	storage_reply_add(reply, "Cache-Control", "no-store");
-}
-
-static void refuse_with(struct storage_call *call, int status, const char *words, const char *cause)
-{
-	struct storage_reply reply;
-	begin_reply(&reply, status);
-	if (status == 412) storage_reply_add(&reply, "Tus-Version", TUS_VERSION);
-	storage_reply_add(&reply, "Content-Type", "text/plain; charset=utf-8");
-	reply.body = words != NULL ? str_from(words) : STR("");
-	reply.cause = cause;
-	reply_with(call, &reply);
-}
-
-static void refuse(struct storage_call *call, int status, const char *words)
-{
-	refuse_with(call, status, words, NULL);
-}
-
-/* What the rest of storage says of a call is worded as this protocol does: the status itself, and plain text. */
-static void on_problem(struct storage_call *call, const struct storage_problem *problem, const char *cause)
-{
-	const char *words = problem->fault == FAULT_TOO_LARGE
-				? "Maximum size exceeded\n"
-				: arena_strdup(call->arena, storage_problem_words(problem));
-	refuse_with(call, storage_problem_meant(problem), words, cause);
-}
-
-static void fail_disk(struct storage_call *call, const struct err *err)
-{
-	struct storage_problem problem = {.fault = err->code == ERR_UNAVAILABLE ? FAULT_DISK_FULL : FAULT_INTERNAL};
-	storage_end(call, &problem, arena_strdup(call->arena, err->msg));
-}
-
-/* The answers. */
-static void add_number(struct storage_call *call, struct storage_reply *reply, const char *name, uint64_t number)
-{
-	storage_reply_add(reply, name, arena_printf(call->arena, "%llu", (unsigned long long)number));
-}
-
-static void add_expires(struct storage_call *call, struct storage_reply *reply, const struct tus *t)
-{
-	char text[STORAGE_DATE_SIZE];
-	storage_date_write(t->created_s + KEPT_LASTS_S, text);
-	storage_reply_add(reply, "Upload-Expires", arena_strdup(call->arena, text));
-}
-
-static const char *location(struct storage_call *call, const struct tus *t)
-{
-	const char *id = tus_id_write(call->arena, t->up.bucket, t->up.key, t->id);
-	return arena_printf(call->arena, "%.*s/storage/v1/upload/resumable/%s%s", STR_FMT(call->request.origin),
-			    call->route->variant == TUS_SIGNED ? "sign/" : "", id != NULL ? id : "");
-}
-
-/* offset of size bytes are there. */
-static void answer(struct storage_call *call, uint64_t offset)
-{
-	const struct tus *t = call->flow;
-	static const int statuses[] = {[TUS_CREATE] = 201, [TUS_PATCH] = 204, [TUS_HEAD] = 200, [TUS_DELETE] = 204};
-	struct storage_reply reply;
-	begin_reply(&reply, statuses[t->kind]);
-	if (t->kind == TUS_CREATE) storage_reply_add(&reply, "Location", location(call, t));
-	if (t->kind == TUS_HEAD) add_number(call, &reply, "Upload-Length", t->size);
-	if (t->kind == TUS_HEAD && t->metadata != NULL && *t->metadata != '\0')
-		storage_reply_add(&reply, "Upload-Metadata", t->metadata);
-	if (t->kind != TUS_DELETE && (t->kind != TUS_CREATE || t->has_body))
-		add_number(call, &reply, "Upload-Offset", offset);
-	if (t->kind != TUS_DELETE && offset < t->size) add_expires(call, &reply, t);
-	if ((t->kind == TUS_CREATE || t->kind == TUS_PATCH) && offset == t->size)
-		storage_reply_add(&reply, "Tus-Complete", "1");
-	reply_with(call, &reply);
-}
 
 /* The end of one that is whole. */
 static void on_removed(void *arg, const struct err *err)
@@ -143,7 +28,7 @@ static void on_removed(void *arg, const struct err *err)
 	struct tus *t = call->flow;
 	(void)err; /* the sweep takes it away */
 	t->r = NULL;
-	answer(call, t->size);
+	tus_answer(call, t->size);
 }
 
 static void on_committed(struct storage_call *call, const char *id)
@@ -158,7 +43,7 @@ static void on_placed(void *arg, const struct stored *stored, const struct err *
 	struct storage_call *call = arg;
 	struct tus *t = call->flow;
 	if (err != NULL)
-		fail_disk(call, err);
+		tus_fail_disk(call, err);
 	else
 		upload_commit(call, &t->up, stored, on_committed);
 }
@@ -168,11 +53,11 @@ static void on_synced(void *arg, const struct err *err)
 	struct storage_call *call = arg;
 	struct tus *t = call->flow;
 	if (err != NULL)
-		fail_disk(call, err);
+		tus_fail_disk(call, err);
 	else if (resumable_end(t->r) == t->size)
 		resumable_place(t->r, on_placed);
 	else
-		answer(call, resumable_end(t->r));
+		tus_answer(call, resumable_end(t->r));
 }
 
 /* The body. */
@@ -191,7 +76,7 @@ static bool on_body(struct storage_call *call, struct str bytes)
 	bool has_room = true;
 	if (t->is_ready && t->has_body) {
 		if (resumable_end(t->r) + bytes.len > t->size) {
-			refuse(call, 413, "upload's size exceeded\n");
+			tus_refuse(call, 413, "upload's size exceeded\n");
 			return true;
 		}
 		has_room = resumable_write(t->r, bytes);
@@ -206,14 +91,14 @@ static void on_body_end(struct storage_call *call)
 	if (t->has_body || t->size == 0)
 		resumable_sync(t->r, on_synced);
 	else
-		answer(call, 0);
+		tus_answer(call, 0);
 }
 
 /* Another request of the same client wants it: this one has stood still, its connection is dead. */
 static void on_taken(void *arg)
 {
 	struct storage_call *call = arg;
-	refuse(call, 423, "The upload goes on in another request\n");
+	tus_refuse(call, 423, "The upload goes on in another request\n");
 }
 
 static void step_receive(struct storage_call *call)
@@ -222,7 +107,7 @@ static void step_receive(struct storage_call *call)
 	int64_t length;
 	if (str_to_int(storage_header_of(call, STR("Content-Length")), &length) && t->has_body &&
 	    resumable_end(t->r) + (uint64_t)length > t->size) {
-		refuse(call, 413, "upload's size exceeded\n");
+		tus_refuse(call, 413, "upload's size exceeded\n");
 		return;
 	}
 	t->is_ready = true;
@@ -236,7 +121,7 @@ static void on_made(void *arg, const struct err *err)
 	struct tus *t = call->flow;
 	if (err != NULL) {
 		t->r = NULL;
-		fail_disk(call, err);
+		tus_fail_disk(call, err);
 		return;
 	}
 	t->id = arena_strdup(call->arena, resumable_kept(t->r)->id);
@@ -264,7 +149,7 @@ static void on_allowed(struct storage_call *call)
 	else if (t->kind == TUS_HEAD)
 		resumable_place(t->r, on_placed);
 	else if (resumable_end(t->r) != t->offset)
-		refuse(call, 409, "Upload-Offset conflict\n");
+		tus_refuse(call, 409, "Upload-Offset conflict\n");
 	else
 		step_receive(call);
 }
@@ -281,13 +166,13 @@ static void step_finished(struct storage_call *call)
 {
 	struct tus *t = call->flow;
 	if (t->kind == TUS_DELETE)
-		refuse(call, 400, "Cannot terminate an already completed upload");
+		tus_refuse(call, 400, "Cannot terminate an already completed upload");
 	else if (t->kind == TUS_PATCH && t->offset != t->size)
-		refuse(call, 409, "Upload-Offset conflict\n");
+		tus_refuse(call, 409, "Upload-Offset conflict\n");
 	else if (t->r != NULL)
 		resumable_remove(t->r, on_removed);
 	else
-		answer(call, t->size);
+		tus_answer(call, t->size);
 }
 
 static void on_row(struct storage_call *call)
@@ -303,7 +188,7 @@ static void on_row(struct storage_call *call)
 	} else if (t->r != NULL) {
 		step_check(call);
 	} else {
-		refuse(call, 404, "The file for this url was not found\n");
+		tus_refuse(call, 404, "The file for this url was not found\n");
 	}
 }
 
@@ -367,17 +252,17 @@ static void on_opened(void *arg, const struct err *err)
 	if (err != NULL && err->code == ERR_NOT_FOUND)
 		step_row(call);
 	else if (err != NULL && err->code == ERR_CONFLICT)
-		refuse(call, 423, "Another request works on this upload; try again\n");
+		tus_refuse(call, 423, "Another request works on this upload; try again\n");
 	else if (err != NULL)
-		fail_disk(call, err);
+		tus_fail_disk(call, err);
 	else if (!take_kept(call, t))
-		refuse(call, 404, "The file for this url was not found\n");
+		tus_refuse(call, 404, "The file for this url was not found\n");
 	else if (clock_wall_ms() / 1000 > t->created_s + KEPT_LASTS_S)
-		refuse(call, 410, "The file for this url no longer exists\n");
+		tus_refuse(call, 410, "The file for this url no longer exists\n");
 	else if (resumable_end(t->r) == t->size)
 		step_row(call);
 	else if (t->kind == TUS_HEAD)
-		answer(call, resumable_end(t->r));
+		tus_answer(call, resumable_end(t->r));
 	else
 		step_check(call);
 }
@@ -387,7 +272,7 @@ static bool check_number(struct storage_call *call, struct str name, uint64_t *r
 {
 	struct str given = storage_header_of(call, name);
 	if (given.ptr == NULL || tus_number_read(given, ret_number)) return true;
-	refuse(call, 400, arena_printf(call->arena, "Invalid %.*s\n", STR_FMT(name)));
+	tus_refuse(call, 400, arena_printf(call->arena, "Invalid %.*s\n", STR_FMT(name)));
 	return false;
 }
 
@@ -395,8 +280,9 @@ static bool check_headers(struct storage_call *call, struct tus *t)
 {
 	struct str version = storage_header_of(call, STR("Tus-Resumable"));
 	if (version.ptr == NULL || !str_eq(version, STR(TUS_VERSION))) {
-		refuse(call, 412,
-		       version.ptr == NULL ? "Tus-Resumable Required\n" : "This server speaks version 1.0.0 of TUS\n");
+		tus_refuse(call, 412,
+			   version.ptr == NULL ? "Tus-Resumable Required\n"
+					       : "This server speaks version 1.0.0 of TUS\n");
 		return false;
 	}
 	return check_number(call, STR("upload-offset"), &t->offset) &&
@@ -430,7 +316,7 @@ static bool check_signature(struct storage_call *call, struct tus *t)
 static struct tus *begin(struct storage_call *call, enum tus_kind kind)
 {
 	struct tus *t = arena_alloc(call->arena, sizeof *t);
-	call->refuse = on_problem;
+	call->refuse = tus_refuse_problem;
 	if (t == NULL) {
 		storage_fail(call, FAULT_FULL);
 		return NULL;
@@ -441,7 +327,7 @@ static struct tus *begin(struct storage_call *call, enum tus_kind kind)
 	call->flow = t;
 	call->on_body = on_body;
 	call->on_body_end = on_body_end;
-	arena_defer(call->arena, done_tus, t);
+	arena_defer(call->arena, tus_done, t);
 	return check_headers(call, t) ? t : NULL;
 }
 
@@ -460,14 +346,15 @@ static bool check_names(struct storage_call *call, const struct tus_metadata *m)
 static bool check_creation(struct storage_call *call)
 {
 	if (storage_header_of(call, STR("Upload-Concat")).ptr != NULL)
-		refuse(call, 501,
-		       "Concatenation extension is not (yet) supported. Disable parallel uploads in the tus client.\n");
+		tus_refuse(
+		    call, 501,
+		    "Concatenation extension is not (yet) supported. Disable parallel uploads in the tus client.\n");
 	else if (storage_header_of(call, STR("Upload-Defer-Length")).ptr != NULL)
-		refuse(call, 501, "creation-defer-length extension is not (yet) supported.\n");
+		tus_refuse(call, 501, "creation-defer-length extension is not (yet) supported.\n");
 	else if (storage_header_of(call, STR("Upload-Length")).ptr == NULL)
-		refuse(call, 400, "Upload-Length or Upload-Defer-Length header required\n");
+		tus_refuse(call, 400, "Upload-Length or Upload-Defer-Length header required\n");
 	else if (storage_header_of(call, STR("Upload-Metadata")).ptr == NULL)
-		refuse(call, 400, "Metadata header is required");
+		tus_refuse(call, 400, "Metadata header is required");
 	else
 		return true;
 	return false;
@@ -481,7 +368,7 @@ void flow_tus_create(struct storage_call *call)
 	struct str header = storage_header_of(call, STR("Upload-Metadata"));
 	t->metadata = arena_cstr(call->arena, header);
 	if (t->metadata == NULL || !tus_metadata_read(call->arena, header, &m)) {
-		refuse(call, 400, "Invalid upload-metadata\n");
+		tus_refuse(call, 400, "Invalid upload-metadata\n");
 		return;
 	}
 	if (!check_names(call, &m)) return;
@@ -496,7 +383,7 @@ static void step_open(struct storage_call *call, struct tus *t)
 	struct resumable_holder holder = {on_room, on_taken, call};
 	struct tus_id id;
 	if (!tus_id_read(call->arena, str_from(call->key), &id)) {
-		refuse(call, 404, "The file for this url was not found\n");
+		tus_refuse(call, 404, "The file for this url was not found\n");
 		return;
 	}
 	t->up.bucket = id.bucket;
@@ -510,10 +397,10 @@ void flow_tus_patch(struct storage_call *call)
 	struct tus *t = begin(call, TUS_PATCH);
 	if (t == NULL) return;
 	if (storage_header_of(call, STR("Upload-Offset")).ptr == NULL)
-		refuse(call, 403, "Upload-Offset header required\n");
+		tus_refuse(call, 403, "Upload-Offset header required\n");
 	else if (!t->has_body)
-		refuse(call, storage_header_of(call, STR("Content-Type")).ptr != NULL ? 400 : 403,
-		       "Content-Type " TUS_CONTENT_TYPE " required\n");
+		tus_refuse(call, storage_header_of(call, STR("Content-Type")).ptr != NULL ? 400 : 403,
+			   "Content-Type " TUS_CONTENT_TYPE " required\n");
 	else
 		step_open(call, t);
 }
@@ -534,12 +421,12 @@ void flow_tus_delete(struct storage_call *call)
 void flow_tus_options(struct storage_call *call)
 {
 	struct storage_reply reply;
-	begin_reply(&reply, 204);
+	tus_reply_begin(&reply, 204);
 	storage_reply_add(&reply, "Tus-Version", TUS_VERSION);
 	storage_reply_add(&reply, "Tus-Extension", TUS_EXTENSIONS);
-	add_number(call, &reply, "Tus-Max-Size", call->storage->file_max);
+	tus_add_number(call, &reply, "Tus-Max-Size", call->storage->file_max);
 	storage_reply_add(&reply, "Access-Control-Allow-Methods", "POST, HEAD, PATCH, OPTIONS, DELETE");
-	storage_reply_add(&reply, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
+	storage_reply_add(&reply, "Access-Control-Allow-Headers", TUS_ALLOWED_HEADERS);
 	storage_reply_add(&reply, "Access-Control-Max-Age", "86400");
-	reply_with(call, &reply);
+	tus_reply(call, &reply);
 }
