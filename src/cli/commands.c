@@ -357,8 +357,9 @@ const struct command commands[] = {
      "--check\nfreehold db shop import -\nfreehold db shop pool\nfreehold db shop pool size=20\nfreehold db shop pool "
      "mode=session\nfreehold db shop pool --fetch\nfreehold db shop settings",
      db_options, 1, CLI_WORDS_MAX, "ab", run_db},
-    {"storage", CHANGE, "APP WORD ...", "the files of the app's users",
-     "Words behind the app: usage, buckets, sweep, key, place.\nusage: files and bytes of each bucket. buckets: who "
+    {"storage", CHANGE, "APP [WORD ...]", "the files of the app's users",
+     "Words behind the app: usage, buckets, sweep, key, place.\nusage (also without a word): files and bytes of each "
+     "bucket. buckets: who "
      "reads them and what they take. sweep: compares files and objects, and says which file no object names and which "
      "object has no file; with --fix it deletes the former that were written long enough ago.\nkey add, key list, key "
      "remove ID: keys with which S3's tools (aws, rclone, "
@@ -370,7 +371,7 @@ const struct command commands[] = {
      "7d\nfreehold storage shop key add --note backup\nfreehold storage shop key remove FH0123456789ABCDEFGH\nfreehold "
      "storage shop place\nfreehold storage shop place s3 --endpoint https://s3.eu-central-1.amazonaws.com --region "
      "eu-central-1 --bucket my-files --access-key AKIA...\nfreehold storage shop place local",
-     storage_options, 2, CLI_WORDS_MAX, "ao", run_storage},
+     storage_options, 1, CLI_WORDS_MAX, "ao", run_storage},
     {"tls", CHANGE, "APP [set|reset|redirect on|redirect off]",
      "https: whose certificate, and whether http leads there",
      "Every app is reached by http and by https. Its certificate is made by an authority of this machine (freehold "

@@ -24,6 +24,7 @@ struct db_verb {
 };
 
 extern const struct db_verb db_verbs[]; /* ends with a name of NULL */
+const struct db_verb *db_verb_find(const char *name); /* or NULL */
 
 bool db_backup(const struct db_words *w, int *ret_status, struct err *err);
 bool db_backups(const struct db_words *w, int *ret_status, struct err *err);

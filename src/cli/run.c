@@ -3,11 +3,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/name.h"
 #include "cli/screen.h"
+#include "codec/json.h"
+
+#define APPS_MAX 1000
 
 bool cli_daemon(const struct cli *cli, struct daemon *ret_daemon, struct err *err)
 {
@@ -21,11 +25,54 @@ bool cli_app_path(struct buf *path, const char *app, const char *rest, struct er
 	return true;
 }
 
+bool cli_nearest_app(const struct daemon *d, const char *typed, char ret_name[NAME_APP_SIZE])
+{
+	const char *names[APPS_MAX + 1];
+	size_t count = 0;
+	json_t *answer JSON_CLEANUP = NULL;
+	struct err ignored;
+	if (!daemon_ask(d, NULL, "/v1/apps", NULL, &answer, &ignored)) return false;
+	const json_t *apps = json_object_get(answer, "apps");
+	for (size_t i = 0; i < json_array_size(apps) && count < APPS_MAX; i++) {
+		const char *name = json_str(json_array_get(apps, i), "name", "");
+		if (strcmp(name, typed) != 0) names[count++] = name;
+	}
+	names[count] = NULL;
+	const char *near = name_nearest(typed, names);
+	if (near != NULL) (void)snprintf(ret_name, NAME_APP_SIZE, "%s", near);
+	return near != NULL;
+}
+
+/* "there is no app named shpo; freehold apps lists them", as the daemon says it. */
+static void put_nearest(const struct daemon *d, struct err *err)
+{
+	static const char start[] = "there is no app named ";
+	char typed[NAME_APP_SIZE], near[NAME_APP_SIZE];
+	const char *at = strstr(err->msg, start);
+	if (err->code != ERR_NOT_FOUND || at == NULL) return;
+	at += strlen(start);
+	(void)snprintf(typed, sizeof typed, "%.*s", (int)strcspn(at, "; "), at);
+	if (cli_nearest_app(d, typed, near))
+		(void)err_set(err, ERR_NOT_FOUND, "there is no app named %s; did you mean %s? freehold apps lists them",
+			      typed, near);
+}
+
 bool cli_ask(const struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret_answer,
 	     struct err *err)
 {
 	struct daemon d;
-	return cli_daemon(cli, &d, err) && daemon_ask(&d, method, path, body, ret_answer, err);
+	if (!cli_daemon(cli, &d, err)) return false;
+	if (daemon_ask(&d, method, path, body, ret_answer, err)) return true;
+	put_nearest(&d, err);
+	return false;
+}
+
+bool cli_check_app(const struct cli *cli, const char *app, struct err *err)
+{
+	struct buf path BUF_CLEANUP;
+	json_t *answer JSON_CLEANUP = NULL;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	return cli_app_path(&path, app, "", err) && cli_ask(cli, NULL, buf_cstr(&path), NULL, &answer, err);
 }
 
 bool cli_number(const char *word, const char *what, int64_t *ret_number, struct err *err)

@@ -10,6 +10,7 @@
 
 #include "cli/command.h"
 #include "cli/daemon.h"
+#include "cli/name.h"
 #include "cli/view.h"
 
 #define EXIT_INTERRUPTED 130 /* 128 + SIGINT, as shells count */
@@ -54,9 +55,15 @@ bool cli_daemon(const struct cli *cli, struct daemon *ret_daemon, struct err *er
 /* Checks the app's name and appends "/v1/apps/NAME" and rest. */
 bool cli_app_path(struct buf *path, const char *app, const char *rest, struct err *err);
 
-/* GET of one answer, or another method (NULL: GET). */
+/* GET of one answer, or another method (NULL: GET). Where the app is not there, the error names the nearest that is. */
 bool cli_ask(const struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret_answer,
 	     struct err *err);
+
+/* The app is there; ERR_NOT_FOUND. */
+bool cli_check_app(const struct cli *cli, const char *app, struct err *err);
+
+/* The app whose name is nearest to what was typed and is not that; false: none is near. */
+bool cli_nearest_app(const struct daemon *d, const char *typed, char ret_name[NAME_APP_SIZE]);
 
 /* A release or deployment as a word: "7". */
 bool cli_number(const char *word, const char *what, int64_t *ret_number, struct err *err);

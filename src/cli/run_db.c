@@ -32,6 +32,13 @@ const struct db_verb db_verbs[] = {
     {0},
 };
 
+const struct db_verb *db_verb_find(const char *name)
+{
+	for (const struct db_verb *v = db_verbs; v->name != NULL; v++)
+		if (strcmp(v->name, name) == 0) return v;
+	return NULL;
+}
+
 bool db_ask(const struct db_words *w, const char *method, const char *rest, const json_t *body, json_t **ret_answer,
 	    struct err *err)
 {
@@ -45,6 +52,16 @@ bool db_ask(const struct db_words *w, const char *method, const char *rest, cons
 bool db_where(const struct db_words *w, json_t **ret_where, struct err *err)
 {
 	return db_ask(w, NULL, "", NULL, ret_where, err);
+}
+
+/* Where nobody can be asked, what there is can be read all the same. */
+static bool is_there(const struct cli *cli, struct err *err)
+{
+	const struct db_verb *typed = db_verb_find(cli->words[0]);
+	if (cli_check_app(cli, cli->words[0], err) || err->code == ERR_UNAVAILABLE) return true;
+	if (err->code != ERR_NOT_FOUND || typed == NULL) return false;
+	return err_set(err, ERR_NOT_FOUND, "there is no app named %.40s; the app comes first: freehold db APP %s %s",
+		       typed->name, typed->name, typed->words);
 }
 
 static bool list_verbs(const struct cli *cli)
@@ -77,10 +94,9 @@ static bool unknown(const char *verb, struct err *err)
 bool run_db(struct cli *cli, int *ret_status, struct err *err)
 {
 	*ret_status = 0;
-	if (cli->word_count < 2) return list_verbs(cli);
-	const struct db_verb *v = db_verbs;
-	while (v->name != NULL && strcmp(v->name, cli->words[1]) != 0) v++;
-	if (v->name == NULL) return unknown(cli->words[1], err);
+	if (cli->word_count < 2) return is_there(cli, err) && list_verbs(cli);
+	const struct db_verb *v = db_verb_find(cli->words[1]);
+	if (v == NULL) return unknown(cli->words[1], err);
 	struct db_words w = {cli, cli->words[0], cli->words + 2, cli->word_count - 2};
 	if (w.count < v->least_words || w.count > v->most_words)
 		return err_set(err, ERR_INVALID, "it is: freehold db %.60s %s %s", w.app, v->name, v->words);

@@ -2,41 +2,22 @@
  *
  * freehold key: the key with which an app's source is fetched from a private repository. */
 #include <stdio.h>
-#include <string.h>
 
-#include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
 #include "codec/json.h"
 
-#define APPS_MAX 1000
-
-/* The one that may have been meant. */
-static const char *nearest_app(const json_t *apps, const char *typed)
-{
-	const char *names[APPS_MAX + 1];
-	size_t count = 0;
-	for (size_t i = 0; i < json_array_size(apps) && count < APPS_MAX; i++) {
-		const char *name = json_str(json_array_get(apps, i), "name", "");
-		if (strcmp(name, typed) != 0) names[count++] = name;
-	}
-	names[count] = NULL;
-	return name_nearest(typed, names);
-}
-
 /* A key comes before the first deployment that needs it, so it makes the app; and so does a name that was mistyped. */
 static void say_created(const struct cli *cli, const char *app)
 {
-	json_t *answer JSON_CLEANUP = NULL;
+	struct daemon d;
 	struct err ignored;
-	const char *near = NULL;
-	if (cli_ask(cli, NULL, "/v1/apps", NULL, &answer, &ignored))
-		near = nearest_app(json_object_get(answer, "apps"), app);
+	char near[NAME_APP_SIZE];
+	bool has_near = cli_daemon(cli, &d, &ignored) && cli_nearest_app(&d, app, near);
 	(void)fprintf(stderr,
 		      "There was no app named %s, so this made one for the deployment that follows.%s%s%s\n"
 		      "If it was not meant: freehold destroy %s --confirm %s\n",
-		      app, near != NULL ? " Did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "", app,
-		      app);
+		      app, has_near ? " Did you mean " : "", has_near ? near : "", has_near ? "?" : "", app, app);
 }
 
 bool run_key(struct cli *cli, int *ret_status, struct err *err)

@@ -118,6 +118,7 @@ bool run_storage(struct cli *cli, int *ret_status, struct err *err)
 		     {"buckets", storage_buckets},
 		     {"sweep", storage_sweep}};
 	*ret_status = 0;
+	if (cli->word_count < 2) return storage_usage(cli, err);
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(cli->words[1], words[i].name) == 0) return words[i].run(cli, err);
 	return err_set(err, ERR_INVALID, "storage does not know \"%.40s\"; freehold storage --help lists what it knows",
