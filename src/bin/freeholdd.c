@@ -25,16 +25,20 @@
 #include "flow/tuning.h"
 #include "version.h"
 
-static const char help[] = "freeholdd: serves the apps of this machine and does what the freehold command asks.\n"
-			   "\n"
-			   "  freeholdd              run in the foreground until SIGTERM; what serves goes on serving\n"
-			   "  freeholdd --stop       end the one that runs, and everything that serves\n"
-			   "  freeholdd --version\n"
-			   "\n"
-			   "  FREEHOLD_HOME   where everything lies (root: /var/lib/freehold, others: ~/.freehold)\n"
-			   "  FREEHOLD_PORT   where the edge listens on 127.0.0.1 (8080)\n"
-			   "\n"
-			   "Example: nohup freeholdd 2>>freeholdd.log &\n";
+static const char help[] =
+    "freeholdd: serves the apps of this machine and does what the freehold command asks.\n"
+    "\n"
+    "  freeholdd              run in the foreground until SIGTERM; what serves goes on serving\n"
+    "  freeholdd --stop       end the one that runs, and everything that serves\n"
+    "  freeholdd --version\n"
+    "\n"
+    "  FREEHOLD_HOME   where everything lies (root: /var/lib/freehold, others: ~/.freehold)\n"
+    "  FREEHOLD_PORT   where the edge listens on 127.0.0.1 (8080)\n"
+    "  FREEHOLD_TLS_PORT\n"
+    "                  the same by https (FREEHOLD_PORT and 363: 8443)\n"
+    "\n"
+    "Example, which goes on when the terminal closes, as ./up starts it:\n"
+    "  setsid /var/lib/freehold/bin/freeholdd </dev/null >>/var/lib/freehold/logs/freeholdd.log 2>&1 &\n";
 
 static int fail(const struct err *err)
 {

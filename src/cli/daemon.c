@@ -14,6 +14,7 @@
 #include "os/file.h"
 
 #define INSTALLED_SOCKET "/run/freehold/control.sock"
+#define HINT_SIZE 800
 #define ASK_DEADLINE_MS (10 * 60 * 1000) /* a dump before the end of an app, a restart: long, and not for ever */
 
 static bool set_socket(struct daemon *d, struct err *err, const char *folder, const char *name)
@@ -44,6 +45,31 @@ bool daemon_find(const char *option, struct daemon *ret_daemon, struct err *err)
 	return true;
 }
 
+/* ", or by hand: ..." with the program beside this one and the home whose socket was asked; nothing where one of them
+ * is not known, or Freehold never ran there. */
+static void put_start_by_hand(const struct daemon *d, char ret_text[HINT_SIZE])
+{
+	char self[FILE_PATH_SIZE] = "", home[FILE_PATH_SIZE] = "/var/lib/freehold", variable[FILE_PATH_SIZE + 16] = "",
+	     logs[FILE_PATH_SIZE];
+	static const char below_home[] = "/run/control.sock";
+	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+	size_t path_len = strlen(d->socket_path), end_len = strlen(below_home);
+	char *slash = len > 0 ? strrchr(self, '/') : NULL;
+	if (slash == NULL || (size_t)(slash - self) + sizeof "/freeholdd" > sizeof self) return;
+	(void)strcpy(slash, "/freeholdd");
+	bool is_usual = strcmp(d->socket_path, INSTALLED_SOCKET) == 0;
+	if (!file_exists(self) || path_len <= end_len) return;
+	if (!is_usual && strcmp(d->socket_path + path_len - end_len, below_home) != 0) return;
+	if (!is_usual) (void)snprintf(home, sizeof home, "%.*s", (int)(path_len - end_len), d->socket_path);
+	if (!is_usual && getenv("FREEHOLD_HOME") != NULL)
+		(void)snprintf(variable, sizeof variable, "FREEHOLD_HOME=%s ", home);
+	(void)snprintf(logs, sizeof logs, "%.*s/logs", (int)sizeof logs - 8, home);
+	if (!file_is_dir(logs)) return;
+	(void)snprintf(ret_text, HINT_SIZE,
+		       ", or by hand: %.200ssetsid %.200s </dev/null >>%.200s/freeholdd.log 2>&1 &", variable, self,
+		       logs);
+}
+
 /* Nobody answers: who is not allowed to ask should not be told to start what runs. */
 static bool not_running(const struct daemon *d, struct err *err)
 {
@@ -52,10 +78,12 @@ static bool not_running(const struct daemon *d, struct err *err)
 			       "%s belongs to another user: only root and the user who started Freehold may use it; "
 			       "try again with sudo",
 			       d->socket_path);
-	return err_set(
-	    err, ERR_UNAVAILABLE,
-	    "Freehold is not running (nobody answers at %s); start it with: nohup freeholdd 2>>freeholdd.log &",
-	    d->socket_path);
+	char by_hand[HINT_SIZE] = "";
+	put_start_by_hand(d, by_hand);
+	return err_set(err, ERR_UNAVAILABLE,
+		       "Freehold is not running (nobody answers at %s). Start it with ./up in the folder that it was "
+		       "built in%s",
+		       d->socket_path, by_hand);
 }
 
 /* {"error": {"code", "message"}} as the daemon says it. */
