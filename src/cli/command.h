@@ -69,6 +69,10 @@ bool cli_has(const struct cli *cli, const char *option);
 const char *cli_value(const struct cli *cli, const char *option); /* the last one given, or NULL */
 
 void help_of_command(const struct command *command, const struct look *look, struct buf *out);
+/* One verb of a command that has several: its summary, the options whose help says that they are for it, its examples.
+ */
+void help_of_verb(const struct command *command, const char *verb, const char *words, const char *summary,
+		  const struct look *look, struct buf *out);
 void help_of_all(const struct look *look, struct buf *out);
 
 /* Runs a whole command line, prints its error, returns the exit status. */

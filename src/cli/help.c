@@ -25,6 +25,61 @@ static void option_rows(struct table *t, const struct option_spec *specs)
 	}
 }
 
+/* "with import, branch: ..." names the verb, or "with --files: ..." an option that it has. */
+static bool is_of_verb(const struct option_spec *all, const struct option_spec *o, const char *verb, bool is_deep)
+{
+	char words[120], *rest = NULL;
+	for (const char *at = strstr(o->help, "with "); at != NULL; at = strstr(at + 1, "with ")) {
+		bool begins = at == o->help || strncmp(at - 2, "; ", 2) == 0;
+		size_t len = strcspn(at, ":");
+		if (!begins || at[len] == '\0' || len >= sizeof words) continue;
+		(void)snprintf(words, sizeof words, "%.*s", (int)len, at);
+		for (char *word = strtok_r(words, " ,", &rest); word != NULL; word = strtok_r(NULL, " ,", &rest)) {
+			if (strcmp(word, verb) == 0) return true;
+			for (const struct option_spec *p = all; is_deep && p->name != NULL; p++)
+				if (strncmp(word, "--", 2) == 0 && strcmp(word + 2, p->name) == 0 &&
+				    is_of_verb(all, p, verb, false))
+					return true;
+		}
+	}
+	return false;
+}
+
+/* Those lines of the examples that have the word. */
+static void examples_of_verb(const char *examples, const char *verb, struct buf *out)
+{
+	char word[64];
+	(void)snprintf(word, sizeof word, " %.60s", verb);
+	for (const char *line = examples; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+		struct str whole = {line, len};
+		ptrdiff_t at = str_find(whole, str_from(word));
+		size_t end = at >= 0 ? (size_t)at + strlen(word) : 0;
+		if (at >= 0 && (end == len || line[end] == ' ')) text_wrap(out, whole, 2, 0);
+		line += len + (line[len] == '\n');
+	}
+}
+
+void help_of_verb(const struct command *command, const char *verb, const char *words, const char *summary,
+		  const struct look *look, struct buf *out)
+{
+	struct table t TABLE_CLEANUP;
+	struct look wide = *look;
+	wide.columns = 0;
+	buf_printf(out, "freehold %s APP %s%s%s [options]\n\n", command->name, verb, words[0] != '\0' ? " " : "",
+		   words);
+	text_wrap(out, str_from(summary), 0, look->columns > 100 || look->columns == 0 ? 100 : look->columns);
+	heading(out, look, "Options");
+	table_init(&t, (const char *const[]){"", "", NULL});
+	for (const struct option_spec *o = command->options; o->name != NULL; o++)
+		if (is_of_verb(command->options, o, verb, true)) option_rows(&t, (struct option_spec[]){*o, {0}});
+	option_rows(&t, common_options);
+	table_render(&t, &wide, 2, out);
+	heading(out, look, "Examples");
+	examples_of_verb(command->examples, verb, out);
+	buf_printf(out, "\nAll verbs, and more about each: freehold %s --help\n", command->name);
+}
+
 void help_of_command(const struct command *command, const struct look *look, struct buf *out)
 {
 	struct table t TABLE_CLEANUP;
