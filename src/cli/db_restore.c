@@ -153,6 +153,18 @@ static bool simple(const struct db_words *w, const char *rest, const char *said,
 	return true;
 }
 
+static bool forget(const struct db_words *w, struct err *err)
+{
+	char line[256];
+	if (!simple(w, "/restore/forget", NULL, err)) return false;
+	(void)snprintf(line, sizeof line,
+		       "The copy of %.40s and what its last restore set aside are gone; --undo has nothing to go back "
+		       "to.\n",
+		       w->app);
+	if (!w->cli->is_json) screen_write(str_from(line));
+	return true;
+}
+
 bool db_restore(const struct db_words *w, int *ret_status, struct err *err)
 {
 	json_t *body JSON_CLEANUP = json_object(), *job JSON_CLEANUP = NULL;
@@ -162,7 +174,7 @@ bool db_restore(const struct db_words *w, int *ret_status, struct err *err)
 	if (cli_has(w->cli, "table")) return bring(w, err);
 	if (cli_has(w->cli, "undo"))
 		return simple(w, "/restore/undo", "is back at what was live before the restore.", err);
-	if (cli_has(w->cli, "forget")) return simple(w, "/restore/forget", NULL, err);
+	if (cli_has(w->cli, "forget")) return forget(w, err);
 	if (!fill(w, body, err)) return false;
 	json_object_set_new(body, "inspect", json_boolean(inspects));
 	(void)snprintf(

@@ -269,7 +269,13 @@ bool run_destroy(struct cli *cli, int *ret_status, struct err *err)
 	buf_init(&path, DAEMON_PATH_SIZE);
 	buf_init(&out, VIEW_BYTES_MAX);
 	*ret_status = 0;
-	if (!cli_app_path(&path, cli->words[0], "", err) || !is_confirmed(cli, err)) return false;
+	if (!cli_app_path(&path, cli->words[0], "", err) || !cli_check_app(cli, cli->words[0], err) ||
+	    !is_confirmed(cli, err))
+		return false;
+	if (!cli->is_json) {
+		(void)fprintf(stderr, "Destroying %s: first a last dump of its database, which takes a while.\n",
+			      cli->words[0]);
+	}
 	if (!cli_ask(cli, "DELETE", buf_cstr(&path), NULL, &answer, err)) return false;
 	if (cli->is_json) {
 		cli_put_json(cli, answer);

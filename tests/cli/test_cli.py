@@ -210,13 +210,14 @@ class Terminal(Case):
         self.assertIn("Nothing was live before", shown)
 
     def test_destroy_asks_for_the_name(self):
+        self.daemon.answer("GET", "/v1/apps/shop", {"name": "shop"})
         self.daemon.answer("DELETE", "/v1/apps/shop", {"dump": "/b/shop.dump"})
         shown, status = self.on_terminal("destroy", "shop", answers=[(b"to go on:", b"yes\n")])
-        self.assertEqual((status, self.daemon.asked), (2, []))
+        self.assertEqual((status, [a.method for a in self.daemon.asked]), (2, ["GET"]))
         self.assertIn("nothing was changed", shown)
         shown, status = self.on_terminal("destroy", "shop", answers=[(b"to go on:", b"shop\n")])
         self.assertEqual(status, 0)
-        self.assertIn("/b/shop.dump", shown)
+        self.assertRegex(shown, "Destroying shop.*\n[^]*/b/shop.dump".replace("[^]", "[\\s\\S]"))
 
     def test_rollback_asks(self):
         self.daemon.answer("POST", "/v1/apps/shop/rollback", {"from": 7, "to": 6, "first_served_ms": 8.0, "notes": []})
@@ -241,7 +242,7 @@ class Others(Case):
             done = subprocess.run([FREEHOLD, *words], text=True, capture_output=True, env=self.env, timeout=30)
             self.assertEqual(done.returncode, 8)
             self.assertIn("freehold: Freehold is not running", done.stderr)
-            self.assertIn("freeholdd", done.stderr)
+            self.assertIn("./up", done.stderr)
         done = subprocess.run([FREEHOLD, "version", "--json"], text=True, capture_output=True, env=self.env, timeout=30)
         self.assertEqual((done.returncode, json.loads(done.stdout)["daemon"]), (0, None))
 
@@ -495,13 +496,49 @@ class Others(Case):
         self.assertEqual(self.run_cli("logs", "shop", "-n", "x").returncode, 2)
         self.assertEqual(self.run_cli("logs", "shop", "--build", "0").returncode, 2)
 
+    def test_an_app_that_is_not_there(self):
+        self.daemon.answer("GET", "/v1/apps", {"apps": [{"name": "shop"}]})
+        for name in ("shpo", "psql"):
+            self.daemon.refuse("GET", f"/v1/apps/{name}", 404, "not-found", f"there is no app named {name}; freehold apps lists them")
+        for words in (["db", "shpo"], ["destroy", "shpo"], ["destroy", "shpo", "--confirm", "shpo"]):
+            done = self.run_cli(*words)
+            self.assertEqual(done.returncode, 3, words)
+            self.assertIn("there is no app named shpo; did you mean shop? freehold apps lists them", done.stderr)
+        self.assertIn("the app comes first: freehold db APP psql", self.run_cli("db", "psql").stderr)
+        self.daemon.answer("GET", "/v1/apps/shop", {"name": "shop"})
+        self.assertIn("freehold db shop psql", self.run_cli("db", "shop").stdout)
+        self.daemon.answer("GET", "/v1/apps/shop/storage/buckets", {"buckets": []})
+        self.assertEqual(self.run_cli("storage", "shop").returncode, 0)
+
+    def test_help_of_one_verb(self):
+        for words in (["restore"], ["shop", "restore"]):
+            shown = self.run_cli("db", *words, "--help").stdout
+            self.assertIn("freehold db APP restore", shown)
+            for there in ("--inspect", "--to TIME", "--where SQL", "--table NAME", "--json", "freehold db shop restore --undo"):
+                self.assertIn(there, shown)
+            for other in ("--files-key", "--read-only", "--sample", "shop psql", "db shop import"):
+                self.assertNotIn(other, shown)
+            self.assertLess(len(shown.splitlines()), 40)
+        self.assertIn("--read-only", self.run_cli("db", "shop", "--help").stdout)
+        self.assertIn("--drop-missing", self.run_cli("db", "import", "--help").stdout)
+
+    def test_no_daemon(self):
+        home = self.env["FREEHOLD_HOME"]
+        os.makedirs(os.path.join(home, "logs"))
+        said = subprocess.run([FREEHOLD, "status"], text=True, capture_output=True, env=self.env, timeout=30)
+        self.assertEqual(said.returncode, 8)
+        self.assertIn("Start it with ./up", said.stderr)
+        self.assertIn(f"FREEHOLD_HOME={home} setsid {os.path.dirname(FREEHOLD)}/freeholdd </dev/null >>{home}/logs/freeholdd.log 2>&1 &", said.stderr)
+        self.assertNotIn("nohup", said.stderr)
+
     def test_destroy_elsewhere_wants_the_name_twice(self):
         self.daemon.answer("DELETE", "/v1/apps/shop", {"dump": "/b/shop.dump"})
+        self.daemon.answer("GET", "/v1/apps/shop", {"name": "shop"})
         for words in ([], ["--confirm", "shpo"]):
             self.assertEqual(self.run_cli("destroy", "shop", *words).returncode, 2)
-        self.assertEqual(self.daemon.asked, [])
+        self.assertNotIn("DELETE", [a.method for a in self.daemon.asked])
         self.assertEqual(self.run_cli("destroy", "shop", "--confirm", "shop").returncode, 0)
-        self.assertEqual((self.daemon.asked[0].method, self.daemon.asked[0].path), ("DELETE", "/v1/apps/shop"))
+        self.assertEqual((self.daemon.asked[-1].method, self.daemon.asked[-1].path), ("DELETE", "/v1/apps/shop"))
 
     def test_doctor_and_views(self):
         fake_daemon.demo(self.daemon)
