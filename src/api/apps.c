@@ -18,6 +18,7 @@
 #include "flow/live.h"
 #include "flow/parts.h"
 #include "flow/pin.h"
+#include "flow/restore.h"
 #include "release/release.h"
 #include "store/deployment.h"
 #include "version.h"
@@ -178,6 +179,39 @@ static void warn_of_lost_writes(struct daemon *d, const json_t *app, json_t *war
 	}
 }
 
+#define FOLDER_ENTRIES_MAX 5000
+static uint64_t folder_bytes(const char *app_dir, const char *kind, int64_t number)
+{
+	char path[FILE_PATH_SIZE];
+	struct err ignored;
+	bool is_whole;
+	if (number == 0 || !file_path(path, &ignored, "%s/postgres/%s-%lld", app_dir, kind, (long long)number))
+		return 0;
+	return file_tree_size_up_to(path, FOLDER_ENTRIES_MAX, &is_whole);
+}
+
+/* What restores left takes as much of the disk as the database, and nobody else would ever let go of it. */
+static void warn_of_restore(struct daemon *d, const json_t *app, json_t *warnings)
+{
+	struct err ignored;
+	char dir[FILE_PATH_SIZE], text[400];
+	const char *name = json_str(app, "name", "");
+	json_t *kept JSON_CLEANUP = NULL;
+	if (!restore_json(&d->flow, name, &kept, &ignored) || !layout_app(&d->flow.layout, name, "", dir, &ignored))
+		return;
+	int64_t copy = json_int(json_object_get(kept, "copy"), "id", 0), aside = json_int(kept, "aside", 0);
+	uint64_t bytes = folder_bytes(dir, "copy", copy) + folder_bytes(dir, "aside", aside);
+	if (copy == 0 && aside == 0) return;
+	(void)snprintf(text, sizeof text,
+		       "%s keeps %s, %.0f MB on this disk, until freehold db %s restore --forget lets go of it.", name,
+		       copy == 0    ? "the database that its last restore set aside"
+		       : aside == 0 ? "the copy that a restore made to look at"
+				    : "the copy that a restore made to look at and the database that the last one set "
+				      "aside",
+		       (double)bytes / 1e6, name);
+	json_array_append_new(warnings, json_string(text));
+}
+
 /* What keeps the edge from running, where it is that somebody else has its port. */
 static json_t *edge_json(struct daemon *d, json_t *warnings)
 {
@@ -205,6 +239,7 @@ void route_status(struct route_call *c)
 	{
 		warn_of_moved(c->d, app, warnings);
 		warn_of_lost_writes(c->d, app, warnings);
+		warn_of_restore(c->d, app, warnings);
 	}
 	reply_json(c->req, 200,
 		   json_pack("{s:s, s:s, s:o, s:s, s:o, s:o}", "version", FREEHOLD_VERSION, "home",

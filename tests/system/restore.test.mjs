@@ -87,7 +87,9 @@ test('each deployment makes a point to go back to', async () => {
   await idle();
   await db('restore', '--point', `before-${number}`);
   assert.deepEqual(await ids(), [1, 2, 3, 4, 5, 20]);
-  await db('restore', '--forget');
+  assert.match((await f.cli('status')).stdout, /shop keeps the database that its last restore set\s+aside, \d+ MB on this\s+disk/);
+  assert.match((await db('restore', '--forget')).stdout, /are gone; --undo has nothing to go back to/);
+  assert.doesNotMatch((await f.cli('status')).stdout, /shop keeps/);
   assert.equal(existsSync(f.app('shop', 'postgres')) && readdirSync(f.app('shop', 'postgres')).some((n) => /^(aside|copy)-/.test(n)), false);
 });
 
