@@ -203,7 +203,9 @@ static bool read_object(struct reading *r, const char *prefix, json_t *object, i
 		char name[NAME_MAX_BYTES];
 		int len = snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", key);
 		if (len >= (int)sizeof name || depth == DEPTH_MAX)
-			return err_set(err, ERR_INVALID, "there is no setting %.100s…", name);
+			return err_set(
+			    err, ERR_INVALID,
+			    "there is no setting %.100s…; freehold auth APP list --all shows those there are", name);
 		if (json_is_null(value)) continue;
 		bool ok = json_is_object(value) ? read_object(r, name, value, depth + 1, err)
 						: read_leaf(r, name, value, err);

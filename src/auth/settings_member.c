@@ -215,8 +215,9 @@ bool auth_setting_find(struct str name, const struct auth_setting **ret_row, str
 		*ret_group = (enum auth_setting_group_id)i;
 		return true;
 	}
-	return err_set(err, ERR_NOT_FOUND, "there is no setting %.*s", (int)(name.len < 100 ? name.len : 100),
-		       name.ptr);
+	return err_set(err, ERR_NOT_FOUND,
+		       "there is no setting %.*s; freehold auth APP list --all shows those there are",
+		       (int)(name.len < 100 ? name.len : 100), name.ptr);
 }
 
 void auth_setting_defaults(const struct auth_setting *rows, void *base)

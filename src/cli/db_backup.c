@@ -23,7 +23,7 @@ static void put_taken(const json_t *job)
 		text_size(kept, (uint64_t)json_int(p, "repository_bytes", 0));
 		text_duration(took, json_int(p, "ms", 0));
 		text_clean(&out, str_from(json_str(p, "name", "")), TEXT_LINE);
-		buf_printf(&out, ": %s (%s), %s of database in %s on %s\n", json_str(p, "label", ""),
+		buf_printf(&out, ": %s (%s), %s of database in %s, in %s\n", json_str(p, "label", ""),
 			   strcmp(json_str(p, "type", ""), "full") == 0 ? "everything" : "what changed", size, kept,
 			   took);
 	}
@@ -98,7 +98,8 @@ static void put_place(struct view *v, const json_t *place)
 		text_size(size, (uint64_t)json_int(b, "bytes", 0));
 		text_size(kept, (uint64_t)json_int(b, "repository_bytes", 0));
 		table_cell(&t, TONE_STRONG, json_str(b, "id", ""));
-		table_cell(&t, TONE_PLAIN, strcmp(json_str(b, "type", ""), "full") == 0 ? "everything" : "changes");
+		table_cell(&t, TONE_PLAIN,
+			   strcmp(json_str(b, "type", ""), "full") == 0 ? "everything" : "what changed");
 		table_cell(&t, TONE_DIM, at);
 		table_cell(&t, TONE_PLAIN, size);
 		table_cell(&t, TONE_PLAIN, kept);

@@ -38,12 +38,14 @@ void db_put_differences(const struct cli *cli, const json_t *job, struct buf *ou
 		buf_printf(out, ", as it was at %.19s UTC", json_str(source, "to", ""));
 	if (json_str(source, "point", NULL) != NULL)
 		buf_printf(out, ", as it was at %s", json_str(source, "point", ""));
-	buf_printf(out, ": %" PRId64 " tables", json_int(result, "tables", 0));
+	int64_t tables = json_int(result, "tables", 0);
+	buf_printf(out, ": %" PRId64 " table%s", tables, tables == 1 ? "" : "s");
 	if (json_array_size(list) == 0) {
 		buf_puts(out, list != NULL ? ", with the same rows as now.\n" : ".\n");
 		return;
 	}
-	buf_printf(out, ", of which %zu differ from now:\n", json_array_size(list));
+	buf_printf(out, ", of which %zu differ%s from now:\n", json_array_size(list),
+		   json_array_size(list) == 1 ? "s" : "");
 	struct table t TABLE_CLEANUP;
 	table_init(&t, columns);
 	t.right_aligned = 1 << 1 | 1 << 2;
@@ -63,12 +65,12 @@ static void put_copy(const struct db_words *w, const json_t *job)
 	struct buf out BUF_CLEANUP;
 	buf_init(&out, VIEW_BYTES_MAX);
 	db_put_differences(w->cli, job, &out);
-	buf_printf(
-	    &out,
-	    "\nNothing was changed. The copy can be read:\n  psql -h %s -U postgres postgres\nSwitch the app over to "
-	    "it:           freehold db %s restore --copy\nBring rows of one table back:      freehold db %s restore "
-	    "--table NAME [--where SQL]\nLet go of it:                      freehold db %s restore --forget\n",
-	    json_str(json_object_get(job, "result"), "socket_dir", "?"), w->app, w->app, w->app);
+	buf_printf(&out,
+		   "\nNothing was changed. The copy can be read:\n  psql -h %s -U postgres postgres\n"
+		   "Switch the app over to it:      freehold db %s restore --copy\n"
+		   "Bring rows of one table back:   freehold db %s restore --table NAME [--where SQL]\n"
+		   "Let go of it:                   freehold db %s restore --forget\n",
+		   json_str(json_object_get(job, "result"), "socket_dir", "?"), w->app, w->app, w->app);
 	screen_write(buf_view(&out));
 }
 

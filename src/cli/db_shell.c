@@ -216,7 +216,7 @@ static bool dump_to(struct dumping *d, const json_t *where, const char *path, st
 	d->began_ms = clock_now_ms();
 	d->tables = json_int(where, "tables", 0);
 	d->fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (d->fd < 0) return err_set_errno(err, "write %s", part);
+	if (d->fd < 0) return err_set_errno(err, "the folder of %s must be there, and yours to write into", path);
 	buf_init(&d->said, SAID_MAX_BYTES);
 	bool ok = run_dump(d, where, err) && (fsync(d->fd) == 0 || err_set_errno(err, "write %s", part));
 	(void)close(d->fd);

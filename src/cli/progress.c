@@ -227,7 +227,9 @@ void progress_sent(const struct look *look, uint64_t sent_bytes, uint64_t file_c
 {
 	char sent[TEXT_SHORT_SIZE], files[64] = "", text[512];
 	text_size(sent, sent_bytes);
-	if (file_count > 0) (void)snprintf(files, sizeof files, ", %llu files", (unsigned long long)file_count);
+	if (file_count > 0)
+		(void)snprintf(files, sizeof files, ", %llu file%s", (unsigned long long)file_count,
+			       file_count == 1 ? "" : "s");
 	(void)snprintf(text, sizeof text, "%s%s%s%s", sent, files, left_out[0] != '\0' ? "; left out: " : "", left_out);
 	if (look->is_terminal)
 		put_step_on_terminal(out, look, "send", "done", elapsed_ms, str_from(text));

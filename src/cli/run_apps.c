@@ -103,8 +103,8 @@ static bool may_go_back(const struct cli *cli)
 	char question[256], answer[16];
 	if (cli_has(cli, "yes") || cli->is_json || !screen_can_ask()) return true;
 	(void)snprintf(question, sizeof question,
-		       "Visitors of %.40s get release %s%.20s at once; the database stays as it is. Go on? [Y/n] ",
-		       cli->words[0], cli->word_count > 1 ? "" : "before the live one",
+		       "Visitors of %.40s get %s%.20s at once; the database stays as it is. Go on? [Y/n] ",
+		       cli->words[0], cli->word_count > 1 ? "release " : "the release that was live before",
 		       cli->word_count > 1 ? cli->words[1] : "");
 	return screen_ask(question, false, answer, sizeof answer) && is_yes(answer);
 }
@@ -273,7 +273,7 @@ bool run_destroy(struct cli *cli, int *ret_status, struct err *err)
 	    !is_confirmed(cli, err))
 		return false;
 	if (!cli->is_json) {
-		(void)fprintf(stderr, "Destroying %s: first a last dump of its database, which takes a while.\n",
+		(void)fprintf(stderr, "Destroying %s; a last dump of its database, where there is one, comes first.\n",
 			      cli->words[0]);
 	}
 	if (!cli_ask(cli, "DELETE", buf_cstr(&path), NULL, &answer, err)) return false;

@@ -32,8 +32,8 @@ static bool collect_file(const char *path, json_t *set, struct err *err)
 {
 	struct buf text BUF_CLEANUP;
 	buf_init(&text, DOTENV_MAX_BYTES);
-	return (file_read(path, &text, err) && dotenv_parse(buf_view(&text), on_variable, set, err)) ||
-	       err_wrap(err, "%s", path);
+	if (!file_read(path, &text, err)) return false;
+	return dotenv_parse(buf_view(&text), on_variable, set, err) || err_wrap(err, "%s", path);
 }
 
 static bool collect_set(const struct cli *cli, json_t *set, struct err *err)
@@ -105,7 +105,32 @@ static bool goes_to(const json_t *answer, const json_t *set, const char *scope)
 	return false;
 }
 
-static void say_set(struct buf *out, const char *app, const json_t *set, const json_t *answer)
+/* When what is for running is found by what runs: the app's server, and its functions. */
+static void say_when(struct buf *out, const struct cli *cli, const char *app, bool is_built_too)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf path BUF_CLEANUP;
+	struct err ignored;
+	bool has_server = false, has_functions = false;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	if (!cli_app_path(&path, app, "", &ignored) || !cli_ask(cli, NULL, buf_cstr(&path), NULL, &answer, &ignored) ||
+	    !json_is_integer(json_object_get(answer, "live"))) {
+		buf_puts(out, " The app's server gets what is for running when it starts next.");
+		return;
+	}
+	const json_t *list = json_object_get(answer, "processes");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_str(json_array_get(list, i), "name", "");
+		has_server |= strcmp(name, "server") == 0;
+		has_functions |= strcmp(name, "functions") == 0;
+	}
+	if (has_server) buf_printf(out, " The app's server gets it when it starts next: freehold restart %s", app);
+	if (has_functions) buf_printf(out, "%s Functions find it from their next call on.", has_server ? "." : "");
+	if (!has_server && !has_functions && !is_built_too)
+		buf_puts(out, " It is for an app's server or functions, and this one has neither.");
+}
+
+static void say_set(struct buf *out, const struct cli *cli, const char *app, const json_t *set, const json_t *answer)
 {
 	const json_t *left = json_object_get(answer, "left_out");
 	size_t count = json_object_size(set) - json_array_size(left), i;
@@ -120,9 +145,11 @@ static void say_set(struct buf *out, const char *app, const json_t *set, const j
 		buf_printf(out, ". If you mean the value in the file, set it by name: freehold env %s set %s=VALUE\n",
 			   app, json_string_value(json_array_get(left, 0)));
 	}
-	buf_printf(out, "%zu set for %s.%s%s\n", count, app,
-		   to_build && count > 0 ? " The next deployment builds with what is for builds." : "",
-		   to_run && count > 0 ? " The app's server gets what is for running when it starts next." : "");
+	buf_printf(out, "%zu set for %s.%s", count, app,
+		   to_build && count > 0 ? " The next deployment builds with what is for builds." : "");
+	/* What goes to both is mostly written into pages, so nothing is missing where there is no server. */
+	if (to_run && count > 0) say_when(out, cli, app, to_build);
+	buf_putc(out, '\n');
 }
 
 static bool change(struct cli *cli, const char *path, bool is_set, struct err *err)
@@ -149,7 +176,7 @@ static bool change(struct cli *cli, const char *path, bool is_set, struct err *e
 			   is_set ? json_object_size(json_object_get(body, "set")) : cli->word_count - 2,
 			   is_set ? "set" : "removed", cli->words[0]);
 	else if (is_set)
-		say_set(&out, cli->words[0], json_object_get(body, "set"), answer);
+		say_set(&out, cli, cli->words[0], json_object_get(body, "set"), answer);
 	else
 		buf_printf(&out, "%zu removed for %s. What is live keeps them until the next deployment or start.\n",
 			   cli->word_count - 2, cli->words[0]);

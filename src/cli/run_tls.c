@@ -36,20 +36,28 @@ static void put_tls(const struct cli *cli, const json_t *answer, const char *app
 	screen_write(buf_view(&out));
 }
 
-static bool read_file(const struct cli *cli, const char *option, struct buf *ret_text, struct err *err)
+/* holds: what its first line ends with, whatever kind it is. */
+static bool read_file(const struct cli *cli, const char *option, const char *holds, struct buf *ret_text,
+		      struct err *err)
 {
 	const char *path = cli_value(cli, option);
 	if (path == NULL)
 		return err_set(err, ERR_INVALID, "freehold tls APP set --cert FILE --key FILE: --%s is missing",
 			       option);
-	return file_read(path, ret_text, err);
+	if (!file_read(path, ret_text, err)) return false;
+	return str_find(buf_view(ret_text), str_from(holds)) >= 0 ||
+	       err_set(err, ERR_INVALID,
+		       "%.300s has no %s in it: it must be PEM, and have a line that ends with \"%s\"", path,
+		       strcmp(option, "key") == 0 ? "private key" : "certificate", holds);
 }
 
 static bool set(const struct cli *cli, const char *path, json_t **ret_answer, struct err *err)
 {
 	struct buf certificate BUF_CLEANUP, key BUF_CLEANUP;
 	buf_init(&certificate, FILE_MAX_BYTES), buf_init(&key, FILE_MAX_BYTES);
-	if (!read_file(cli, "cert", &certificate, err) || !read_file(cli, "key", &key, err)) return false;
+	if (!read_file(cli, "cert", "CERTIFICATE-----", &certificate, err) ||
+	    !read_file(cli, "key", "PRIVATE KEY-----", &key, err))
+		return false;
 	json_t *body JSON_CLEANUP =
 	    json_pack("{s:s, s:s}", "certificate", buf_cstr(&certificate), "key", buf_cstr(&key));
 	if (body == NULL) return err_set(err, ERR_INVALID, "certificate and key must be text (PEM)");

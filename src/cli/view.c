@@ -332,7 +332,7 @@ void view_deployments(const struct view *v, const char *app, const json_t *answe
 	}
 	struct table t TABLE_CLEANUP;
 	table_init(&t, columns);
-	t.right_aligned = 1 << 0 | 1 << 4;
+	t.right_aligned = 1 << 0 | 1 << 3;
 	for (size_t i = 0; i < json_array_size(list); i++) deployment_row(v, &t, json_array_get(list, i));
 	table_render(&t, &v->look, 0, v->out);
 	buf_printf(v->out, "\nOne of them step by step: freehold deployments %s NUMBER\n", app);

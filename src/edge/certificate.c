@@ -228,7 +228,8 @@ bool certificate_read(struct str text, const char *host, struct certificate *ret
 {
 	X509 *c = read_certificate(text);
 	if (c == NULL)
-		return err_set(err, ERR_INVALID, "there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)");
+		return err_set(err, ERR_INVALID,
+			       "there is no certificate in what was given (PEM, -----BEGIN CERTIFICATE-----)");
 	struct certificate found = {.from_ms = to_ms(X509_get0_notBefore(c)), .until_ms = to_ms(X509_get0_notAfter(c))};
 	put_names(c, found.names);
 	put_issuer(c, found.issuer, sizeof found.issuer);
@@ -257,7 +258,8 @@ static bool check(X509 *c, EVP_PKEY *key, const char *host, int64_t now_ms, stru
 {
 	char day[CLOCK_ISO8601_SIZE], names[CERTIFICATE_NAMES_SIZE];
 	if (c == NULL)
-		return err_set(err, ERR_INVALID, "there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)");
+		return err_set(err, ERR_INVALID,
+			       "there is no certificate in what was given (PEM, -----BEGIN CERTIFICATE-----)");
 	if (key == NULL)
 		return err_set(err, ERR_INVALID,
 			       "there is no private key in it that can be read (PEM, -----BEGIN PRIVATE KEY-----, "

@@ -71,7 +71,7 @@ static bool choose(const struct flow *f, const char *app, const char *dir, int64
 	if (!release_facts(dir, *to, &facts, err))
 		return err->code == ERR_NOT_FOUND
 			   ? err_set(err, ERR_NOT_FOUND,
-				     "%s has no release %lld any more; freehold releases %s lists those it has", app,
+				     "%s has no release %lld; freehold releases %s lists those it has", app,
 				     (long long)*to, app)
 			   : false;
 	return *to != live || err_set(err, ERR_CONFLICT, "release %lld of %s is live already", (long long)live, app);

@@ -194,11 +194,12 @@ static void show(struct deploy *d, const struct buf *sql)
 		if (i >= SHOWN_MAX) continue;
 		while (str_next(&text, '\n', &line)) events_line(&d->events, 1, line);
 	}
-	if (m->statement_count > SHOWN_MAX) events_line(&d->events, 1, STR("… (the report has all of them)"));
+	if (m->statement_count > SHOWN_MAX)
+		events_line(&d->events, 1, STR("… (all of them: freehold deployments APP N --json)"));
 	step_note(d,
-		  "The schema in the app's code differs from the database; %zu statement%s will change it (above, and "
-		  "in the report).",
-		  m->statement_count, m->statement_count == 1 ? "" : "s");
+		  "The schema in the app's code differs from the database. What makes them agree, %zu statement%s: "
+		  "freehold logs %s --build %lld",
+		  m->statement_count, m->statement_count == 1 ? "" : "s", d->parts.app.name, (long long)d->number);
 	json_object_set_new(d->report, "schema_push", json_pack("{s:s, s:o}", "file", m->file, "statements", list));
 }
 

@@ -263,7 +263,9 @@ static bool check_whole(const struct flow *f, const char *app, struct err *err)
 static bool set_one(const struct flow *f, const char *app, const char *name, const json_t *given, struct err *err)
 {
 	json_t *value JSON_CLEANUP = NULL;
-	if (strlen(name) >= SIGNIN_NAME_MAX) return err_set(err, ERR_INVALID, "there is no setting %.60s…", name);
+	if (strlen(name) >= SIGNIN_NAME_MAX)
+		return err_set(err, ERR_INVALID,
+			       "there is no setting %.60s…; freehold auth APP list --all shows those there are", name);
 	if (json_is_string(given)) {
 		if (!auth_setting_value(str_from(name), json_string_value(given), &value, err)) return false;
 	} else {

@@ -271,8 +271,9 @@ bool step_package(struct deploy *d, struct err *err)
 	const json_t *keeps = json_object_get(json_object_get(d->release, "server"), "keeps");
 	if (!kept_seed(&d->job, keeps, d->parts.files_dir, err)) return false;
 	pause_here("package", "dressed");
-	step_detail(d, "%lld files, %.1f MB", (long long)json_int(outcome, "files", 0),
-		    (double)json_int(outcome, "bytes", 0) / 1e6);
+	int64_t files = json_int(outcome, "files", 0), bytes = json_int(outcome, "bytes", 0);
+	step_detail(d, bytes < 100000 ? "%lld file%s, %.1f kB" : "%lld file%s, %.1f MB", (long long)files,
+		    files == 1 ? "" : "s", (double)bytes / (bytes < 100000 ? 1e3 : 1e6));
 	return seal_release(d, err);
 }
 

@@ -100,7 +100,8 @@ bool step_unpack(struct deploy *d, struct err *err)
 	bool ok = git != NULL ? fetch_git(d, &child, git, &limits, &unpacked, err)
 			      : intake_unpack(&child, d->upload, d->source_dir, &limits, &unpacked, err);
 	if (!ok || !commit_source(d, &child, err)) return false;
-	step_detail(d, "%llu files, %.1f kB", (unsigned long long)unpacked.files, (double)unpacked.bytes / 1e3);
+	step_detail(d, "%llu file%s, %.1f kB", (unsigned long long)unpacked.files, unpacked.files == 1 ? "" : "s",
+		    (double)unpacked.bytes / 1e3);
 	return unlink(d->upload) == 0 || file_remove_tree(d->upload, err);
 }
 

@@ -303,11 +303,12 @@ class Others(Case):
         self.assertIn("Good until 2027-01-15.", self.run_cli("tls", "shop").stdout)
         with tempfile.TemporaryDirectory() as folder:
             for name in ("cert", "key"):
-                with open(os.path.join(folder, name), "w") as file: file.write(name + " text")
+                with open(os.path.join(folder, name), "w") as file: file.write({"cert": "-----BEGIN CERTIFICATE-----", "key": "-----BEGIN PRIVATE KEY-----"}[name])
             done = self.run_cli("tls", "shop", "set", "--cert", os.path.join(folder, "cert"), "--key", os.path.join(folder, "key"))
         self.assertIn("Your certificate", done.stdout)
-        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"certificate": "cert text", "key": "key text"})
-        self.assertIn("--key is missing", self.run_cli("tls", "shop", "set", "--cert", __file__).stderr)
+        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"certificate": "-----BEGIN CERTIFICATE-----", "key": "-----BEGIN PRIVATE KEY-----"})
+        self.assertIn("/etc/passwd has no certificate in it", self.run_cli("tls", "shop", "set", "--cert", "/etc/passwd", "--key", __file__).stderr.replace("\n", " "))
+        self.assertIn("--cert is missing", self.run_cli("tls", "shop", "set", "--key", __file__).stderr)
         done = self.run_cli("tls", "shop", "redirect", "on").stdout
         self.assertIn("sent there", done)
         self.assertIn("Its pages, links in mails and sign-in use https from now on.", done)
@@ -325,17 +326,17 @@ class Others(Case):
     def test_env(self):
         self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": [{"name": "A"}]})
         done = self.run_cli("env", "shop", "set", "A=1=2", "B=-", stdin="s3cret\n")
-        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {"A": "1=2", "B": "s3cret"}, "unset": []})
+        self.assertEqual(json.loads([a for a in self.daemon.asked if a.method == "PUT"][-1].body), {"set": {"A": "1=2", "B": "s3cret"}, "unset": []})
         self.assertNotIn("s3cret", done.stdout + done.stderr)
         self.run_cli("env", "shop", "unset", "A", "B")
-        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {}, "unset": ["A", "B"]})
+        self.assertEqual(json.loads([a for a in self.daemon.asked if a.method == "PUT"][-1].body), {"set": {}, "unset": ["A", "B"]})
         self.daemon.answer("GET", "/v1/apps/shop/env", {"env": [{"name": "A", "set_at": "2026-11-22T21:03:20.123Z"}]})
         self.assertIn("hidden", self.run_cli("env", "shop", "list").stdout)
         self.assertEqual(self.daemon.asked[-1].query, "")
         self.run_cli("env", "shop", "list", "--show")
         self.assertEqual(self.daemon.asked[-1].query, "values=1")
         self.run_cli("env", "shop", "set", "A=1", "--build")
-        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {"A": "1"}, "unset": [], "scope": "build"})
+        self.assertEqual(json.loads([a for a in self.daemon.asked if a.method == "PUT"][-1].body), {"set": {"A": "1"}, "unset": [], "scope": "build"})
         self.daemon.answer("GET", "/v1/apps/shop/env", {"env": [{"name": n, "scope": s, "set_at": "2026-11-22T21:03:20.123Z"}
                                                                 for n, s in (("A", "build"), ("B", "run"), ("C", "both"))]})
         listed = self.run_cli("env", "shop", "list").stdout
@@ -465,6 +466,14 @@ class Others(Case):
         self.assertIn("when it starts next", said)
         self.assertNotIn("builds with", said)
         self.assertIn("builds with", self.run_cli("env", "shop", "set", "VITE_A=1").stdout)
+        app = {"name": "shop", "live": 3, "processes": [{"name": "postgres"}, {"name": "backend"}]}
+        self.daemon.answer("GET", "/v1/apps/shop", app)
+        self.assertIn("this one has neither", self.run_cli("env", "shop", "set", "STRIPE=sk").stdout)
+        self.assertNotIn("neither", self.run_cli("env", "shop", "set", "VITE_A=1").stdout)
+        app["processes"].append({"name": "server"})
+        self.assertIn("when it starts next: freehold restart shop", self.run_cli("env", "shop", "set", "STRIPE=sk").stdout)
+        missing = self.run_cli("env", "shop", "set", "--file", "/nonexistent").stderr
+        self.assertEqual(missing.count("/nonexistent"), 1, missing)
 
     def test_env_file(self):
         path = os.path.join(self.folder, ".env")
@@ -472,7 +481,7 @@ class Others(Case):
             f.write("# mine\nSTRIPE='sk_1'\nexport VITE_SUPABASE_URL=https://old.supabase.co # theirs\n")
         self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": [{"name": "STRIPE", "scope": "run"}], "created": False, "left_out": ["VITE_SUPABASE_URL"]})
         done = self.run_cli("env", "shop", "set", "--file", path)
-        self.assertEqual(json.loads(self.daemon.asked[-1].body), {"set": {"STRIPE": "sk_1", "VITE_SUPABASE_URL": "https://old.supabase.co"},
+        self.assertEqual(json.loads([a for a in self.daemon.asked if a.method == "PUT"][-1].body), {"set": {"STRIPE": "sk_1", "VITE_SUPABASE_URL": "https://old.supabase.co"},
                                                                  "unset": [], "leave_given": True})
         self.assertIn("Left out, because Freehold gives the app its own: VITE_SUPABASE_URL.", done.stdout)
         self.assertIn("1 set for shop.", done.stdout)
