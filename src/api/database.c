@@ -41,6 +41,15 @@ static const char size_sql[] =
 	" not in ('information_schema', 'auth', 'storage', 'extensions', 'realtime', 'cron', 'net', 'vault', 'pgmq',"  \
 	" 'supabase_migrations') and " schema " !~ '^freehold')"
 
+/* Without what Freehold and its owner do: migrations, dumps, and looks at the catalogues are no queries of the app. Its
+ * server acts as postgres, too (owndb/server_role.h), so what else that role sent stays. */
+#define OF_THE_APPS_DOING                                                                                              \
+	"and r.rolname is distinct from 'supabase_admin' and s.query ~* "                                              \
+	"'^\\s*(select|insert|update|delete|with|merge|table|values)\\M' and (r.rolname in ('anon', 'authenticated', " \
+	"'service_role') or s.query !~ "                                                                               \
+	"'\\m(pg_(?!advisory|notify|sleep|typeof)[a-z_]+|freehold[a-z_]*|supabase_migrations|information_schema)\\M')" \
+	" "
+
 /* What PostgreSQL counted of each query, without its values. */
 static const char queries_sql[] =
     "with q as (select left(s.query, 4000) as query, r.rolname as role, s.calls, s.rows, "
@@ -49,8 +58,8 @@ static const char queries_sql[] =
     "sum(s.total_exec_time) over (), 0))::numeric, 1) as share, s.shared_blks_read * 8192 as read_bytes,"
     " s.temp_blks_written * 8192 as temp_bytes from extensions.pg_stat_statements s left join pg_roles r on r.oid = "
     "s.userid"
-    " where s.dbid = (select oid from pg_database where datname = current_database()) and s.query !~ 'freehold_advice' "
-    "order by s.total_exec_time desc limit 20),"
+    " where s.dbid = (select oid from pg_database where datname = current_database()) and s.query !~ "
+    "'freehold_advice' " OF_THE_APPS_DOING "order by s.total_exec_time desc limit 20),"
     /* An index helps when it begins with the key's columns, in whatever order. */
     " k as (select c.conrelid::regclass as rel, c.conrelid::regclass::text as \"table\", c.conname as name, (select "
     "string_agg(quote_ident(a.attname), ', ' order"

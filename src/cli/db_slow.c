@@ -26,7 +26,7 @@ static const char *sender(const char *role)
 	} known[] = {{"anon", "REST, without sign-in"},     {"authenticated", "REST, signed in"},
 		     {"service_role", "REST, service key"}, {"authenticator", "REST"},
 		     {"supabase_auth_admin", "sign-in"},    {"supabase_storage_admin", "storage"},
-		     {"freehold_realtime", "realtime"},     {"postgres", "the app's server, psql"},
+		     {"freehold_realtime", "realtime"},     {"postgres", "its server, psql or a migration"},
 		     {"freehold_app", "the app's server"},  {"supabase_admin", "Freehold itself"}};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (strcmp(known[i].role, role) == 0) return known[i].word;
@@ -60,7 +60,10 @@ static void put_queries(const struct db_words *w, const json_t *list, struct buf
 		table_cell(&t, TONE_PLAIN, query);
 	}
 	if (json_array_size(list) == 0)
-		buf_printf(out, "No query of %s was counted yet.\n", w->app);
+		buf_printf(
+		    out,
+		    "No query of %s was counted yet: it has sent none since it was put live or counting began anew.\n",
+		    w->app);
 	else
 		table_render(&t, &w->cli->look, 0, out);
 }

@@ -16,6 +16,7 @@ before(async () => {
   f = await Freehold.start();
   await f.deploy(example('static-site'), 'site');
   keys = JSON.parse(await readFile(f.app('site', 'backend.json'), 'utf8'));
+  assert.deepEqual((await slow()).queries.filter((q) => /freehold|pg_class|pg_namespace|^create/i.test(q.query)), [], 'nothing of Freehold\'s own in a fresh app');
   await sql(`create table people (id int primary key, name text);
     create table notes (id int primary key, owner uuid, person int references people, "Kind Of" text, body text, at timestamptz default now());
     alter table notes enable row level security; create policy own on notes for all to authenticated using (owner = (select auth.uid()));
@@ -46,6 +47,7 @@ test('each query is told with the request that sends it', async () => {
     'POST /rest/v1/rpc/hello', 'POST /storage/v1/object/list', 'each request to /rest/v1', 'each request to /storage/v1']) {
     assert.ok(told.has(endpoint), `${endpoint}: ${[...told].join('; ')}`);
   }
+  assert.deepEqual(queries.filter((q) => q.role === 'supabase_admin' || /^(create|alter|analyze)|pg_stat/i.test(q.query)), []);
   const untold = queries.filter((q) => q.query.includes('_postgrest_t') && !q.endpoint);
   assert.deepEqual(untold, []);
   const shown = (await f.cli('db', 'site', 'slow')).stdout;
