@@ -6,7 +6,9 @@ void export_nginx(const struct export_facts *f, struct buf *out)
 	buf_puts(out,
 		 "# nginx for the files of this export. From this folder, as any user:\n"
 		 "#\n"
-		 "#     nginx -p \"$PWD\" -c nginx.conf        http://127.0.0.1:8000\n"
+		 "#     mkdir -p tmp && nginx -p \"$PWD\" -c nginx.conf\n"
+		 "#\n"
+		 "# and it answers at http://127.0.0.1:8000\n"
 		 "#\n"
 		 "# or put the server block into /etc/nginx/conf.d with an absolute root.\n"
 		 "pid nginx.pid;\n"
@@ -85,7 +87,9 @@ static void readme_database(const struct export_facts *f, struct buf *out)
 	    "`realtime`, `cron`, `vault` "
 	    "and so on are ordinary tables and functions, as a Supabase project has them, users with the hashes of "
 	    "their passwords included. "
-	    "Roles come without passwords.\n\n",
+	    "Roles come without passwords. `supabase_admin` finds no table by its bare name, since `roles.sql` sets "
+	    "its "
+	    "search_path to pg_catalog: write `public.tools`, or look as `postgres`.\n\n",
 	    f->major);
 }
 
@@ -98,8 +102,8 @@ static void readme_site(const struct export_facts *f, struct buf *out)
 	}
 	buf_printf(out,
 		   "`site/public` holds the files of release %lld, as visitors got them at %s. Any web server takes "
-		   "them; `nginx.conf` is one way:\n\n"
-		   "    mkdir -p tmp && nginx -p \"$PWD\" -c nginx.conf        http://127.0.0.1:8000\n\n"
+		   "them; `nginx.conf` is one way, which then answers at http://127.0.0.1:8000:\n\n"
+		   "    mkdir -p tmp && nginx -p \"$PWD\" -c nginx.conf\n\n"
 		   "They were built for that address and its keys: for another one, build them anew from the source "
 		   "with the variables in "
 		   "`env.names`.\n\n",

@@ -172,32 +172,57 @@ static bool export_object(struct exporting *e, const json_t *o, struct err *err)
 	return file_mkdirs(folder, 0700, err) && copy_file(from, to, err);
 }
 
-/* The names are in the database, the bytes under their versions. */
-static bool export_storage(struct exporting *e, struct err *err)
+static bool ask_database(const struct exporting *e, const char *sql, json_t **ret_answer, struct err *err)
 {
-	static const char sql[] =
-	    "select json_build_object('path', bucket_id || '/' || name, 'version', version, 'metadata', metadata, "
-	    "'owner', owner_id, 'created_at', created_at) from storage.objects order by bucket_id, name";
-	char program[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
+	char program[FILE_PATH_SIZE];
 	struct buf text BUF_CLEANUP;
-	struct str rest, line;
 	buf_init(&text, LIST_MAX_BYTES);
 	if (!file_path(program, err, "%s/psql", json_str(e->where, "bin_dir", ""))) return false;
 	const char *const argv[] = {program, "-XAtq",    "-h", json_str(e->where, "socket_dir", ""),
 				    "-p",    "5432",     "-U", "postgres",
 				    "-d",    "postgres", "-c", sql,
 				    NULL};
-	if (!run_to(e, argv, "storage.json", 0, err) || !file_path(path, err, "%s/storage.json", e->part) ||
-	    !file_read(path, &text, err) || !make_dir(e, "storage", err))
+	struct proc_spec spec = {.argv = argv, .cwd = "/", .deadline_ms = TOOL_MS};
+	return proc_run_ok(&spec, &text, err) && json_parse(buf_view(&text), ret_answer, err);
+}
+
+/* A bucket without files has its folder too. */
+static bool export_buckets(const struct exporting *e, struct err *err)
+{
+	json_t *ids JSON_CLEANUP = NULL, *id;
+	size_t i;
+	char path[FILE_PATH_SIZE];
+	if (!make_dir(e, "storage", err) ||
+	    !ask_database(e, "select coalesce(json_agg(id order by id), '[]') from storage.buckets", &ids, err))
 		return false;
-	say(e, "the files of its users");
-	rest = buf_view(&text);
-	while (str_next(&rest, '\n', &line)) {
-		json_t *one JSON_CLEANUP = NULL;
-		if (str_trim(line).len == 0) continue;
-		if (!json_parse(line, &one, err) || !export_object(e, one, err)) return false;
+	json_array_foreach(ids, i, id)
+	{
+		const char *name = json_string_value(id);
+		if (name == NULL || !is_below(name)) continue;
+		if (!file_path(path, err, "%s/storage/%s", e->part, name) || !file_mkdirs(path, 0700, err))
+			return false;
 	}
 	return true;
+}
+
+/* The names are in the database, the bytes under their versions. */
+static bool export_storage(struct exporting *e, struct err *err)
+{
+	static const char sql[] =
+	    "select '[' || coalesce(string_agg(json_build_object('path', bucket_id || '/' || name, 'version', version, "
+	    "'metadata', metadata, 'owner', owner_id, 'created_at', created_at)::text, E',\n' order by bucket_id, "
+	    "name), '') || ']' from storage.objects";
+	char path[FILE_PATH_SIZE];
+	json_t *list JSON_CLEANUP = NULL, *one;
+	size_t i;
+	if (!export_buckets(e, err) || !ask_database(e, sql, &list, err)) return false;
+	say(e, "the files of its users");
+	json_array_foreach(list, i, one) if (!export_object(e, one, err)) return false;
+	char *text = json_dumps(list, JSON_INDENT(1));
+	if (text == NULL) return err_set(err, ERR_LIMIT, "the list of the files is too large");
+	bool ok = file_path(path, err, "%s/storage.json", e->part) && file_write(path, str_from(text), 0600, err);
+	free(text);
+	return ok;
 }
 
 /* Folders as they are, without links. */

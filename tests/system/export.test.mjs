@@ -28,7 +28,7 @@ before(async () => {
   await f.deploy(example('static-site'), 'site');
   await f.cli('db', 'site', 'psql', '-c', `create table public.orders (id bigint generated always as identity primary key, who uuid references auth.users, what text, at timestamptz default now());
 alter table orders enable row level security; create policy mine on orders for all to authenticated using (who = auth.uid()) with check (who = auth.uid());
-insert into storage.buckets (id, name, public) values ('papers', 'papers', false); create policy papers on storage.objects for all to authenticated using (true) with check (true);`);
+insert into storage.buckets (id, name, public) values ('papers', 'papers', false), ('empty', 'empty', false); create policy papers on storage.objects for all to authenticated using (true) with check (true);`);
   keys = (await f.api('GET', '/v1/apps/site')).body.keys;
   const { body } = await call('/auth/v1/signup', 'POST', JSON.stringify({ email: 'ada@example.com', password: 'a long secret' }), keys.publishable);
   for (const what of ['tea', 'ä cup', 'a\ttab']) {
@@ -49,6 +49,10 @@ test('everything is in one folder, and no secret value', async () => {
   for (const name of ['README.md', 'repo.bundle', 'database/database.dump', 'database/database.sql', 'database/roles.sql', 'site/public/index.html', 'nginx.conf', 'compose.yaml', 'env.names'])
     assert.ok((await stat(path.join(out, name))).size > 0, name);
   assert.equal(await readFile(path.join(out, 'storage/papers/plans/one.txt'), 'utf8'), 'the bytes of a file');
+  const files = JSON.parse(await readFile(path.join(out, 'storage.json'), 'utf8'));
+  assert.deepEqual(files.map((file) => file.path), ['papers/plans/one.txt']);
+  assert.ok((await stat(path.join(out, 'storage/empty'))).isDirectory());
+  assert.match(await readFile(path.join(out, 'README.md'), 'utf8'), /\n {4}mkdir -p tmp && nginx -p "\$PWD" -c nginx.conf\n/);
   assert.match(await readFile(path.join(out, 'env.names'), 'utf8'), /^STRIPE_SECRET=$/m);
   const found = await promisify(execFile)('grep', ['-rl', 'sk_never_to_be_seen', out]).catch((e) => e);
   assert.equal(found.code, 1);
