@@ -26,11 +26,13 @@ static void put_facts(const struct db_words *w, const json_t *facts, struct buf 
 	int64_t apps = json_int(facts, "apps", 1), cores = json_int(facts, "cores", 1);
 	text_size(memory, (uint64_t)json_int(facts, "memory_bytes", 0));
 	text_size(size, (uint64_t)json_int(facts, "database_bytes", 0));
-	buf_printf(
-	    out, "The database of %s is sized for %s of memory and %lld core%s%s, %lld app%s here, and %s of data.\n\n",
-	    w->app, memory, (long long)cores, cores == 1 ? "" : "s",
-	    json_bool(facts, "is_limited", false) ? " (what a control group gives of this machine)" : "",
-	    (long long)apps, apps == 1 ? "" : "s", size);
+	buf_printf(out,
+		   "The database of %s is sized for %s of memory and %lld core%s%s, %lld app%s here, and %s of data "
+		   "(PostgreSQL's "
+		   "own templates included).\n\n",
+		   w->app, memory, (long long)cores, cores == 1 ? "" : "s",
+		   json_bool(facts, "is_limited", false) ? " (what a control group gives of this machine)" : "",
+		   (long long)apps, apps == 1 ? "" : "s", size);
 }
 
 bool db_settings(const struct db_words *w, int *ret_status, struct err *err)

@@ -17,7 +17,7 @@
 static void put_settings(struct view *v, const json_t *s)
 {
 	char size[TEXT_SHORT_SIZE];
-	text_size(size, (uint64_t)json_int(s, "ceiling", 0));
+	text_limit(size, (uint64_t)json_int(s, "ceiling", 0));
 	buf_printf(
 	    v->out,
 	    "Any second of the last %lld days can be restored, and at least %lld full backups are kept.\n"

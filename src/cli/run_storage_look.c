@@ -90,6 +90,7 @@ static void put_buckets(struct cli *cli, const json_t *answer)
 	const json_t *list = json_object_get(answer, "buckets");
 	struct buf out BUF_CLEANUP;
 	struct table t TABLE_CLEANUP;
+	char limit[TEXT_SHORT_SIZE];
 	buf_init(&out, VIEW_BYTES_MAX);
 	table_init(&t, columns);
 	t.right_aligned = 0xc;
@@ -99,10 +100,9 @@ static void put_buckets(struct cli *cli, const json_t *answer)
 		table_cell(&t, TONE_STRONG, json_str(b, "id", ""));
 		table_cell(&t, is_public ? TONE_WARN : TONE_PLAIN, is_public ? "everyone" : "by policies");
 		cell_number(&t, json_int(b, "objects", 0));
-		if (json_is_integer(json_object_get(b, "file_size_limit")))
-			cell_size(&t, json_int(b, "file_size_limit", 0));
-		else
-			table_cell(&t, TONE_DIM, "1.1 GB");
+		bool has_limit = json_is_integer(json_object_get(b, "file_size_limit"));
+		text_limit(limit, (uint64_t)json_int(b, "file_size_limit", 0));
+		table_cell(&t, has_limit ? TONE_PLAIN : TONE_DIM, has_limit ? limit : "1 GB");
 		cell_types(&t, json_object_get(b, "allowed_mime_types"));
 	}
 	if (json_array_size(list) > 0)

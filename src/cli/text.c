@@ -261,6 +261,16 @@ void text_size(char ret_text[TEXT_SHORT_SIZE], uint64_t bytes)
 	(void)snprintf(ret_text, TEXT_SHORT_SIZE, value < 9.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
+void text_limit(char ret_text[TEXT_SHORT_SIZE], uint64_t bytes)
+{
+	bool is_gb = bytes % ((uint64_t)1 << 30) == 0;
+	if (bytes == 0 || bytes % ((uint64_t)1 << 20) != 0)
+		text_size(ret_text, bytes);
+	else
+		(void)snprintf(ret_text, TEXT_SHORT_SIZE, "%" PRIu64 " %s", bytes >> (is_gb ? 30 : 20),
+			       is_gb ? "GB" : "MB");
+}
+
 void text_ago(char ret_text[TEXT_SHORT_SIZE], int64_t then_ms, int64_t now_ms)
 {
 	int64_t s = (now_ms - then_ms) / 1000;

@@ -30,6 +30,7 @@ void text_wrap(struct buf *ret_text, struct str s, size_t indent, size_t cells);
 #define TEXT_SHORT_SIZE 32
 void text_duration(char ret_text[TEXT_SHORT_SIZE], int64_t ms); /* "40 ms", "3.2 s", "1 min 04 s", "2 h 05 min" */
 void text_size(char ret_text[TEXT_SHORT_SIZE], uint64_t bytes); /* "312 bytes", "1.2 MB": powers of ten */
+void text_limit(char ret_text[TEXT_SHORT_SIZE], uint64_t bytes); /* "1 GB", as it was set: whole powers of two too */
 void text_ago(char ret_text[TEXT_SHORT_SIZE], int64_t then_ms, int64_t now_ms); /* "3 min ago", "2026-08-15" */
 void text_for(char ret_text[TEXT_SHORT_SIZE], int64_t then_ms, int64_t now_ms); /* "for 3 min", "since 2026-08-15" */
 

@@ -132,6 +132,12 @@ static void test_durations_sizes_ages(void **state)
 	assert_string_equal(text, "1.0 MB");
 	text_size(text, UINT64_MAX);
 	assert_string_equal(text, "18 EB");
+	text_limit(text, UINT64_C(1) << 30);
+	assert_string_equal(text, "1 GB");
+	text_limit(text, UINT64_C(64) << 20);
+	assert_string_equal(text, "64 MB");
+	text_limit(text, 1234567);
+	assert_string_equal(text, "1.2 MB");
 	text_ago(text, 0, 5000);
 	assert_string_equal(text, "just now");
 	text_ago(text, 0, 180000);
