@@ -139,6 +139,14 @@ static void put_report(const struct db_words *w, const json_t *end, struct buf *
 	const json_t *r = json_object_get(end, "report");
 	buf_putc(out, '\n');
 	put_tables(w->cli, json_object_get(r, "tables"), out);
+	bool is_trial = strcmp(json_str(end, "state", ""), "checked") == 0;
+	put_list(
+	    out,
+	    is_trial
+		? "Tables that are here now and not in what would come: they would be gone for the app, which may need "
+		  "them (the database as it is now would be set aside)"
+		: "Tables that were here and are not in what came: they are in the database that was set aside",
+	    json_object_get(r, "gone"), "", NULL);
 	put_list(out, "Extensions", json_object_get(r, "extensions"), "name", "as");
 	put_list(out, "Owners that are not here; what they owned belongs to postgres",
 		 json_object_get(r, "owners_mapped"), "", NULL);

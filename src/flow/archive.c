@@ -244,6 +244,21 @@ bool archive_drain(const struct flow *f, const struct parts *p, int64_t place, s
 	return run_helper(f, p, "drain", number, err);
 }
 
+bool archive_drain_all(const struct flow *f, const struct parts *p, struct err *err)
+{
+	struct backup_places places;
+	struct err why;
+	bool ok = true;
+	if (!backup_places_get(f->db, f->seal, &places, err)) return false;
+	for (int i = 0; i < places.count; i++) {
+		if (archive_drain(f, p, places.list[i].id, &why)) continue;
+		if (ok) *err = why;
+		ok = false;
+	}
+	backup_places_done(&places);
+	return ok || err_wrap(err, "what waits of the backups of %s was not sent", p->app.name);
+}
+
 bool archive_push_histories(const struct flow *f, const struct parts *p, struct err *err)
 {
 	char folder[FILE_PATH_SIZE], path[64];

@@ -46,5 +46,7 @@ bool archive_push_histories(const struct flow *f, const struct parts *p, struct 
 
 /* Sends what waits for a place, as the cluster's user. */
 bool archive_drain(const struct flow *f, const struct parts *p, int64_t place, struct err *err);
+/* To every place, whatever the others say. */
+bool archive_drain_all(const struct flow *f, const struct parts *p, struct err *err);
 
 #endif

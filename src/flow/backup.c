@@ -289,15 +289,5 @@ bool backup_json(const struct flow *f, const char *app, json_t **ret_json, struc
 bool backup_ship(const struct flow *f, const char *app, struct err *err)
 {
 	struct parts p;
-	struct backup_places places;
-	struct err why;
-	bool ok = true;
-	if (!parts_open(f, app, &p, err) || !backup_places_get(f->db, f->seal, &places, err)) return false;
-	for (int i = 0; i < places.count; i++)
-		if (!archive_drain(f, &p, places.list[i].id, &why)) {
-			if (ok) *err = why;
-			ok = false;
-		}
-	backup_places_done(&places);
-	return ok || err_wrap(err, "what waits of the backups of %s was not sent", app);
+	return parts_open(f, app, &p, err) && archive_drain_all(f, &p, err);
 }

@@ -202,7 +202,10 @@ static bool step_restore(struct job *j, struct err *err)
 			      .on_line = say,
 			      .arg = j,
 			      .scan = j->source.kind == DUMP_TEXT ? &j->scan : NULL};
-	if (!import_begin(im, err) || !import_fill(im, err)) return false;
+	if (!import_begin(im, err)) return false;
+	if (!import_fill(im, err))
+		return j->source.kind == DUMP_TEXT &&
+		       err_wrap(err, "%.200s", json_str(j->options, "source", "the SQL"));
 	pause_here("restore", "filled");
 	detail(j, "into a cluster beside, without touching the live one");
 	return import_vault(&j->source, &im->clone.db, err) && carry_migrations(j, err);
@@ -226,6 +229,9 @@ static bool step_compare(struct job *j, struct err *err)
 	    !import_urls(im, json_bool(j->options, "rewrite_urls", false) ? url : NULL, err) ||
 	    !import_settle(im, err) || !database_settle(j->f, &j->parts, &im->clone.db, err))
 		return false;
+	json_t *gone = NULL;
+	if (!import_gone(im, &gone, err)) return false;
+	json_object_set_new(j->report, "gone", gone);
 	json_object_set_new(j->report, "users", json_integer(rows_of(j->report, "auth.users")));
 	json_object_set_new(j->report, "objects", json_integer(rows_of(j->report, "storage.objects")));
 	detail(j, "%zu tables, every row; %lld users", json_array_size(json_object_get(j->report, "tables")),
@@ -465,7 +471,7 @@ bool import_run(const struct flow *f, const char *app, struct err *err)
 bool import_open_places(const struct flow *f, const char *app, struct err *err)
 {
 	struct parts now; /* its major may be another */
-	return parts_open(f, app, &now, err) && archive_open_all(f, &now, err);
+	return parts_open(f, app, &now, err) && archive_open_all(f, &now, err) && archive_drain_all(f, &now, err);
 }
 
 bool import_undo(const struct flow *f, const char *app, struct err *err)

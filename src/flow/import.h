@@ -30,7 +30,8 @@ bool import_run(const struct flow *f, const char *app, struct err *err);
 /* Puts the former database back. */
 bool import_undo(const struct flow *f, const char *app, struct err *err);
 
-/* The log of changes of another cluster goes into the same repositories, which are told of it: after each switch. */
+/* The log of changes of another cluster goes into the same repositories, which are told of it, and get what waited
+ * until then: after each switch. */
 bool import_open_places(const struct flow *f, const char *app, struct err *err);
 
 /* The journal; {"state": "none"} when there never was one. is_running: its process lives, else one that says so was cut

@@ -108,6 +108,7 @@ static void add_error(json_t *report, const struct restore_error *e)
 {
 	json_t *one = json_pack("{s:o, s:o, s:o}", "error", text_of(e->message), "about", text_of(e->about),
 				"statement", text_of(e->statement));
+	if (e->line.len > 0) json_object_set_new(one, "line", text_of(e->line));
 	if (e->advice != NULL) json_object_set_new(one, "advice", json_string(e->advice));
 	add(report, "errors", one);
 }
@@ -162,10 +163,12 @@ bool import_judge(struct import *im, struct str said, struct err *err)
 		has_damage |= is_damage(&e);
 	}
 	if (real == 0 || (im->accepts_errors && !has_damage)) return true;
-	return err_set(err, has_damage ? ERR_INVALID : ERR_FAILED, "%.*s%s%.*s%s%s%s",
-		       STR_FMT(str_sub(first.message, 0, 300)), first.about.len > 0 ? " (" : "",
-		       STR_FMT(str_sub(first.about, 0, 120)), first.about.len > 0 ? ")" : "",
-		       first.advice != NULL ? ": " : "", first.advice != NULL ? first.advice : "");
+	return err_set(err, has_damage ? ERR_INVALID : ERR_FAILED, "%s%.*s%s%.*s%s%.*s%s%s%s",
+		       first.line.len > 0 ? "the statement up to line " : "", STR_FMT(first.line),
+		       first.line.len > 0 ? ": " : "", STR_FMT(str_sub(first.message, 0, 300)),
+		       first.about.len > 0 ? " (" : "", STR_FMT(str_sub(first.about, 0, 120)),
+		       first.about.len > 0 ? ")" : "", first.advice != NULL ? ": " : "",
+		       first.advice != NULL ? first.advice : "");
 }
 
 /* Whose names are in the dump and not here. Owners need nobody: what is restored belongs to postgres. */

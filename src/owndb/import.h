@@ -60,6 +60,10 @@ bool import_begin(struct import *im, struct err *err);
 bool import_fill(struct import *im, struct err *err);
 bool import_compare(struct import *im, struct err *err);
 
+/* Tables of the app's own that the live cluster has and what came has not, by name, up to IMPORT_GONE_MAX. */
+#define IMPORT_GONE_MAX 500
+bool import_gone(const struct import *im, json_t **ret_names, struct err *err);
+
 /* to NULL: only found. Rows are written past triggers. */
 bool import_urls(struct import *im, const char *to, struct err *err);
 bool import_settle(struct import *im, struct err *err);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json.h"
 #include "owndb/copy_text.h"
 #include "owndb/import.h"
 #include "owndb/tool.h"
@@ -119,4 +120,42 @@ bool import_compare(struct import *im, struct err *err)
 	bool ok = scan_archive(im, &scan, err);
 	copy_scan_done(&scan);
 	return ok && compare(im, &scan, err);
+}
+
+/* The schemas that a project's host keeps are made anew by the prelude, whatever comes. */
+static bool list_tables(const struct owndb *db, json_t **ret_tables, struct err *err)
+{
+	static const char sql[] =
+	    "select n.nspname, format('%I.%I', n.nspname, c.relname) from pg_class c"
+	    " join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'm')"
+	    " and not c.relispartition and n.nspname not like 'pg\\_%' and n.nspname not like 'freehold%'"
+	    " and n.nspname <> 'information_schema' and not exists (select from pg_depend d"
+	    " where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype = 'e') order by 2";
+	struct pg_conn *conn = NULL;
+	PGresult *rows PG_RESULT_CLEANUP = NULL;
+	bool ok = owndb_connect(db, OWNDB_SUPERUSER, &conn, err) && pg_conn_exec(conn, sql, 0, NULL, &rows, NULL, err);
+	json_t *tables = json_object();
+	for (int i = 0; ok && i < PQntuples(rows); i++)
+		if (!toc_is_managed(str_from(PQgetvalue(rows, i, 0))))
+			json_object_set_new(tables, PQgetvalue(rows, i, 1), json_true());
+	pg_conn_close(conn);
+	if (ok)
+		*ret_tables = tables;
+	else
+		json_decref(tables);
+	return ok;
+}
+
+bool import_gone(const struct import *im, json_t **ret_names, struct err *err)
+{
+	json_t *live JSON_CLEANUP = NULL, *came JSON_CLEANUP = NULL, *ignored;
+	const char *name;
+	if (im->has_live && (!list_tables(im->live, &live, err) || !list_tables(&im->clone.db, &came, err)))
+		return false;
+	json_t *names = json_array();
+	json_object_foreach(live, name, ignored) if (json_object_get(came, name) == NULL &&
+						     json_array_size(names) < IMPORT_GONE_MAX)
+	    json_array_append_new(names, json_string(name));
+	*ret_names = names;
+	return true;
 }

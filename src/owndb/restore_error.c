@@ -118,6 +118,18 @@ static struct str strip(struct str message)
 	return str_trim(message);
 }
 
+/* "psql:/mnt/import.sql:12: ERROR:  …": 12 */
+static struct str line_of(struct str line)
+{
+	struct str part, number = STR("");
+	ptrdiff_t at = str_find(line, STR(": ERROR:  "));
+	int64_t ignored;
+	if (at <= 0 || !str_has_prefix(line, STR("psql:"))) return STR("");
+	struct str rest = str_sub(line, 0, (size_t)at);
+	while (str_next(&rest, ':', &part)) number = part;
+	return str_to_int(number, &ignored) ? number : STR("");
+}
+
 bool restore_error_next(struct str *rest, struct restore_error *ret_error)
 {
 	struct str line, about = STR("");
@@ -138,7 +150,10 @@ bool restore_error_next(struct str *rest, struct restore_error *ret_error)
 		}
 		/* The summary at the end is no error of its own. */
 		if (has(e.message, "errors ignored on restore")) continue;
+		e.line = line_of(line);
 		judge(&e);
+		if (e.line.len > 0 && e.advice == NULL && has(e.message, "syntax error at "))
+			e.advice = "this is not SQL as PostgreSQL reads it; is it the right file?";
 		*ret_error = e;
 		return true;
 	}

@@ -12,6 +12,7 @@
 struct restore_error {
 	struct str message; /* PostgreSQL's, without "ERROR:" */
 	struct str about; /* "TRIGGER users on_auth_user_created", or "" */
+	struct str line; /* the number of the one that its statement ends with, in a file of SQL, or "" */
 	struct str statement; /* its beginning, or "" */
 	const char *harmless; /* why it does no harm, or NULL: it is real */
 	const char *advice; /* what to do about a real one, or NULL */

@@ -45,18 +45,20 @@ test('rows of the app\'s own are not set aside unless that is meant; a trial cha
   const tried = await f.cli('db', 'site', 'import', dump, '--check');
   assert.equal(tried.code, 0, tried.all);
   assert.match(tried.stdout, /public\.notes +3000 +3000 +equal/);
+  assert.match(tried.stdout, /Tables that are here now and not in what would come[^\n]*\n {2}public\.before_it\n/);
   assert.match(tried.stdout, /Nothing was changed/);
   await untouched();
 });
 
 test('what is cut off, unknown or owned by nobody is said, and nothing is half done', async () => {
   const whole = await readFile(dump);
-  const cut = path.join(folder, 'cut.dump'), noise = path.join(folder, 'noise'), sql = path.join(folder, 'wrong.sql'), half = path.join(folder, 'half.sql');
+  const cut = path.join(folder, 'cut.dump'), noise = path.join(folder, 'noise'), sql = path.join(folder, 'wrong.sql'), half = path.join(folder, 'half.sql'), passwd = path.join(folder, 'passwd');
+  await writeFile(passwd, 'root:x:0:0:root:/root:/bin/bash\n');
   await writeFile(cut, whole.subarray(0, Math.floor(whole.length * 0.6)));
   await writeFile(noise, Buffer.from([0, 1, 2, 3, 255, 254, 7]));
   await writeFile(sql, 'create table public.a (x int);\ncreate extension if not exists nosuch with schema extensions;\n');
   await writeFile(half, 'CREATE TABLE public.a (x int);\nCOPY public.a (x) FROM stdin;\n1\n2\n');
-  const cases = [[cut, /the dump is cut off/], [noise, /neither a dump of pg_dump/], [sql, /extension "nosuch" is not available/], [half, /cut off in the middle of the rows of public\.a/]];
+  const cases = [[cut, /the dump is cut off/], [noise, /neither a dump of pg_dump/], [sql, /extension "nosuch" is not available/], [passwd, /passwd: the statement up to line 1: syntax error at or near "root": this is not SQL/], [half, /cut off in the middle of the rows of public\.a/]];
   for (const [file, words] of cases) {
     const result = await f.cli('db', 'site', 'import', file, '--replace');
     assert.notEqual(result.code, 0, file);

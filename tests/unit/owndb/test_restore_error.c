@@ -48,13 +48,19 @@ static void test_psql(void **state)
 	(void)state;
 	struct str rest = STR("psql:/mnt/import.sql:12: ERROR:  relation \"a\" already exists\n"
 			      "psql:/mnt/import.sql:20: NOTICE:  nothing\n"
-			      "psql:/mnt/import.sql:30: ERROR:  role \"supabase_etl_admin\" does not exist\n");
+			      "psql:/mnt/import.sql:30: ERROR:  role \"supabase_etl_admin\" does not exist\n"
+			      "psql:/mnt/import.sql:41: ERROR:  syntax error at or near \"root\"\n");
 	struct restore_error e;
 	assert_true(restore_error_next(&rest, &e));
 	assert_true(str_eq(e.message, STR("relation \"a\" already exists")));
+	assert_true(str_eq(e.line, STR("12")));
 	assert_null(e.harmless);
+	assert_null(e.advice);
 	assert_true(restore_error_next(&rest, &e));
 	assert_non_null(e.harmless);
+	assert_true(restore_error_next(&rest, &e));
+	assert_true(str_eq(e.line, STR("41")));
+	assert_non_null(strstr(e.advice, "not SQL"));
 	assert_false(restore_error_next(&rest, &e));
 }
 
