@@ -84,6 +84,15 @@ static void put_data_bytes(json_t *answer, const char *app_dir)
 	json_object_set_new(answer, "data_counted", json_boolean(is_whole));
 }
 
+/* Also of an app that was never live and whose PostgreSQL does not run: into which one was moved, say. */
+static void put_has_database(json_t *answer, const char *app_dir)
+{
+	char path[FILE_PATH_SIZE];
+	struct err ignored;
+	bool has = file_path(path, &ignored, "%s/postgres/data/PG_VERSION", app_dir) && file_exists(path);
+	json_object_set_new(answer, "has_database", json_boolean(has));
+}
+
 json_t *app_json(struct daemon *d, const struct app *app)
 {
 	struct err ignored;
@@ -100,6 +109,7 @@ json_t *app_json(struct daemon *d, const struct app *app)
 		      "created_at", time_json(app->created_at_ms), "processes", processes_json(d, app->name),
 		      "deployment", deployment != NULL ? deployment : json_null(), "keys", keys_json(d, app->name));
 	put_data_bytes(answer, dir);
+	put_has_database(answer, dir);
 	json_t *backup = NULL;
 	if (backup_summary(&d->flow, app->name, &backup, &ignored)) json_object_set_new(answer, "backup", backup);
 	return answer;

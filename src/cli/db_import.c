@@ -188,6 +188,22 @@ static bool say_failed(const struct db_words *w, const json_t *end, struct err *
 		       message, w->app);
 }
 
+/* The app may have been made for this, under a name that was mistyped. */
+static void say_left_over(const struct db_words *w, struct err *err)
+{
+	struct buf path BUF_CLEANUP;
+	json_t *app JSON_CLEANUP = NULL;
+	struct err said = *err, ignored;
+	buf_init(&path, DAEMON_PATH_SIZE);
+	if (!cli_app_path(&path, w->app, "", &ignored) || !cli_ask(w->cli, NULL, buf_cstr(&path), NULL, &app, &ignored))
+		return;
+	if (view_app_is_empty(app))
+		(void)err_set(err, said.code,
+			      "%s\nThere is an app of this name now, with nothing in it: freehold destroy "
+			      "%s takes it away again",
+			      said.msg, w->app);
+}
+
 static void put_next(const struct db_words *w, const json_t *end, struct buf *out)
 {
 	const json_t *r = json_object_get(end, "report");
@@ -208,8 +224,8 @@ static void put_next(const struct db_words *w, const json_t *end, struct buf *ou
 		buf_printf(out, "Nothing of %s is live yet: freehold deploy FOLDER --app %s puts it live.\n", w->app,
 			   w->app);
 	if (json_int(r, "users", 0) > 0)
-		buf_printf(out, "%lld users can sign in with the passwords that they have.\n",
-			   (long long)json_int(r, "users", 0));
+		buf_printf(out, "%lld user%s can sign in with the passwords that they have.\n",
+			   (long long)json_int(r, "users", 0), json_int(r, "users", 0) == 1 ? "" : "s");
 	if (json_int(r, "objects", 0) > 0 && json_object_get(r, "files") == NULL)
 		buf_printf(out,
 			   "%lld files are known to the storage; a dump holds their names, not their bytes. To bring "
@@ -238,7 +254,9 @@ static bool say_end(const struct db_words *w, const json_t *end, int *ret_status
 	else if (is_ok)
 		put_next(w, end, &out);
 	screen_write(buf_view(&out));
-	return is_ok || say_failed(w, end, err);
+	if (is_ok || say_failed(w, end, err)) return true;
+	say_left_over(w, err);
+	return false;
 }
 
 static bool undo(const struct db_words *w, struct err *err)

@@ -8,6 +8,7 @@
 #include "cli/step.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "cli/view.h"
 #include "codec/json.h"
 
 #define LIST_MAX 12 /* rows of a list that are shown; the whole list is in --json and in release.json */
@@ -255,16 +256,6 @@ static void put_what_is_live(struct buf *out, const json_t *deployment, const js
 		buf_printf(out, "Nothing was live before and nothing is now.%s\n", database);
 }
 
-/* The first try of an app that has nothing yet: nobody may have wanted one of that name. */
-static bool is_left_over(const json_t *deployment, const json_t *app)
-{
-	const json_t *processes = json_object_get(app, "processes");
-	if (json_int(deployment, "number", 0) != 1 || strcmp(json_str(app, "state", ""), "new") != 0) return false;
-	for (size_t i = 0; i < json_array_size(processes); i++)
-		if (strcmp(json_str(json_array_get(processes, i), "state", ""), "stopped") != 0) return false;
-	return true;
-}
-
 void report_failure(const struct look *look, const json_t *deployment, const char *tail, const json_t *app,
 		    struct buf *out)
 {
@@ -297,7 +288,8 @@ void report_failure(const struct look *look, const json_t *deployment, const cha
 		put_next(out, look, "freehold deploy ...", "once it is mended; the live release stays until then");
 	else
 		put_next(out, look, "freehold deploy ...", "once it is mended");
-	if (!is_left_over(deployment, app)) return;
+	/* The first try of an app that has nothing yet: nobody may have wanted one of that name. */
+	if (json_int(deployment, "number", 0) != 1 || !view_app_is_empty(app)) return;
 	(void)snprintf(command, sizeof command, "freehold destroy %s", name);
 	put_next(out, look, command, "there is an app of this name now: takes it away again");
 }

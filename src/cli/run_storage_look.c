@@ -149,14 +149,17 @@ static void put_report(struct cli *cli, const json_t *report)
 	buf_init(&out, VIEW_BYTES_MAX);
 	text_size(size, (uint64_t)json_int(files, "bytes", 0));
 	text_size(gone, (uint64_t)json_int(report, "removed_bytes", 0));
-	if (removed > 0) buf_printf(&out, "%lld files that no object names were deleted (%s).\n", removed, gone);
+	if (removed > 0)
+		buf_printf(&out, "%lld file%s that no object names %s deleted (%s).\n", removed,
+			   removed == 1 ? "" : "s", removed == 1 ? "was" : "were", gone);
 	if (count > 0)
-		buf_printf(
-		    &out,
-		    "%lld files that no object names are set aside (%s). They are deleted 30 days after they were "
-		    "found; sooner: freehold storage %s sweep --fix --older-than 1d\n",
-		    count, size, cli->words[0]);
-	if (missing > 0) buf_printf(&out, "%lld objects have no file:\n", missing);
+		buf_printf(&out,
+			   "%lld file%s that no object names %s set aside (%s), and deleted 30 days after that; "
+			   "sooner: freehold "
+			   "storage %s sweep --fix --older-than 1d\n",
+			   count, count == 1 ? "" : "s", count == 1 ? "is" : "are", size, cli->words[0]);
+	if (missing > 0)
+		buf_printf(&out, missing == 1 ? "%lld object has no file:\n" : "%lld objects have no file:\n", missing);
 	for (size_t i = 0; i < json_array_size(first); i++) {
 		buf_puts(&out, "  ");
 		text_clean(&out, str_from(json_string_value(json_array_get(first, i))), TEXT_LINE);

@@ -157,11 +157,12 @@ static void put_backup(const struct view *v, const json_t *backup)
 	buf_putc(v->out, '\n');
 }
 
-/* Made by a variable, a key or a first try that failed: nothing of it runs and nothing has to be looked after. */
-static bool is_empty(const json_t *app)
+bool view_app_is_empty(const json_t *app)
 {
 	const json_t *processes = json_object_get(app, "processes"), *backup = json_object_get(app, "backup");
-	if (!is(json_str(app, "state", ""), "new") || json_str(backup, "last_at", "")[0] != '\0') return false;
+	if (!is(json_str(app, "state", ""), "new") || json_bool(app, "has_database", true) ||
+	    json_str(backup, "last_at", "")[0] != '\0')
+		return false;
 	for (size_t i = 0; i < json_array_size(processes); i++)
 		if (!is(json_str(json_array_get(processes, i), "state", ""), "stopped")) return false;
 	return true;
@@ -201,7 +202,7 @@ void view_app(const struct view *v, const json_t *app)
 		put_clean(v, TONE_PLAIN, json_str(app, "url", ""));
 		buf_putc(v->out, '\n');
 	}
-	if (is_empty(app)) {
+	if (view_app_is_empty(app)) {
 		put_empty(v, json_str(app, "name", ""));
 	} else {
 		put_backup(v, json_object_get(app, "backup"));

@@ -22,6 +22,9 @@ struct view {
 void view_apps(const struct view *v, const json_t *answer);
 void view_status(const struct view *v, const json_t *answer);
 void view_app(const struct view *v, const json_t *app); /* one app as status shows it */
+/* It was made by a variable, a key or a first try that failed: nothing of it is live, runs or
+ * is backed up, and it has no database. */
+bool view_app_is_empty(const json_t *app);
 void view_releases(const struct view *v, const char *app, const json_t *answer);
 void view_rollback(const struct view *v, const char *app, const json_t *answer);
 void view_deployments(const struct view *v, const char *app, const json_t *answer);

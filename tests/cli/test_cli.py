@@ -125,14 +125,14 @@ class Deploy(Case):
         end = {"event": "end", "deployment": {**FAILED["deployment"], "number": 1}}
         self.daemon.answer("POST", "/v1/apps/shop/deployments", {"app": "shop", "number": 1, "state": "running"}, 201)
         self.daemon.stream("/v1/apps/shop/deployments/1/events", [step("build", "failed", 5), end])
-        app = {"name": "shop", "state": "new", "live": None, "processes": [{"name": "postgres", "state": "stopped"}]}
+        app = {"name": "shop", "state": "new", "live": None, "has_database": False, "processes": [{"name": "postgres", "state": "stopped"}]}
         self.daemon.answer("GET", "/v1/apps/shop", app)
         said = self.run_cli("deploy", self.export()).stderr
         self.assertIn("Nothing was live before and nothing is now.", said)
         self.assertNotIn("the live release stays", said)
         self.assertIn("freehold destroy shop", said)
         # A database that was moved in before is not to be thrown away because its first deployment failed.
-        self.daemon.answer("GET", "/v1/apps/shop", {**app, "processes": [{"name": "postgres", "state": "running"}]})
+        self.daemon.answer("GET", "/v1/apps/shop", {**app, "has_database": True})
         self.assertNotIn("freehold destroy", self.run_cli("deploy", self.export()).stderr)
 
     def test_json_prints_the_events(self):

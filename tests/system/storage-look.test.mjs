@@ -60,7 +60,7 @@ test('sweep: files without rows, rows without files, and what --fix deletes', as
   assert.equal(report.without_row.first[0].version, orphan);
   assert.deepEqual(report.without_file, { count: 1, first: ['shut/2'] });
   const words = (await f.cli('storage', 'site', 'sweep')).all;
-  assert.match(words, /1 files that no object names/);
+  assert.match(words, /1 file that no object names/);
   assert.match(words, /shut\/2/);
   report = await look('sweep', '--fix', '--older-than', '7d');
   assert.equal(report.removed, 0, 'it is too young');

@@ -73,9 +73,9 @@ static void test_an_empty_app_is_no_alarm(void **state)
 {
 	(void)state;
 	struct view v = view_of();
-	json_t *app JSON_CLEANUP =
-	    parse("{\"name\":\"shpo\",\"state\":\"new\",\"live\":null,\"backup\":{\"last_at\":null},"
-		  "\"processes\":[{\"name\":\"postgres\",\"state\":\"stopped\"}]}");
+	json_t *app JSON_CLEANUP = parse(
+	    "{\"name\":\"shpo\",\"state\":\"new\",\"live\":null,\"has_database\":false,\"backup\":{\"last_at\":null},"
+	    "\"processes\":[{\"name\":\"postgres\",\"state\":\"stopped\"}]}");
 	view_app(&v, app);
 	assert_string_equal(buf_cstr(&out),
 			    "shpo  new, nothing is live\n"
