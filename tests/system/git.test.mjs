@@ -128,6 +128,13 @@ test('a key before the first deployment makes the app; one of another app does n
   assert.match((await f.cli('deploy', address(), '--app', 'early')).all, /does not know this app's key/);
 });
 
+test('an address where nobody answers is told whole, but for its password', async () => {
+  const r = await f.cli('deploy', 'https://someone:hidden@127.0.0.1:1/no/repo.git', '--app', 'nobody');
+  assert.notEqual(r.code, 0);
+  assert.match(r.stderr, /git could not fetch it: unable to access 'https:\/\/127\.0\.0\.1:1\/no\/repo\.git\/'/);
+  assert.doesNotMatch(r.all, /hidden/);
+});
+
 test('by https, with a token in the address that is kept nowhere', { skip: !isRoot && 'needs a certificate that the machine trusts' }, async () => {
   web = https.createServer({ key: await readFile(`${dir}/web.key`), cert: await readFile(`${dir}/web.pem`) }, serveGit);
   await new Promise((resolve) => web.listen(0, '127.0.0.1', resolve));
