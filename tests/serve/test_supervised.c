@@ -206,6 +206,8 @@ static void test_the_next_daemon_finds_it_and_its_group(void **state)
 	await(&b, 1);
 	pid_t pid = pid_of(&b);
 	close_daemon(&b);
+	/* It is told to end and stands still, so that it is there yet. */
+	assert_int_equal(kill(pid, SIGSTOP), 0);
 	open_daemon(&b);
 	supervisor_sweep(
 	    b.s); /* forgets the record of what nobody claims yet, and leaves a group that holds somebody */
