@@ -81,6 +81,12 @@ bool info_error(struct str output, struct str *ret_message)
 	struct str rest = str_sub(output, (size_t)at, output.len), line;
 	if (!str_next(&rest, '\n', &line)) return false;
 	ptrdiff_t colon = str_find(line, STR("]: "));
-	*ret_message = str_trim(colon > 0 ? str_sub(line, (size_t)colon + 3, line.len) : line);
-	return ret_message->len > 0;
+	struct str message = str_trim(colon > 0 ? str_sub(line, (size_t)colon + 3, line.len) : line);
+	/* "unable to find a valid repository:", and the reason on the lines below: "repo1: [HostConnectError] …". */
+	while (str_has_suffix(message, STR(":")) && str_next(&rest, '\n', &line) && str_trim(line).len > 0) {
+		ptrdiff_t bracket = str_has_prefix(str_trim(line), STR("repo")) ? str_find(line, STR("] ")) : -1;
+		message = str_trim(bracket > 0 ? str_sub(line, (size_t)bracket + 2, line.len) : line);
+	}
+	*ret_message = message;
+	return message.len > 0;
 }

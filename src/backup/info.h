@@ -17,7 +17,8 @@ bool info_read(struct str text, const json_t *known, int64_t now_ms, json_t **re
 /* A line of --log-level-console=detail: true with what has been done so far, 0 to 1. */
 bool info_progress(struct str line, double *ret_done);
 
-/* "ERROR: [082]: WAL segment … was not archived" of all that it printed: the message; false where there is none. */
+/* "ERROR: [082]: WAL segment … was not archived" of all that it printed: the message, or the line below it
+ * that it announces with a colon; false where there is none. */
 bool info_error(struct str output, struct str *ret_message);
 
 #endif

@@ -118,6 +118,14 @@ static void test_info(void **state)
 	struct str why;
 	assert_true(info_error(STR("WARN: x\nERROR: [082]: WAL segment was not archived\n       HINT: y"), &why));
 	assert_true(str_eq(why, STR("WAL segment was not archived")));
+	assert_true(info_error(STR("ERROR: [103]: unable to find a valid repository:\n"
+				   "       repo1: [FileMissingError] unable to load info file 'a' or 'b':\n"
+				   "       FileMissingError: unable to open missing file 'a' for read\n"
+				   "       HINT: x"),
+			       &why));
+	assert_true(str_eq(why, STR("FileMissingError: unable to open missing file 'a' for read")));
+	assert_true(info_error(STR("ERROR: [103]: unable to find a valid repository:"), &why));
+	assert_true(str_eq(why, STR("unable to find a valid repository:")));
 	assert_false(info_error(STR("INFO: fine"), &why));
 }
 
