@@ -22,7 +22,8 @@
  * major, "make_roles", "accept_errors", "replace", "rewrite_urls", "check", "files", "files_only",
  * "drop_missing", "move", "hold" (flow/move.h): bool} (files: from where import_files_keep was told). Makes the folder
  * and the journal; a file is then put at import_source_path; import_run does the work. is_resumed: what was given
- * before holds, but for what is said anew; ERR_CONFLICT: nothing to go on with. */
+ * before holds, but for what is said anew; ERR_CONFLICT: nothing to go on with, or a source that a move
+ * left refusing writes. */
 bool import_prepare(const struct flow *f, const char *app, json_t *options, bool is_resumed, struct err *err);
 bool import_source_path(const struct flow *f, const char *app, char ret_path[FILE_PATH_SIZE], struct err *err);
 bool import_run(const struct flow *f, const char *app, struct err *err);

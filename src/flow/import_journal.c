@@ -57,12 +57,28 @@ bool import_journal_read(const struct flow *f, const char *app, json_t **ret_jou
 	return journal_path(f, app, path, err) && json_parse_file(path, JOURNAL_MAX_BYTES, ret_journal, err);
 }
 
-static json_t *new_journal(json_t *options)
+/* The address of a source that may be refusing writes because of a move stands in the journal alone: it is let go, or
+ * asked once more, before another import takes the journal's place. */
+static bool check_held(const struct flow *f, const char *app, const json_t *options, bool *ret_is_held, struct err *err)
+{
+	json_t *former JSON_CLEANUP = NULL;
+	struct err ignored;
+	*ret_is_held = import_journal_read(f, app, &former, &ignored) && json_bool(former, "held", false) &&
+		       !import_is_switched(f, app, former);
+	if (!*ret_is_held || json_bool(options, "hold", false)) return true;
+	return err_set(
+	    err, ERR_CONFLICT,
+	    "the place that %s is moving from may still refuse writes; let it go first: freehold move %s --back", app,
+	    app);
+}
+
+static json_t *new_journal(json_t *options, bool is_held)
 {
 	char now[CLOCK_ISO8601_SIZE];
 	clock_iso8601(clock_wall_ms(), now);
-	return json_pack("{s:s, s:s, s:O, s:s, s:{}}", "state", "running", "source", json_str(options, "source", ""),
-			 "options", options, "began_at", now, "report");
+	return json_pack("{s:s, s:s, s:O, s:s, s:{}, s:b}", "state", "running", "source",
+			 json_str(options, "source", ""), "options", options, "began_at", now, "report", "held",
+			 is_held);
 }
 
 /* What was given before holds, but for what is said anew. */
@@ -82,14 +98,16 @@ bool import_prepare(const struct flow *f, const char *app, json_t *options, bool
 {
 	char dir[FILE_PATH_SIZE], events[FILE_PATH_SIZE];
 	struct events e;
+	bool is_held = false;
 	if (!layout_app(&f->layout, app, "import", dir, err) || !import_events_path(f, app, events, err)) return false;
 	if (is_resumed && !take_former(f, app, options, err)) return false;
+	if (!check_held(f, app, options, &is_held, err)) return false;
 	if (!is_resumed &&
 	    (!import_files_clear(f, app, err) || !file_remove_tree(dir, err) || !file_mkdirs(dir, 0711, err)))
 		return false;
 	if (!file_remove_tree(events, err) || !events_open(&e, events, err)) return false;
 	events_close(&e);
-	json_t *journal JSON_CLEANUP = new_journal(options);
+	json_t *journal JSON_CLEANUP = new_journal(options, is_held);
 	return import_journal_write(f, app, journal, err);
 }
 

@@ -17,7 +17,6 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "storage/flow_tus.h"
-#include "storage/range.h"
 #include "storage/token.h"
 #include "storage/tus.h"
 

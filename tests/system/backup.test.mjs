@@ -52,17 +52,23 @@ test('a backup on demand takes what changed; --full takes everything; retention 
   store('delete from home_setting');
 });
 
-test('another pgBackRest of the app is waited for', async () => {
-  await idle();
+// As a pgBackRest of the app that runs; gives what ends it.
+async function holdLock() {
   const lock = path.join(f.app('shop'), 'postgres/archive/run/main-backup.lock');
   writeFileSync(lock, '');
   chmodSync(lock, 0o666);
   const held = spawn('flock', [lock, 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
   await until('the lock is held', async () => spawnSync('flock', ['-n', lock, 'true']).status !== 0);
+  return () => held.stdin.end();
+}
+
+test('another pgBackRest of the app is waited for', async () => {
+  await idle();
+  const letGo = await holdLock();
   const taken = f.cli('db', 'shop', 'backup');
-  await until('it has tried', async () => store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  held.stdin.end();
+  await until('it has begun', async () => store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // time to try: it tells nobody that it did
+  letGo();
   const r = await taken;
   assert.equal(r.code, 0, r.all);
 });
@@ -70,15 +76,11 @@ test('another pgBackRest of the app is waited for', async () => {
 test('a backup whose database was stopped says so in plain words, and is made up for', async () => {
   await idle();
   const newest = (await backups())[0].backups.at(-1).id;
-  const lock = path.join(f.app('shop'), 'postgres/archive/run/main-backup.lock');
-  writeFileSync(lock, '');
-  chmodSync(lock, 0o666);
-  const held = spawn('flock', [lock, 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
-  await until('the lock is held', async () => spawnSync('flock', ['-n', lock, 'true']).status !== 0);
+  const letGo = await holdLock();
   const taken = f.cli('db', 'shop', 'backup');
   await until('it has begun', async () => store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
   assert.equal((await f.cli('stop', 'shop')).code, 0);
-  held.stdin.end();
+  letGo();
   const r = await taken;
   assert.notEqual(r.code, 0);
   assert.match(r.stderr, /the database of shop was stopped or switched while/);

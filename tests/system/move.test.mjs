@@ -5,7 +5,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Freehold, example, root, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
@@ -102,6 +102,12 @@ test('a last copy that fails, or is killed, lets the old place go on', async () 
   assert.match(failed.stderr, /role "accounting" does not exist[^]*Again: freehold move site --finish/);
   assert.equal(await writes(), true);
   await b.psql('drop owned by accounting; drop role accounting');
+  // Had the old place been out of reach then, only the journal would know that it is to be let go.
+  const file = f.app('site', 'import/journal.json');
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), held: true }));
+  const other = await f.cli('db', 'site', 'import', b.url(), '--replace');
+  assert.match(other.stderr, /may still refuse writes.*freehold move site --back/);
+  assert.match((await move()).stdout, /may still refuse writes/);
   for (const kill of ['daemon', 'worker']) {
     await f.killDaemon();
     await f.startDaemon({ FREEHOLD_PAUSE_AT: 'hold:held' });
