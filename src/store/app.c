@@ -2,6 +2,7 @@
 #include "store/app.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 
@@ -63,18 +64,16 @@ bool app_each(struct db *db, bool (*each)(void *arg, const struct app *app, stru
 	      struct err *err)
 {
 	struct db_query q;
-	bool ok = true;
+	struct app *apps = calloc(APPS_MAX, sizeof *apps);
+	if (apps == NULL) abort();
+	int count = 0;
 	db_query(db, &q, "select id, name, state, shape, created_at from app order by name limit ?", "i",
 		 (int64_t)APPS_MAX);
-	while (ok && db_row(&q)) {
-		struct app app;
-		read_app(&q, &app);
-		ok = each(arg, &app, err);
-	}
-	struct err end;
-	if (db_end(&q, &end)) return ok;
-	if (ok) *err = end;
-	return false;
+	while (count < APPS_MAX && db_row(&q)) read_app(&q, &apps[count++]);
+	bool ok = db_end(&q, err);
+	for (int i = 0; ok && i < count; i++) ok = each(arg, &apps[i], err);
+	free(apps);
+	return ok;
 }
 
 /* What a sealed value is bound to. */

@@ -28,7 +28,7 @@ bool app_set_state(struct db *db, const char *name, const char *state, struct er
 bool app_set_shape(struct db *db, const char *name, const char *shape, struct err *err);
 bool app_delete(struct db *db, const char *name, struct err *err);
 
-/* Calls each for every app in order of name, until it returns false. */
+/* Calls each for every app in order of name, until it returns false; each may write. */
 bool app_each(struct db *db, bool (*each)(void *arg, const struct app *app, struct err *err), void *arg,
 	      struct err *err);
 

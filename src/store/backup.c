@@ -20,8 +20,14 @@ static const char *place_label(char label[64], int64_t id)
 	return label;
 }
 
+/* Looked at first: to insert nothing takes the lock of a writer too. */
 static bool ensure_home(struct db *db, struct err *err)
 {
+	struct db_query q;
+	db_query(db, &q, "select 1 from sqlite_sequence where name = 'backup_place'", "");
+	bool is_there = db_row(&q);
+	if (!db_end(&q, err)) return false;
+	if (is_there) return true;
 	return db_run(db, NULL, err,
 		      "insert into backup_place (id, kind, location, options, is_elsewhere, added_at)"
 		      " select 1, 'home', '', '{}', 0, ? where not exists (select 1 from backup_place)"

@@ -312,6 +312,15 @@ void db_query(struct db *db, struct db_query *q, const char *sql, const char *fo
 	va_end(args);
 }
 
+/* A write in the middle of a read is refused at once, without waiting, when another process has written since the read
+ * began (SQLITE_BUSY_SNAPSHOT): rows are read whole before anything is done about them. */
+static bool is_reading(struct db *db)
+{
+	for (sqlite3_stmt *s = NULL; (s = sqlite3_next_stmt(db->handle, s)) != NULL;)
+		if (sqlite3_stmt_busy(s)) return true;
+	return false;
+}
+
 bool db_row(struct db_query *q)
 {
 	if (q->result != SQLITE_OK && q->result != SQLITE_ROW) return false;
@@ -335,6 +344,7 @@ bool db_run(struct db *db, int *ret_changes, struct err *err, const char *sql, c
 	va_start(args, format);
 	prepare(db, &q, sql, format, args);
 	va_end(args);
+	assert(q.stmt == NULL || sqlite3_stmt_readonly(q.stmt) || !is_reading(db));
 	while (db_row(&q)) continue;
 	if (!db_end(&q, err)) return false;
 	if (ret_changes != NULL) *ret_changes = sqlite3_changes(db->handle);
@@ -343,6 +353,7 @@ bool db_run(struct db *db, int *ret_changes, struct err *err, const char *sql, c
 
 bool db_begin(struct db *db, struct err *err)
 {
+	assert(!is_reading(db));
 	return exec(db, "begin immediate", err);
 }
 

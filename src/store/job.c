@@ -161,16 +161,14 @@ bool job_each(struct db *db, const char *state, bool (*each)(void *arg, const st
 	      void *arg, struct err *err)
 {
 	struct db_query q;
-	bool ok = true;
+	struct job *jobs = calloc(EACH_MAX, sizeof *jobs);
+	if (jobs == NULL) abort();
+	int count = 0;
 	db_query(db, &q, "select " COLUMNS " from job where state = ? order by id limit ?", "si", state,
 		 (int64_t)EACH_MAX);
-	while (ok && db_row(&q)) {
-		struct job j;
-		read_job(&q, &j);
-		ok = each(arg, &j, err);
-	}
-	struct err end;
-	if (db_end(&q, &end)) return ok;
-	if (ok) *err = end;
-	return false;
+	while (count < EACH_MAX && db_row(&q)) read_job(&q, &jobs[count++]);
+	bool ok = db_end(&q, err);
+	for (int i = 0; ok && i < count; i++) ok = each(arg, &jobs[i], err);
+	free(jobs);
+	return ok;
 }

@@ -49,7 +49,7 @@ bool job_json(struct db *db, int64_t id, json_t **ret_json, struct err *err);
 bool job_newest(struct db *db, const char *app, const char *kind, const char *state, struct job *ret_job,
 		struct err *err);
 
-/* Calls each for every job in this state until it returns false. */
+/* Calls each for every job in this state until it returns false; each may write. */
 bool job_each(struct db *db, const char *state, bool (*each)(void *arg, const struct job *job, struct err *err),
 	      void *arg, struct err *err);
 

@@ -69,23 +69,32 @@ class Writer {
 export class Box {
   static async start() {
     const box = new Box();
-    box.folder = mkdtempSync(path.join(os.tmpdir(), 'fh-loss-'));
-    chmodSync(box.folder, 0o755);
-    box.place = path.join(box.folder, 'place');
-    mkdirSync(box.place);
+    try {
+      return await box.begin();
+    } catch (error) {
+      await box.stop();
+      throw error;
+    }
+  }
+
+  async begin() {
+    this.folder = mkdtempSync(path.join(os.tmpdir(), 'fh-loss-'));
+    chmodSync(this.folder, 0o755);
+    this.place = path.join(this.folder, 'place');
+    mkdirSync(this.place);
     if (process.getuid() === 0)
-      try { execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400m,mode=755', 'tmpfs', box.place], { stdio: 'pipe' }); box.isMounted = true; } catch { /* then no full disk */ }
-    box.f = await Freehold.start();
-    await box.f.deploy((await source()).dir, 'shop');
-    for (const words of [['set', 'drill_days=0'], ['add', box.place]]) {
-      const done = await box.f.cli('backup', ...words);
+      try { execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400m,mode=755', 'tmpfs', this.place], { stdio: 'pipe' }); this.isMounted = true; } catch { /* then no full disk */ }
+    this.f = await Freehold.start();
+    await this.f.deploy((await source()).dir, 'shop');
+    for (const words of [['set', 'drill_days=0'], ['add', this.place]]) {
+      const done = await this.f.cli('backup', ...words);
       assert.equal(done.code, 0, done.all);
     }
-    box.user = statSync(box.f.app('shop', 'postgres/data'));
-    await until('both places have a backup', async () => (await box.places()).every((p) => p.backups.length > 0), 120000);
-    await psql(box.f, 'shop', 'create table public.w (id bigint primary key)');
-    box.writers = [1, 2, 3].map((n) => new Writer(box, n));
-    return box;
+    this.user = statSync(this.f.app('shop', 'postgres/data'));
+    await until('both places have a backup', async () => (await this.places()).every((p) => p.backups.length > 0), 120000);
+    await psql(this.f, 'shop', 'create table public.w (id bigint primary key)');
+    this.writers = [1, 2, 3].map((n) => new Writer(this, n));
+    return this;
   }
 
   async places() { return (await this.f.api('GET', '/v1/apps/shop/db/backups')).body.places; }

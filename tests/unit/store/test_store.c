@@ -270,6 +270,31 @@ static void test_use_of_a_pool(void **state)
 	db_close(db);
 }
 
+struct writers {
+	struct db *mine, *other;
+	int64_t count;
+};
+
+static bool write_both(void *arg, const struct app *app, struct err *err)
+{
+	struct writers *w = arg;
+	w->count++;
+	return app_set_state(w->other, app->name, "running", err) && app_set_state(w->mine, app->name, "stopped", err);
+}
+
+/* Another process may write at any time: what is called for an app may write all the same. */
+static void test_writing_for_each_app_beside_another(void **state)
+{
+	struct err err;
+	struct app app;
+	struct writers w = {.mine = open_store(*state), .other = open_store(*state)};
+	assert_true(app_create(w.mine, "one", &app, &err) && app_create(w.mine, "two", &app, &err));
+	if (!app_each(w.mine, write_both, &w, &err)) fail_msg("%s", err.msg);
+	assert_int_equal(w.count, 2);
+	db_close(w.mine);
+	db_close(w.other);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -305,6 +330,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_a_made_secret_stays, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_older_tables_are_brought_up, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_use_of_a_pool, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_writing_for_each_app_beside_another, make_folder, remove_folder),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test_setup_teardown(test_newer_tables_are_refused, make_folder, remove_folder),
 	};
