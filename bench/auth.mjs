@@ -3,7 +3,8 @@
 // Sign-in: bench/auth.mjs [ROUNDS [SECONDS]]
 //   sign-ins with a password, beside what bcrypt alone gives on these cores (a process a core, nothing else)
 //   refreshes, each of 16 clients its own chain; GET /user by wrk
-//   a REST read at a fixed rate, alone and with sign-ins beside it, in turns: its p99
+//   a REST read at a fixed rate, alone, with sign-ins beside it, and with as many refreshes (which write as much and
+//   hash nothing), in turns: its p99
 //   REST reads by wrk, as many as the machine gives, alone and with sign-ins beside them: what each costs the other
 // Starts a backend and a PostgreSQL of its own (build/tests/pg/with_backend) and runs itself inside.
 import { spawn } from 'node:child_process';
@@ -97,19 +98,30 @@ async function full() {
   return { reads: (await reads).rate, signIns: took.length / seconds, median: took[took.length >> 1], slowest: took.at(-1) };
 }
 
-// Sign-ins from a process of their own, so that they do not disturb the one that measures.
-if (process.argv[4] === 'sign-ins') {
+// What is beside comes from a process of its own, so that it does not disturb the one that measures.
+const beside = {
+  signIns: () => Promise.all(Array.from({ length: SIGN_INS }, async (_, i) => { for (; !stopped; done++) await signIn(`bench${i}@example.com`); })),
+  // What a sign-in writes and no password: one refresh after the other, so many a second.
+  async refreshes() {
+    let { refresh_token } = await signIn('bench0@example.com');
+    for (; !stopped; done++) {
+      ({ refresh_token } = await ask('POST', '/auth/v1/token?grant_type=refresh_token', { refresh_token }));
+      await new Promise((resolve) => { setTimeout(resolve, Math.max(0, (1000 * (done + 1)) / Number(process.argv[5]) - (performance.now() - began))); });
+    }
+  },
+};
+let stopped = false, done = 0;
+const began = performance.now();
+if (process.argv[4]) {
   process.stdout.write('ready\n');
-  let stopped = false, done = 0;
   process.once('SIGTERM', () => { stopped = true; });
-  const start = performance.now();
-  await Promise.all(Array.from({ length: SIGN_INS }, async (_, i) => { for (; !stopped; done++) await signIn(`bench${i}@example.com`); }));
-  process.stdout.write(`${(done * 1000) / (performance.now() - start)}\n`);
+  await beside[process.argv[4]]();
+  process.stdout.write(`${(done * 1000) / (performance.now() - began)}\n`);
   process.exit(0);
 }
 
-async function withSignIns(what) {
-  const child = spawn(process.execPath, [process.argv[1], rounds, seconds, 'sign-ins'].map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
+async function withBeside(which, perSecond, what) {
+  const child = spawn(process.execPath, [process.argv[1], rounds, seconds, which, perSecond].map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   const ended = new Promise((resolve) => { child.once('exit', resolve); });
   await new Promise((resolve) => { child.stdout.setEncoding('utf8').on('data', (chunk) => { text += chunk; resolve(); }); });
@@ -117,19 +129,21 @@ async function withSignIns(what) {
   const found = await what();
   child.kill('SIGTERM');
   await ended;
-  return { ...found, signIns: Number(text.trim().split('\n').at(-1)) };
+  return { ...found, beside: Number(text.trim().split('\n').at(-1)) };
 }
 
 head(`auth: medians of ${rounds} rounds of ${seconds} s in turns; ${SIGN_INS} sign-ins at once, ${REST_RATE} REST reads a second`);
 const sessions = await Promise.all(Array.from({ length: 16 }, (_, i) => ask('POST', '/auth/v1/signup', { email: `bench${i}@example.com`, password })));
 const token = { Authorization: `Bearer ${sessions[0].access_token}` };
+let last;
 const found = await inTurns(rounds, {
   bcrypt: bcryptAlone,
   signIns: () => rate(SIGN_INS, (i) => signIn(`bench${i}@example.com`)),
   refreshes: () => rate(16, async (i) => { sessions[i] = await ask('POST', '/auth/v1/token?grant_type=refresh_token', { refresh_token: sessions[i].refresh_token }); }),
   user: async () => (await wrk(`${origin}/auth/v1/user`, { headers: { apikey, ...token }, seconds, connections: 32 })).rate,
   alone: async () => ({ p99: p99(await restLoad()) }),
-  beside: () => withSignIns(async () => ({ p99: p99(await restLoad()) })),
+  beside: async () => { last = await withBeside('signIns', 0, async () => ({ p99: p99(await restLoad()) })); return last; },
+  refreshesBeside: () => withBeside('refreshes', last.beside, async () => ({ p99: p99(await restLoad()) })),
   reads: async () => (await wrk(`${origin}/rest/v1/items?select=id,title&id=eq.7`, { headers: { apikey }, seconds, connections: 32 })).rate,
   full,
 });
@@ -140,10 +154,12 @@ table(['', 'a second', ''], [
   ['refreshes', Math.round(median(found.refreshes)), ''],
   ['GET /user', Math.round(median(found.user)), ''],
 ]);
-const worse = median(found.beside.map((value, i) => value.p99 / found.alone[i].p99));
+const row = (name, what) => [`${what} beside`, median(found[name].map((x) => x.p99)).toFixed(1),
+  `${median(found[name].map((value, i) => value.p99 / found.alone[i].p99)).toFixed(2)} times, at ${median(found[name].map((x) => x.beside)).toFixed(1)} a second`];
 table(['REST reads', 'p99, ms', ''], [
   ['alone', median(found.alone.map((x) => x.p99)).toFixed(1), ''],
-  ['sign-ins beside', median(found.beside.map((x) => x.p99)).toFixed(1), `${worse.toFixed(2)} times, at ${median(found.beside.map((x) => x.signIns)).toFixed(1)} sign-ins a second`],
+  row('beside', 'sign-ins'),
+  row('refreshesBeside', 'as many refreshes'),
 ]);
 const left = median(found.full.map((value, i) => value.reads / found.reads[i]));
 const of = (name) => median(found.full.map((value) => value[name]));

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,20 +57,12 @@ static void be_last_session(void)
 	}
 }
 
-/* Of the thread. */
-static void be_last_thread(void)
-{
-	static const struct sched_param none;
-	(void)setpriority(PRIO_PROCESS, 0, NICE);
-	(void)sched_setscheduler(0, SCHED_IDLE, &none);
-}
-
 static void *work(void *arg)
 {
 	int fd = *(const int *)arg;
 	struct request request;
 	struct answer answer;
-	be_last_thread();
+	(void)setpriority(PRIO_PROCESS, 0, NICE); /* of the thread */
 	while (recv(fd, &request, sizeof request, 0) == (ssize_t)sizeof request) {
 		memset(&answer, 0, sizeof answer);
 		answer.id = request.id;

@@ -4,7 +4,9 @@
  * the kernel shares the processor out between sessions first (sched(7), "The autogroup feature"), and inside a session
  * between threads, so that the lowest thread of the backend still takes turns with every process of PostgreSQL, each of
  * which has a session of its own. Therefore a session of its own, with the highest autogroup nice value there is, and
- * threads of SCHED_IDLE in it, one a core.
+ * threads of the highest nice value in it, one a core. Not of SCHED_IDLE: the kernel takes a core that runs only such
+ * threads for an idle one, puts who wakes there, and then lets the session finish its slice first, up to a tick of the
+ * clock (measured: bench/README.md, "Sign-in").
  *
  *     us ── task, a message of a socket pair ──▶ a thread of the process ── result ──▶ us
  *
