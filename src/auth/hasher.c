@@ -2,7 +2,6 @@
 #include "auth/hasher.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,12 +12,15 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/autogroup.h"
 
 #define THREADS_MAX 64
 #define NICE 19
 #define AUTOGROUP_TRIES 30
-#define AUTOGROUP_WAIT_NS 100000000L /* the kernel takes ten such changes a second, of all processes together */
+#define AUTOGROUP_WAIT_NS 100000000L
 
 struct request {
 	uint64_t id;
@@ -43,18 +45,11 @@ struct hasher {
 
 /* In the process. */
 
-/* Of the session. It may be refused, and the rest then does what it can. */
+/* It may be refused, and the rest then does what it can. */
 static void be_last_session(void)
 {
 	static const struct timespec wait = {.tv_nsec = AUTOGROUP_WAIT_NS};
-	for (int i = 0; i < AUTOGROUP_TRIES; i++) {
-		int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
-		ssize_t put = fd < 0 ? 0 : write(fd, "19", 2);
-		int code = errno;
-		if (fd >= 0) (void)close(fd);
-		if (put >= 0 || code != EAGAIN) return;
-		(void)nanosleep(&wait, NULL);
-	}
+	for (int i = 0; i < AUTOGROUP_TRIES && !autogroup_nice(getpid(), NICE); i++) (void)nanosleep(&wait, NULL);
 }
 
 static void *work(void *arg)

@@ -14,7 +14,6 @@
 
 #include "base/str.h"
 
-#define YIELD_NICE 10
 #define OOM_FIRST "800"
 
 /* Groups are named after the process that made them, so that those of a dead one can be told and removed. */
@@ -69,6 +68,7 @@ bool limits_memory(const struct limits_group *g, struct err *err)
 bool limits_group_open(struct limits_group *ret_group, const struct limits *limits, struct err *err)
 {
 	struct limits_group g = {.limits = *limits};
+	struct err ignored;
 	limits_find(&g.means);
 	bool one_dir = g.means.memory == LIMITS_CGROUP2;
 	if (g.means.memory != LIMITS_RLIMITS && !make_group(g.means.memory_dir, err)) return false;
@@ -76,6 +76,7 @@ bool limits_group_open(struct limits_group *ret_group, const struct limits *limi
 	bool ok = one_dir || g.means.processes == LIMITS_RLIMITS || make_group(g.means.processes_dir, err);
 	if (!ok) g.means.processes = LIMITS_RLIMITS;
 	if (ok && g.means.memory != LIMITS_RLIMITS) ok = limits_memory(&g, err);
+	if (one_dir) (void)limits_write_number(g.means.memory_dir, "cpu.weight.nice", LIMITS_YIELD_NICE, &ignored);
 	if (ok && g.means.processes != LIMITS_RLIMITS && limits->processes > 0)
 		ok = limits_write_number(g.means.processes_dir, "pids.max", limits->processes, err);
 	if (!ok) {
@@ -101,7 +102,7 @@ bool limits_group_add(const struct limits_group *group, pid_t pid, struct err *e
 	struct err ignored;
 	char proc[64];
 	(void)snprintf(proc, sizeof proc, "/proc/%d", (int)pid);
-	(void)setpriority(PRIO_PROCESS, (id_t)pid, YIELD_NICE);
+	(void)setpriority(PRIO_PROCESS, (id_t)pid, LIMITS_YIELD_NICE);
 	(void)limits_write_small(proc, "oom_score_adj", OOM_FIRST, &ignored);
 	if (group->means.memory != LIMITS_RLIMITS &&
 	    !limits_write_number(group->means.memory_dir, "cgroup.procs", (uint64_t)pid, err))

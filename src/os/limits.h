@@ -29,6 +29,9 @@ struct limits {
 	uint32_t cpu_percent; /* of one core; only groups that serve, and only where cgroups can */
 };
 
+/* What builds, unpacks and draws lets what serves go first. */
+#define LIMITS_YIELD_NICE 10
+
 enum limits_way { LIMITS_RLIMITS, LIMITS_CGROUP1, LIMITS_CGROUP2 };
 
 /* "cgroup v2", "cgroup v1", "rlimits" */

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/autogroup.h"
 #include "base/clock.h"
 #include "os/bwrap.h"
 #include "os/proc.h"
@@ -27,6 +28,7 @@ struct box {
 	struct bwrap bwrap;
 	struct limits_group group;
 	struct limits_seen seen;
+	bool has_yielded; /* its session too */
 	enum sandbox_end end; /* SANDBOX_EXITED until we stopped it for a reason */
 	struct buf tail; /* the last bytes it printed */
 };
@@ -78,6 +80,8 @@ static bool on_tick(void *arg)
 {
 	struct box *b = arg;
 	bwrap_read_status(&b->bwrap);
+	if (!b->has_yielded && b->bwrap.child_pid > 0)
+		b->has_yielded = autogroup_nice((pid_t)b->bwrap.child_pid, LIMITS_YIELD_NICE);
 	b->end = look(b);
 	return b->end == SANDBOX_EXITED;
 }

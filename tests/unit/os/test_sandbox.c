@@ -204,6 +204,19 @@ static void test_deadline_and_lingerers(void **state)
 	assert_true(file_remove_tree(dir, &err));
 }
 
+/* The session inside is a new one, which takes turns with every other whatever the nice values in it. */
+static void test_yields(void **state)
+{
+	(void)state;
+	struct run r = {0};
+	run_script(
+	    &r,
+	    "nice; [ ! -e /proc/self/autogroup ] || until grep -q 'nice 10' /proc/self/autogroup; do sleep 0.05; done");
+	assert_int_equal(r.result.exit_status, 0);
+	assert_string_equal(buf_cstr(&r.out), "10\n");
+	buf_done(&r.out);
+}
+
 static void test_full_tmp_and_large_file(void **state)
 {
 	(void)state;
@@ -269,6 +282,7 @@ static int run_all(void)
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_processes),
 	    cmocka_unit_test(test_deadline_and_lingerers),
+	    cmocka_unit_test(test_yields),
 	    cmocka_unit_test(test_full_tmp_and_large_file),
 	    cmocka_unit_test(test_dies_with_us),
 	};
