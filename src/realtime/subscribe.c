@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "pg/pool.h"
+#include "realtime/array.h"
 #include "realtime/feed.h"
 #include "realtime/interest.h"
 
@@ -169,35 +170,19 @@ static void on_values(void *arg, struct pg_call *call)
 	succeed(q);
 }
 
-static void array_add(struct buf *b, const char *text)
+static void add_text(struct buf *b, const char *text)
 {
-	if (b->len > 1) buf_putc(b, ',');
-	buf_putc(b, '"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\') buf_putc(b, '\\');
-		buf_putc(b, *text);
-	}
-	buf_putc(b, '"');
-}
-
-static void arrays_init(struct buf *arrays, int count)
-{
-	for (int i = 0; i < count; i++) {
-		buf_init(&arrays[i], ARRAY_MAX_BYTES);
-		buf_putc(&arrays[i], '{');
-	}
+	struct str s = str_from(text);
+	array_add(b, &s);
 }
 
 /* False: they are too long. */
-static bool arrays_done(struct question *q, struct buf *arrays, int count)
+static bool arrays_end(struct question *q, struct buf *arrays, int count)
 {
 	bool ok = true;
 	for (int i = 0; i < count; i++) {
-		buf_putc(&arrays[i], '}');
-		q->params[i] =
-		    buf_is_ok(&arrays[i]) ? arena_strndup(q->arena, buf_cstr(&arrays[i]), arrays[i].len) : NULL;
+		q->params[i] = array_end(q->arena, &arrays[i]);
 		ok = ok && q->params[i] != NULL;
-		buf_done(&arrays[i]);
 	}
 	return ok;
 }
@@ -215,20 +200,18 @@ static void ask(struct question *q, const char *sql, int params, void (*done)(vo
 static void ask_values(struct question *q)
 {
 	struct buf arrays[3];
-	char number[24];
 	if (q->filter_count == 0) {
 		succeed(q);
 		return;
 	}
-	arrays_init(arrays, 3);
+	for (int i = 0; i < 3; i++) array_begin(&arrays[i], ARRAY_MAX_BYTES);
 	for (int i = 0; i < q->filter_count; i++) {
 		const struct filter *f = &q->filters[i].interest->wish.filters[q->filters[i].filter];
-		array_add(&arrays[0], filter_op_name(f->op));
-		(void)snprintf(number, sizeof number, "%u", q->filters[i].column_type);
-		array_add(&arrays[1], number);
-		array_add(&arrays[2], f->value);
+		add_text(&arrays[0], filter_op_name(f->op));
+		array_add_number(&arrays[1], q->filters[i].column_type);
+		add_text(&arrays[2], f->value);
 	}
-	if (arrays_done(q, arrays, 3))
+	if (arrays_end(q, arrays, 3))
 		ask(q, values_sql, 3, on_values);
 	else
 		fail(q, UNABLE "They are too long.");
@@ -333,17 +316,15 @@ static void ask_tables(struct question *q)
 {
 	struct channel *c = q->channel;
 	struct buf arrays[4];
-	char number[24];
-	arrays_init(arrays, 4);
+	for (int i = 0; i < 4; i++) array_begin(&arrays[i], ARRAY_MAX_BYTES);
 	for (int i = 0; i < c->subscription_count; i++) {
 		const struct filter_wish *w = &c->subscriptions[i].interest->wish;
-		(void)snprintf(number, sizeof number, "%d", i);
-		array_add(&arrays[0], number);
-		array_add(&arrays[1], w->schema);
-		array_add(&arrays[2], w->table);
-		array_add(&arrays[3], has_details(w) ? "t" : "f");
+		array_add_number(&arrays[0], (unsigned)i);
+		add_text(&arrays[1], w->schema);
+		add_text(&arrays[2], w->table);
+		array_add_flag(&arrays[3], has_details(w));
 	}
-	if (!arrays_done(q, arrays, 4)) {
+	if (!arrays_end(q, arrays, 4)) {
 		fail(q, UNABLE "They are too long.");
 		return;
 	}

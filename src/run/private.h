@@ -11,6 +11,7 @@
 
 #define REASON_SIZE 512
 #define WHY_SIZE 32
+#define FAILING_AFTER 5
 
 enum unit_state { UNIT_STOPPED, UNIT_STARTING, UNIT_RUNNING, UNIT_WAITING, UNIT_STOPPING, UNIT_GAVE_UP };
 
@@ -49,6 +50,16 @@ struct supervisor {
 	uv_timer_t log_timer;
 	char home_mark[UNIT_MARK_SIZE]; /* tells our cgroups from another home's */
 };
+
+/* Tells the one who waits, if anybody does, and forgets him. */
+void unit_complete(struct waiter *w, const struct err *err);
+
+void unit_start(struct unit *u);
+void unit_stop(struct unit *u); /* what follows its end: a start if it is wanted, else it is forgotten */
+bool unit_adopt(
+    struct unit *u); /* the process of an earlier daemon goes on under this one if it is the one we would start */
+void unit_unwatch(struct unit *u); /* lets go of its process, which goes on */
+void unit_forget(struct unit *u);
 
 struct unit *supervisor_find(struct supervisor *s, const char *name);
 
