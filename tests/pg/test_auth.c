@@ -11,21 +11,14 @@
 
 #include <cmocka.h>
 
-#include "authbox.h"
+#include "authsteps.h"
 #include "base/clock.h"
 #include "codec/json.h"
 #include "codec/jwt.h"
 
-static struct authbox box;
-
-static struct answer ask(const char *method, const char *path, const char *query, const char *bearer, const char *body)
-{
-	return authbox_ask(&box, method, path, query, bearer, body);
-}
-
 #define expect answer_expect
 
-static struct answer sign_up(const char *email, const char *password)
+static struct answer sign_up_named(const char *email, const char *password)
 {
 	char body[300];
 	(void)snprintf(body, sizeof body,
@@ -34,14 +27,7 @@ static struct answer sign_up(const char *email, const char *password)
 	return ask("POST", "/signup", "", "", body);
 }
 
-static struct answer sign_in(const char *email, const char *password)
-{
-	char body[300];
-	(void)snprintf(body, sizeof body, "{\"email\":\"%s\",\"password\":\"%s\"}", email, password);
-	return ask("POST", "/token", "grant_type=password", "", body);
-}
-
-static struct answer refresh(const char *token)
+static struct answer refresh_by(const char *token)
 {
 	char body[300];
 	(void)snprintf(body, sizeof body, "{\"refresh_token\":\"%s\"}", token);
@@ -59,17 +45,10 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	authbox_done(&box);
-	return 0;
-}
-
 static void test_sign_up_gives_a_session(void **state)
 {
 	(void)state;
-	struct answer a = sign_up("Ada@Example.com", "secret1");
+	struct answer a = sign_up_named("Ada@Example.com", "secret1");
 	assert_int_equal(a.status, 200);
 	assert_string_equal(json_str(a.body, "token_type", ""), "bearer");
 	assert_int_equal(json_int(a.body, "expires_in", 0), 3600);
@@ -106,11 +85,11 @@ static void test_sign_up_gives_a_session(void **state)
 static void test_sign_up_is_refused_in_upstreams_words(void **state)
 {
 	(void)state;
-	json_decref(sign_up("twice@example.com", "secret1").body);
-	expect(sign_up("TWICE@example.com", "secret1"), 422, "user_already_exists");
-	expect(sign_up("new@example.com", "short"), 422, "weak_password");
-	expect(sign_up("not an address", "secret1"), 400, "validation_failed");
-	expect(sign_up("a@b@c.example", "secret1"), 400, "validation_failed");
+	json_decref(sign_up_named("twice@example.com", "secret1").body);
+	expect(sign_up_named("TWICE@example.com", "secret1"), 422, "user_already_exists");
+	expect(sign_up_named("new@example.com", "short"), 422, "weak_password");
+	expect(sign_up_named("not an address", "secret1"), 400, "validation_failed");
+	expect(sign_up_named("a@b@c.example", "secret1"), 400, "validation_failed");
 	expect(ask("POST", "/signup", "", "", "{"), 400, "bad_json");
 	expect(ask("POST", "/signup", "", "", "{\"email\":7}"), 400, "bad_json");
 	expect(ask("POST", "/signup", "", "", "{}"), 422, "anonymous_provider_disabled");
@@ -120,7 +99,7 @@ static void test_sign_up_is_refused_in_upstreams_words(void **state)
 	expect(ask("DELETE", "/signup", "", "", ""), 405, "bad_json");
 	expect(ask("GET", "/nothing", "", "", ""), 404, "not_found");
 	box.api_version = "2024-01-01";
-	struct answer a = sign_up("new@example.com", "short");
+	struct answer a = sign_up_named("new@example.com", "short");
 	box.api_version = "";
 	assert_string_equal(a.version, "2024-01-01");
 	assert_string_equal(json_str(a.body, "code", ""), "weak_password");
@@ -137,42 +116,42 @@ static void test_a_failing_trigger_undoes_the_sign_up(void **state)
 	    "create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;"
 	    "create trigger refuse after insert on auth.users for each row when (new.email = 'refused@example.com') "
 	    "execute function public.refuse()");
-	expect(sign_up("refused@example.com", "secret1"), 500, "unexpected_failure");
-	expect(sign_in("refused@example.com", "secret1"), 400, "invalid_credentials");
+	expect(sign_up_named("refused@example.com", "secret1"), 500, "unexpected_failure");
+	expect(sign_in_with("refused@example.com", "secret1"), 400, "invalid_credentials");
 	authbox_run(&box, "drop trigger refuse on auth.users");
 }
 
 static void test_password_grant(void **state)
 {
 	(void)state;
-	json_decref(sign_up("grace@example.com", "secret1").body);
-	struct answer a = sign_in("Grace@example.com", "secret1");
+	json_decref(sign_up_named("grace@example.com", "secret1").body);
+	struct answer a = sign_in_with("Grace@example.com", "secret1");
 	assert_int_equal(a.status, 200);
 	assert_string_equal(json_str(json_object_get(a.body, "user"), "email", ""), "grace@example.com");
 	json_decref(a.body);
-	expect(sign_in("grace@example.com", "secret2"), 400, "invalid_credentials");
-	expect(sign_in("grace@example.com", ""), 400, "invalid_credentials");
-	expect(sign_in("nobody@example.com", "secret1"), 400, "invalid_credentials");
+	expect(sign_in_with("grace@example.com", "secret2"), 400, "invalid_credentials");
+	expect(sign_in_with("grace@example.com", ""), 400, "invalid_credentials");
+	expect(sign_in_with("nobody@example.com", "secret1"), 400, "invalid_credentials");
 	expect(ask("POST", "/token", "grant_type=password", "", "{\"password\":\"x\"}"), 400, "validation_failed");
 	expect(ask("POST", "/token", "grant_type=x", "", "{}"), 400, "invalid_credentials");
 	expect(ask("POST", "/token", "", "", "{}"), 400, "invalid_credentials");
 	expect(ask("POST", "/token", "grant_type=pkce", "", "{}"), 400, "validation_failed");
 	authbox_run(&box,
 		    "update auth.users set banned_until = now() + interval '1 day' where email = 'grace@example.com'");
-	expect(sign_in("grace@example.com", "secret1"), 400, "user_banned");
+	expect(sign_in_with("grace@example.com", "secret1"), 400, "user_banned");
 }
 
 static void test_unknown_users_take_as_long(void **state)
 {
 	(void)state;
-	json_decref(sign_up("slow@example.com", "secret1").body);
+	json_decref(sign_up_named("slow@example.com", "secret1").body);
 	/* The shortest of each counts, of as many as a busy machine needs: passwords are computed with what nobody else
 	 * wants of the processor. One that is told at once would be shorter however often it is asked. */
 	int64_t times[2] = {INT64_MAX, INT64_MAX};
 	bool is_alike = false;
 	for (int i = 0; i < 60 && !is_alike; i++) {
 		int64_t start_us = clock_now_us();
-		expect(sign_in(i % 2 == 0 ? "slow@example.com" : "missing@example.com", "wrong-one"), 400,
+		expect(sign_in_with(i % 2 == 0 ? "slow@example.com" : "missing@example.com", "wrong-one"), 400,
 		       "invalid_credentials");
 		int64_t took_us = clock_now_us() - start_us;
 		if (took_us < times[i % 2]) times[i % 2] = took_us;
@@ -184,7 +163,7 @@ static void test_unknown_users_take_as_long(void **state)
 static void test_user_get_and_update(void **state)
 {
 	(void)state;
-	struct answer a = sign_up("edit@example.com", "secret1"), b = sign_in("edit@example.com", "secret1");
+	struct answer a = sign_up_named("edit@example.com", "secret1"), b = sign_in_with("edit@example.com", "secret1");
 	const char *token = json_str(a.body, "access_token", ""), *other = json_str(b.body, "access_token", "");
 	struct answer u = ask("GET", "/user", "", token, "");
 	assert_int_equal(u.status, 200);
@@ -210,8 +189,8 @@ static void test_user_get_and_update(void **state)
 	u = ask("GET", "/user", "", token, "");
 	assert_int_equal(u.status, 200);
 	json_decref(u.body);
-	expect(sign_in("edit@example.com", "secret1"), 400, "invalid_credentials");
-	u = sign_in("edit@example.com", "secret2");
+	expect(sign_in_with("edit@example.com", "secret1"), 400, "invalid_credentials");
+	u = sign_in_with("edit@example.com", "secret2");
 	assert_int_equal(u.status, 200);
 	json_decref(u.body);
 	json_decref(a.body);
@@ -240,9 +219,9 @@ static void test_tokens_that_do_not_count(void **state)
 static void test_refresh_rotates(void **state)
 {
 	(void)state;
-	struct answer a = sign_up("rotate@example.com", "secret1");
+	struct answer a = sign_up_named("rotate@example.com", "secret1");
 	const char *first = json_str(a.body, "refresh_token", "");
-	struct answer b = refresh(first);
+	struct answer b = refresh_by(first);
 	assert_int_equal(b.status, 200);
 	const char *second = json_str(b.body, "refresh_token", "");
 	assert_string_not_equal(first, second);
@@ -251,21 +230,21 @@ static void test_refresh_rotates(void **state)
 	assert_string_equal(json_str(json_array_get(json_object_get(is, "amr"), 0), "method", ""), "password");
 	/* The answer got lost: the parent of the active token gives the same again, however late. */
 	authbox_run(&box, "update auth.refresh_tokens set updated_at = now() - interval '1 hour'");
-	struct answer c = refresh(first);
+	struct answer c = refresh_by(first);
 	assert_string_equal(json_str(c.body, "refresh_token", ""), second);
-	struct answer d = refresh(second);
+	struct answer d = refresh_by(second);
 	assert_int_equal(d.status, 200);
 	const char *third = json_str(d.body, "refresh_token", "");
 	/* Within ten seconds a grandparent is forgiven; later it is a theft and ends the family. */
 	authbox_run(&box, "update auth.refresh_tokens set updated_at = now()");
-	struct answer e = refresh(first);
+	struct answer e = refresh_by(first);
 	assert_int_equal(e.status, 200);
 	authbox_run(&box, "update auth.refresh_tokens set updated_at = now() - interval '11 seconds'");
-	expect(refresh(second), 400, "refresh_token_already_used");
-	expect(refresh(third), 400, "refresh_token_already_used");
-	expect(refresh(json_str(e.body, "refresh_token", "")), 400, "refresh_token_already_used");
-	expect(refresh("never"), 400, "refresh_token_not_found");
-	struct answer none = refresh("");
+	expect(refresh_by(second), 400, "refresh_token_already_used");
+	expect(refresh_by(third), 400, "refresh_token_already_used");
+	expect(refresh_by(json_str(e.body, "refresh_token", "")), 400, "refresh_token_already_used");
+	expect(refresh_by("never"), 400, "refresh_token_not_found");
+	struct answer none = refresh_by("");
 	assert_string_equal(json_str(none.body, "error", ""), "invalid_request");
 	assert_string_equal(json_str(none.body, "error_description", ""), "refresh_token required");
 	json_decref(none.body);
@@ -275,7 +254,7 @@ static void test_refresh_rotates(void **state)
 static void test_refresh_from_two_places_at_once(void **state)
 {
 	(void)state;
-	struct answer a = sign_up("tabs@example.com", "secret1"), got[4];
+	struct answer a = sign_up_named("tabs@example.com", "secret1"), got[4];
 	struct arena *arenas[4];
 	char body[200];
 	(void)snprintf(body, sizeof body, "{\"refresh_token\":\"%s\"}", json_str(a.body, "refresh_token", ""));
@@ -300,14 +279,15 @@ static void test_refresh_from_two_places_at_once(void **state)
 static void test_logout_scopes(void **state)
 {
 	(void)state;
-	struct answer a = sign_up("leave@example.com", "secret1"), b = sign_in("leave@example.com", "secret1"),
-		      c = sign_in("leave@example.com", "secret1");
+	struct answer a = sign_up_named("leave@example.com", "secret1"),
+		      b = sign_in_with("leave@example.com", "secret1"),
+		      c = sign_in_with("leave@example.com", "secret1");
 	const char *one = json_str(a.body, "access_token", ""), *two = json_str(b.body, "access_token", ""),
 		   *three = json_str(c.body, "access_token", "");
 	expect(ask("POST", "/logout", "scope=nowhere", one, ""), 400, "validation_failed");
 	assert_int_equal(ask("POST", "/logout", "scope=local", one, "").status, 204);
 	expect(ask("GET", "/user", "", one, ""), 403, "session_not_found");
-	expect(refresh(json_str(a.body, "refresh_token", "")), 400, "refresh_token_not_found");
+	expect(refresh_by(json_str(a.body, "refresh_token", "")), 400, "refresh_token_not_found");
 	assert_int_equal(ask("POST", "/logout", "scope=others", two, "").status, 204);
 	expect(ask("GET", "/user", "", three, ""), 403, "session_not_found");
 	assert_int_equal(ask("POST", "/logout", "", two, "").status, 204);
@@ -328,7 +308,7 @@ static void test_administration(void **state)
 	(void)snprintf(path, sizeof path, "/admin/users/%s", json_str(a.body, "id", ""));
 	json_decref(a.body);
 	expect(ask("POST", "/admin/users", "", token, "{\"email\":\"made@example.com\"}"), 422, "email_exists");
-	a = sign_in("made@example.com", "secret1");
+	a = sign_in_with("made@example.com", "secret1");
 	assert_int_equal(a.status, 200);
 	json_decref(a.body);
 	a = ask("PUT", path, "", token,
@@ -340,13 +320,13 @@ static void test_administration(void **state)
 	const json_t *identity = json_array_get(json_object_get(a.body, "identities"), 0);
 	assert_string_equal(json_str(identity, "email", ""), "moved@example.com");
 	json_decref(a.body);
-	expect(sign_in("moved@example.com", "secret1"), 400, "user_banned");
+	expect(sign_in_with("moved@example.com", "secret1"), 400, "user_banned");
 	a = ask("PUT", path, "", token,
 		"{\"ban_duration\":\"none\",\"password_hash\":\"$2b$10$7EqJtq98hPqEX7fNZaFWoOd9L."
 		"bgP8whUD549S0YkDlkRJTsI6Cky\"}");
 	assert_int_equal(a.status, 200);
 	json_decref(a.body);
-	a = sign_in("moved@example.com", "nobody-has-this-password");
+	a = sign_in_with("moved@example.com", "nobody-has-this-password");
 	assert_int_equal(a.status, 200); /* $2b$, from elsewhere */
 	json_decref(a.body);
 	a = ask("GET", "/admin/users", "page=1&per_page=2", token, "");
@@ -379,13 +359,13 @@ static void test_attempts_are_limited(void **state)
 	assert_int_equal(status, 429);
 	assert_true(taken > 60 && taken < 80);
 	/* Passwords have a limit of their own, that of the tokens. */
-	struct answer a = sign_in("ada@example.com", "secret1");
+	struct answer a = sign_in_with("ada@example.com", "secret1");
 	assert_int_equal(a.status, 200);
 	json_decref(a.body);
 	authbox_configure(&box, "{\"site_url\":\"http://shop.localhost\",\"rate_limit\":{\"token_refresh\":10}}");
 	box.address = "192.0.2.98";
 	for (taken = 0, status = 400; status == 400 && taken < 20; taken++) {
-		a = sign_in("ada@example.com", "wrong");
+		a = sign_in_with("ada@example.com", "wrong");
 		status = a.status;
 		json_decref(a.body);
 	}
@@ -401,9 +381,9 @@ static void test_attempts_are_limited(void **state)
 	}
 	assert_int_equal(status, 429);
 	assert_true(taken > 30 && taken < 40);
-	expect(sign_in("ada@example.com", "wrong"), 429, "over_request_rate_limit");
+	expect(sign_in_with("ada@example.com", "wrong"), 429, "over_request_rate_limit");
 	box.address = "192.0.2.1";
-	a = sign_in("ada@example.com", "secret1");
+	a = sign_in_with("ada@example.com", "secret1");
 	assert_int_equal(a.status, 200);
 	json_decref(a.body);
 }
@@ -467,5 +447,5 @@ int main(void)
 	    cmocka_unit_test(test_too_many_hashes_are_refused_at_once),
 	    cmocka_unit_test(test_public_facts),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, box_teardown);
 }

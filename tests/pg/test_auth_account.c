@@ -11,55 +11,20 @@
 
 #include <cmocka.h>
 
-#include "authbox.h"
+#include "authsteps.h"
 #include "codec/json.h"
-
-#define SETTINGS(more)                                                                                                 \
-	"{\"site_url\":\"http://shop.localhost\",\"enable_anonymous_sign_ins\":true,\"rate_limit\":{"                  \
-	"\"sign_in_sign_ups\":1000,\"mfa_challenge_and_verify\":1000,\"email_sent\":1000}," more                       \
-	"\"email\":{\"enable_confirmations\":false}}"
-
-static struct authbox box;
-
-static struct answer ask(const char *method, const char *path, const char *query, const char *bearer, const char *body)
-{
-	return authbox_ask(&box, method, path, query, bearer, body);
-}
-
-static json_t *sign_up(const char *email)
-{
-	return answer_ok(ask("POST", "/signup", "", "", textf("{\"email\":\"%s\",\"password\":\"secret1\"}", email)));
-}
-
-static struct answer sign_in(const char *email)
-{
-	return ask("POST", "/token", "grant_type=password", "",
-		   textf("{\"email\":\"%s\",\"password\":\"secret1\"}", email));
-}
-
-static const char *token_of(const json_t *session)
-{
-	return json_str(session, "access_token", "");
-}
 
 static int setup(void **state)
 {
 	(void)state;
-	authbox_init(&box, SETTINGS(""));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	authbox_done(&box);
+	authbox_init(&box, SETTINGS_UNCONFIRMED(""));
 	return 0;
 }
 
 static int usual(void **state)
 {
 	(void)state;
-	authbox_configure(&box, SETTINGS(""));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(""));
 	return 0;
 }
 
@@ -67,7 +32,7 @@ static int usual(void **state)
 static void test_the_current_password(void **state)
 {
 	(void)state;
-	authbox_configure(&box, SETTINGS("\"security_update_password_require_current_password\":true,"));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED("\"security_update_password_require_current_password\":true,"));
 	json_t *session = sign_up("current@example.com");
 	const char *token = token_of(session);
 	answer_expect(ask("PUT", "/user", "", token, "{\"password\":\"secret2\"}"), 400, "current_password_required");
@@ -302,5 +267,5 @@ int main(void)
 	    T(test_what_happened_is_written),
 	    T(test_an_administrator_who_signed_out),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, box_teardown);
 }

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "authbox.h"
+#include "authsteps.h"
 #include "base/clock.h"
 #include "codec/base64.h"
 #include "codec/json.h"
@@ -26,50 +26,10 @@
 #define LONGER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk "
 #define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
-static struct authbox box;
-
-static struct answer ask(const char *method, const char *path, const char *query, const char *bearer, const char *body)
-{
-	return authbox_ask(&box, method, path, query, bearer, body);
-}
-
-static struct answer post(const char *path, const char *body)
-{
-	return ask("POST", path, "", "", body);
-}
-
-/* The newest mail's link or token; until the next call. */
-static const char *mailed(const char *column, const char *address)
-{
-	return authbox_text(&box,
-			    textf("select coalesce((select %s from freehold_auth.mails where recipient = '%s' order "
-				  "by id desc limit 1), '')",
-				  column, address));
-}
-
-static char *somebody(const char *email)
-{
-	json_decref(answer_ok(post("/signup", textf("{\"email\":\"%s\",\"password\":\"secret1\"}", email))));
-	char code[16];
-	(void)snprintf(code, sizeof code, "%s", mailed("token", email));
-	json_t *session =
-	    answer_ok(post("/verify", textf("{\"type\":\"signup\",\"email\":\"%s\",\"token\":\"%s\"}", email, code)));
-	char *token = strdup(json_str(session, "access_token", ""));
-	json_decref(session);
-	return token;
-}
-
 static int setup(void **state)
 {
 	(void)state;
 	authbox_init(&box, SETTINGS);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	authbox_done(&box);
 	return 0;
 }
 
@@ -397,5 +357,5 @@ int main(void)
 	    cmocka_unit_test(test_bodies_of_all_sizes),
 	    cmocka_unit_test(test_time_tells_nothing),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, box_teardown);
 }

@@ -13,43 +13,9 @@
 
 #include "auth/sweep.h"
 #include "auth/totp.h"
-#include "authbox.h"
+#include "authsteps.h"
 #include "base/clock.h"
 #include "codec/json.h"
-
-#define SETTINGS(more)                                                                                                 \
-	"{\"site_url\":\"http://shop.localhost\",\"enable_anonymous_sign_ins\":true,\"rate_limit\":{"                  \
-	"\"sign_in_sign_ups\":1000,\"mfa_challenge_and_verify\":1000,\"email_sent\":1000}," more                       \
-	"\"email\":{\"enable_confirmations\":false}}"
-
-static struct authbox box;
-
-static struct answer ask(const char *method, const char *path, const char *query, const char *bearer, const char *body)
-{
-	return authbox_ask(&box, method, path, query, bearer, body);
-}
-
-static json_t *sign_up(const char *email)
-{
-	return answer_ok(ask("POST", "/signup", "", "", textf("{\"email\":\"%s\",\"password\":\"secret1\"}", email)));
-}
-
-static struct answer sign_in(const char *email)
-{
-	return ask("POST", "/token", "grant_type=password", "",
-		   textf("{\"email\":\"%s\",\"password\":\"secret1\"}", email));
-}
-
-static struct answer refresh(const json_t *session)
-{
-	return ask("POST", "/token", "grant_type=refresh_token", "",
-		   textf("{\"refresh_token\":\"%s\"}", json_str(session, "refresh_token", "")));
-}
-
-static const char *token_of(const json_t *session)
-{
-	return json_str(session, "access_token", "");
-}
 
 static void expect_claim(const json_t *session, const char *name, const char *value)
 {
@@ -60,21 +26,14 @@ static void expect_claim(const json_t *session, const char *name, const char *va
 static int setup(void **state)
 {
 	(void)state;
-	authbox_init(&box, SETTINGS(""));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	authbox_done(&box);
+	authbox_init(&box, SETTINGS_UNCONFIRMED(""));
 	return 0;
 }
 
 static int usual(void **state)
 {
 	(void)state;
-	authbox_configure(&box, SETTINGS(""));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(""));
 	return 0;
 }
 
@@ -220,7 +179,8 @@ static void test_anonymous_users(void **state)
 static void test_sessions_end(void **state)
 {
 	(void)state;
-	authbox_configure(&box, SETTINGS("\"sessions\":{\"timebox\":\"2h\",\"inactivity_timeout\":\"1h\"},"));
+	authbox_configure(&box,
+			  SETTINGS_UNCONFIRMED("\"sessions\":{\"timebox\":\"2h\",\"inactivity_timeout\":\"1h\"},"));
 	json_t *session = sign_up("ends@example.com");
 	json_t *next = answer_ok(refresh(session));
 	authbox_run(&box, "update auth.sessions set refreshed_at = now() at time zone 'utc' - interval '61 minutes'");
@@ -231,7 +191,7 @@ static void test_sessions_end(void **state)
 			  "interval '121 minutes'");
 	answer_expect(refresh(next), 400, "session_expired");
 	json_decref(session), json_decref(next);
-	authbox_configure(&box, SETTINGS("\"sessions\":{\"single_per_user\":true},"));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED("\"sessions\":{\"single_per_user\":true},"));
 	session = sign_up("single@example.com");
 	json_t *newer = answer_ok(sign_in("single@example.com"));
 	a = refresh(session);
@@ -264,28 +224,28 @@ static void test_hooks_in_the_database(void **state)
 						       "'{\"decision\":\"reject\",\"message\":\"Too many\"}';")
 				    HOOK_FUNCTION("fails", "perform 1/0; return '{}';")
 					HOOK_FUNCTION("slow", "perform pg_sleep(30); return '{}';"));
-	authbox_configure(&box, SETTINGS(HOOK("custom_access_token", "claims")));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(HOOK("custom_access_token", "claims")));
 	json_t *session = sign_up("hook@example.com");
 	expect_claim(session, "plan", "pro");
 	answer_expect(refresh(session), 403, "unknown");
 	json_decref(session);
-	authbox_configure(&box, SETTINGS(HOOK("custom_access_token", "bad_claims")));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(HOOK("custom_access_token", "bad_claims")));
 	answer_expect(sign_in("hook@example.com"), 500, "unexpected_failure");
 	assert_string_equal(authbox_text(&box, "select count(*)::text from auth.sessions s join auth.users u on u.id = "
 					       "s.user_id where u.email = 'hook@example.com'"),
 			    "1"); /* what was refused left no session */
-	authbox_configure(&box, SETTINGS(HOOK("before_user_created", "before")));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(HOOK("before_user_created", "before")));
 	answer_expect(ask("POST", "/signup", "", "", "{\"email\":\"a@spam.example\",\"password\":\"secret1\"}"), 400,
 		      "unknown");
 	json_decref(sign_up("a@ham.example"));
-	authbox_configure(&box, SETTINGS(HOOK("password_verification_attempt", "guess")));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(HOOK("password_verification_attempt", "guess")));
 	answer_expect(sign_in("hook@example.com"), 400, "invalid_credentials");
 	assert_string_equal(authbox_text(&box, "select event ->> 'valid' from public.asked"), "true");
-	authbox_configure(&box, SETTINGS(HOOK("password_verification_attempt", "fails")));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(HOOK("password_verification_attempt", "fails")));
 	answer_expect(sign_in("hook@example.com"), 500, "unexpected_failure");
-	authbox_configure(&box, SETTINGS(HOOK("password_verification_attempt", "nothing")));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(HOOK("password_verification_attempt", "nothing")));
 	answer_expect(sign_in("hook@example.com"), 500, "unexpected_failure");
-	authbox_configure(&box, SETTINGS(HOOK("password_verification_attempt", "slow")));
+	authbox_configure(&box, SETTINGS_UNCONFIRMED(HOOK("password_verification_attempt", "slow")));
 	int64_t start_ms = clock_now_ms();
 	struct answer a = sign_in("hook@example.com");
 	assert_true(a.status >= 500 && clock_now_ms() - start_ms < 10000);
@@ -374,8 +334,9 @@ static void test_telephone_numbers(void **state)
 {
 	(void)state;
 	answer_expect(ask("POST", "/otp", "", "", "{\"phone\":\"+1234567890\"}"), 400, "phone_provider_disabled");
-	authbox_configure(&box, SETTINGS("\"sms\":{\"enable_signup\":true,\"max_frequency\":\"0s\",\"test_otp\":{"
-					 "\"1234567890\":\"123456\"}},"));
+	authbox_configure(&box,
+			  SETTINGS_UNCONFIRMED("\"sms\":{\"enable_signup\":true,\"max_frequency\":\"0s\",\"test_otp\":{"
+					       "\"1234567890\":\"123456\"}},"));
 	answer_expect(ask("POST", "/otp", "", "", "{\"phone\":\"invalid\"}"), 400, "validation_failed");
 	json_t *sent = answer_ok(ask("POST", "/otp", "", "", "{\"phone\":\"+1 234567890\"}"));
 	assert_string_equal(json_str(sent, "message_id", ""), "test-otp");
@@ -439,5 +400,5 @@ int main(void)
 	    T(test_telephone_numbers),
 	    T(test_old_rows_go),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, box_teardown);
 }

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "authbox.h"
+#include "authsteps.h"
 #include "codec/json.h"
 
 #define SETTINGS(more)                                                                                                 \
@@ -23,29 +23,6 @@
 #define VERIFIER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 #define PKCE "\"code_challenge\":\"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\",\"code_challenge_method\":\"s256\""
 
-static struct authbox box;
-
-static struct answer ask(const char *method, const char *path, const char *query, const char *bearer, const char *body)
-{
-	return authbox_ask(&box, method, path, query, bearer, body);
-}
-
-static struct answer post(const char *path, const char *body)
-{
-	return ask("POST", path, "", "", body);
-}
-
-static struct answer postf(const char *path, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static struct answer postf(const char *path, const char *fmt, ...)
-{
-	char body[2000];
-	va_list args;
-	va_start(args, fmt);
-	(void)vsnprintf(body, sizeof body, fmt, args);
-	va_end(args);
-	return post(path, body);
-}
-
 /* The newest mail to somebody; texts until the next call. */
 struct mail {
 	char kind[64], link[2000], token[16];
@@ -54,17 +31,9 @@ struct mail {
 static struct mail mail_to(const char *address)
 {
 	struct mail m;
-	char sql[400];
-	const char *columns[] = {"kind", "coalesce(link, '')", "coalesce(token, '')"};
-	char *to[] = {m.kind, m.link, m.token};
-	size_t sizes[] = {sizeof m.kind, sizeof m.link, sizeof m.token};
-	for (int i = 0; i < 3; i++) {
-		(void)snprintf(sql, sizeof sql,
-			       "select coalesce((select %s from freehold_auth.mails where recipient = '%s' order by id "
-			       "desc limit 1), '')",
-			       columns[i], address);
-		(void)snprintf(to[i], sizes[i], "%s", authbox_text(&box, sql));
-	}
+	(void)snprintf(m.kind, sizeof m.kind, "%s", mailed("kind", address));
+	(void)snprintf(m.link, sizeof m.link, "%s", mailed("link", address));
+	(void)snprintf(m.token, sizeof m.token, "%s", mailed("token", address));
 	return m;
 }
 
@@ -103,33 +72,10 @@ static void expect_redirect(struct answer a, const char *prefix)
 	if (strncmp(a.location, prefix, strlen(prefix)) != 0) fail_msg("%s", a.location);
 }
 
-static char *token_of(json_t *session)
-{
-	char *token = strdup(json_str(session, "access_token", ""));
-	json_decref(session);
-	return token;
-}
-
-/* Signed up, confirmed, signed in: the access token, the caller's. */
-static char *somebody(const char *email)
-{
-	json_decref(answer_ok(postf("/signup", "{\"email\":\"%s\",\"password\":\"secret1\"}", email)));
-	struct mail m = mail_to(email);
-	return token_of(
-	    answer_ok(postf("/verify", "{\"type\":\"signup\",\"email\":\"%s\",\"token\":\"%s\"}", email, m.token)));
-}
-
 static int setup(void **state)
 {
 	(void)state;
 	authbox_init(&box, CONFIRMED_BY_MAIL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	authbox_done(&box);
 	return 0;
 }
 
@@ -541,5 +487,5 @@ int main(void)
 	    T(test_nobody_is_sent_elsewhere),
 	    T(test_mails_are_rationed), /* last: it uses the mails of the hour up */
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, box_teardown);
 }
