@@ -20,6 +20,7 @@
 #include "store/backup.h"
 
 #define HAND_OVER_MS 20000
+#define COPY_READY_MS 60000
 #define NOTE "freehold_restored" /* in a cluster that a job put live: the job's number */
 #define KEPT_CONF "auto.conf" /* what the live one was told by ALTER SYSTEM, beside the copy that runs without it */
 
@@ -144,19 +145,35 @@ static bool end_waiting(struct job_run *r, struct err *err)
 	return job_end(r->f->db, job, "done", NULL, result, err);
 }
 
+/* The daemon starts the copy of the job that waits. That its socket accepts is not all: PostgreSQL refuses everybody
+ * there until it has started. */
+static bool start_copy(struct job_run *r, char ret_sockets[FILE_PATH_SIZE], struct err *err)
+{
+	char dir[FILE_PATH_SIZE], data[FILE_PATH_SIZE], log[FILE_PATH_SIZE];
+	struct owndb db = r->parts.owndb;
+	db.data_dir = data;
+	db.socket_dir = ret_sockets;
+	db.log_path = log;
+	return spell(&r->parts, "copy", r->job.id, dir, err) && file_path(ret_sockets, err, "%s/run", dir) &&
+	       file_path(data, err, "%s/data", dir) && restore_copy_log(&r->parts, log, err) &&
+	       job_end(r->f->db, r->job.id, "waiting", NULL, r->result, err) &&
+	       daemon_start_part(r->f, r->job.app, RESTORE_COPY_PART, err) &&
+	       owndb_wait_ready(&db, 0, COPY_READY_MS, err);
+}
+
 bool restore_inspect_run(struct job_run *r, struct err *err)
 {
-	char dir[FILE_PATH_SIZE], sockets[FILE_PATH_SIZE];
+	char sockets[FILE_PATH_SIZE];
+	struct err ignored;
 	if (!end_waiting(r, err)) return false;
 	if (!make_copy(r, err)) {
 		drop_copy(r, r->job.id);
 		return false;
 	}
-	/* The daemon starts the copy of the job that waits. */
-	if (!spell(&r->parts, "copy", r->job.id, dir, err) || !file_path(sockets, err, "%s/run", dir) ||
-	    !job_end(r->f->db, r->job.id, "waiting", NULL, r->result, err) ||
-	    !daemon_start_part(r->f, r->job.app, RESTORE_COPY_PART, err))
+	if (!start_copy(r, sockets, err)) {
+		if (daemon_stop_part(r->f, r->job.app, RESTORE_COPY_PART, &ignored)) drop_copy(r, r->job.id);
 		return false;
+	}
 	json_object_set_new(r->result, "socket_dir", json_string(sockets));
 	r->waits = true;
 	return true;

@@ -35,6 +35,9 @@ bool restore_json(const struct flow *f, const char *app, json_t **ret_json, stru
 /* The newest copy that waits to be looked at, 0: none. */
 bool restore_waiting_copy(const struct flow *f, const char *app, int64_t *ret_job, struct err *err);
 
+/* What the copies of an app write, one after the other. */
+bool restore_copy_log(const struct parts *p, char ret_path[FILE_PATH_SIZE], struct err *err);
+
 /* What the supervisor runs to let a copy be looked at: read-only, no network, nobody but the owner. */
 bool restore_copy_unit(const struct flow *f, const struct parts *p, int64_t job, struct arena *arena,
 		       struct unit_spec *ret_spec, struct err *err);

@@ -107,14 +107,21 @@ bool restore_waiting_copy(const struct flow *f, const char *app, int64_t *ret_jo
 	return true;
 }
 
+bool restore_copy_log(const struct parts *p, char ret_path[FILE_PATH_SIZE], struct err *err)
+{
+	return file_path(ret_path, err, "%s/logs/postgres-copy.log", p->dir);
+}
+
 bool restore_copy_unit(const struct flow *f, const struct parts *p, int64_t job, struct arena *arena,
 		       struct unit_spec *ret_spec, struct err *err)
 {
+	char log[FILE_PATH_SIZE];
 	const char *dir = arena_printf(arena, "%s/postgres/copy-%lld", p->dir, (long long)job);
+	if (!restore_copy_log(p, log, err)) return false;
 	struct alone copy = {.bin_dir = p->pg_bin_dir,
 			     .data_dir = arena_printf(arena, "%s/data", dir),
 			     .socket_dir = arena_printf(arena, "%s/run", dir),
-			     .log_path = arena_printf(arena, "%s/logs/postgres-copy.log", p->dir),
+			     .log_path = log,
 			     .setting = "default_transaction_read_only=on",
 			     .stop_ms = COPY_STOP_MS};
 	if (job == 0 || !file_is_dir(copy.data_dir))
