@@ -38,6 +38,18 @@ static void on_shipped(void *arg, bool is_ok, struct str output)
 	if (d->schedule != NULL) d->schedule->is_shipping = false;
 }
 
+/* What was only in the way of something else is tried again soon, each time after twice as long: whatever is in its way
+ * may stay there. */
+static int64_t conflict_pause_ms(struct schedule *s, const char *app, const char *kind, int64_t again_ms)
+{
+	struct err ignored;
+	int count = 1;
+	int64_t pause = SCHEDULE_AGAIN_SOON_MS;
+	(void)job_failed_in_a_row(s->d->flow.db, app, kind, ERR_CONFLICT, &count, &ignored);
+	while (--count > 0 && pause < again_ms) pause *= 2;
+	return pause < again_ms ? pause : again_ms;
+}
+
 /* True when the last try is long enough ago. */
 static bool may_try(struct schedule *s, const char *app, const char *kind, int64_t again_ms)
 {
@@ -45,8 +57,8 @@ static bool may_try(struct schedule *s, const char *app, const char *kind, int64
 	struct err err;
 	if (!job_newest(s->d->flow.db, app, kind, NULL, &job, &err)) return false;
 	if (strcmp(job.state, "running") == 0) return false;
-	if (strcmp(job.error_code, err_code_word(ERR_CONFLICT)) == 0 && again_ms > SCHEDULE_AGAIN_SOON_MS)
-		again_ms = SCHEDULE_AGAIN_SOON_MS;
+	if (strcmp(job.error_code, err_code_word(ERR_CONFLICT)) == 0)
+		again_ms = conflict_pause_ms(s, app, kind, again_ms);
 	bool has_failed = strcmp(job.state, "failed") == 0 || strcmp(job.state, "interrupted") == 0;
 	return !has_failed || s->now_ms - job.ended_at_ms >= again_ms || s->now_ms < job.ended_at_ms;
 }
@@ -88,8 +100,7 @@ static bool is_put_off(struct schedule *s, const char *app, int64_t *ret_place, 
 	json_t *options JSON_CLEANUP = NULL;
 	if (!job_newest(s->d->flow.db, app, "backup", NULL, &job, &ignored) || strcmp(job.state, "failed") != 0 ||
 	    strcmp(job.error_code, err_code_word(ERR_CONFLICT)) != 0 ||
-	    !json_parse(str_from(job.options), &options, &ignored) ||
-	    !may_try(s, app, "backup", SCHEDULE_AGAIN_SOON_MS))
+	    !json_parse(str_from(job.options), &options, &ignored) || !may_try(s, app, "backup", SCHEDULE_AGAIN_MS))
 		return false;
 	*ret_place = json_int(options, "place", 0);
 	*ret_is_full = json_bool(options, "full", false);

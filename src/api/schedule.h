@@ -10,7 +10,9 @@
 
 #define SCHEDULE_TICK_MS 10000
 #define SCHEDULE_AGAIN_MS ((int64_t)15 * 60 * 1000) /* after a job that failed, by the home's clock */
-#define SCHEDULE_AGAIN_SOON_MS ((int64_t)10 * 1000) /* after one that was only in the way of something else */
+#define SCHEDULE_AGAIN_SOON_MS                                                                                         \
+	((int64_t)10 *                                                                                                 \
+	 1000) /* after one that was only in the way of something else; then 20, 40 ..., up to the others' pause */
 #define SCHEDULE_AGAIN_BROKEN_MS ((int64_t)60 * 1000) /* where the window of restore is broken */
 
 void schedule_start(struct daemon *d);

@@ -108,8 +108,8 @@ static bool run_in_turn(const struct repo *r, const char *const *rest, repo_prog
 		if (!is_held) return false;
 		if (clock_now_ms() >= until_ms)
 			return err_set(err, ERR_CONFLICT,
-				       "another backup of this app is being taken just now; it is tried again within a "
-				       "minute");
+				       "another backup of this app is being taken just now; it is tried again by "
+				       "itself");
 		(void)nanosleep(&(struct timespec){.tv_nsec = LOCK_LOOK_MS * 1000000L}, NULL);
 	}
 	return true;

@@ -44,6 +44,21 @@ bool job_newest(struct db *db, const char *app, const char *kind, const char *st
 	return true;
 }
 
+bool job_failed_in_a_row(struct db *db, const char *app, const char *kind, enum err_code code, int *ret_count,
+			 struct err *err)
+{
+	struct db_query q;
+	const char *word = err_code_word(code);
+	db_query(db, &q,
+		 "select count(*) from job where app is ? and kind = ? and id > coalesce((select max(id) from job"
+		 " where app is ? and kind = ? and (state <> 'failed' or error_code is not ?)), 0)",
+		 "sssss", app, kind, app, kind, word);
+	int count = db_row(&q) ? sqlite3_column_int(q.stmt, 0) : 0;
+	if (!db_end(&q, err)) return false;
+	*ret_count = count;
+	return true;
+}
+
 static bool prune(struct db *db, const char *app, const char *kind, struct err *err)
 {
 	return db_run(db, NULL, err,

@@ -49,6 +49,10 @@ bool job_json(struct db *db, int64_t id, json_t **ret_json, struct err *err);
 bool job_newest(struct db *db, const char *app, const char *kind, const char *state, struct job *ret_job,
 		struct err *err);
 
+/* How many of the newest ones ended like this: failed, with this code, none ended otherwise after them. */
+bool job_failed_in_a_row(struct db *db, const char *app, const char *kind, enum err_code code, int *ret_count,
+			 struct err *err);
+
 /* Calls each for every job in this state until it returns false; each may write. */
 bool job_each(struct db *db, const char *state, bool (*each)(void *arg, const struct job *job, struct err *err),
 	      void *arg, struct err *err);

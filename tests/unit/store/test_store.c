@@ -13,6 +13,7 @@
 #include "store/app.h"
 #include "store/deployment.h"
 #include "store/env.h"
+#include "store/job.h"
 #include "store/pool_use.h"
 
 static int make_folder(void **state)
@@ -270,6 +271,44 @@ static void test_use_of_a_pool(void **state)
 	db_close(db);
 }
 
+static void end_a_job(struct db *db, const char *app, enum err_code code)
+{
+	struct err err, why;
+	int64_t id = 0;
+	(void)err_set(&why, code, "because");
+	assert_true(job_begin(db, app, "backup", NULL, &id, &err));
+	assert_true(job_end(db, id, code == ERR_NONE ? "done" : "failed", code == ERR_NONE ? NULL : &why, NULL, &err));
+}
+
+static int conflicts_in_a_row(struct db *db, const char *app)
+{
+	struct err err;
+	int count = -1;
+	assert_true(job_failed_in_a_row(db, app, "backup", ERR_CONFLICT, &count, &err));
+	return count;
+}
+
+static void test_jobs_that_failed_in_a_row(void **state)
+{
+	struct err err;
+	struct app app;
+	struct db *db = open_store(*state);
+	assert_true(app_create(db, "shop", &app, &err));
+	assert_int_equal(conflicts_in_a_row(db, "shop"), 0);
+	end_a_job(db, "shop", ERR_CONFLICT);
+	end_a_job(db, "shop", ERR_CONFLICT);
+	end_a_job(db, NULL, ERR_NONE); /* of the home, not of this app */
+	assert_int_equal(conflicts_in_a_row(db, "shop"), 2);
+	end_a_job(db, "shop", ERR_FAILED);
+	assert_int_equal(conflicts_in_a_row(db, "shop"), 0);
+	end_a_job(db, "shop", ERR_CONFLICT);
+	assert_int_equal(conflicts_in_a_row(db, "shop"), 1);
+	end_a_job(db, "shop", ERR_NONE);
+	assert_int_equal(conflicts_in_a_row(db, "shop"), 0);
+	assert_int_equal(conflicts_in_a_row(db, NULL), 0);
+	db_close(db);
+}
+
 struct writers {
 	struct db *mine, *other;
 	int64_t count;
@@ -330,6 +369,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_a_made_secret_stays, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_older_tables_are_brought_up, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_use_of_a_pool, make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(test_jobs_that_failed_in_a_row, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(test_writing_for_each_app_beside_another, make_folder, remove_folder),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test_setup_teardown(test_newer_tables_are_refused, make_folder, remove_folder),
