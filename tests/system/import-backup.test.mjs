@@ -18,7 +18,6 @@ const idle = () => until('no job runs', async () => execFileSync('sqlite3', ['-c
   "select count(*) from job where state = 'running'"], { encoding: 'utf8' }).trim() === '0', 90000);
 const db = async (...words) => { await idle(); const r = await f.cli('db', 'site', ...words); assert.equal(r.code, 0, `${words.join(' ')}: ${r.all}`); return r.stdout; };
 const ask = async (sql) => (await db('psql', '--', '-XAtc', sql)).trim();
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'fh-import-'));
@@ -56,9 +55,10 @@ test('what was moved in is backed up, proved, and restored to a second', async (
   assert.match(await db('drill'), /proved|recovered|passed/i);
 
   await db('psql', '-c', 'create table public.after_it (id int); insert into public.after_it values (1)');
-  await sleep(1100); // a moment between two commits: restores go to a second
+  const since = Date.now(); // a moment between two commits
+  await until('a later millisecond', () => Date.now() > since);
   const at = new Date().toISOString();
-  await sleep(1100);
+  await until('one later still', () => Date.now() > Date.parse(at));
   await db('psql', '-c', 'drop table public.after_it; delete from public.notes');
   await db('restore', '--to', at);
   await until('the app answers', async () => (await f.get('site', '/')).status === 200);

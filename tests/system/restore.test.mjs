@@ -16,12 +16,13 @@ const db = async (...words) => { await idle(); const r = await f.cli('db', 'shop
 const ids = async () => (await psql(f, 'shop', 'select id from public.n order by id')).map(Number);
 const answers = () => until('the app answers', async () => (await f.get('shop', '/')).status === 200);
 const isStopped = (pid) => { try { return /\) T/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')); } catch { return false; } };
-// A moment between two commits, with time enough on both sides.
+// A moment between two commits: both clocks are the machine's, and a millisecond is what a restore goes to.
 async function moment() {
-  await new Promise((resolve) => setTimeout(resolve, 1100));
-  const at = new Date().toISOString();
-  await new Promise((resolve) => setTimeout(resolve, 1100));
-  return at;
+  const since = Date.now();
+  await until('a later millisecond', () => Date.now() > since);
+  const at = Date.now();
+  await until('one later still', () => Date.now() > at);
+  return new Date(at).toISOString();
 }
 
 before(async () => {
