@@ -12,6 +12,7 @@
 #include "flow/archive.h"
 #include "flow/backup.h"
 #include "flow/branch.h"
+#include "flow/pack.h"
 #include "store/deployment.h"
 #include "store/home.h"
 
@@ -195,6 +196,19 @@ static bool is_settled(struct schedule *s, const struct app *app)
 	       deployment_running(s->d->flow.db, app->name, &running, &ignored) && running == 0;
 }
 
+static void pack(struct schedule *s, const char *app)
+{
+	struct job job;
+	struct err ignored;
+	int64_t newest = 0;
+	json_t *options JSON_CLEANUP = NULL;
+	if (!job_newest(s->d->flow.db, app, "pack", "done", &job, &ignored)) return;
+	if (job.id != 0 && !json_parse(str_from(job.options), &options, &ignored)) return;
+	if (pack_is_due(&s->d->flow, app, json_int(options, "deployment", 0), &newest) &&
+	    may_try(s, app, "pack", SCHEDULE_AGAIN_MS))
+		begin(s, app, "pack", json_pack("{s:I, s:b}", "deployment", (json_int_t)newest, "is_scheduled", true));
+}
+
 static bool look_at(void *arg, const struct app *app, struct err *err)
 {
 	struct schedule *s = arg;
@@ -212,6 +226,8 @@ static bool look_at(void *arg, const struct app *app, struct err *err)
 				true));
 	else if (is_drill_due(s, app->name))
 		begin(s, app->name, "drill", json_pack("{s:i, s:b}", "place", 0, "is_scheduled", true));
+	else
+		pack(s, app->name);
 	return true;
 }
 

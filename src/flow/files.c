@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backup/restic.h"
 #include "base/clock.h"
 #include "codec/json.h"
 #include "flow/archive.h"
+#include "flow/pack.h"
 #include "store/home.h"
 
 #define PATHS_MAX 1000
@@ -89,9 +91,12 @@ static bool take_one(struct job_run *r, const struct backup_place *place, const 
 	    !archive_place_check(place, err) || !check_room(r->f, place, err))
 		return false;
 	struct restic restic = {.place = place, .key = key, .home = r->f->layout.home, .cache_dir = cache};
-	if (!restic_open(&restic, err) || !restic_backup(&restic, r->f->layout.home, (const char *const *)paths->list,
-							 home_now_ms(r->f->db), &is_partial, err))
-		return false;
+	int packing = -1;
+	if (!restic_open(&restic, err) || !pack_keep_off(r->f, &packing, err)) return false;
+	bool ok = restic_backup(&restic, r->f->layout.home, (const char *const *)paths->list, home_now_ms(r->f->db),
+				&is_partial, err);
+	(void)close(packing);
+	if (!ok) return false;
 	if (is_partial) job_note(r, "Some files changed or went away while they were copied; the next copy has them.");
 	return restic_forget(&restic, retention.days, retention.count, err);
 }

@@ -14,6 +14,7 @@
 #include "flow/branch.h"
 #include "flow/drill.h"
 #include "flow/files.h"
+#include "flow/pack.h"
 #include "flow/pause.h"
 #include "flow/pool.h"
 #include "flow/restore.h"
@@ -30,6 +31,7 @@ static const struct job_kind kinds[] = {
     {"forget", true, false, restore_forget_run, NULL},
     {"bring", true, false, restore_bring_run, NULL},
     {"branch", true, false, branch_run, branch_recover},
+    {"pack", true, false, pack_run, NULL},
     {"pgbouncer", true, false, pool_fetch_run, NULL},
 };
 

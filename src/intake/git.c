@@ -118,3 +118,15 @@ bool intake_commit(const struct intake_child *child, const char *repo, const cha
 	       (child_run(child, &call, &answer, err) || err_wrap(err, "keep the source in git")) &&
 	       take_id(answer, ret_id, err);
 }
+
+bool intake_pack(const struct intake_child *child, const char *repo, struct intake_packed *ret_packed, struct err *err)
+{
+	const char *const args[] = {"pack", repo, NULL};
+	struct child_call call = {.args = args, .what = "git", .dirs_rw = {repo}, .deadline_ms = GIT_PACK_DEADLINE_MS};
+	json_t *answer JSON_CLEANUP = NULL;
+	if (!child_run(child, &call, &answer, err)) return err_wrap(err, "pack the sources in git");
+	*ret_packed = (struct intake_packed){.loose_before = (uint64_t)json_int(answer, "loose_before", 0),
+					     .loose = (uint64_t)json_int(answer, "loose", 0),
+					     .packs = (uint64_t)json_int(answer, "packs", 0)};
+	return true;
+}

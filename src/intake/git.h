@@ -16,6 +16,7 @@
 #define GIT_ID_SIZE 65 /* SHA-1 or SHA-256 in hex, and NUL */
 #define GIT_URL_SIZE 2048
 #define GIT_FETCH_DEADLINE_MS 600000
+#define GIT_PACK_DEADLINE_MS 600000
 #define GIT_HOSTS_MAX_BYTES 16384 /* of known hosts */
 #define GIT_SOURCE_MAX_BYTES 32768 /* what is handed to the child: address, key, known hosts, as JSON */
 
@@ -51,5 +52,16 @@ struct intake_commit {
  * The same tree again is a new commit. Either main is the new commit or all is as before. */
 bool intake_commit(const struct intake_child *child, const char *repo, const char *source,
 		   const struct intake_commit *what, char ret_id[GIT_ID_SIZE], struct err *err);
+
+struct intake_packed {
+	uint64_t loose_before, loose; /* objects that are a file each */
+	uint64_t packs;
+};
+
+/* Puts the objects of a repository that intake_commit fills into few packs, each at least twice as large as all smaller
+ * ones together, so that what is written is in proportion to what came since. Nothing goes, whether something leads to
+ * it or not. Whoever reads or commits meanwhile is not disturbed; whoever copies its files one by one is. At the lowest
+ * priority. */
+bool intake_pack(const struct intake_child *child, const char *repo, struct intake_packed *ret_packed, struct err *err);
 
 #endif

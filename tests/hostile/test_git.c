@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Sources from git and history in git, through the real helper. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -223,6 +225,51 @@ static void test_commit(void **state)
 	assert_false(file_exists(path));
 }
 
+/* Loose ones, left half written two days ago and just now. */
+static void leave(const char *repo, const char *name, int days)
+{
+	char path[FILE_PATH_SIZE];
+	(void)snprintf(path, sizeof path, "%s/objects/pack", repo);
+	write_file(path, name, "half");
+	(void)snprintf(path, sizeof path, "%s/objects/pack/%s", repo, name);
+	struct timespec at = {.tv_sec = time(NULL) - days * 86400};
+	assert_int_equal(utimensat(AT_FDCWD, path, (const struct timespec[]){at, at}, 0), 0);
+}
+
+static void test_pack(void **state)
+{
+	struct place *p = *state;
+	struct intake_child c = child();
+	struct intake_packed packed = {0};
+	struct err err = {0};
+	char id[GIT_ID_SIZE], path[FILE_PATH_SIZE];
+	struct buf out BUF_CLEANUP;
+	for (int i = 1; i <= 30; i++) {
+		char text[64];
+		struct intake_commit what = {"Mia", "mia@example.org", 1700000000 + i, "again"};
+		(void)snprintf(text, sizeof text, "page %d\n", i);
+		write_file(p->target, "index.html", text);
+		if (!intake_commit(&c, p->repo, p->target, &what, id, &err)) fail_msg("%s", err.msg);
+		if (i % 5 != 0) continue;
+		if (i == 30) leave(p->repo, "tmp_pack_old", 2), leave(p->repo, "tmp_pack_new", 0);
+		if (!intake_pack(&c, p->repo, &packed, &err)) fail_msg("%s", err.msg);
+		assert_int_equal(packed.loose_before, 5 * 3); /* a file, a tree, a commit */
+		assert_int_equal(packed.loose, 0);
+	}
+	assert_in_range(packed.packs, 1, 4);
+	(void)snprintf(path, sizeof path, "%s/objects/pack/tmp_pack_old", p->repo);
+	assert_false(file_exists(path));
+	(void)snprintf(path, sizeof path, "%s/objects/pack/tmp_pack_new", p->repo);
+	assert_true(file_exists(path));
+	buf_init(&out, 4096);
+	GIT(p->repo, &out, "rev-list", "--count", "main");
+	assert_string_equal(buf_cstr(&out), "30\n");
+	buf_clear(&out);
+	GIT(p->repo, &out, "fsck", "--full", "--strict");
+	GIT(p->repo, &out, "cat-file", "blob", "main~29:index.html");
+	assert_string_equal(buf_cstr(&out), "page 1\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +278,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_passwords_are_not_shown, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_commit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_pack, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
