@@ -18,6 +18,7 @@
 #include "flow/step.h"
 #include "intake/changes.h"
 #include "owndb/dump.h"
+#include "owndb/explain.h"
 #include "owndb/migrate.h"
 #include "owndb/pending.h"
 #include "owndb/promises.h"
@@ -128,6 +129,13 @@ static void note_failure(struct deploy *d, const struct owndb_failure *failure)
 	if (!failure->is_sql) return;
 	step_note(d, "The statement in %s, line %u: %s", failure->file, failure->line, failure->statement);
 	if (failure->advice[0] != '\0') step_note(d, "%s", failure->advice);
+	if (d->is_first && explain_is_missing(failure->error.sqlstate))
+		step_note(
+		    d,
+		    "If the app runs elsewhere now, the database there has what is missing. Bring all of it, rows "
+		    "and users too: freehold db %s import - (its address is typed unseen), or import with a file of "
+		    "pg_dump. Then deploy again.",
+		    d->parts.app.name);
 }
 
 static bool on_migrated(void *arg, struct clone *c, struct err *err)

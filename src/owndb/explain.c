@@ -54,6 +54,20 @@ static void missing_table(const char *name, const char *const *known_tables, cha
 			       schema, name);
 }
 
+/* public.touch() of `function public.touch() does not exist`: this message has no quotes. */
+static bool missing_function(const char *message, char ret_text[EXPLAIN_SIZE])
+{
+	static const char before[] = "function ", behind[] = " does not exist";
+	const char *end = strstr(message, behind), *name = message + strlen(before);
+	if (strncmp(message, before, strlen(before)) != 0 || end == NULL || end <= name) return false;
+	(void)snprintf(ret_text, EXPLAIN_SIZE,
+		       "No migration before this one creates the function %.*s. Either it was made in a dashboard and "
+		       "its migration is missing from the export, or it comes with an extension that no migration asks "
+		       "for.",
+		       (int)(end - name), name);
+	return true;
+}
+
 static void missing_object(const char *name, int major, char ret_text[EXPLAIN_SIZE])
 {
 	if (strcmp(bare(name), "vector") == 0 || strcmp(name, "extensions.vector") == 0 || strcmp(name, "halfvec") == 0)
@@ -122,6 +136,8 @@ void explain_error(const struct pg_error *error, const char *const *known_tables
 	bool has_name = quoted_name(error->message, 0, name);
 	if (strcmp(error->sqlstate, "42P01") == 0 && has_name)
 		missing_table(name, known_tables, ret_text);
+	else if (strcmp(error->sqlstate, "42883") == 0 && missing_function(error->message, ret_text))
+		return;
 	else if (strcmp(error->sqlstate, "42704") == 0 && has_name)
 		missing_object(name, major, ret_text);
 	else if ((strcmp(error->sqlstate, "0A000") == 0 || strcmp(error->sqlstate, "58P01") == 0) && has_name &&
@@ -129,6 +145,13 @@ void explain_error(const struct pg_error *error, const char *const *known_tables
 		missing_extension(name, major, ret_text);
 	else
 		(void)snprintf(ret_text, EXPLAIN_SIZE, "%s", general(error->sqlstate, error->detail));
+}
+
+bool explain_is_missing(const char *sqlstate)
+{
+	/* a table, a function, a type, a column, a schema that no migration creates */
+	static const char *const missing[] = {"42P01", "42883", "42704", "42703", "3F000", NULL};
+	return is_one_of(sqlstate, missing);
 }
 
 void explain_position(struct str statement, unsigned line, int position, unsigned *ret_line, unsigned *ret_column)

@@ -4,6 +4,7 @@
 #ifndef FREEHOLD_OWNDB_EXPLAIN_H
 #define FREEHOLD_OWNDB_EXPLAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -15,6 +16,9 @@
  * Gives "" when there is nothing to say beyond PostgreSQL's words. */
 void explain_error(const struct pg_error *error, const char *const *known_tables, int major,
 		   char ret_text[EXPLAIN_SIZE]);
+
+/* Whether a migration was refused for want of something (table, function, type, column, schema) that is in no file. */
+bool explain_is_missing(const char *sqlstate);
 
 /* Where a position (in characters, from 1; 0: unknown) of a statement lies in its file, whose first token is on line.
  */

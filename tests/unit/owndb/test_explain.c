@@ -33,6 +33,9 @@ static void test_explain(void **state)
 	says("42P01", "relation \"public.likes\" does not exist", "public.likes is in types.ts");
 	says("42P01", "relation \"other\" does not exist", "No migration before this one creates public.other");
 	says("42P01", "relation \"auth.posts\" does not exist", "creates auth.posts");
+	says("42883", "function public.touch(integer) does not exist",
+	     "creates the function public.touch(integer). Either");
+	says("42883", "operator does not exist: text = integer", "");
 	says("42704", "type \"vector\" does not exist", "postgresql-15-pgvector");
 	says("42704", "type \"mood\" does not exist", "made in a dashboard");
 	says("0A000", "extension \"vector\" is not available", "postgresql-15-pgvector");
@@ -42,6 +45,9 @@ static void test_explain(void **state)
 	says("42601", "syntax error at or near \"x\"", "mistake");
 	says("22P02", "invalid input syntax", "");
 	says("42P01", "no name", "");
+	assert_true(explain_is_missing("42P01"));
+	assert_true(explain_is_missing("42883"));
+	assert_false(explain_is_missing("42P07"));
 }
 
 static void test_position(void **state)
