@@ -126,14 +126,11 @@ bool step_install(struct deploy *d, struct err *err)
 	return true;
 }
 
-/* Values that the code reads and nobody has set: the page would be blank or wrong, and no build would say so. */
-static bool check_values(struct deploy *d, struct err *err)
+/* The names of values that the code reads and nobody has set, added to a list. */
+static bool missing_values(struct deploy *d, json_t *names, struct err *err)
 {
-	struct buf missing BUF_CLEANUP;
 	size_t i;
 	json_t *need;
-	int count = 0;
-	buf_init(&missing, 700);
 	json_array_foreach(json_object_get(d->inspection, "needs"), i, need)
 	{
 		struct buf value BUF_CLEANUP;
@@ -143,9 +140,22 @@ static bool check_values(struct deploy *d, struct err *err)
 		    app_secret_get(d->f->db, d->f->seal, d->parts.app.name, "env", name, &value, err))
 			continue;
 		if (err->code != ERR_NOT_FOUND) return false;
-		buf_printf(&missing, "%s%s", count++ > 0 ? ", " : "", name);
+		json_array_append(names, need);
 	}
+	return true;
+}
+
+/* The page would be blank or wrong without them, and mostly no build would say so. */
+static bool check_values(struct deploy *d, struct err *err)
+{
+	json_t *names JSON_CLEANUP = json_array(), *name;
+	struct buf missing BUF_CLEANUP;
+	size_t count, i;
+	buf_init(&missing, 700);
+	if (!missing_values(d, names, err)) return false;
+	count = json_array_size(names);
 	if (count == 0) return true;
+	json_array_foreach(names, i, name) buf_printf(&missing, "%s%s", i > 0 ? ", " : "", json_string_value(name));
 	const char *it = count == 1 ? "it" : "them";
 	const char *place = given_builders_place(json_str(d->inspection, "builder", ""));
 	step_note(d,
@@ -197,13 +207,35 @@ bool step_check(struct deploy *d, struct err *err)
 	return true;
 }
 
+/* Of what nobody has set, what the failed build spoke of. */
+static void note_missing_values(struct deploy *d, const char *said)
+{
+	json_t *names JSON_CLEANUP = json_array(), *name;
+	struct err ignored;
+	size_t i;
+	if (!missing_values(d, names, &ignored)) return;
+	json_array_foreach(names, i, name)
+	{
+		const char *it = json_string_value(name);
+		if (strstr(said, it) == NULL) continue;
+		step_note(
+		    d,
+		    "It stopped for want of a value that nobody has set: freehold env %s set %s=VALUE, and deploy "
+		    "again.",
+		    d->parts.app.name, it);
+	}
+}
+
 bool step_build(struct deploy *d, struct err *err)
 {
 	json_t *outcome JSON_CLEANUP = NULL;
 	if (!functions_step_build(d, err)) return false;
 	if (is_static(d)) return step_skip(d, "a static site is its own build");
 	if (build_wish_read(d->inspection).command == NULL) return step_skip(d, "it has no build script");
-	if (!build_run(&d->job, &outcome, err)) return false;
+	if (!build_run(&d->job, &outcome, err)) {
+		note_missing_values(d, err->msg);
+		return false;
+	}
 	const char *pictures = json_str(outcome, "pictures", NULL);
 	if (pictures != NULL) step_note(d, "%s", pictures);
 	json_object_set(d->release, "build", outcome);

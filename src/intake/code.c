@@ -10,7 +10,7 @@
 #include "intake/scan.h"
 
 #define COMPUTED STR("(computed)")
-#define FONTS_BEFORE 400 /* bytes of an import in which the names are looked for */
+#define IMPORT_BEFORE 400 /* bytes of an import in which the names are looked for */
 #define REF_LEN 20
 
 /* Looking a constant up reads the whole file: not for each of thousands of calls. */
@@ -31,6 +31,7 @@ void code_facts_init(struct code_facts *f)
 				 .storage = json_array(),
 				 .functions = json_array(),
 				 .auth = json_array(),
+				 .tables = json_array(),
 				 .sign_in = json_array(),
 				 .services = json_array(),
 				 .fonts = json_array()};
@@ -40,7 +41,7 @@ void code_facts_done(struct code_facts *f)
 {
 	json_decref(f->env), json_decref(f->hard_coded), json_decref(f->storage);
 	json_decref(f->functions), json_decref(f->auth), json_decref(f->sign_in);
-	json_decref(f->services), json_decref(f->fonts), json_decref(f->replit_login);
+	json_decref(f->tables), json_decref(f->services), json_decref(f->fonts), json_decref(f->replit_login);
 }
 
 static const char *below(const char *path, const char *root)
@@ -144,6 +145,8 @@ static void scan_env(const struct view *v, struct str prefix, enum code_where wh
 		size_t at = (size_t)found + prefix.len;
 		from = at;
 		struct str name;
+		bool is_member = found > 0 && v->text.ptr[found - 1] == '.';
+		if (is_member && str_find_char(prefix, '.') < 0) continue;
 		bool ok = scan_take(v->text, &at, STR("?.")) || scan_take(v->text, &at, STR("."));
 		if (ok)
 			ok = scan_take_name(v->text, &at, &name);
@@ -151,6 +154,49 @@ static void scan_env(const struct view *v, struct str prefix, enum code_where wh
 			ok = scan_take(v->text, &at, STR("[")) && scan_take_quoted(v->text, &at, &name) &&
 			     scan_take(v->text, &at, STR("]"));
 		if (ok) add_env(v, name, where, (size_t)found, at);
+	}
+}
+
+/* "A, B as C" of `import { A, B as C } from "module"`, found where the module's name stands; "" of another import. */
+static struct str imported(const struct view *v, size_t module)
+{
+	size_t close = module, open;
+	while (close > 0 && v->text.ptr[close] != '}' && module - close < IMPORT_BEFORE) close--;
+	for (open = close; open > 0 && v->text.ptr[open] != '{' && close - open < IMPORT_BEFORE;) open--;
+	return v->text.ptr[open] == '{' ? str_sub(v->text, open + 1, close) : STR("");
+}
+
+/* The next name of such a list, as the module has it. */
+static bool next_imported(struct str *names, struct str *ret_name)
+{
+	struct str item;
+	for (ret_name->len = 0; ret_name->len == 0;) {
+		size_t at = 0;
+		if (!str_next(names, ',', &item)) return false;
+		item = str_trim(item);
+		while (at < item.len && scan_is_name_char(item.ptr[at])) at++;
+		*ret_name = str_sub(item, 0, at);
+	}
+	return true;
+}
+
+/* SvelteKit's and Astro's modules of variables. A build fails without those that are imported by name. */
+static void scan_env_modules(const struct view *v)
+{
+	static const struct {
+		const char *module;
+		enum code_where where;
+		bool is_object; /* it exports `env` */
+	} modules[] = {{"$env/static/public", CODE_BROWSER, false}, {"$env/static/private", CODE_SERVER, false},
+		       {"$env/dynamic/public", CODE_BROWSER, true}, {"$env/dynamic/private", CODE_SERVER, true},
+		       {"astro:env/client", CODE_BROWSER, false},   {"astro:env/server", CODE_SERVER, false}};
+	for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+		ptrdiff_t found = str_find(v->text, str_from(modules[i].module));
+		if (found < 0) continue;
+		size_t end = (size_t)found + strlen(modules[i].module) + 1;
+		struct str names = modules[i].is_object ? STR("") : imported(v, (size_t)found), name;
+		if (modules[i].is_object) scan_env(v, STR("env"), modules[i].where);
+		while (next_imported(&names, &name)) add_env(v, name, modules[i].where, (size_t)found, end);
 	}
 }
 
@@ -264,6 +310,23 @@ static void scan_buckets(const struct view *v)
 	}
 }
 
+/* supabase.from('x'), by whatever name the client goes that says what it is. */
+static void scan_tables(const struct view *v)
+{
+	static const char *const clients[] = {"upabase", "lient", "dmin"}; /* supabaseAdmin, dbClient … */
+	ptrdiff_t found;
+	for (size_t from = 0; (found = scan_word(v->text, from, STR("from"))) >= 0;) {
+		size_t at = (size_t)found + 4;
+		struct str owner = owner_of(v->text, (size_t)found), name;
+		bool is_client = false;
+		from = at;
+		for (size_t i = 0; i < sizeof clients / sizeof *clients; i++)
+			is_client = is_client || str_find(owner, str_from(clients[i])) >= 0;
+		if (is_client && scan_take(v->text, &at, STR("(")) && scan_take_quoted(v->text, &at, &name))
+			add_call(v, v->facts->tables, name, (size_t)found);
+	}
+}
+
 static void scan_function_addresses(const struct view *v)
 {
 	struct str mark = STR("/functions/v1/");
@@ -353,17 +416,9 @@ static void scan_fonts(const struct view *v)
 {
 	ptrdiff_t found = str_find(v->text, STR("next/font/google"));
 	if (found < 0) return;
-	size_t close = (size_t)found, open;
-	while (close > 0 && v->text.ptr[close] != '}' && (size_t)found - close < FONTS_BEFORE) close--;
-	for (open = close; open > 0 && v->text.ptr[open] != '{' && close - open < FONTS_BEFORE;) open--;
-	struct str names = str_sub(v->text, open + 1, close), name;
-	if (v->text.ptr[open] != '{' || names.len == 0) names = COMPUTED;
-	while (str_next(&names, ',', &name)) {
-		size_t at = 0;
-		name = str_trim(name);
-		while (at < name.len && scan_is_name_char(name.ptr[at])) at++;
-		if (name.len > 0) add_call(v, v->facts->fonts, at > 0 ? str_sub(name, 0, at) : name, (size_t)found);
-	}
+	struct str names = imported(v, (size_t)found), name;
+	if (names.len == 0) add_call(v, v->facts->fonts, COMPUTED, (size_t)found);
+	while (next_imported(&names, &name)) add_call(v, v->facts->fonts, name, (size_t)found);
 }
 
 /* The address of its sign-in, which answers only to apps that run there. */
@@ -404,6 +459,7 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	struct view v = {f, path, where, {text, len}, &lookups};
 	scan_env(&v, STR("import.meta.env"), where == CODE_SERVER ? CODE_SERVER : CODE_BROWSER);
 	scan_env(&v, STR("process.env"), where == CODE_FUNCTION ? CODE_FUNCTION : CODE_SERVER);
+	scan_env_modules(&v);
 	scan_deno_env(&v);
 	scan_fonts(&v);
 	scan_replit_login(&v);
@@ -411,7 +467,7 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	if (str_find(v.text, STR("@supabase/")) >= 0 || str_find(v.text, STR("supabase-js")) >= 0)
 		f->uses_supabase = true;
 	bool names_supabase = str_find(v.text, STR("supabase")) >= 0 || str_find(v.text, STR("Supabase")) >= 0;
-	if (names_supabase) scan_buckets(&v);
+	if (names_supabase) scan_buckets(&v), scan_tables(&v);
 	if (where == CODE_FUNCTION) return;
 	scan_function_addresses(&v); /* the client's name may be absent: the address comes from the environment */
 	if (!names_supabase) return;

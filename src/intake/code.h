@@ -16,6 +16,7 @@ enum code_where { CODE_BROWSER, CODE_SERVER, CODE_FUNCTION };
 /* Collected over all files; lists as the inspection has them. */
 struct code_facts {
 	json_t *env, *hard_coded, *storage, *functions, *auth; /* arrays */
+	json_t *tables; /* that supabase-js asks for: [{"name", "file", "line"}] */
 	json_t *sign_in; /* what its owner must set up: "provider google", "anonymous", "linking", "mail" */
 	json_t *services; /* of Lovable's that it asks: "ai", "mail", "connectors", "pictures" */
 	json_t *fonts; /* of next/font/google: [{"name", "file", "line"}] */

@@ -8,6 +8,7 @@
 #include "codec/given.h"
 #include "codec/json.h"
 #include "codec/toml.h"
+#include "intake/absent.h"
 #include "intake/auth_config.h"
 #include "intake/code.h"
 #include "intake/finding.h"
@@ -307,12 +308,22 @@ static void put_functions(struct making *m)
 	json_object_set_new(m->out, "functions", list);
 }
 
+static void judge_absent(struct making *m)
+{
+	json_t *schema JSON_CLEANUP = schema_tool_find(&m->source, m->root);
+	absent_functions(&m->source, m->root, json_str(m->out, "shape", ""), m->findings);
+	if (m->plan.migration_count == 0 && json_is_null(schema))
+		absent_schema(&m->source, m->code.tables, m->findings);
+	json_object_set(m->out, "schema_push", schema);
+}
+
 static void put_all(struct making *m)
 {
 	put_supabase(m);
 	finish_env(m);
 	judge_login(m);
 	put_functions(m);
+	judge_absent(m);
 	json_object_set_new(m->out, "calls",
 			    json_pack("{s:O,s:O,s:O,s:o}", "storage", m->code.storage, "functions", m->code.functions,
 				      "auth", m->code.auth, "cron", named_list(m->sql.cron)));
@@ -322,7 +333,6 @@ static void put_all(struct making *m)
 	json_object_set_new(m->out, "extensions", named_list(m->sql.extensions));
 	json_object_set(m->out, "tables", m->tables);
 	json_object_set_new(m->out, "migration_tables", created_tables(&m->sql));
-	json_object_set_new(m->out, "schema_push", schema_tool_find(&m->source, m->root));
 	json_object_set_new(m->out, "migrations", migration_plan_to_json(&m->plan));
 	json_object_set(m->out, "keeps", m->keeps);
 	json_t *auth = auth_config_read(&m->source, m->root, m->config);

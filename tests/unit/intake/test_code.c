@@ -166,6 +166,24 @@ static void test_environment(void **state)
 	assert_int_equal(fixture_count(i, "stop"), 0);
 }
 
+/* Modules of variables, as SvelteKit and Astro have them. */
+static void test_environment_modules(void **state)
+{
+	TREE({"package.json", "{\"dependencies\":{\"@sveltejs/kit\":\"2\"}}"},
+	     {"src/a.svelte",
+	      "<script>import {\n PUBLIC_SHOP as shop, PUBLIC_SUPABASE_URL, } from '$env/static/public';"},
+	     {"src/hooks.server.ts", "import { STRIPE_KEY } from \"$env/static/private\";\nimport { env } from "
+				     "'$env/dynamic/private'; a.env.NO; env.MAIL_KEY; env.PLACE ?? 'here'"},
+	     {"src/b.ts", "import { CLIENT_KEY } from 'astro:env/client'; const env = {}; env.NOTHING"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	char *needs = json_text(json_object_get(i, "needs"));
+	assert_string_equal(needs, "[\"PUBLIC_SHOP\",\"CLIENT_KEY\",\"STRIPE_KEY\",\"MAIL_KEY\"]");
+	free(needs);
+	const json_t *env = json_object_get(i, "env");
+	assert_string_equal(json_str(fixture_named(env, "PUBLIC_SHOP"), "where", ""), "browser");
+	assert_string_equal(json_str(fixture_named(env, "MAIL_KEY"), "where", ""), "server");
+}
+
 static void test_addresses_and_types(void **state)
 {
 	TREE({"src/c.ts", "const u = 'https://abcdefghijklmnopqrst.supabase.co';\nlet x = 'https://short.supabase.co'"},
@@ -264,6 +282,7 @@ int main(void)
 	    cmocka_unit_test(test_replit_login),
 	    cmocka_unit_test(test_fonts),
 	    cmocka_unit_test(test_environment),
+	    cmocka_unit_test(test_environment_modules),
 	    cmocka_unit_test(test_addresses_and_types),
 	    cmocka_unit_test(test_secrets),
 	    cmocka_unit_test(test_env_files),
