@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "build/cache.h"
 #include "build/child.h"
+#include "build/hint.h"
 #include "build/manifest.h"
 #include "build/tools.h"
 #include "codec/json.h"
@@ -165,11 +166,16 @@ static bool fail_ladder(struct install *in, struct err *err)
 	size_t i;
 	json_t *attempt;
 	struct buf text BUF_CLEANUP;
+	char hint[HINT_SIZE] = "";
 	buf_init(&text, ERR_MSG_SIZE);
-	json_array_foreach(json_object_get(in->outcome, "attempts"), i, attempt) buf_printf(
-	    &text, "%s%s: %.200s", i > 0 ? "\n" : "", json_str(attempt, "rung", ""), json_str(attempt, "why", ""));
-	return err_set(err, ERR_FAILED, "the app's dependencies cannot be installed; what each way said:\n%s",
-		       buf_cstr(&text));
+	json_array_foreach(json_object_get(in->outcome, "attempts"), i, attempt)
+	{
+		const char *why = json_str(attempt, "why", "");
+		if (hint[0] == '\0') (void)hint_missing_version(str_from(why), hint);
+		buf_printf(&text, "%s%s: %.200s", i > 0 ? "\n" : "", json_str(attempt, "rung", ""), why);
+	}
+	return err_set(err, ERR_FAILED, "the app's dependencies cannot be installed%s%s%s each way said:\n%s",
+		       hint[0] != '\0' ? ": " : "; ", hint, hint[0] != '\0' ? "What" : "what", buf_cstr(&text));
 }
 
 static bool climb(struct install *in, int *ret_rung, struct err *err)

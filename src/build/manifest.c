@@ -170,18 +170,37 @@ const char *manifest_addition(const json_t *package)
 	return *kit >= '1' && *kit <= '3' ? adapters[*kit - '0'] : adapters[3];
 }
 
-int manifest_node_floor(const json_t *package)
+/* What says in its own package.json that it wants Node 22, from that version on. */
+static const struct {
+	const char *package;
+	int major, minor;
+} modern[] = {
+    {"@tanstack/react-start", 0, 0},
+    {"@lovable.dev/vite-tanstack-config", 0, 0},
+    {"@supabase/supabase-js", 2, 110},
+    {"nuxt", 4, 0},
+    {"astro", 6, 0},
+    {"@sveltejs/kit", 3, 0},
+    {"@react-router/dev", 8, 0},
+    {"expo", 56, 0},
+};
+
+static bool is_from(const char *range, int from_major, int from_minor)
 {
 	int major = 0, minor = 0;
-	if (dependency(package, "@tanstack/react-start") != NULL ||
-	    dependency(package, "@lovable.dev/vite-tanstack-config") != NULL)
-		return 22;
-	const char *range = dependency(package, "@supabase/supabase-js");
-	if (range == NULL) return 0;
-	if (strcmp(range, "latest") == 0) return 22;
+	if (strcmp(range, "latest") == 0 || from_major == 0) return true;
 	range += strcspn(range, "0123456789");
-	bool is_new = sscanf(range, "%4d.%4d", &major, &minor) == 2 && (major > 2 || (major == 2 && minor >= 110));
-	return is_new ? 22 : 0;
+	int read = sscanf(range, "%4d.%4d", &major, &minor);
+	return read >= 1 && (major > from_major || (major == from_major && minor >= from_minor));
+}
+
+int manifest_node_floor(const json_t *package)
+{
+	for (size_t i = 0; i < sizeof modern / sizeof *modern; i++) {
+		const char *range = dependency(package, modern[i].package);
+		if (range != NULL && is_from(range, modern[i].major, modern[i].minor)) return 22;
+	}
+	return 0;
 }
 
 static void read_wish(const char *dir, const json_t *package, char ret_wish[64])

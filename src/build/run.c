@@ -13,6 +13,7 @@
 #include "build/cache.h"
 #include "build/child.h"
 #include "build/fonts.h"
+#include "build/hint.h"
 #include "build/install.h"
 #include "build/pictures.h"
 #include "build/placeholder.h"
@@ -174,8 +175,10 @@ static bool explain(struct run *r, struct err *err)
 		return err_set(err, ERR_LIMIT,
 			       "the build needed more memory than its limit of %llu MB allows Node to take",
 			       (unsigned long long)limits.memory_bytes / 1000000);
+	char missing[HINT_SIZE];
 	const char *hint =
-	    said(r, backend)
+	    hint_missing_module(buf_view(&r->tail), missing) ? missing
+	    : said(r, backend)
 		? "a page that is rendered while the app is built asks its database, which no build has; paste into "
 		  "the builder's chat: Render the pages that read from Supabase at request time (export const dynamic "
 		  "= "

@@ -125,6 +125,40 @@ static bool is_pages(const char *app_dir, const char *shape)
 	return false;
 }
 
+/* dist/index.js of `node --enable-source-maps dist/index.js`, or NULL. */
+static const char *started_file(const json_t *argv)
+{
+	static const char *const runners[] = {"node", "tsx", "bun"}, *const endings[] = {".js", ".mjs", ".cjs", ".ts"};
+	const char *first = json_string_value(json_array_get(argv, 0));
+	bool is_runner = false;
+	size_t i;
+	json_t *word;
+	for (i = 0; first != NULL && i < sizeof runners / sizeof *runners; i++)
+		is_runner = is_runner || strcmp(first, runners[i]) == 0;
+	if (!is_runner) return NULL;
+	json_array_foreach(argv, i, word)
+	{
+		struct str text = str_from(json_string_value(word));
+		if (text.len == 0 || text.ptr[0] == '-') continue;
+		for (size_t e = 0; e < sizeof endings / sizeof *endings; e++)
+			if (str_has_suffix(text, str_from(endings[e]))) return text.ptr;
+	}
+	return NULL;
+}
+
+/* Before the database is touched: the server could not start. */
+static bool check_start(const char *app_dir, const json_t *server, struct err *err)
+{
+	const char *file = started_file(json_object_get(server, "argv"));
+	if (file == NULL || has(app_dir, file)) return true;
+	return err_set(
+	    err, ERR_FAILED,
+	    "package.json starts %.200s (\"start\": \"%.200s\"), and after the build there is no such file; paste "
+	    "into the builder's chat: npm run build does not make %.200s, which npm start runs. Let it build the "
+	    "server, too",
+	    file, json_str(server, "start", ""), file);
+}
+
 static bool find_script(const struct build_job *job, const char *shape, struct server_plan *plan)
 {
 	const char *script = json_str(job->inspection, "start_script", NULL);
@@ -164,6 +198,7 @@ bool server_find(const struct build_job *job, struct server_plan *ret_plan, stru
 	}
 	if (ret_plan->server == NULL && (is_site || is_pages(app_dir, shape) || !find_script(job, shape, ret_plan)))
 		return err_set(err, ERR_NOT_FOUND, "the build left no server");
+	if (!check_start(app_dir, ret_plan->server, err)) return false;
 	json_object_set_new(ret_plan->server, "kind", json_string(shape));
 	json_object_set_new(ret_plan->server, "cwd", json_string(""));
 	json_object_set_new(ret_plan->server, "health", json_string("/"));

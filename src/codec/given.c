@@ -126,6 +126,7 @@ static const char *const ambient[] = {
     "USER",
     "USERPROFILE",
     "VITEST",
+    "WEB_REPL_RENEWAL",
 };
 
 /* By these a platform tells an app that it runs there. */

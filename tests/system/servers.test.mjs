@@ -115,6 +115,14 @@ test('an app that does not compile is shown its compiler\'s own lines', async ()
   assert.match(await switched(2), /^version 2 /);
 });
 
+test('a start script for a file that the build does not make is told before anything starts', async () => {
+  const dir = await folder({ 'package.json': JSON.stringify({ name: 'echo', private: true, scripts: { start: 'cross-env NODE_ENV=production node dist/index.js' } }) });
+  const result = await f.cli('deploy', dir, '--app', 'echo');
+  assert.notEqual(result.code, 0);
+  assert.match(result.all, /package\.json starts dist\/index\.js.*no such file; paste.*npm run build does not make dist\/index\.js/s);
+  assert.match(await switched(2), /^version 2 /);
+});
+
 test('one that ignores SIGTERM is replaced all the same, and is gone', async () => {
   await f.deploy(await server(20, `process.on('SIGTERM', () => console.log('no'));`), 'echo');
   const live = await f.live('echo');

@@ -16,6 +16,7 @@
 #include "build/asset.h"
 #include "build/bind.h"
 #include "build/box.h"
+#include "build/hint.h"
 #include "build/literal.h"
 #include "build/manifest.h"
 #include "build/placeholder.h"
@@ -257,6 +258,10 @@ static void test_node_floor(void **state)
 		     {"{\"dependencies\":{\"@supabase/supabase-js\":\"~2.109.0\"}}", 0},
 		     {"{\"dependencies\":{\"@supabase/supabase-js\":\"3.0.0\"}}", 22},
 		     {"{\"dependencies\":{\"@supabase/supabase-js\":7}}", 0},
+		     {"{\"dependencies\":{\"nuxt\":\"^4.5.2\"}}", 22},
+		     {"{\"dependencies\":{\"nuxt\":\"^3.17.0\"}}", 0},
+		     {"{\"devDependencies\":{\"astro\":\"^6\"}}", 22},
+		     {"{\"dependencies\":{\"astro\":\"5.9.0\"}}", 0},
 		     {"{\"dependencies\":[]}", 0},
 		     {"{}", 0}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -374,6 +379,31 @@ static void test_reason(void **state)
 	assert_int_equal(box_reason(STR(""), 10).len, 0);
 }
 
+static void hints(bool (*read)(struct str, char *), const char *said, const char *part)
+{
+	char hint[HINT_SIZE];
+	bool has = read(str_from(said), hint);
+	if (has != (part[0] != '\0') || strstr(hint, part) == NULL) fail_msg("\"%s\": \"%s\"", said, hint);
+}
+
+static void test_hints(void **state)
+{
+	(void)state;
+	hints(hint_missing_module, "x\nError: Cannot find package '@a/b' imported from /app/vite.config.ts",
+	      "the package @a/b,");
+	hints(hint_missing_module, "[vite]: Rollup failed to resolve import \"@a/b/deep/er\" from", "Add @a/b to");
+	hints(hint_missing_module, "Module not found: Can't resolve 'lodash/fp'", "Add lodash to");
+	hints(hint_missing_module, "Module not found: Can't resolve '@/lib/x'",
+	      "the code imports @/lib/x, and the export");
+	hints(hint_missing_module, "Cannot find module './a'", "no such file");
+	hints(hint_missing_module, "Cannot find module '", "");
+	hints(hint_missing_module, "error TS1005", "");
+	hints(hint_missing_version, "npm error notarget No matching version found for @m/lint@1.0.0-rc.11.\nnpm error",
+	      "asks for @m/lint@1.0.0-rc.11, and");
+	hints(hint_missing_version, "npm error 404  'nosuch@*' is not in this registry.", "nosuch@* is not on npm");
+	hints(hint_missing_version, "npm error code ERESOLVE", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,7 +413,7 @@ int main(void)
 	    cmocka_unit_test(test_node_versions), cmocka_unit_test(test_node_floor),
 	    cmocka_unit_test(test_addition),      cmocka_unit_test(test_presets),
 	    cmocka_unit_test(test_what_builds),   cmocka_unit_test(test_environment),
-	    cmocka_unit_test(test_reason),
+	    cmocka_unit_test(test_reason),        cmocka_unit_test(test_hints),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
