@@ -13,6 +13,7 @@
 #include "flow/daemon.h"
 #include "flow/database.h"
 #include "flow/pause.h"
+#include "flow/ran.h"
 #include "flow/schema_push.h"
 #include "flow/serve_env.h"
 #include "flow/step.h"
@@ -94,6 +95,7 @@ static struct owndb_migration_run run_of(struct deploy *d, const struct owndb_pe
 	return (struct owndb_migration_run){.source_dir = d->source_dir,
 					    .plan = &d->plan,
 					    .pending = pending,
+					    .is_note = ran_is_said(d),
 					    .known_tables = known_tables(d),
 					    .on_event = on_event,
 					    .arg = d};
@@ -180,6 +182,7 @@ bool step_rehearse(struct deploy *d, struct err *err)
 		return false;
 	note_differences(d, &pending);
 	if (pending.pending_count == 0 && !pushes) return step_skip(d, "no migration is pending");
+	if (pending.pending_count > 0 && ran_is_said(d)) return ran_rehearse(d, &pending, err);
 	char clones[FILE_PATH_SIZE], cache[FILE_PATH_SIZE];
 	int64_t began_ms = clock_now_ms();
 	if (!file_path(clones, err, "%s/clones", d->parts.dir) || !file_mkdirs(clones, 0755, err) ||
@@ -192,6 +195,7 @@ bool step_rehearse(struct deploy *d, struct err *err)
 					    .arg = d};
 	if (!owndb_rehearse(&d->parts.owndb, &spec, d->arena, &rehearsal, &failure, err)) {
 		note_failure(d, &failure);
+		ran_advise(d, &pending, &failure);
 		return false;
 	}
 	if (rehearsal.is_schema_only)
@@ -319,7 +323,7 @@ static json_t *read_losses(struct deploy *d, const struct owndb_pending *p)
 /* Written down before the first of them runs. */
 static bool report_pending(struct deploy *d, const struct owndb_pending *p, struct err *err)
 {
-	json_t *losses = p->pending_count > 0 ? read_losses(d, p) : NULL;
+	json_t *losses = p->pending_count > 0 && !ran_is_said(d) ? read_losses(d, p) : NULL;
 	json_t *pending = json_array();
 	for (size_t i = 0; i < p->pending_count; i++)
 		json_array_append_new(

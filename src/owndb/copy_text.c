@@ -93,6 +93,13 @@ static void end_rows(struct copy_scan *s)
 	if (!s->is_full && s->count > 0) s->tables[s->count - 1].sum = s->current;
 }
 
+/* As people write it, too: in small letters, behind blanks. */
+static bool begins(struct str line, struct str words)
+{
+	line = str_trim(line);
+	return str_eq_nocase(str_sub(line, 0, words.len), words);
+}
+
 static void judge_line(struct copy_scan *s)
 {
 	static const char *const host[] = {"CREATE SCHEMA auth;",
@@ -110,8 +117,8 @@ static void judge_line(struct copy_scan *s)
 	}
 	for (size_t i = 0; i < sizeof host / sizeof *host; i++)
 		if (str_has_prefix(line, str_from(host[i]))) s->has_host_schema = true;
-	if (str_has_prefix(line, STR("CREATE TABLE "))) s->has_schema = true;
-	if (str_has_prefix(line, STR("INSERT INTO "))) s->has_inserts = true;
+	if (begins(line, STR("CREATE TABLE "))) s->has_schema = true;
+	if (begins(line, STR("INSERT INTO "))) s->has_inserts = true;
 }
 
 /* A piece of one line, and whether the line ends with it. */

@@ -39,7 +39,7 @@ struct copy_scan {
 	size_t count, room;
 	bool is_inside;
 	bool is_full; /* more than COPY_TABLES_MAX, or no memory: the rest was passed over */
-	bool has_schema; /* a line began with CREATE TABLE */
+	bool has_schema; /* a line began with CREATE TABLE, in whatever letters */
 	bool has_host_schema; /* CREATE TABLE auth.users or CREATE SCHEMA auth */
 	bool has_inserts;
 	struct buf line; /* what came of the line so far, outside of rows */

@@ -102,10 +102,11 @@ static bool is_one_of(const char *state, const char *const *list)
 	return false;
 }
 
+/* duplicate table, function, object, column, schema, database */
+static const char *const exists[] = {"42P07", "42723", "42710", "42701", "42P06", "42P04", NULL};
+
 static const char *general(const char *state, const char *detail)
 {
-	/* duplicate table, function, object, column, schema, database */
-	static const char *const exists[] = {"42P07", "42723", "42710", "42701", "42P06", "42P04", NULL};
 	if (is_one_of(state, exists))
 		return "An earlier migration made it already. Builders sometimes write one change twice: remove the "
 		       "second, "
@@ -145,6 +146,11 @@ void explain_error(const struct pg_error *error, const char *const *known_tables
 		missing_extension(name, major, ret_text);
 	else
 		(void)snprintf(ret_text, EXPLAIN_SIZE, "%s", general(error->sqlstate, error->detail));
+}
+
+bool explain_is_there(const char *sqlstate)
+{
+	return is_one_of(sqlstate, exists);
 }
 
 bool explain_is_missing(const char *sqlstate)

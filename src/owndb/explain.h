@@ -20,6 +20,9 @@ void explain_error(const struct pg_error *error, const char *const *known_tables
 /* Whether a migration was refused for want of something (table, function, type, column, schema) that is in no file. */
 bool explain_is_missing(const char *sqlstate);
 
+/* Whether it was refused because what it makes is there already. */
+bool explain_is_there(const char *sqlstate);
+
 /* Where a position (in characters, from 1; 0: unknown) of a statement lies in its file, whose first token is on line.
  */
 void explain_position(struct str statement, unsigned line, int position, unsigned *ret_line, unsigned *ret_column);

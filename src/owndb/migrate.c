@@ -183,7 +183,7 @@ static bool run_file(struct job *j, struct err *err)
 {
 	const struct migration *m = current(j);
 	int64_t from_ms = clock_now_ms();
-	for (size_t i = 0; i < m->statement_count; i++)
+	for (size_t i = 0; i < m->statement_count && !j->run->is_note; i++)
 		if (!run_statement(j, i, err)) return false;
 	if (!j->is_in_group && transaction(j) != PQTRANS_IDLE)
 		return err_set(err, ERR_FAILED, "%s begins a transaction and never commits it; add COMMIT at its end",
@@ -207,7 +207,8 @@ static bool is_lifted(const struct job *j, const struct migration *m)
 static bool run_next(struct job *j, struct err *err)
 {
 	const struct migration *m = current(j);
-	enum migration_boundary boundary = is_lifted(j, m) ? MIGRATION_TOGETHER : m->boundary;
+	bool is_together = j->run->is_note || is_lifted(j, m);
+	enum migration_boundary boundary = is_together ? MIGRATION_TOGETHER : m->boundary;
 	if (!source_read(j->run->source_dir, j->run->plan, m, &j->text, err)) return false;
 	if (boundary == MIGRATION_NO_TRANSACTION) {
 		if (!commit_group(j, j->at, err)) return false;

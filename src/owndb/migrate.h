@@ -46,6 +46,7 @@ struct owndb_migration_run {
 	const char *source_dir;
 	const struct migration_plan *plan;
 	const struct owndb_pending *pending;
+	bool is_note; /* they have run in this database already: each is noted as applied, and none runs */
 	const char *const *known_tables; /* of types.ts, ended by NULL, for the advice; may be NULL */
 	void (*on_event)(void *arg, const struct owndb_event *event); /* may be NULL */
 	void *arg;

@@ -48,6 +48,8 @@ static void test_explain(void **state)
 	assert_true(explain_is_missing("42P01"));
 	assert_true(explain_is_missing("42883"));
 	assert_false(explain_is_missing("42P07"));
+	assert_true(explain_is_there("42P07"));
+	assert_false(explain_is_there("42P01"));
 }
 
 static void test_position(void **state)
