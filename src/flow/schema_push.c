@@ -14,6 +14,7 @@
 
 #define PASSWORD_LEN 32
 #define SHOWN_MAX 60 /* statements */
+#define NAMES_SHOWN 6
 #define TAIL_BYTES 16384
 
 bool schema_push_is_wanted(struct deploy *d, bool *ret_is, struct err *err)
@@ -203,14 +204,56 @@ static void show(struct deploy *d, const struct buf *sql)
 	json_object_set_new(d->report, "schema_push", json_pack("{s:s, s:o}", "file", m->file, "statements", list));
 }
 
+/* The pages ask for tables by the public key; or the server does, having no other. */
+static bool are_tables_public(const struct deploy *d)
+{
+	static const char *const keys[] = {"SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SERVICE_KEY", "SUPABASE_SECRET_KEY"};
+	const json_t *supabase = json_object_get(d->inspection, "supabase");
+	size_t i;
+	json_t *env;
+	if (!json_bool(supabase, "uses", false) || json_bool(supabase, "in_browser", false))
+		return json_bool(supabase, "uses", false);
+	json_array_foreach(json_object_get(d->inspection, "env"), i, env)
+	{
+		for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+			if (strcmp(json_str(env, "name", ""), keys[k]) == 0) return false;
+	}
+	return true;
+}
+
+/* Nothing of the code can be told to have row security, so nothing is closed: the owner has to know. */
+static void note_open_tables(struct deploy *d, const json_t *tables, const struct buf *sql)
+{
+	struct buf names BUF_CLEANUP;
+	const char *key;
+	json_t *table;
+	size_t count = 0;
+	buf_init(&names, 2000);
+	if (str_find(buf_view(sql), STR("ENABLE ROW LEVEL SECURITY")) >= 0) return;
+	json_object_foreach((json_t *)(uintptr_t)tables, key, table)
+	{
+		if (strncmp(key, "public.", 7) != 0) continue;
+		if (count++ < NAMES_SHOWN) buf_printf(&names, "%s%s", count > 1 ? ", " : "", key + 7);
+	}
+	if (count > NAMES_SHOWN) buf_printf(&names, " and %zu more", count - NAMES_SHOWN);
+	if (count == 0) return;
+	step_note(d,
+		  "The new tables have no row security, and the app reads tables by its public key: every visitor can "
+		  "read and change all rows of %s. Paste into the builder's chat: Enable row level security for every "
+		  "table in the schema, with policies that let each user reach only what is theirs.",
+		  buf_cstr(&names));
+}
+
 /* Reads what was captured twice: to know the tables, and with what is added for them. */
 static bool plan_changes(struct deploy *d, struct buf *sql, json_t **ret_changes, struct err *err)
 {
 	struct intake_child child = step_intake_child(d);
 	json_t *first JSON_CLEANUP = NULL;
-	bool has_rest = json_bool(json_object_get(d->inspection, "supabase"), "uses", false);
+	bool is_public = are_tables_public(d);
 	if (!write_migration(d, sql, err) || !intake_changes(&child, d->push.dir, &first, err)) return false;
-	if (!has_rest && close_tables(json_object_get(first, "tables"), sql) > 0)
+	if (is_public)
+		note_open_tables(d, json_object_get(first, "tables"), sql);
+	else if (close_tables(json_object_get(first, "tables"), sql) > 0)
 		step_note(d, "The new tables are for the app's own server; the public keys cannot read them.");
 	return buf_is_ok(sql) && write_migration(d, sql, err) &&
 	       intake_changes(&child, d->push.dir, ret_changes, err) &&

@@ -465,7 +465,7 @@ void code_scan(struct code_facts *f, const char *path, enum code_where where, ch
 	scan_replit_login(&v);
 	scan_services(&v);
 	if (str_find(v.text, STR("@supabase/")) >= 0 || str_find(v.text, STR("supabase-js")) >= 0)
-		f->uses_supabase = true;
+		f->uses_supabase = true, f->is_in_browser = f->is_in_browser || where == CODE_BROWSER;
 	bool names_supabase = str_find(v.text, STR("supabase")) >= 0 || str_find(v.text, STR("Supabase")) >= 0;
 	if (names_supabase) scan_buckets(&v), scan_tables(&v);
 	if (where == CODE_FUNCTION) return;

@@ -21,7 +21,7 @@ struct code_facts {
 	json_t *services; /* of Lovable's that it asks: "ai", "mail", "connectors", "pictures" */
 	json_t *fonts; /* of next/font/google: [{"name", "file", "line"}] */
 	json_t *replit_login; /* {"file", "line"} of the first that signs people in by Replit, or NULL */
-	bool uses_supabase;
+	bool uses_supabase, is_in_browser; /* supabase-js; in code that reaches the browser */
 };
 
 void code_facts_init(struct code_facts *f);

@@ -227,8 +227,9 @@ static void put_supabase(struct making *m)
 		project = scan_json(str_sub(str_from(url), 8, 28));
 	bool uses = m->code.uses_supabase || m->plan.migration_count > 0 || m->config != NULL;
 	json_object_set_new(m->out, "supabase",
-			    json_pack("{s:b,s:o,s:O,s:O}", "uses", uses, "project_ref", project, "hard_coded",
-				      m->code.hard_coded, "keys", m->secrets.keys));
+			    json_pack("{s:b,s:b,s:o,s:O,s:O}", "uses", uses, "in_browser", m->code.is_in_browser,
+				      "project_ref", project, "hard_coded", m->code.hard_coded, "keys",
+				      m->secrets.keys));
 }
 
 /* An object {name: {file, line, …}} as a list with the name in it. */
