@@ -200,8 +200,8 @@ bool step_check(struct deploy *d, struct err *err)
 	size_t i;
 	json_t *left;
 	json_array_foreach(json_object_get(outcome, "left"), i, left)
-	    step_note(d, "%s line %lld: %s stays as it is", json_str(left, "file", ""),
-		      (long long)json_int(left, "line", 0), json_str(left, "what", "an address"));
+	    step_note(d, "%s line %lld: %s", json_str(left, "file", ""), (long long)json_int(left, "line", 0),
+		      json_str(left, "what", "an address"));
 	step_detail(d, "%zu place%s adapted", json_array_size(adaptations),
 		    json_array_size(adaptations) == 1 ? "" : "s");
 	return true;
