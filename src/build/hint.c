@@ -80,3 +80,20 @@ bool hint_missing_version(struct str said, char ret_hint[HINT_SIZE])
 	    STR_FMT(wanted), STR_FMT(wanted));
 	return true;
 }
+
+bool hint_unreached(struct str said, char ret_hint[HINT_SIZE])
+{
+	static const char *const codes[] = {"EHOSTUNREACH", "ENETUNREACH",  "ENOTFOUND",  "EAI_AGAIN",
+					    "ETIMEDOUT",    "ECONNREFUSED", "ECONNRESET", "ConnectionRefused"};
+	ret_hint[0] = '\0';
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+		if (str_find(said, str_from(codes[i])) < 0) continue;
+		(void)snprintf(
+		    ret_hint, HINT_SIZE,
+		    "the npm registry was not reached from this machine (%s); nothing is wrong with the app for "
+		    "all that is known, so deploy again once it is. ",
+		    codes[i]);
+		return true;
+	}
+	return false;
+}

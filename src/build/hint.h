@@ -18,4 +18,7 @@ bool hint_missing_module(struct str said, char ret_hint[HINT_SIZE]);
 /* A version of a package that the registry has not, or not any more. */
 bool hint_missing_version(struct str said, char ret_hint[HINT_SIZE]);
 
+/* The registry was not reached: nothing is wrong with the app. */
+bool hint_unreached(struct str said, char ret_hint[HINT_SIZE]);
+
 #endif

@@ -171,7 +171,8 @@ static bool fail_ladder(struct install *in, struct err *err)
 	json_array_foreach(json_object_get(in->outcome, "attempts"), i, attempt)
 	{
 		const char *why = json_str(attempt, "why", "");
-		if (hint[0] == '\0') (void)hint_missing_version(str_from(why), hint);
+		if (hint[0] == '\0' && !hint_missing_version(str_from(why), hint))
+			(void)hint_unreached(str_from(why), hint);
 		buf_printf(&text, "%s%s: %.200s", i > 0 ? "\n" : "", json_str(attempt, "rung", ""), why);
 	}
 	return err_set(err, ERR_FAILED, "the app's dependencies cannot be installed%s%s%s each way said:\n%s",

@@ -402,6 +402,8 @@ static void test_hints(void **state)
 	      "asks for @m/lint@1.0.0-rc.11, and");
 	hints(hint_missing_version, "npm error 404  'nosuch@*' is not in this registry.", "nosuch@* is not on npm");
 	hints(hint_missing_version, "npm error code ERESOLVE", "");
+	hints(hint_unreached, "npm error code EHOSTUNREACH\nnpm error syscall connect", "(EHOSTUNREACH)");
+	hints(hint_unreached, "npm error code ERESOLVE", "");
 }
 
 int main(void)
