@@ -157,7 +157,6 @@ static bool try_rung(struct install *in, const struct rung *rung, bool *ret_hold
 	(void)json_array_append_new(
 	    json_object_get(in->outcome, "attempts"),
 	    json_pack("{s:s, s:s}", "rung", rung->name, "why", str_is_utf8(str_from(text)) ? text : "failed"));
-	build_say(in->job, "%s did not work; trying the next way", rung->name);
 	return !has_tool || clear(in, err);
 }
 
@@ -179,15 +178,29 @@ static bool fail_ladder(struct install *in, struct err *err)
 		       hint[0] != '\0' ? ": " : "; ", hint, hint[0] != '\0' ? "What" : "what", buf_cstr(&text));
 }
 
+static bool was_unreached(const struct install *in)
+{
+	const json_t *attempts = json_object_get(in->outcome, "attempts");
+	const json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);
+	char ignored[HINT_SIZE];
+	return hint_unreached(str_from(json_str(last, "why", "")), ignored);
+}
+
 static bool climb(struct install *in, int *ret_rung, struct err *err)
 {
 	for (int i = 0; i < RUNG_COUNT; i++) {
 		bool holds = false;
 		if (!applies(&in->manifest, i)) continue;
 		if (!try_rung(in, &ladder[i], &holds, err)) return false;
-		if (!holds) continue;
+		/* The next way would not follow the lockfile, which has no fault. */
+		if (!holds && was_unreached(in)) {
+			build_say(in->job, "the registry was not reached; %s once more", ladder[i].name);
+			if (!try_rung(in, &ladder[i], &holds, err)) return false;
+			if (!holds && was_unreached(in)) return fail_ladder(in, err);
+		}
 		*ret_rung = i;
-		return true;
+		if (holds) return true;
+		build_say(in->job, "%s did not work; trying the next way", ladder[i].name);
 	}
 	return fail_ladder(in, err);
 }
