@@ -11,28 +11,18 @@
 // accepted by name and printed. The exit status is 0 when every export passed.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { Freehold } from "../system/freehold.mjs";
 import { family, pssKiB } from "../../bench/lib.mjs";
 import { launch } from "../e2e/lib/browser.js";
+import { appName, checkout } from "./checkout.mjs";
 import { Visitor } from "./visitor.mjs";
 
 const here = path.dirname(new URL(import.meta.url).pathname);
 const shots = process.env.FREEHOLD_E2E_SHOTS;
 const say = (text) => console.log(text);
-
-// Only what is committed, in a folder of its own.
-async function checkout(source, work) {
-  const isRepository = existsSync(path.join(source, ".git")) || existsSync(path.join(source, "HEAD"));
-  if (!isRepository) return source;
-  const target = path.join(work, "source");
-  await mkdir(target, { recursive: true });
-  const tar = execFileSync("git", ["-C", source, "archive", "HEAD"], { maxBuffer: 1 << 30 });
-  execFileSync("tar", ["-x", "-C", target], { input: tar });
-  return target;
-}
 
 async function check(freehold, source) {
   const { stdout } = await freehold.cli("check", source, "--json");
@@ -140,7 +130,7 @@ async function one(freehold, folder, index) {
   say(`\n== ${folder}`);
   try {
     const source = await checkout(folder, work);
-    const app = `${path.basename(path.resolve(folder)).toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 20).replace(/^-|-$/g, "")}-${index + 1}`;
+    const app = appName(folder, index);
     const accept = await check(freehold, source);
     tell(await deploy(freehold, source, app, accept));
     const report = await deploy(freehold, source, app, []);
