@@ -207,23 +207,35 @@ bool step_check(struct deploy *d, struct err *err)
 	return true;
 }
 
-/* Of what nobody has set, what the failed build spoke of. */
+/* Of what nobody has set, what the failed build spoke of; or all of it, where the build runs the app's code: a client
+ * of Stripe's says "Neither apiKey nor config.authenticator provided". */
 static void note_missing_values(struct deploy *d, const char *said)
 {
 	json_t *names JSON_CLEANUP = json_array(), *name;
+	struct buf all BUF_CLEANUP, named BUF_CLEANUP;
 	struct err ignored;
 	size_t i;
+	buf_init(&all, 700);
+	buf_init(&named, 700);
 	if (!missing_values(d, names, &ignored)) return;
 	json_array_foreach(names, i, name)
 	{
 		const char *it = json_string_value(name);
-		if (strstr(said, it) == NULL) continue;
+		buf_printf(&all, "%s%s", i > 0 ? ", " : "", it);
+		if (strstr(said, it) != NULL) buf_printf(&named, "%s%s", named.len > 0 ? ", " : "", it);
+	}
+	if (named.len > 0)
 		step_note(
 		    d,
-		    "It stopped for want of a value that nobody has set: freehold env %s set %s=VALUE, and deploy "
-		    "again.",
-		    d->parts.app.name, it);
-	}
+		    "It stopped for want of what nobody has set: %s. Set it (freehold env %s set NAME=VALUE), and "
+		    "deploy again.",
+		    buf_cstr(&named), d->parts.app.name);
+	else if (all.len > 0 && runs_code(d))
+		step_note(
+		    d,
+		    "The build runs the app's code, which may have stopped for want of a value: nobody has set %s. Set "
+		    "them (freehold env %s set NAME=VALUE), and deploy again.",
+		    buf_cstr(&all), d->parts.app.name);
 }
 
 bool step_build(struct deploy *d, struct err *err)

@@ -115,6 +115,16 @@ test('an app that does not compile is shown its compiler\'s own lines', async ()
   assert.match(await switched(2), /^version 2 /);
 });
 
+test('a build that stops for want of a value says of which', async () => {
+  const dir = await folder({
+    'package.json': JSON.stringify({ name: 'echo', private: true, dependencies: {}, scripts: { build: 'node build.js', start: 'node server.js' } }),
+    'server.js': 'process.env.PAY_KEY; process.env.MAIL_KEY',
+    'build.js': `console.error('Error: PAY_KEY is required'); process.exit(1);`,
+  });
+  const named = await f.cli('deploy', dir, '--app', 'echo');
+  assert.match(named.all, /stopped for want of what nobody has set: PAY_KEY\. Set it \(freehold env echo set NAME=VALUE\)/);
+});
+
 test('a start script for a file that the build does not make is told before anything starts', async () => {
   const dir = await folder({ 'package.json': JSON.stringify({ name: 'echo', private: true, scripts: { start: 'cross-env NODE_ENV=production node dist/index.js' } }) });
   const result = await f.cli('deploy', dir, '--app', 'echo');
