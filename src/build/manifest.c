@@ -132,16 +132,45 @@ static bool make_key(const struct read_arg *a, bool needs_all, char ret_key[DIGE
 	return ok;
 }
 
-static int pnpm_major(const char *dir)
+/* A setting of pnpm-workspace.yaml: a line that begins with its name. */
+static bool has_setting(struct str yaml, struct str name)
 {
-	struct buf text BUF_CLEANUP;
-	struct err ignored;
-	buf_init(&text, MANIFEST_FILE_MAX_BYTES);
-	if (!has_file(dir, "pnpm-lock.yaml") || !read_file(dir, "pnpm-lock.yaml", &text, &ignored)) return 0;
-	struct str head = str_sub(buf_view(&text), 0, 200);
+	struct str line;
+	while (str_next(&yaml, '\n', &line))
+		if (str_has_prefix(line, name)) return true;
+	return false;
+}
+
+bool manifest_is_pnpm_workspace(struct str yaml)
+{
+	return has_setting(yaml, STR("packages:"));
+}
+
+int manifest_pnpm_major(struct str lock, struct str yaml)
+{
+	struct str head = str_sub(lock, 0, 200);
 	ptrdiff_t at = str_find(head, STR("lockfileVersion:"));
 	struct str rest = at >= 0 ? str_sub(head, (size_t)at, head.len) : head;
-	return str_find(str_sub(rest, 0, 24), STR("6.")) >= 0 ? 8 : 9;
+	if (str_find(str_sub(rest, 0, 24), STR("6.")) >= 0) return 8;
+	/* pnpm 9 refuses a file of settings alone. */
+	return yaml.len > 0 && !manifest_is_pnpm_workspace(yaml) ? 10 : 9;
+}
+
+struct pnpm {
+	int major; /* 0: it has no lockfile */
+	bool is_workspace, has_patches;
+};
+
+static struct pnpm read_pnpm(const char *dir)
+{
+	struct buf lock BUF_CLEANUP, yaml BUF_CLEANUP;
+	struct err ignored;
+	buf_init(&lock, MANIFEST_FILE_MAX_BYTES), buf_init(&yaml, MANIFEST_FILE_MAX_BYTES);
+	bool has_lock = has_file(dir, "pnpm-lock.yaml") && read_file(dir, "pnpm-lock.yaml", &lock, &ignored);
+	if (has_file(dir, "pnpm-workspace.yaml")) (void)read_file(dir, "pnpm-workspace.yaml", &yaml, &ignored);
+	struct str settings = buf_view(&yaml);
+	return (struct pnpm){has_lock ? manifest_pnpm_major(buf_view(&lock), settings) : 0,
+			     manifest_is_pnpm_workspace(settings), has_setting(settings, STR("patchedDependencies:"))};
 }
 
 static const char *dependency(const json_t *package, const char *name)
@@ -233,7 +262,8 @@ static bool read_reader(const void *arg, json_t **ret_answer, struct err *err)
 	const json_t *scripts = json_object_get(package, "scripts");
 	bool has_postinstall = json_object_get(scripts, "postinstall") != NULL;
 	bool has_prepare = json_object_get(scripts, "prepare") != NULL;
-	bool needs_all = has_postinstall || has_prepare || has_local_dependency(package) ||
+	const struct pnpm pnpm = read_pnpm(a->dir);
+	bool needs_all = pnpm.has_patches || has_postinstall || has_prepare || has_local_dependency(package) ||
 			 json_object_get(package, "patchedDependencies") != NULL ||
 			 json_object_get(json_object_get(package, "pnpm"), "patchedDependencies") != NULL;
 	if (!rewrite_locks(a, &rewritten, err) || !make_key(a, needs_all, key, err)) return false;
@@ -241,12 +271,12 @@ static bool read_reader(const void *arg, json_t **ret_answer, struct err *err)
 	json_t *locks = json_array();
 	for (size_t i = 1; i < sizeof files / sizeof *files; i++)
 		if (has_file(a->dir, files[i])) (void)json_array_append_new(locks, json_string(files[i]));
-	*ret_answer = json_pack(
-	    "{s:b, s:o, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:i, s:s, s:s}", "package", has_package, "files", locks,
-	    "workspaces", json_object_get(package, "workspaces") != NULL || has_file(a->dir, "pnpm-workspace.yaml"),
-	    "needs_all", needs_all, "postinstall", has_postinstall, "prepare", has_prepare, "pnpm_major",
-	    pnpm_major(a->dir), "rewritten", rewritten, "node_wish", wish, "node_floor", manifest_node_floor(package),
-	    "addition", manifest_addition(package), "key", key);
+	*ret_answer =
+	    json_pack("{s:b, s:o, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:i, s:s, s:s}", "package", has_package, "files",
+		      locks, "workspaces", json_object_get(package, "workspaces") != NULL || pnpm.is_workspace,
+		      "needs_all", needs_all, "postinstall", has_postinstall, "prepare", has_prepare, "pnpm_major",
+		      pnpm.major, "rewritten", rewritten, "node_wish", wish, "node_floor", manifest_node_floor(package),
+		      "addition", manifest_addition(package), "key", key);
 	return *ret_answer != NULL || err_set(err, ERR_INTERNAL, "package.json");
 }
 

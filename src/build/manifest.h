@@ -45,7 +45,13 @@ int manifest_rewrite(struct str text, struct str registry, struct buf *ret_text)
  * adapter-auto, which would fetch it during the build. "" where none is wanted. */
 const char *manifest_addition(const json_t *package);
 
-/* supabase-js from 2.110 on and TanStack Start want Node 22. */
+/* pnpm-workspace.yaml names packages; without, it holds settings alone. */
+bool manifest_is_pnpm_workspace(struct str yaml);
+
+/* The pnpm that reads this pnpm-lock.yaml beside this pnpm-workspace.yaml ("" where there is none). */
+int manifest_pnpm_major(struct str lock, struct str yaml);
+
+/* 22 where a package wants it: TanStack Start, supabase-js from 2.110 on, Nuxt 4 …; else 0. */
 int manifest_node_floor(const json_t *package);
 
 #endif

@@ -379,6 +379,20 @@ static void test_reason(void **state)
 	assert_int_equal(box_reason(STR(""), 10).len, 0);
 }
 
+static void test_pnpm(void **state)
+{
+	(void)state;
+	struct str lock = STR("lockfileVersion: '9.0'\n\nsettings:\n"),
+		   settings = STR("allowBuilds:\n  esbuild: true\n");
+	assert_int_equal(manifest_pnpm_major(STR("lockfileVersion: '6.0'\n"), STR("")), 8);
+	assert_int_equal(manifest_pnpm_major(lock, STR("")), 9);
+	assert_int_equal(manifest_pnpm_major(lock, STR("packages:\n  - apps/*\n")), 9);
+	assert_int_equal(manifest_pnpm_major(lock, settings), 10);
+	assert_true(manifest_is_pnpm_workspace(STR("# ours\npackages:\n  - apps/*\n")));
+	assert_false(manifest_is_pnpm_workspace(settings));
+	assert_false(manifest_is_pnpm_workspace(STR("")));
+}
+
 static void hints(bool (*read)(struct str, char *), const char *said, const char *part)
 {
 	char hint[HINT_SIZE];
@@ -416,6 +430,7 @@ int main(void)
 	    cmocka_unit_test(test_addition),      cmocka_unit_test(test_presets),
 	    cmocka_unit_test(test_what_builds),   cmocka_unit_test(test_environment),
 	    cmocka_unit_test(test_reason),        cmocka_unit_test(test_hints),
+	    cmocka_unit_test(test_pnpm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
