@@ -238,6 +238,18 @@ static void note_missing_values(struct deploy *d, const char *said)
 		    buf_cstr(&all), d->parts.app.name);
 }
 
+/* What the first look found missing in the export, where it may be why. */
+static void note_left_out(struct deploy *d)
+{
+	size_t i;
+	json_t *finding;
+	json_array_foreach(json_object_get(d->inspection, "findings"), i, finding)
+	{
+		if (strncmp(json_str(finding, "name", ""), "left-out-files:", 15) == 0)
+			step_note(d, "%s. %s", json_str(finding, "title", ""), json_str(finding, "detail", ""));
+	}
+}
+
 bool step_build(struct deploy *d, struct err *err)
 {
 	json_t *outcome JSON_CLEANUP = NULL;
@@ -246,6 +258,7 @@ bool step_build(struct deploy *d, struct err *err)
 	if (build_wish_read(d->inspection).command == NULL) return step_skip(d, "it has no build script");
 	if (!build_run(&d->job, &outcome, err)) {
 		note_missing_values(d, err->msg);
+		note_left_out(d);
 		return false;
 	}
 	const char *pictures = json_str(outcome, "pictures", NULL);

@@ -10,6 +10,8 @@
 
 #define NAMES_SHOWN 6
 #define SQL_READ_MAX 200 /* files */
+#define ADDRESS_MAX_BYTES 2000
+#define STORAGE STR("https://stackblitz.com/storage/blobs/")
 
 /* "api/leads.ts, api/lead/[id].ts and 3 more" */
 struct names {
@@ -150,4 +152,48 @@ void absent_schema(const struct source *source, const json_t *tables, json_t *fi
 			.paste = "The export of this app has no migrations. Write the whole database schema as it "
 				 "is now (tables, policies, functions, triggers, storage buckets) as migrations in "
 				 "supabase/migrations."});
+}
+
+static bool is_binary_by_name(const char *path)
+{
+	static const char *const endings[] = {".png", ".jpg",  ".jpeg",  ".gif", ".webp", ".avif", ".ico", ".ttf",
+					      ".otf", ".woff", ".woff2", ".mp3", ".wav",  ".mp4",  ".pdf", ".webm"};
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		if (str_has_suffix(str_from(path), str_from(endings[i]))) return true;
+	return false;
+}
+
+void absent_files(const struct source *source, json_t *findings)
+{
+	struct names left = {.len = 0};
+	struct buf text BUF_CLEANUP;
+	struct err ignored;
+	char title[160], detail[1600];
+	buf_init(&text, ADDRESS_MAX_BYTES + 1);
+	for (size_t i = 0; i < source->count; i++) {
+		const struct source_file *file = &source->files[i];
+		if (file->size < STORAGE.len || file->size > ADDRESS_MAX_BYTES || !is_binary_by_name(file->path))
+			continue;
+		buf_clear(&text);
+		source_mark(file);
+		if (source_read(source, file, ADDRESS_MAX_BYTES, &text, &ignored) &&
+		    str_has_prefix(buf_view(&text), STORAGE))
+			add_name(&left, file->path);
+	}
+	end_names(&left);
+	if (left.count == 0) return;
+	(void)snprintf(title, sizeof title, "%zu file%s that Bolt's export left out", left.count,
+		       left.count == 1 ? "" : "s");
+	(void)snprintf(
+	    detail, sizeof detail,
+	    "Each holds an address of Bolt's storage instead of a picture or the like, so it cannot be shown, and a "
+	    "build that reads it fails: %s. Open that address in a browser and save what it shows under the "
+	    "file's name.",
+	    left.text);
+	finding_add(findings, &(struct finding){.kind = "left-out-files",
+						.subject = "bolt",
+						.severity = FINDING_WARN,
+						.title = title,
+						.detail = detail,
+						.file = left.first});
 }

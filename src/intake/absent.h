@@ -17,4 +17,8 @@ void absent_functions(const struct source *source, const char *root, const char 
  * elsewhere, it is named. For apps without migrations and without a schema in their code. */
 void absent_schema(const struct source *source, const json_t *tables, json_t *findings);
 
+/* "left-out-files:bolt": pictures, fonts, sounds that hold the address of the builder's storage instead of themselves.
+ */
+void absent_files(const struct source *source, json_t *findings);
+
 #endif

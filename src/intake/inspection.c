@@ -313,6 +313,7 @@ static void judge_absent(struct making *m)
 {
 	json_t *schema JSON_CLEANUP = schema_tool_find(&m->source, m->root);
 	absent_functions(&m->source, m->root, json_str(m->out, "shape", ""), m->findings);
+	absent_files(&m->source, m->findings);
 	if (m->plan.migration_count == 0 && json_is_null(schema))
 		absent_schema(&m->source, m->code.tables, m->findings);
 	json_object_set(m->out, "schema_push", schema);

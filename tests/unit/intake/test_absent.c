@@ -44,6 +44,17 @@ static void test_netlify(void **state)
 	assert_string_equal(json_str(finding, "file", ""), "netlify/functions/pay.mts");
 }
 
+static void test_files(void **state)
+{
+	TREE(VITE, {"assets/icon.png", "https://stackblitz.com/storage/blobs/redirect/abc--def/icon.png"},
+	     {"assets/real.png", "\x89PNG and more than enough of it to be looked at, twice"},
+	     {"notes.txt", "https://stackblitz.com/storage/blobs/redirect/abc"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	const json_t *finding = fixture_finding(i, "left-out-files:bolt");
+	assert_string_equal(json_str(finding, "title", ""), "1 file that Bolt's export left out");
+	assert_string_equal(json_str(finding, "file", ""), "assets/icon.png");
+}
+
 #define READS "import { supabase } from './client';\nsupabase\n  .from('tools').select(); Array.from('abc');"
 
 static void test_schema(void **state)
@@ -75,11 +86,9 @@ static void test_schema_that_is_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_vercel),
-	    cmocka_unit_test(test_vercel_beside_a_server),
-	    cmocka_unit_test(test_netlify),
-	    cmocka_unit_test(test_schema),
-	    cmocka_unit_test(test_schema_that_is_there),
+	    cmocka_unit_test(test_vercel),  cmocka_unit_test(test_vercel_beside_a_server),
+	    cmocka_unit_test(test_netlify), cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_schema),  cmocka_unit_test(test_schema_that_is_there),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
