@@ -4,12 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +19,7 @@
 #include "build/server.h"
 #include "build/wish.h"
 #include "codec/json.h"
+#include "os/file.h"
 
 #define LEFT_OUT_MAX 200
 #define CHUNK_BYTES 65536
@@ -37,15 +36,6 @@ struct package {
 	json_t *assets;
 	json_t *left_out;
 };
-
-/* Below a folder, through nothing that is a link. */
-static int open_beneath(int dir, const char *path, uint64_t flags, uint64_t mode)
-{
-	struct open_how how = {.flags = flags | O_CLOEXEC,
-			       .mode = mode,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-}
 
 static const char *kind_word(mode_t mode)
 {
@@ -124,7 +114,7 @@ static bool take_file(struct package *p, int from_dir, int to_dir, const char *n
 	if (p->has_assets_only && !is_asset) return true;
 	if (++p->files > PACKAGE_MAX_FILES)
 		return err_set(err, ERR_LIMIT, "the build left more than %d files", PACKAGE_MAX_FILES);
-	int from = open_beneath(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	int from = file_open_beneath(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 	if (from < 0) return err_set_errno(err, "read %s of the build's output", relative);
 	bool ok = fstat(from, &st) == 0 || err_set_errno(err, "%s", relative);
 	if (ok && !S_ISREG(st.st_mode)) ok = refuse_kind(relative, st.st_mode, err);
@@ -147,7 +137,7 @@ static bool take_subfolder(struct package *p, int from_dir, int to_dir, const ch
 {
 	if (depth >= PACKAGE_MAX_DEPTH)
 		return err_set(err, ERR_LIMIT, "%s: folders lie more than %d deep", relative, PACKAGE_MAX_DEPTH);
-	int from = open_beneath(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	int from = file_open_beneath(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	if (from < 0) return err_set_errno(err, "read folder %s of the build's output", relative);
 	int to = -1;
 	bool ok = mkdirat(to_dir, name, 0755) == 0 &&
@@ -217,7 +207,7 @@ static int open_output(int app, const struct build_wish *wish, const char **ret_
 			(void)refuse_kind(*n, st.st_mode, err);
 			return -1;
 		}
-		int fd = open_beneath(app, *n, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		int fd = file_open_beneath(app, *n, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 		if (fd >= 0 && has_index(fd)) {
 			*ret_name = *n;
 			return fd;
@@ -317,7 +307,7 @@ static bool keep_unbound(const char *release_dir, const char *folder, int public
 	json_array_foreach(list, i, value)
 	{
 		const char *relative = json_string_value(value);
-		int fd = relative != NULL ? open_beneath(public, relative, O_RDONLY, 0) : -1;
+		int fd = relative != NULL ? file_open_beneath(public, relative, O_RDONLY) : -1;
 		if (fd < 0) return err_set(err, ERR_INTERNAL, "a file to bind is not in the release");
 		(void)close(fd);
 		if (!file_path(path, err, "%s/%s", top, relative)) return false;
@@ -338,7 +328,7 @@ static bool take_assets(struct package *p, int app, const struct server_plan *pl
 	int from = -1;
 	p->has_assets_only = true;
 	for (int i = 0; i < 3 && plan->assets[i] != NULL && from < 0; i++)
-		from = open_beneath(app, plan->assets[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		from = file_open_beneath(app, plan->assets[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	bool ok =
 	    file_path(below, err, "%s%s%s", public_dir, plan->assets_below[0] != '\0' ? "/" : "", plan->assets_below) &&
 	    file_mkdirs(below, 0755, err);
@@ -408,7 +398,7 @@ static bool package(struct package *p, const char *release_dir, const char *publ
 	if (!build_app_path(p->job, app_dir, err)) return false;
 	int app = open(app_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (app < 0) return err_set_errno(err, "%s", app_dir);
-	if (!p->is_static) p->source_public = open_beneath(app, "public", O_RDONLY | O_DIRECTORY, 0);
+	if (!p->is_static) p->source_public = file_open_beneath(app, "public", O_RDONLY | O_DIRECTORY);
 	int from = open_output(app, &wish, &output, err), to = -1;
 	bool ok = from >= 0;
 	if (ok && strcmp(output, "public") == 0 && p->source_public >= 0)

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "os/file.h"
 
 #define READ_BYTES (256u << 10)
 #define PATH_SIZE (WANT_BUCKET_SIZE + WANT_NAME_SIZE + STORAGE_VERSION_SIZE + 4)
@@ -18,14 +18,6 @@ bool folder_open(const char *path, int *ret_root_fd, struct err *err)
 	if (fd < 0) return err_set_errno(err, "the folder of files %s", path);
 	*ret_root_fd = fd;
 	return true;
-}
-
-/* -1 with errno. */
-static int open_below(int root_fd, const char *path)
-{
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-	return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
 }
 
 static bool is_regular(int fd)
@@ -46,11 +38,11 @@ static int find(int root_fd, const struct want *w)
 	char path[PATH_SIZE];
 	if (!want_is_below(str_from(w->bucket)) || !want_is_below(str_from(w->name))) return -1;
 	(void)snprintf(path, sizeof path, "%s/%s", w->bucket, w->name);
-	int fd = open_below(root_fd, path);
+	int fd = file_open_beneath(root_fd, path, O_RDONLY | O_NONBLOCK);
 	if (is_folder(fd)) {
 		(void)close(fd);
 		(void)snprintf(path, sizeof path, "%s/%s/%s", w->bucket, w->name, w->version);
-		fd = open_below(root_fd, path);
+		fd = file_open_beneath(root_fd, path, O_RDONLY | O_NONBLOCK);
 	}
 	if (is_regular(fd)) return fd;
 	if (fd >= 0) (void)close(fd);

@@ -22,6 +22,10 @@ bool file_path(char ret_path[FILE_PATH_SIZE], struct err *err, const char *fmt, 
 bool file_exists(const char *path); /* follows links */
 bool file_is_dir(const char *path); /* follows links */
 
+/* Opens path below the folder dir, through nothing that is a link; flags as of open(2), close-on-exec is added. -1 with
+ * errno. */
+int file_open_beneath(int dir, const char *path, int flags);
+
 /* Appends the whole file to ret_bytes, which declares the limit. */
 bool file_read(const char *path, struct buf *ret_bytes, struct err *err);
 

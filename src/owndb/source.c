@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "os/file.h"
@@ -16,9 +14,7 @@ static int open_beneath(const char *source_dir, const char *path, struct err *er
 {
 	int dir = open(source_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0) return err_set_errno(err, "%s", source_dir), -1;
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-	int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+	int fd = file_open_beneath(dir, path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0) (void)err_set_errno(err, "read %s", path);
 	(void)close(dir);
 	return fd;
