@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "os/authority.h"
 #include "os/proc.h"
 
 #define ASK_MAX_BYTES 4096
@@ -61,6 +62,14 @@ static bool find_node(struct build_host *h, struct err *err)
 		       "Node.js is not installed on this machine; install nodejs 20 or newer with npm");
 }
 
+static bool has_added_authorities(void)
+{
+	struct buf pem BUF_CLEANUP;
+	buf_init(&pem, AUTHORITY_MAX_BYTES);
+	authority_added(AUTHORITY_FOLDER, &pem);
+	return pem.len > 0;
+}
+
 bool build_host_ask(struct build_host *ret_host, struct err *err)
 {
 	struct build_host h = {0};
@@ -79,6 +88,8 @@ bool build_host_ask(struct build_host *ret_host, struct err *err)
 	const char *ca = getenv("NODE_EXTRA_CA_CERTS");
 	if (ca != NULL && ca[0] == '/' && strlen(ca) < sizeof h.ca_file)
 		(void)snprintf(h.ca_file, sizeof h.ca_file, "%s", ca);
+	else if (has_added_authorities())
+		(void)snprintf(h.ca_file, sizeof h.ca_file, "%s", AUTHORITY_BUNDLE);
 	*ret_host = h;
 	return true;
 }

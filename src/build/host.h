@@ -17,7 +17,8 @@ struct build_host {
 	int node_minor;
 	char node_bin[FILE_PATH_SIZE]; /* the folder that holds node and npm */
 	char node_prefix[FILE_PATH_SIZE]; /* to be bound when Node lives outside /usr, or "" */
-	char ca_file[FILE_PATH_SIZE]; /* NODE_EXTRA_CA_CERTS, or "" */
+	char ca_file[FILE_PATH_SIZE]; /* NODE_EXTRA_CA_CERTS, else what this machine trusts where its owner added to
+					 that, else "" */
 };
 
 /* ERR_UNAVAILABLE says what is not installed. */

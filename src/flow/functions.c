@@ -157,11 +157,20 @@ static void put_keys(json_t *env, const char *name, const char *from)
 /* As for the app's server (flow/serve_env.h), upstream's further names, and at last what only functions get. */
 static bool put_env(struct telling *t, struct err *err)
 {
-	static const char *const given[][2] = {{"SB_REGION", "local"},    {"DENO_REGION", "local"},
-					       {"DENO_DIR", "/app/deno"}, {"DENO_NO_UPDATE_CHECK", "1"},
-					       {"NO_COLOR", "1"},         {"TMPDIR", "/tmp"}};
-	static const char *const not_theirs[] = {"PORT",     "HOST",     "HOSTNAME",
-						 "NODE_ENV", "DATA_DIR", "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"};
+	static const char *const given[][2] = {{"SB_REGION", "local"},
+					       {"DENO_REGION", "local"},
+					       {"DENO_DIR", "/app/deno"},
+					       {"DENO_NO_UPDATE_CHECK", "1"},
+					       {"NO_COLOR", "1"},
+					       {"TMPDIR", "/tmp"},
+					       {"DENO_TLS_CA_STORE", "mozilla,system"}};
+	static const char *const not_theirs[] = {"PORT",
+						 "HOST",
+						 "HOSTNAME",
+						 "NODE_ENV",
+						 "DATA_DIR",
+						 "NODE_EXTRA_CA_CERTS",
+						 "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"};
 	json_t *env = NULL;
 	char deployment[96];
 	if (!serve_env(t->f, t->p->app.name, NULL, &env, err)) return false;

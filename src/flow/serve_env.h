@@ -31,7 +31,7 @@
 #define SERVE_ENV_DATABASE_PORT 5432 /* through the pool, where there is one */
 #define SERVE_ENV_DIRECT_PORT 5433
 #define SERVE_ENV_DATA_DIR "/data" /* where the app's data/ is mounted */
-#define SERVE_ENV_AUTHORITY "/tools/authority.pem" /* where the certificate of the edge's authority is mounted */
+#define SERVE_ENV_AUTHORITY "/tools/authority.pem" /* whom it trusts: the edge, and whom the machine's owner added */
 
 /* {NAME: "text"} for the server of an app whose keys exist (parts_ensure). server is "server" of release.json, or NULL;
  * of it "env" is read, and "wants_database": false leaves out 4. Makes the kept secrets that are missing. ret_env is

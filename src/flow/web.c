@@ -15,6 +15,7 @@
 #include "flow/daemon.h"
 #include "flow/pool.h"
 #include "flow/serve_env.h"
+#include "os/authority.h"
 #include "os/sandbox.h"
 #include "release/release.h"
 
@@ -74,6 +75,16 @@ static void mount(struct telling *t, const char *from, const char *to, const cha
 			      json_pack("{s:s, s:s, s:s}", "from", from, "to", to, "mode", mode));
 }
 
+/* What it trusts beside what Node brings: the edge, and whom this machine's owner added. */
+static bool write_trusted(const struct telling *t, char ret_path[FILE_PATH_SIZE], struct err *err)
+{
+	struct buf pem BUF_CLEANUP;
+	buf_init(&pem, 2 * AUTHORITY_MAX_BYTES);
+	if (!file_read(t->f->edge.authority_path, &pem, err)) return false;
+	authority_added(AUTHORITY_FOLDER, &pem);
+	return file_path(ret_path, err, "%s/trusted.pem", t->dir) && file_write(ret_path, buf_view(&pem), 0644, err);
+}
+
 static bool put_mounts(struct telling *t, struct err *err)
 {
 	char path[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
@@ -97,7 +108,8 @@ static bool put_mounts(struct telling *t, struct err *err)
 		mount(t, path, to, "read");
 	}
 	mount(t, t->p->files_dir, SERVE_ENV_DATA_DIR, "write");
-	mount(t, t->f->edge.authority_path, SERVE_ENV_AUTHORITY, "read");
+	if (!write_trusted(t, path, err)) return false;
+	mount(t, path, SERVE_ENV_AUTHORITY, "read");
 	return true;
 }
 
