@@ -21,6 +21,9 @@
 #define TREE_MAX_FILES 200000
 #define TREE_MAX_BYTES (2ull << 30)
 #define REASON_MAX_BYTES 600
+/* Of DENO_DIR, below the functions. The rest of it is small and Deno's own: what it found out about the code. */
+#define PACKAGES_NPM "deno/npm"
+#define PACKAGES_REMOTE "deno/remote"
 
 bool functions_is_name(const char *name)
 {
@@ -171,8 +174,9 @@ bool functions_build(const struct build_job *job, json_t **ret_outcome, struct e
 
 static bool is_left_out(const char *relative)
 {
-	static const char *const names[] = {"wish.json", "functions.json", "freehold/vendor.mjs",
-					    "freehold/resolve.mjs", NULL};
+	static const char *const names[] = {
+	    "wish.json", "functions.json", "freehold/vendor.mjs", "freehold/resolve.mjs", PACKAGES_NPM, PACKAGES_REMOTE,
+	    NULL};
 	for (const char *const *n = names; *n != NULL; n++)
 		if (strcmp(relative, *n) == 0) return true;
 	return false;
@@ -202,7 +206,24 @@ static bool put_marks(const json_t *list, const char *release_dir, struct err *e
 	return true;
 }
 
-bool functions_package(const struct build_job *job, const json_t *list, const char *release_dir, struct err *err)
+/* Packages are a release's largest part and seldom others than those of the release before, so that what is the same
+ * lies on the disk once: nobody writes to them, and each goes with the last release that has it. */
+static bool take_packages(const struct build_job *job, const char *folder, const char *former_dir, const char *to,
+			  struct err *err)
+{
+	char from[FILE_PATH_SIZE], like[FILE_PATH_SIZE], packages[FILE_PATH_SIZE];
+	struct tree_copy copy = {
+	    .what = "the functions' packages", .max_files = TREE_MAX_FILES, .max_bytes = TREE_MAX_BYTES};
+	if (!file_path(from, err, "%s/functions/%s", job->work_dir, folder) ||
+	    !file_path(packages, err, "%s/%s", to, folder) ||
+	    (former_dir != NULL && !file_path(like, err, "%s/functions/%s", former_dir, folder)))
+		return false;
+	if (former_dir != NULL) copy.like = like;
+	return !file_is_dir(from) || tree_copy(&copy, from, packages, err);
+}
+
+bool functions_package(const struct build_job *job, const json_t *list, const char *former_dir, const char *release_dir,
+		       struct err *err)
 {
 	char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
 	struct tree_copy copy = {.what = "the functions",
@@ -210,7 +231,8 @@ bool functions_package(const struct build_job *job, const json_t *list, const ch
 				 .max_bytes = TREE_MAX_BYTES,
 				 .leaves_out = is_left_out};
 	if (!file_path(from, err, "%s/functions", job->work_dir) || !file_path(to, err, "%s/functions", release_dir) ||
-	    !tree_copy(&copy, from, to, err))
+	    !tree_copy(&copy, from, to, err) || !take_packages(job, PACKAGES_NPM, former_dir, to, err) ||
+	    !take_packages(job, PACKAGES_REMOTE, former_dir, to, err))
 		return false;
 	if (!package_bind_later(job, release_dir, "functions/src", "unbound-functions", err)) return false;
 	if (job->has_user && lchown(to, 0, job->gid) != 0) return err_set_errno(err, "%s", to);

@@ -32,8 +32,10 @@ bool functions_build(const struct build_job *job, json_t **ret_outcome, struct e
 
 /* Makes release_dir/functions of it (what build/bind.h writes to is kept in release_dir/unbound-functions), readable
  * for the code user only, and for the edge release_dir/functions-known/NAME and, for those that anybody may call
- * without a token, release_dir/functions-open/NAME. list is the outcome's. */
-bool functions_package(const struct build_job *job, const json_t *list, const char *release_dir, struct err *err);
+ * without a token, release_dir/functions-open/NAME. list is the outcome's. former_dir is a release of the app that has
+ * functions, or NULL: packages that are the same there become hard links to its files. */
+bool functions_package(const struct build_job *job, const json_t *list, const char *former_dir, const char *release_dir,
+		       struct err *err);
 
 /* ^[A-Za-z0-9][A-Za-z0-9_-]*$, at most FUNCTIONS_NAME_MAX */
 bool functions_is_name(const char *name);

@@ -17,6 +17,8 @@ struct tree_copy {
 	const char *what; /* begins an error */
 	uint64_t max_files, max_bytes;
 	bool is_linked; /* hard links: both must be on one file system, and nobody may write to either */
+	const char *like; /* a folder that was taken over before and that nobody may write to, or NULL: a file that is
+			   * byte for byte the same there is a hard link to that one */
 	bool (*leaves_out)(const char *relative); /* or NULL */
 	uint64_t files, bytes; /* what was taken */
 };

@@ -9,6 +9,7 @@
 #include "codec/given.h"
 #include "codec/json.h"
 #include "flow/functions.h"
+#include "release/release.h"
 #include "store/app.h"
 
 #define NAMES_MAX_BYTES 700
@@ -96,11 +97,27 @@ bool functions_step_build(struct deploy *d, struct err *err)
 	return true;
 }
 
+/* The newest release but this one that has functions; "" where there is none. */
+static bool find_former(const struct deploy *d, char ret_dir[FILE_PATH_SIZE], struct err *err)
+{
+	int64_t numbers[RELEASES_MAX];
+	int count = 0;
+	ret_dir[0] = '\0';
+	if (!release_list(d->parts.dir, numbers, &count, err)) return false;
+	for (int i = 0; i < count; i++)
+		if (numbers[i] != d->number && functions_is_there(d->parts.dir, numbers[i]))
+			return release_path(d->parts.dir, numbers[i], "", ret_dir, err);
+	return true;
+}
+
 bool functions_step_package(struct deploy *d, const char *release_dir, struct err *err)
 {
 	const json_t *functions = json_object_get(d->release, "functions");
-	char run_dir[FILE_PATH_SIZE], link[FILE_PATH_SIZE];
-	return functions == NULL || (functions_package(&d->job, json_object_get(functions, "list"), release_dir, err) &&
-				     functions_run_dir(&d->parts, d->number, run_dir, err) &&
-				     file_path(link, err, "%s/fn", release_dir) && file_link_swap(run_dir, link, err));
+	char former[FILE_PATH_SIZE], run_dir[FILE_PATH_SIZE], link[FILE_PATH_SIZE];
+	if (functions == NULL) return true;
+	return find_former(d, former, err) &&
+	       functions_package(&d->job, json_object_get(functions, "list"), former[0] != '\0' ? former : NULL,
+				 release_dir, err) &&
+	       functions_run_dir(&d->parts, d->number, run_dir, err) && file_path(link, err, "%s/fn", release_dir) &&
+	       file_link_swap(run_dir, link, err);
 }
