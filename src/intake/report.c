@@ -240,25 +240,38 @@ static bool is_kind(const json_t *f, struct str kind)
 	       strcmp(json_str(f, "severity", ""), "stop") != 0;
 }
 
+/* As many as are shown; the rest is counted. */
+static void put_name(struct buf *names, size_t *count, const char *name)
+{
+	if (*count < NAMES_SHOWN) buf_printf(names, "%s%s", *count > 0 ? ", " : "", name);
+	(*count)++;
+}
+
+static void put_names(const struct page *p, const char *words, const struct buf *names, size_t count)
+{
+	struct buf line BUF_CLEANUP;
+	buf_init(&line, 16384);
+	if (count == 0) return;
+	buf_printf(&line, "%s%s", words, buf_cstr(names));
+	if (count > NAMES_SHOWN) buf_printf(&line, " and %zu more", count - NAMES_SHOWN);
+	buf_puts(p->out, "  - ");
+	wrap(p, buf_cstr(&line), 4, 4);
+}
+
 static void put_group(const struct page *p, const struct group *group)
 {
-	struct buf names BUF_CLEANUP, line BUF_CLEANUP;
+	struct buf names BUF_CLEANUP, words BUF_CLEANUP;
 	struct str kind = str_from(group->kind);
 	size_t i, count = 0;
 	json_t *f;
 	buf_init(&names, 8192);
-	buf_init(&line, 16384);
+	buf_init(&words, 8192);
 	json_array_foreach(json_object_get(p->i, "findings"), i, f)
 	{
-		if (!is_kind(f, kind)) continue;
-		if (count < NAMES_SHOWN)
-			buf_printf(&names, "%s%s", count > 0 ? ", " : "", json_str(f, "name", "") + kind.len + 1);
-		count++;
+		if (is_kind(f, kind)) put_name(&names, &count, json_str(f, "name", "") + kind.len + 1);
 	}
-	if (count > NAMES_SHOWN) buf_printf(&names, " and %zu more", count - NAMES_SHOWN);
-	buf_printf(&line, "%zu %s: %s", count, count == 1 ? group->one : group->many, buf_cstr(&names));
-	buf_puts(p->out, "  - ");
-	wrap(p, buf_cstr(&line), 4, 4);
+	buf_printf(&words, "%zu %s: ", count, count == 1 ? group->one : group->many);
+	put_names(p, buf_cstr(&words), &names, count);
 }
 
 /* Whether a finding of the same kind stands before this one. */
@@ -415,6 +428,35 @@ static void put_sign_in(const struct page *p)
 	}
 }
 
+static void put_functions(const struct page *p)
+{
+	const json_t *list = json_object_get(p->i, "functions");
+	struct buf all BUF_CLEANUP, open BUF_CLEANUP, unset BUF_CLEANUP;
+	size_t i, count = 0, open_count = 0, unset_count = 0;
+	json_t *one;
+	buf_init(&all, 8192), buf_init(&open, 8192), buf_init(&unset, 8192);
+	json_array_foreach(list, i, one)
+	{
+		put_name(&all, &count, json_str(one, "name", ""));
+		if (!json_bool(one, "verify_jwt", true)) put_name(&open, &open_count, json_str(one, "name", ""));
+	}
+	json_array_foreach(json_object_get(p->i, "env"), i, one)
+	{
+		const char *name = json_str(one, "name", "");
+		bool is_theirs = strcmp(json_str(one, "where", ""), "function") == 0;
+		if (is_theirs && !json_bool(one, "supplied", false) && !json_bool(one, "has_default", false) &&
+		    !given_is_ambient(str_from(name)))
+			put_name(&unset, &unset_count, name);
+	}
+	if (count == 0) return;
+	buf_printf(p->out, "\nEdge functions: %zu.\n", count);
+	put_names(p, "", &all, count);
+	put_names(p, "called by anybody, without a token (verify_jwt = false): ", &open, open_count);
+	put_names(p,
+		  "read by them and to be set once the app is here, freehold env APP --functions set NAME=-: ", &unset,
+		  unset_count);
+}
+
 static void put_database(const struct page *p)
 {
 	const json_t *list = json_object_get(json_object_get(p->i, "migrations"), "migrations");
@@ -450,4 +492,5 @@ void intake_report(const json_t *inspection, struct buf *ret_text, bool colour)
 	put_sign_in(&p);
 	put_services(&p);
 	put_database(&p);
+	put_functions(&p);
 }

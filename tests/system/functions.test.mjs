@@ -54,12 +54,14 @@ const files = (n, more = {}) => folder({
   ...more,
 });
 
-let f, anon, out;
+let f, anon, out, checked;
 const call = (name, body, headers = {}, method = 'POST') => f.get('shop', `/functions/v1/${name}`, { method, body: body === undefined ? undefined : JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
 
 before(async () => {
   f = await Freehold.start();
-  out = await f.cli('deploy', await files(1), '--app', 'shop');
+  const source = await files(1);
+  checked = await f.cli('check', source);
+  out = await f.cli('deploy', source, '--app', 'shop');
   assert.equal(out.code, 0, out.all);
   anon = (await f.api('GET', '/v1/apps/shop')).body.keys.anon;
 });
@@ -67,6 +69,14 @@ after(async () => {
   const said = await readFile(f.app('shop', 'logs/functions.log'), 'utf8').catch(() => '');
   await f.end();
   assert.doesNotMatch(said, /Sanitizer|runtime error/);
+});
+
+test('the check names them, which of them anybody may call, and what nobody has set', () => {
+  const said = checked.all.replace(/\s+/g, ' ');
+  assert.match(said, /Edge functions: 15\. - .*crash.*hello/);
+  assert.match(said, /without a token \(verify_jwt = false\): [^:]*crash/);
+  assert.doesNotMatch(said, /without a token \(verify_jwt = false\): [^:]*hello/);
+  assert.match(said, /freehold env APP --functions set NAME=-: SECRET_OF_MINE(?:$| )/);
 });
 
 test('the build names what it led elsewhere, what nobody set and what cannot be had', () => {
