@@ -3,13 +3,15 @@
 // Edge functions: bench/functions.mjs [ROUNDS [SECONDS [COLD]]]
 //   cold      from a call to its answer when no process of that function runs (COLD times, medians): one that imports nothing, one that makes a
 //             supabase-js client from esm.sh; beside `deno run` of the same files, from its start to its answer
-//   warm      the first one's rate and p99 with 32 connections: through the edge, open and with a token that is checked, beside `deno serve` alone
+//   warm      the first one's rate and p99 with 32 connections: through the edge, open and with a token that is checked, beside `deno serve` behind a plain
+//             nginx that opens a connection for each request, and alone
 //   memory    PSS of the sandbox with no function running, and of each function's process
 import { readdirSync, readFileSync } from 'node:fs';
-import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { Freehold, folder, freePort, until } from '../tests/system/freehold.mjs';
-import { head, inTurns, median, table, wrk } from './lib.mjs';
+import { background, head, inTurns, median, plainNginx, table, wrk } from './lib.mjs';
 
 const [rounds, seconds, cold] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 4), Number(process.argv[4] ?? 15)];
 head(`functions: medians of ${rounds} rounds of ${seconds} s in turns, 32 connections; ${cold} cold starts`);
@@ -29,7 +31,7 @@ const commands = () => readdirSync('/proc').filter((name) => /^\d+$/.test(name))
 });
 
 const f = await Freehold.start();
-let alone;
+let alone, nginx, dir;
 try {
   await f.deploy(source, 'shop');
   const release = f.app('shop', 'releases/1/functions');
@@ -49,17 +51,18 @@ try {
   const byHand = async (name) => {
     const port = await freePort(), began = performance.now();
     const config = name === 'bare' ? ['--no-config'] : [`--config=${release}/gen/${name}/deno.json`, `--lock=${release}/gen/${name}/deno.lock`, '--frozen'];
-    const child = spawn(deno, ['run', '--quiet', '--cached-only', ...config, '--allow-net', '--allow-env', `${release}/src/supabase/functions/${name}/index.ts`],
-      { env: { PATH: process.env.PATH, HOME: '/tmp', NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1', DENO_DIR: `${release}/deno`, DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` }, stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = background(deno, ['run', '--quiet', '--cached-only', ...config, '--allow-net', '--allow-env', `${release}/src/supabase/functions/${name}/index.ts`],
+      { PATH: process.env.PATH, HOME: '/tmp', NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1', DENO_DIR: `${release}/deno`, DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` });
+    let isEnded = false;
+    child.ended.then(() => { isEnded = true; });
     for (;;) {
       const text = await fetch(`http://127.0.0.1:${port}/`).then((reply) => reply.text(), () => null);
       if (text === 'hello, visitor') break;
-      if (child.exitCode !== null) throw new Error(`deno run ${name} ended`);
+      if (isEnded) throw new Error(`deno run ${name} ended`);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     const took = performance.now() - began;
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
+    await child.stop('SIGKILL');
     return took;
   };
   const sandbox = commands().filter(({ line }) => line.includes('freehold-serve') && line.includes('/functions/') || line.includes('/freehold-serve --inside')).map(({ pid }) => pid);
@@ -80,22 +83,30 @@ try {
 
   for (const name of ['bare', 'client', 'checked']) await call(name);
   const port = await freePort();
-  alone = spawn(deno, ['run', '--quiet', '--no-config', '--allow-net', '--allow-env', `${release}/src/supabase/functions/bare/index.ts`],
-    { env: { PATH: process.env.PATH, HOME: '/tmp', DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`, DENO_NO_UPDATE_CHECK: '1' }, stdio: ['ignore', 'ignore', 'inherit'] });
+  alone = background(deno, ['run', '--quiet', '--no-config', '--allow-net', '--allow-env', `${release}/src/supabase/functions/bare/index.ts`],
+    { PATH: process.env.PATH, HOME: '/tmp', DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`, DENO_NO_UPDATE_CHECK: '1' });
   await until('deno answers', () => fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false));
+  dir = await mkdtemp(path.join(os.tmpdir(), 'fh-functions-'));
+  await chmod(dir, 0o755);
+  const before = await freePort();
+  nginx = await plainNginx(dir, before, port, false);
+  await until('nginx answers', () => fetch(`http://127.0.0.1:${before}/`).then((reply) => reply.ok, () => false));
   const ask = (at, headers) => () => wrk(`http://127.0.0.1:${at}`, { headers, seconds, connections: 32 });
   const found = await inTurns(rounds, {
     'through the edge, open': ask(`${f.port}/functions/v1/bare`, { Host: 'shop.localhost' }),
     'through the edge, token checked': ask(`${f.port}/functions/v1/checked`, { Host: 'shop.localhost', Authorization: `Bearer ${token}` }),
+    'deno serve behind plain nginx, a connection each': ask(`${before}/`, {}),
     'deno serve alone': ask(`${port}/`, {}),
   });
-  const last = found['deno serve alone'];
-  table(['warm', 'requests/s', 'p99, ms', 'of deno alone'], Object.entries(found).map(([name, all]) => [name, median(all.map((r) => r.rate)).toFixed(0), median(all.map((r) => r.p99)).toFixed(2),
-    median(all.map((r, i) => r.rate / last[i].rate)).toFixed(2)]));
+  const ratio = (all, name) => median(all.map((r, i) => r.rate / found[name][i].rate)).toFixed(2);
+  table(['warm', 'requests/s', 'p99, ms', 'of deno behind nginx', 'of deno alone'], Object.entries(found).map(([name, all]) => [name, median(all.map((r) => r.rate)).toFixed(0), median(all.map((r) => r.p99)).toFixed(2),
+    ratio(all, 'deno serve behind plain nginx, a connection each'), ratio(all, 'deno serve alone')]));
 
   table(['memory', 'PSS, MiB'], [['the sandbox, no function running', empty.toFixed(1)],
     ...mine().map(({ pid, line }) => [`the process of ${/functions\/(\w+)\//.exec(line)[1]}`, pss(pid).toFixed(1)])]);
 } finally {
-  alone?.kill('SIGKILL');
+  await nginx?.stop('SIGTERM');
+  await alone?.stop('SIGKILL');
+  if (dir) await rm(dir, { recursive: true, force: true });
   await f.end();
 }

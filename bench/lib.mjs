@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the measuring scripts share: medians, tables, wrk, processes with their memory.
 import { execFile, spawn } from 'node:child_process';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import os from 'node:os';
+import path from 'node:path';
 import { promisify } from 'node:util';
 
 export const run = promisify(execFile);
@@ -68,8 +69,20 @@ export async function family(pid) {
 
 // In a session of its own, as Freehold's processes are: on a busy machine the kernel shares the processor out between sessions first, and what
 // is measured must not get the share of what measures.
-export function background(program, args) {
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+export function background(program, args, env = process.env) {
+  const child = spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  return { pid: child.pid, stop: (signal = 'SIGTERM') => { child.kill(signal); return ended; } };
+  return { pid: child.pid, ended, stop: (signal = 'SIGTERM') => { child.kill(signal); return ended; } };
+}
+
+// An nginx that leads all of `port` on to another port of this machine.
+export async function plainNginx(dir, port, onward, isKept) {
+  const file = path.join(dir, `nginx-${port}.conf`);
+  await writeFile(file, `daemon off; pid ${dir}/nginx-${port}.pid; error_log stderr warn; worker_processes auto; ${process.getuid() === 0 ? 'user www-data;' : ''}
+events { worker_connections 4096; }
+http { access_log ${dir}/access.log; client_body_temp_path ${dir}/a; proxy_temp_path ${dir}/b; fastcgi_temp_path ${dir}/c; uwsgi_temp_path ${dir}/d; scgi_temp_path ${dir}/e;
+  keepalive_requests 100000;
+  upstream onward { server 127.0.0.1:${onward}; ${isKept ? 'keepalive 64;' : ''} }
+  server { listen 127.0.0.1:${port}; location / { proxy_pass http://onward; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; } } }`);
+  return background('/usr/sbin/nginx', ['-c', file]);
 }

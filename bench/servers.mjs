@@ -5,25 +5,17 @@
 //             nginx with and without kept connections, and asked directly
 //   beside    the p99 of that app while another one is built all the time, against its p99 while nothing is (aim: within 1.2 times)
 // The build that runs beside is of examples/tool-library: npm's packages, Vite.
-import { mkdtemp, rm, writeFile, chmod, mkdir } from 'node:fs/promises';
+import { mkdtemp, rm, chmod } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { spawn } from 'node:child_process';
 import { Freehold, example, folder, freePort, until } from '../tests/system/freehold.mjs';
-import { background, head, inTurns, median, table, wrk } from './lib.mjs';
+import { background, head, inTurns, median, plainNginx, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 4)];
 head(`servers: a Node hello, 64 connections, medians of ${rounds} rounds of ${seconds} s in turns`);
 
 const program = `require('node:http').createServer((q, s) => s.end('hello, visitor')).listen(process.env.PORT, '127.0.0.1');`;
 const source = await folder({ 'package.json': JSON.stringify({ name: 'hello', private: true, scripts: { start: 'node server.js' } }), 'server.js': program });
-
-const plain = (dir, port, node, isKept) => `daemon off; pid ${dir}/nginx-${port}.pid; error_log stderr warn; worker_processes auto; ${process.getuid() === 0 ? 'user www-data;' : ''}
-events { worker_connections 4096; }
-http { access_log ${dir}/access.log; client_body_temp_path ${dir}/a; proxy_temp_path ${dir}/b; fastcgi_temp_path ${dir}/c; uwsgi_temp_path ${dir}/d; scgi_temp_path ${dir}/e;
-  keepalive_requests 100000;
-  upstream node { server 127.0.0.1:${node}; ${isKept ? 'keepalive 64;' : ''} }
-  server { listen 127.0.0.1:${port}; location / { proxy_pass http://node; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; } } }`;
 
 const f = await Freehold.start();
 const dir = await mkdtemp(path.join(os.tmpdir(), 'fh-servers-'));
@@ -32,13 +24,8 @@ const others = [];
 try {
   await f.deploy(source, 'hello');
   const [node, kept, fresh] = [await freePort(), await freePort(), await freePort()];
-  await mkdir(path.join(dir, 'a'), { recursive: true });
-  const alone = spawn('node', [path.join(source, 'server.js')], { env: { ...process.env, NODE_ENV: 'production', PORT: String(node) }, stdio: 'inherit' });
-  others.push({ stop: () => { alone.kill(); return new Promise((resolve) => alone.once('exit', resolve)); } });
-  for (const [port, isKept] of [[kept, true], [fresh, false]]) {
-    await writeFile(path.join(dir, `nginx-${port}.conf`), plain(dir, port, node, isKept));
-    others.push(background('/usr/sbin/nginx', ['-c', path.join(dir, `nginx-${port}.conf`)]));
-  }
+  others.push(background('node', [path.join(source, 'server.js')], { ...process.env, NODE_ENV: 'production', PORT: String(node) }));
+  for (const [port, isKept] of [[kept, true], [fresh, false]]) others.push(await plainNginx(dir, port, node, isKept));
   const answers = (port) => fetch(`http://127.0.0.1:${port}/`).then((reply) => reply.text(), () => '');
   for (const port of [node, kept, fresh]) await until(`${port} answers`, async () => (await answers(port)).startsWith('hello'));
 
