@@ -16,7 +16,7 @@ const struct option_spec common_options[] = {
 
 static const struct option_spec deploy_options[] = {
     {'a', "app", "NAME", "the app's name (otherwise made from the name of the folder, archive or repository)"},
-    {0, "accept", "FINDING", "deploy in spite of a finding; may stand several times"},
+    {0, "accept", "FINDING", "deploy in spite of a finding; also schema-loss, migrations-ran; may stand several times"},
     {0, "network", NULL, "let the build use the network"},
     {0, "postgres", "MAJOR",
      "of which PostgreSQL a new app's database is made, such as 17; fetched where it is missing"},
