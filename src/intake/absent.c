@@ -41,20 +41,32 @@ static bool is_part(const char *path)
 	return false;
 }
 
+/* A function takes a request; what else lies there is data and the like. */
+static bool takes_request(const struct source *source, const struct source_file *file)
+{
+	struct buf text BUF_CLEANUP;
+	struct err ignored;
+	buf_init(&text, SOURCE_MAX_TEXT_BYTES + 1);
+	source_mark(file);
+	return source_read(source, file, SOURCE_MAX_TEXT_BYTES, &text, &ignored) &&
+	       (str_find(buf_view(&text), STR("req")) >= 0 || str_find(buf_view(&text), STR("Request")) >= 0);
+}
+
 static void find_below(const struct source *source, const char *root, const char *folder, struct names *ret_names)
 {
 	char prefix[1200];
 	(void)snprintf(prefix, sizeof prefix, "%s%s%s/", root, root[0] != '\0' ? "/" : "", folder);
 	size_t len = strlen(prefix), i = source_lower_bound(source, prefix);
 	for (; i < source->count && strncmp(source->files[i].path, prefix, len) == 0; i++)
-		if (code_is_source(source->files[i].path) && !is_part(source->files[i].path + len))
+		if (code_is_source(source->files[i].path) && !is_part(source->files[i].path + len) &&
+		    takes_request(source, &source->files[i]))
 			add_name(ret_names, source->files[i].path);
 	end_names(ret_names);
 }
 
 static bool has_own_server(const char *shape)
 {
-	static const char *const files[] = {"vite-spa", "static", "expo"};
+	static const char *const files[] = {"vite-spa", "static"};
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		if (strcmp(shape, files[i]) == 0) return false;
 	return true;
@@ -196,4 +208,33 @@ void absent_files(const struct source *source, json_t *findings)
 						.title = title,
 						.detail = detail,
 						.file = left.first});
+}
+
+void absent_php(const struct source *source, const char *root, const char *shape, json_t *findings)
+{
+	struct names php = {.len = 0};
+	char prefix[1200], title[160], detail[1600];
+	const char *folder = strcmp(shape, "static") == 0 ? "" : "public/";
+	(void)snprintf(prefix, sizeof prefix, "%s%s%s", root, root[0] != '\0' ? "/" : "", folder);
+	size_t len = strlen(prefix), i = source_lower_bound(source, prefix);
+	for (; i < source->count && strncmp(source->files[i].path, prefix, len) == 0; i++)
+		if (str_has_suffix(str_from(source->files[i].path), STR(".php"))) add_name(&php, source->files[i].path);
+	end_names(&php);
+	if (php.count == 0) return;
+	(void)snprintf(title, sizeof title, "%zu PHP file%s among the pages", php.count, php.count == 1 ? "" : "s");
+	(void)snprintf(
+	    detail, sizeof detail,
+	    "Nothing here runs PHP: visitors who ask for one get its text, passwords in it included, and what "
+	    "it does does not happen: %s.",
+	    php.text);
+	finding_add(
+	    findings,
+	    &(struct finding){.kind = "php-not-run",
+			      .subject = php.first,
+			      .severity = FINDING_STOP,
+			      .title = title,
+			      .detail = detail,
+			      .file = php.first,
+			      .paste = "This app runs where there is no PHP. Do what its PHP files do in Supabase edge "
+				       "functions (supabase/functions), and take the PHP files out."});
 }

@@ -21,4 +21,7 @@ void absent_schema(const struct source *source, const json_t *tables, json_t *fi
  */
 void absent_files(const struct source *source, json_t *findings);
 
+/* "php-not-run:…" stops: nothing here runs PHP, and what lies among the pages would be sent to visitors as text. */
+void absent_php(const struct source *source, const char *root, const char *shape, json_t *findings);
+
 #endif

@@ -72,6 +72,8 @@ bool code_is_source(const char *path)
 	static const char *const tests[] = {".test.", ".spec.", "__tests__/", ".d.ts", ".min.js", "__mocks__/"};
 	struct str p = str_from(path);
 	bool has_ending = false;
+	/* Of tools: .bun-cache, .yarn, .storybook */
+	if (path[0] == '.' || strstr(path, "/.") != NULL) return false;
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
 		has_ending = has_ending || str_has_suffix(p, str_from(endings[i]));
 	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)

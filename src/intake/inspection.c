@@ -84,6 +84,21 @@ static bool is_binary(struct str text)
 	return memchr(head.ptr, '\0', head.len) != NULL;
 }
 
+/* Below another folder that looks like an app and is left alone. */
+static bool is_of_another(const struct making *m, const char *path)
+{
+	size_t i;
+	json_t *other;
+	json_array_foreach(json_object_get(m->out, "other_roots"), i, other)
+	{
+		const char *root = json_string_value(other);
+		size_t len = strlen(root);
+		bool holds_ours = strncmp(m->root, root, len) == 0 && (m->root[len] == '/' || m->root[len] == '\0');
+		if (len > 0 && !holds_ours && strncmp(path, root, len) == 0 && path[len] == '/') return true;
+	}
+	return false;
+}
+
 static void read_text(struct making *m, const struct source_file *file, struct buf *bytes)
 {
 	const char *path = file->path, *p = below_root(m, path);
@@ -100,7 +115,7 @@ static void read_text(struct making *m, const struct source_file *file, struct b
 	/* In code, in styles, in the files that stand for them. */
 	if (is_code || str_has_suffix(str_from(p), STR(".css")) || str_has_suffix(str_from(p), STR(".asset.json")))
 		code_scan_pictures(&m->code, path, text);
-	if (!is_code) return;
+	if (!is_code || is_of_another(m, path)) return;
 	code_scan(&m->code, path, code_where(path, m->root), bytes->ptr, bytes->len);
 	if (runs_in_server(m, path)) keeps_scan(m->keeps, path, buf_view(bytes));
 }
@@ -169,7 +184,9 @@ static bool is_needed(const struct making *m, const json_t *e)
 	if (given_is_ambient(str_from(name))) return false;
 	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
 		if (strcmp(json_str(m->out, "shape", ""), pages[i]) == 0) return false;
-	return strstr(file, "scripts/") == NULL && strstr(file, ".config.") == NULL && strstr(file, "script/") == NULL;
+	return strstr(file, "scripts/") == NULL && strstr(file, ".config.") == NULL &&
+	       strstr(file, "script/") == NULL && !is_in(below_root(m, file), "evals/") &&
+	       !is_in(below_root(m, file), "tests/");
 }
 
 static void finish_env(struct making *m)
@@ -314,6 +331,7 @@ static void judge_absent(struct making *m)
 	json_t *schema JSON_CLEANUP = schema_tool_find(&m->source, m->root);
 	absent_functions(&m->source, m->root, json_str(m->out, "shape", ""), m->findings);
 	absent_files(&m->source, m->findings);
+	absent_php(&m->source, m->root, json_str(m->out, "shape", ""), m->findings);
 	if (m->plan.migration_count == 0 && json_is_null(schema))
 		absent_schema(&m->source, m->code.tables, m->findings);
 	json_object_set(m->out, "schema_push", schema);

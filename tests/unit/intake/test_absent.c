@@ -10,8 +10,9 @@
 
 static void test_vercel(void **state)
 {
-	TREE(VITE, {"api/leads.ts", "export default 1"}, {"api/lead/[id].ts", "x"}, {"api/_lib/mail.ts", "x"},
-	     {"api/readme.md", "x"}, {"src/api/client.ts", "x"});
+	TREE(VITE, {"api/leads.ts", "export default (req, res) => res.end()"},
+	     {"api/lead/[id].ts", "export function GET(r: Request) {}"}, {"api/data.js", "export default []"},
+	     {"api/_lib/mail.ts", "x"}, {"api/readme.md", "x"}, {"src/api/client.ts", "x"});
 	json_t *i JSON_CLEANUP = fixture_inspect(*state);
 	const json_t *finding = fixture_finding(i, "platform-functions:vercel");
 	assert_non_null(finding);
@@ -27,17 +28,17 @@ static void test_vercel_beside_a_server(void **state)
 {
 	TREE({"package.json",
 	      "{\"dependencies\":{\"express\":\"4\",\"vite\":\"5\"},\"scripts\":{\"start\":\"node x\"}}"},
-	     {"api/index.ts", "x"});
+	     {"api/index.ts", "request"});
 	json_t *i JSON_CLEANUP = fixture_inspect(*state);
 	assert_null(fixture_finding(i, "platform-functions:vercel"));
-	TREE(VITE, {"api/package.json", "{}"}, {"api/index.ts", "x"});
+	TREE(VITE, {"api/package.json", "{}"}, {"api/index.ts", "request"});
 	json_t *own JSON_CLEANUP = fixture_inspect(*state);
 	assert_null(fixture_finding(own, "platform-functions:vercel"));
 }
 
 static void test_netlify(void **state)
 {
-	TREE({"package.json", "{\"dependencies\":{\"astro\":\"5\"}}"}, {"netlify/functions/pay.mts", "x"});
+	TREE({"package.json", "{\"dependencies\":{\"astro\":\"5\"}}"}, {"netlify/functions/pay.mts", "(request) => 1"});
 	json_t *i JSON_CLEANUP = fixture_inspect(*state);
 	const json_t *finding = fixture_finding(i, "platform-functions:netlify");
 	assert_string_equal(json_str(finding, "title", ""), "1 function that only Netlify runs");
@@ -53,6 +54,17 @@ static void test_files(void **state)
 	const json_t *finding = fixture_finding(i, "left-out-files:bolt");
 	assert_string_equal(json_str(finding, "title", ""), "1 file that Bolt's export left out");
 	assert_string_equal(json_str(finding, "file", ""), "assets/icon.png");
+}
+
+static void test_php(void **state)
+{
+	TREE({"index.html", "<p>"}, {"send.php", "<?php"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	assert_string_equal(json_str(fixture_finding(i, "php-not-run:send.php"), "severity", ""), "stop");
+	TREE(VITE, {"inc/theme.php", "<?php"}, {"public/mail/send.php", "<?php"});
+	json_t *vite JSON_CLEANUP = fixture_inspect(*state);
+	assert_non_null(fixture_finding(vite, "php-not-run:public/mail/send.php"));
+	assert_int_equal(fixture_count(vite, "stop"), 1);
 }
 
 #define READS "import { supabase } from './client';\nsupabase\n  .from('tools').select(); Array.from('abc');"
@@ -86,9 +98,13 @@ static void test_schema_that_is_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_vercel),  cmocka_unit_test(test_vercel_beside_a_server),
-	    cmocka_unit_test(test_netlify), cmocka_unit_test(test_files),
-	    cmocka_unit_test(test_schema),  cmocka_unit_test(test_schema_that_is_there),
+	    cmocka_unit_test(test_vercel),
+	    cmocka_unit_test(test_vercel_beside_a_server),
+	    cmocka_unit_test(test_netlify),
+	    cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_php),
+	    cmocka_unit_test(test_schema),
+	    cmocka_unit_test(test_schema_that_is_there),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -166,6 +166,19 @@ static void test_environment(void **state)
 	assert_int_equal(fixture_count(i, "stop"), 0);
 }
 
+/* What the app does not run: caches of tools, other apps beside it, evaluations. */
+static void test_environment_of_others(void **state)
+{
+	TREE({"package.json", "{\"dependencies\":{\"next\":\"16\"}}"}, {"app/page.tsx", "process.env.OWN"},
+	     {".bun-cache/yargs/index.mjs", "process.env.OF_A_CACHE"}, {"evals/run.ts", "process.env.OF_EVALS"},
+	     {"services/hook/package.json", "{\"scripts\":{\"start\":\"node index.js\"}}"},
+	     {"services/hook/index.js", "process.env.OF_ANOTHER"});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	char *needs = json_text(json_object_get(i, "needs"));
+	assert_string_equal(needs, "[\"OWN\"]");
+	free(needs);
+}
+
 /* Modules of variables, as SvelteKit and Astro have them. */
 static void test_environment_modules(void **state)
 {
@@ -282,6 +295,7 @@ int main(void)
 	    cmocka_unit_test(test_replit_login),
 	    cmocka_unit_test(test_fonts),
 	    cmocka_unit_test(test_environment),
+	    cmocka_unit_test(test_environment_of_others),
 	    cmocka_unit_test(test_environment_modules),
 	    cmocka_unit_test(test_addresses_and_types),
 	    cmocka_unit_test(test_secrets),
