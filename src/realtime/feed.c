@@ -423,7 +423,7 @@ static void on_linger(uv_timer_t *timer)
 void feed_look(struct feed *feed)
 {
 	struct realtime *r = feed->realtime;
-	if (feed->is_stopped) return;
+	if (feed->is_stopped || r->spec.stream_conninfo == NULL) return;
 	if (r->channel_count == 0) {
 		if (feed->stream != NULL && !uv_is_active((uv_handle_t *)&feed->linger))
 			(void)uv_timer_start(&feed->linger, on_linger, LINGER_MS, 0);

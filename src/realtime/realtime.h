@@ -58,7 +58,8 @@ struct realtime_refusal {
 
 struct realtime_spec {
 	struct pg_pool *pool; /* as a role that may become anon, authenticated, service_role */
-	const char *stream_conninfo; /* as a role with REPLICATION; must outlive it */
+	const char *stream_conninfo; /* as a role with REPLICATION; must outlive it. NULL: changes cannot be
+				      * read, and who subscribes to them is told */
 	/* What it gives lives in the arena. */
 	bool (*verify)(void *arg, struct arena *a, struct str token, struct realtime_holder *ret,
 		       struct realtime_refusal *ret_refusal);

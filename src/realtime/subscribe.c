@@ -376,6 +376,14 @@ void subscribe_tell(struct channel *c)
 		channel_system(c, "postgres_changes", "error", c->failure);
 		c->failure = NULL;
 	}
+	if (c->realtime->spec.stream_conninfo == NULL) {
+		if (c->is_subscribed && !c->is_told)
+			channel_system(
+			    c, "postgres_changes", "error",
+			    "Changes of tables are not served here: this app's database lets nobody read them");
+		c->is_told = c->is_subscribed;
+		return;
+	}
 	if (!feed_is_streaming(c->realtime->feed)) return;
 	if (c->wants_ready) {
 		c->wants_ready = false;

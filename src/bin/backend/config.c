@@ -81,6 +81,7 @@ static bool read_numbers(const json_t *file, struct backend_config *c, struct er
 	c->pool_size = (int)pool_size;
 	c->max_rows = json_int(file, "max_rows", 0);
 	c->jobs_database = json_str(file, "jobs_database", NULL);
+	c->realtime_database = json_str(file, "realtime_database", NULL);
 	return true;
 }
 
@@ -139,7 +140,6 @@ static bool read_members(const json_t *file, struct backend_config *c, struct er
 {
 	if (!json_need_str(file, "rest_database", &c->rest_database, err) ||
 	    !json_need_str(file, "auth_database", &c->auth_database, err) ||
-	    !json_need_str(file, "realtime_database", &c->realtime_database, err) ||
 	    !json_need_str(file, "jwt_secret", &c->jwt_secret, err) ||
 	    !json_need_str(file, "anon_key", &c->anon_key, err) ||
 	    !json_need_str(file, "service_role_key", &c->service_role_key, err) ||

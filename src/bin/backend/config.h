@@ -6,7 +6,8 @@
  *     listen_mode          of that socket, octal text; "0600" unless given
  *     rest_database        libpq connection string, as authenticator
  *     auth_database        libpq connection string, as supabase_auth_admin
- *     realtime_database    libpq connection string, as freehold_realtime, to read the log of changes
+ *     realtime_database    libpq connection string, as freehold_realtime, to read the log of changes; without it those
+ *                          who subscribe to changes are told so
  *     jobs_database        libpq connection string, as freehold_jobs: scheduled jobs and web requests of the database
  *                          are carried out; without it they are not
  *     jobs                 {"projects": [refs of the Supabase projects whose address means this app's own], "allow":
@@ -55,7 +56,8 @@ struct backend_config {
 	const char *listen_path; /* NULL: listen_port */
 	uint16_t listen_port;
 	mode_t listen_mode;
-	const char *rest_database, *auth_database, *realtime_database;
+	const char *rest_database, *auth_database;
+	const char *realtime_database; /* NULL: changes cannot be read */
 	const char *jobs_database; /* NULL: none */
 	const char *jwt_secret;
 	const char *anon_key, *service_role_key, *publishable_key, *secret_key;
