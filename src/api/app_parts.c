@@ -24,7 +24,9 @@ int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][W
 	struct err ignored;
 	int64_t live = 0;
 	int count = 0;
-	(void)snprintf(ret_parts[count++], WEB_PART_SIZE, "postgres");
+	bool is_elsewhere = false;
+	if (!elsewhere_is(&d->flow, app, &is_elsewhere, &ignored) || !is_elsewhere)
+		(void)snprintf(ret_parts[count++], WEB_PART_SIZE, "postgres");
 	(void)snprintf(ret_parts[count++], WEB_PART_SIZE, "backend");
 	bool has_live = layout_app(&d->flow.layout, app, "", dir, &ignored) && release_live(dir, &live, &ignored);
 	if (has_live && pool_is_wanted(&d->flow, app, live))
@@ -94,7 +96,10 @@ bool app_part_spec(struct daemon *d, const char *app, const char *part, struct p
 		       restore_copy_unit(&d->flow, parts, job, arena, ret_spec, err);
 	}
 	if (strcmp(part, POOL_PART) == 0) return pool_unit(&d->flow, parts, arena, ret_spec, err);
-	bool is_postgres = strcmp(part, "postgres") == 0;
+	bool is_postgres = strcmp(part, "postgres") == 0, has_address = false;
+	if (!is_postgres && (!elsewhere_is_known(&d->flow, app, &has_address, err) ||
+			     (has_address && !parts_write_backend_config(&d->flow, parts, err))))
+		return false;
 	return is_postgres ? parts_postgres_unit(&d->flow, parts, arena, ret_spec, err)
 			   : parts_backend_unit(&d->flow, parts, arena, ret_spec, err);
 }
@@ -369,7 +374,8 @@ static void walk(struct daemon *d, const char *app, enum walking how, supervisor
 	if (how == WALK_STOP) w->count += app_parts_old(d, app, w->parts, w->count);
 	if (how == WALK_STOP) w->count += app_parts_branches(d, app, w->parts, w->count);
 	if (how == WALK_START) start_branches(d, app);
-	w->next = how == WALK_STOP ? w->count - 1 : how == WALK_RESTART ? 1 : 0;
+	bool has_postgres = strcmp(w->parts[0], "postgres") == 0;
+	w->next = how == WALK_STOP ? w->count - 1 : how == WALK_RESTART && has_postgres ? 1 : 0;
 	walk_step(w);
 }
 

@@ -3,13 +3,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/json.h"
 #include "flow/parts.h"
 #include "pg/pool.h"
 
 #define CONNECT_MS 4000
-#define CONNINFO_SIZE (FILE_PATH_SIZE + 200)
+#define CONNINFO_SIZE (FILE_PATH_SIZE > ELSEWHERE_CONNINFO_SIZE ? FILE_PATH_SIZE + 200 : ELSEWHERE_CONNINFO_SIZE)
 
 struct query {
 	struct http_request *req;
@@ -39,6 +40,12 @@ static bool take(struct query *q, json_t **ret_answer, struct err *err)
 	struct pg_call *call = &q->call;
 	if (call->err.code != ERR_NONE) {
 		*err = call->err;
+		if (strstr(err->msg, "\"extensions.pg_stat_statements\" does not exist") != NULL ||
+		    strstr(err->msg, "pg_stat_statements must be loaded") != NULL)
+			return err_set(err, ERR_UNAVAILABLE,
+				       "what queries cost is not counted where this database is: the extension "
+				       "pg_stat_statements is missing; as an administrator there: create extension "
+				       "pg_stat_statements with schema extensions");
 		return err_wrap(err, "the app's database");
 	}
 	if (call->failed >= 0) return explain(call, err);
@@ -65,13 +72,34 @@ static void on_done(void *arg, struct pg_call *call)
 	pg_pool_stop(q->pool, free, q);
 }
 
+/* Looking a name up is the one thing here that waits, as long as the machine's resolver does. */
+static bool find_elsewhere(const struct elsewhere *e, const char *role, char ret_conninfo[CONNINFO_SIZE],
+			   struct err *err)
+{
+	const struct owndb_elsewhere there = {.url = e->url};
+	char conninfo[ELSEWHERE_CONNINFO_SIZE];
+	if (!owndb_elsewhere_conninfo(&there, ELSEWHERE_AS_OWNER, role, "-c search_path=pg_catalog", conninfo, err))
+		return false;
+	(void)snprintf(ret_conninfo, CONNINFO_SIZE, "%s", conninfo);
+	return true;
+}
+
 static bool find_database(struct route_call *c, const char *user, const char *role, char ret_conninfo[CONNINFO_SIZE],
 			  struct err *err)
 {
 	char dir[FILE_PATH_SIZE], socket[FILE_PATH_SIZE];
 	struct app app;
-	if (!app_get(c->d->flow.db, c->app, &app, err) ||
-	    !layout_app_run(&c->d->flow.layout, c->app, "postgres", dir, err) ||
+	struct elsewhere elsewhere;
+	if (!app_get(c->d->flow.db, c->app, &app, err) || !elsewhere_get(&c->d->flow, c->app, &elsewhere, err))
+		return false;
+	if (elsewhere.is && strcmp(app.state, "new") != 0) return find_elsewhere(&elsewhere, role, ret_conninfo, err);
+	if (elsewhere.is)
+		return err_set(
+		    err, ERR_CONFLICT,
+		    "nothing of %s is live, and its first deployment prepares its database: freehold deploy FOLDER "
+		    "--app %s",
+		    c->app, c->app);
+	if (!layout_app_run(&c->d->flow.layout, c->app, "postgres", dir, err) ||
 	    !file_path(socket, err, "%s/.s.PGSQL.5432", dir))
 		return false;
 	if (!file_exists(socket) && strcmp(app.state, "new") == 0)

@@ -110,7 +110,12 @@ json_t *app_json(struct daemon *d, const struct app *app)
 		      "deployment", deployment != NULL ? deployment : json_null(), "keys", keys_json(d, app->name));
 	put_data_bytes(answer, dir);
 	put_has_database(answer, dir);
-	json_t *backup = NULL;
+	json_t *backup = NULL, *there = NULL;
+	if (elsewhere_json(&d->flow, app->name, &there, &ignored) && there != NULL) {
+		json_object_set_new(answer, "external", there);
+		json_object_set_new(answer, "has_database", json_true());
+		return answer;
+	}
 	if (backup_summary(&d->flow, app->name, &backup, &ignored)) json_object_set_new(answer, "backup", backup);
 	return answer;
 }

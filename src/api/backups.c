@@ -219,7 +219,7 @@ static bool prepare_one(void *arg, const struct app *app, struct err *err)
 	struct daemon *d = arg;
 	struct parts p;
 	if (strcmp(app->state, "new") == 0) return true;
-	return parts_open(&d->flow, app->name, &p, err) && archive_prepare(&d->flow, &p, err);
+	return parts_open(&d->flow, app->name, &p, err) && (p.elsewhere.is || archive_prepare(&d->flow, &p, err));
 }
 
 static bool check_s3(const json_t *body, struct backup_place *place, struct err *err)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Routes about an app's database as it is. */
+#include <string.h>
+
 #include "api/app_query.h"
 #include "api/query_origin.h"
 #include "api/routes.h"
@@ -16,24 +18,29 @@ static const char where_sql[] =
     "n.nspname "
     "not in ('pg_catalog', 'information_schema')))::text";
 
-/* Rows are PostgreSQL's own estimate: counting them would read all of it. */
-static const char size_sql[] =
-    "with t as (select format('%I.%I', s.schemaname, s.relname) as name, pg_total_relation_size(s.relid) as "
-    "total_bytes,"
-    " pg_relation_size(s.relid) as heap_bytes, pg_indexes_size(s.relid) as index_bytes,"
-    " pg_table_size(s.relid) - pg_relation_size(s.relid) as toast_bytes,"
-    " greatest(s.n_live_tup, c.reltuples::bigint, 0) as rows, s.n_dead_tup as dead_rows, s.seq_scan as scans,"
-    " s.last_autovacuum, s.last_autoanalyze"
-    " from pg_stat_all_tables s join pg_class c on c.oid = s.relid"
-    " where s.schemaname not in ('pg_catalog', 'information_schema', 'pg_toast')),"
-    " i as (select format('%I.%I', s.schemaname, s.indexrelname) as name, format('%I.%I', s.schemaname, s.relname) as"
-    " \"table\", pg_relation_size(s.indexrelid) as bytes, s.idx_scan as scans from pg_stat_all_indexes s"
-    " where s.schemaname not in ('pg_catalog', 'information_schema', 'pg_toast'))"
-    " select json_build_object('bytes', pg_database_size(current_database()),"
-    " 'wal_bytes', (select coalesce(sum(size), 0) from pg_ls_waldir()),"
-    " 'tables', (select coalesce(json_agg(t), '[]') from (select * from t order by total_bytes desc limit 40) t),"
-    " 'indexes', (select coalesce(json_agg(i), '[]') from (select * from i where bytes > 100000 order by bytes desc"
-    " limit 20) i))::text";
+/* Rows are PostgreSQL's own estimate: counting them would read all of it. The log is the cluster's, and elsewhere not
+ * for us to look at. */
+#define SIZE_SQL(wal_bytes)                                                                                            \
+	"with t as (select format('%I.%I', s.schemaname, s.relname) as name, pg_total_relation_size(s.relid) as "      \
+	"total_bytes,"                                                                                                 \
+	" pg_relation_size(s.relid) as heap_bytes, pg_indexes_size(s.relid) as index_bytes,"                           \
+	" pg_table_size(s.relid) - pg_relation_size(s.relid) as toast_bytes,"                                          \
+	" greatest(s.n_live_tup, c.reltuples::bigint, 0) as rows, s.n_dead_tup as dead_rows, s.seq_scan as scans,"     \
+	" s.last_autovacuum, s.last_autoanalyze"                                                                       \
+	" from pg_stat_all_tables s join pg_class c on c.oid = s.relid"                                                \
+	" where s.schemaname not in ('pg_catalog', 'information_schema', 'pg_toast')),"                                \
+	" i as (select format('%I.%I', s.schemaname, s.indexrelname) as name, format('%I.%I', s.schemaname, "          \
+	"s.relname) as"                                                                                                \
+	" \"table\", pg_relation_size(s.indexrelid) as bytes, s.idx_scan as scans from pg_stat_all_indexes s"          \
+	" where s.schemaname not in ('pg_catalog', 'information_schema', 'pg_toast'))"                                 \
+	" select json_build_object('bytes', pg_database_size(current_database()),"                                     \
+	" 'wal_bytes', " wal_bytes ","                                                                                 \
+	" 'tables', (select coalesce(json_agg(t), '[]') from (select * from t order by total_bytes desc limit 40) t)," \
+	" 'indexes', (select coalesce(json_agg(i), '[]') from (select * from i where bytes > 100000 order by bytes "   \
+	"desc"                                                                                                         \
+	" limit 20) i))::text"
+static const char size_sql[] = SIZE_SQL("(select coalesce(sum(size), 0) from pg_ls_waldir())");
+static const char size_elsewhere_sql[] = SIZE_SQL("null");
 
 /* The app's own schemas. */
 #define OF_THE_APP(schema)                                                                                             \
@@ -134,6 +141,25 @@ void route_database_slow(struct route_call *c)
 	app_query_then(c, queries_sql, add_origins);
 }
 
+/* PostgreSQL's programs are led there by their environment; the password is in it. */
+static bool put_elsewhere(struct route_call *c, const struct parts *p, json_t *where, struct err *err)
+{
+	const char *const *env = NULL;
+	if (p->address.tools_major == 0)
+		return err_set(
+		    err, ERR_NOT_FOUND,
+		    "the database of %s is PostgreSQL %d, and psql and pg_dump of that version are not installed "
+		    "here; apt-get install postgresql-client-%d, or use them where they are",
+		    c->app, p->elsewhere.major, p->elsewhere.major);
+	if (!owndb_elsewhere_env(&p->address, NULL, http_arena(c->req), &env, err)) return false;
+	json_t *list = json_array();
+	for (; *env != NULL; env++)
+		if (strncmp(*env, "PG", 2) == 0) json_array_append_new(list, json_string(*env));
+	json_object_set_new(where, "environment", list);
+	json_object_set_new(where, "role", json_string(ELSEWHERE_OWNER));
+	return true;
+}
+
 void route_database(struct route_call *c)
 {
 	struct parts parts;
@@ -144,12 +170,23 @@ void route_database(struct route_call *c)
 	}
 	json_t *where = json_pack("{s:s, s:s, s:i, s:s}", "socket_dir", parts.pg_socket_dir, "bin_dir",
 				  parts.pg_bin_dir, "major", parts.owndb.major, "database", OWNDB_DATABASE);
+	if (parts.elsewhere.is && !put_elsewhere(c, &parts, where, &err)) {
+		json_decref(where);
+		reply_error(c->req, &err);
+		return;
+	}
 	app_query_as(c, OWNDB_MIGRATOR, where_sql, NULL, 0, "database", where);
 }
 
 void route_database_size(struct route_call *c)
 {
-	app_query_as(c, OWNDB_MIGRATOR, size_sql, NULL, 0, "database", NULL);
+	struct err err;
+	bool is_elsewhere = false;
+	if (elsewhere_is(&c->d->flow, c->app, &is_elsewhere, &err))
+		app_query_as(c, OWNDB_MIGRATOR, is_elsewhere ? size_elsewhere_sql : size_sql, NULL, 0, "database",
+			     NULL);
+	else
+		reply_error(c->req, &err);
 }
 
 static bool add_name(void *arg, const struct env_entry *entry, struct err *err)

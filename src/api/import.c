@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "codec/url.h"
+#include "flow/elsewhere.h"
 #include "flow/import_files.h"
 #include "store/deployment.h"
 
@@ -107,6 +108,22 @@ static bool seal(struct route_call *c, json_t *options, struct err *err)
 	return true;
 }
 
+/* What is written elsewhere while it is copied would be missing here. */
+static bool may_leave_elsewhere(struct route_call *c, bool is_trial, struct err *err)
+{
+	struct app app;
+	struct err ignored;
+	bool is_elsewhere = false;
+	if (is_trial || !app_get(c->d->flow.db, c->app, &app, &ignored)) return true;
+	if (!elsewhere_is(&c->d->flow, c->app, &is_elsewhere, err)) return false;
+	return !is_elsewhere || strcmp(app.state, "running") != 0 ||
+	       err_set(err, ERR_CONFLICT,
+		       "%s writes into its database elsewhere, and gets one of its own by an import: stop it first, so "
+		       "that no "
+		       "row is missed (freehold stop %s), import, then start it again",
+		       c->app, c->app);
+}
+
 static bool begin(struct route_call *c, json_t *options, struct err *err)
 {
 	char path[FILE_PATH_SIZE];
@@ -118,6 +135,7 @@ static bool begin(struct route_call *c, json_t *options, struct err *err)
 			       "send a dump as application/octet-stream, or {\"url\": \"postgresql://…\"}");
 	if (json_bool(options, "files_only", false)) json_object_set_new(options, "source", json_string("files alone"));
 	json_object_del(options, "resume");
+	if (!may_leave_elsewhere(c, json_bool(options, "check", false), err)) return false;
 	if (!import_may_begin(c, err) || !seal(c, options, err) || !app_ensure(c, true, &is_created, err) ||
 	    !import_prepare(&c->d->flow, c->app, options, is_resumed, err))
 		return false;

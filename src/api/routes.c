@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/elsewhere.h"
 #include "codec/json.h"
 #include "codec/url.h"
 
@@ -58,6 +59,8 @@ static const struct route {
     {"POST", "v1/apps/NAME/mail/*/retry", route_mail_retry, NULL},
     {"GET", "v1/apps/NAME/db", route_database, NULL},
     {"GET", "v1/apps/NAME/db/slow", route_database_slow, NULL},
+    {"GET", "v1/apps/NAME/db/external", route_external, NULL},
+    {"PUT", "v1/apps/NAME/db/external", route_external_put, NULL},
     {"GET", "v1/apps/NAME/db/pool", route_pool, NULL},
     {"PUT", "v1/apps/NAME/db/pool", route_pool_put, NULL},
     {"POST", "v1/apps/NAME/db/pool/fetch", route_pool_fetch_post, NULL},
@@ -165,7 +168,11 @@ void routes_on_head(void *arg, struct http_request *req)
 	struct route_call c;
 	struct err err;
 	const struct route *route = find(arg, req, &c, &err);
-	if (route != NULL && route->on_head != NULL) route->on_head(&c);
+	if (route == NULL || route->on_head == NULL) return;
+	if (elsewhere_has_route(&c, route->pattern, &err))
+		route->on_head(&c);
+	else
+		reply_error(req, &err);
 }
 
 void routes_on_request(void *arg, struct http_request *req)
@@ -173,7 +180,7 @@ void routes_on_request(void *arg, struct http_request *req)
 	struct route_call c;
 	struct err err;
 	const struct route *route = find(arg, req, &c, &err);
-	if (route == NULL)
+	if (route == NULL || !elsewhere_has_route(&c, route->pattern, &err))
 		reply_error(req, &err);
 	else
 		route->handle(&c);

@@ -12,6 +12,7 @@
 #include "flow/archive.h"
 #include "flow/backup.h"
 #include "flow/branch.h"
+#include "flow/elsewhere.h"
 #include "flow/pack.h"
 #include "store/deployment.h"
 #include "store/home.h"
@@ -214,7 +215,12 @@ static bool look_at(void *arg, const struct app *app, struct err *err)
 	struct schedule *s = arg;
 	char archive_dir[FILE_PATH_SIZE];
 	int64_t place = 0;
-	bool is_broken = false;
+	bool is_broken = false, is_elsewhere = false;
+	if (!elsewhere_is(&s->d->flow, app->name, &is_elsewhere, err)) return false;
+	if (is_elsewhere) { /* nothing of it is Freehold's to back up */
+		if (!s->has_begun && is_settled(s, app)) pack(s, app->name);
+		return true;
+	}
 	if (!layout_app(&s->d->flow.layout, app->name, "postgres/archive", archive_dir, err)) return false;
 	ship(s, app->name, archive_dir);
 	if (!s->has_begun && worker_check_not_ending(s->d, app->name, err)) end_branch(s, app->name);

@@ -17,6 +17,7 @@
 #include "flow/bind.h"
 #include "flow/deploy.h"
 #include "flow/destroy.h"
+#include "flow/elsewhere.h"
 #include "flow/import.h"
 #include "flow/job.h"
 #include "flow/live.h"
@@ -73,6 +74,9 @@ static int destroy(const char *bin_dir, const char *app)
 		return fail(&err);
 	}
 	json_t *answer = json_pack("{s:s, s:s}", "dump", kept.dump, "files", kept.files);
+	if (kept.external[0] != '\0')
+		(void)json_object_update_new(
+		    answer, json_pack("{s:s, s:b}", "external", kept.external, "locked", kept.is_locked));
 	(void)json_dumpf(answer, stdout, JSON_COMPACT);
 	json_decref(answer);
 	return 0;
@@ -110,6 +114,12 @@ static int of_app(const char *bin_dir, const char *app,
 		json_decref(answer);
 	}
 	return ok ? 0 : fail(&err);
+}
+
+static bool look_elsewhere(const struct flow *f, const char *app, struct err *err)
+{
+	json_t *there JSON_CLEANUP = NULL;
+	return elsewhere_take(f, app, &there, err);
 }
 
 /* Settings of an app's PostgreSQL, as JSON. */
@@ -210,6 +220,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "--import-undo") == 0) return of_app(bin_dir, argv[2], import_undo);
 	if (argc == 3 && strcmp(argv[1], "--move-back") == 0) return of_app(bin_dir, argv[2], move_back);
 	if (argc == 3 && strcmp(argv[1], "--move-recover") == 0) return of_app(bin_dir, argv[2], move_recover);
+	if (argc == 3 && strcmp(argv[1], "--external") == 0) return of_app(bin_dir, argv[2], look_elsewhere);
 	if (argc == 2 && strcmp(argv[1], "--stop") == 0) return stop();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("freeholdd %s\n", FREEHOLD_VERSION) < 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) return fputs(help, stdout) < 0;

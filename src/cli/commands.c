@@ -20,6 +20,8 @@ static const struct option_spec deploy_options[] = {
     {0, "network", NULL, "let the build use the network"},
     {0, "postgres", "MAJOR",
      "of which PostgreSQL a new app's database is made, such as 17; fetched where it is missing"},
+    {0, "database", "URL",
+     "a database that you keep elsewhere (postgresql://...; - to type it unseen), instead of one of the app's own"},
     {0, "detach", NULL, "come back at once instead of following"},
     {0},
 };
@@ -206,7 +208,7 @@ const struct command commands[] = {
      "node_modules and .git are left out.",
      "freehold deploy my-export.zip\nfreehold deploy . --app shop\nfreehold deploy "
      "https://github.com/me/shop\nfreehold deploy shop.zip "
-     "--accept no-row-security:public.votes",
+     "--accept no-row-security:public.votes\nfreehold deploy . --app shop --database -",
      deploy_options, 1, 1, "f", run_deploy},
     {"check", LIVE, "PATH|ARCHIVE", "say whether an export can go live, and change nothing",
      "Looks through a folder or an archive: what it is, what it needs, what is dangerous in it, what of it does not "
@@ -332,6 +334,11 @@ const struct command commands[] = {
      "list, "
      "psql NAME, url NAME, reset NAME (as the live one is now), delete NAME. A branch is in no backup, has no network "
      "and runs no jobs.\n"
+     "external: a database that you keep elsewhere (RDS, Neon, a server of yours), by its address, before the app's "
+     "first "
+     "deployment; later, another address or password of the same one. Without an address it says where it is, and what "
+     "is "
+     "not promised of it.\n"
      "import: a dump (pg_dump custom or plain, also compressed), a folder of SQL files, or the address of a running "
      "project; - lets the address be typed unseen. It is tried in a database beside, compared row by row, and only "
      "then "
@@ -412,7 +419,9 @@ const struct command commands[] = {
      "Its database goes on running.",
      "freehold restart shop", NULL, 1, 1, "a", run_restart},
     {"destroy", CHANGE, "APP", "remove an app for good (asks first)",
-     "Removes the app with its releases, database, users, files and backups. A last dump of the database is kept. Asks "
+     "Removes the app with its releases, database, users, files and backups. A last dump of the database is kept. A "
+     "database "
+     "elsewhere stays as it is. Asks "
      "for the app's name; "
      "where nobody can be asked, give it with --confirm.",
      "freehold destroy shop\nfreehold destroy shop --confirm shop", destroy_options, 1, 1, "a", run_destroy},

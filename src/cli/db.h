@@ -49,6 +49,12 @@ bool db_psql_at(const struct db_words *w, const json_t *where, const char *const
 extern const char *const db_branch_verbs[];
 bool db_branch(const struct db_words *w, int *ret_status, struct err *err);
 
+bool db_external(const struct db_words *w, int *ret_status, struct err *err);
+/* Gives an app, which is made where there is none, a database elsewhere; word: its address, or - to type it unseen. */
+bool db_external_give(const struct cli *cli, const char *app, const char *word, json_t **ret_answer, struct err *err);
+/* "external" of an app, for people. */
+void db_external_put(const json_t *there, struct buf *out);
+
 /* A whole dump in a file; where is db_where's. */
 bool db_dump_to(const struct db_words *w, const json_t *where, bool is_plain, const char *path, struct err *err);
 
@@ -56,7 +62,16 @@ bool db_dump_to(const struct db_words *w, const json_t *where, bool is_plain, co
 bool db_ask(const struct db_words *w, const char *method, const char *rest, const json_t *body, json_t **ret_answer,
 	    struct err *err);
 
-/* Where the app's PostgreSQL is: {"socket_dir", "bin_dir", "major", "database", "size_bytes", "tables"}.
+/* The words that lead PostgreSQL's programs to "where", DB_WHERE_WORDS at most; how many. is_owner: as the owner of the
+ * app's tables, else as whoever may dump all of it. For a database elsewhere there are none, and the environment is
+ * set; what it said of PostgreSQL before is gone in either case. db_where_option adds to PGOPTIONS. */
+#define DB_WHERE_WORDS 8
+size_t db_where_words(const json_t *where, bool is_owner, const char **ret_words);
+void db_where_option(const char *option);
+
+/* Where the app's PostgreSQL is: {"socket_dir", "bin_dir", "major", "database", "size_bytes", "tables"}; of one
+ * elsewhere also
+ * {"environment": ["PGHOST=..."], "role"}, where the password is in.
  * ERR_UNAVAILABLE when it does not run. */
 bool db_where(const struct db_words *w, json_t **ret_where, struct err *err);
 

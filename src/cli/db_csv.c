@@ -61,17 +61,16 @@ static bool run_psql(struct csv *c, const char *const *more, struct str input, b
 {
 	char program[FILE_PATH_SIZE];
 	struct proc_result result;
-	const char *argv[40] = {
-	    program, "-XAtq",    "-h", json_str(c->where, "socket_dir", ""),       "-p", "5432",
-	    "-U",    "postgres", "-d", json_str(c->where, "database", "postgres"), "-v", "ON_ERROR_STOP=1"};
-	static const char *const env[] = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "PGAPPNAME=freehold db import",
-					  "PGCLIENTENCODING=UTF8", NULL};
-	size_t n = 12;
+	const char *argv[40] = {program, "-XAtq", "-v", "ON_ERROR_STOP=1"};
+	size_t n = 4;
+	n += db_where_words(c->where, true, argv + n);
+	(void)setenv("LC_ALL", "C.UTF-8", 1);
+	(void)setenv("PGAPPNAME", "freehold db import", 1);
+	(void)setenv("PGCLIENTENCODING", "UTF8", 1);
 	for (; *more != NULL; more++) argv[n++] = *more;
 	if (!file_path(program, err, "%s/psql", json_str(c->where, "bin_dir", ""))) return false;
 	buf_clear(&c->said);
 	struct proc_spec spec = {.argv = argv,
-				 .env = env,
 				 .cwd = "/",
 				 .input = input,
 				 .input_sent = is_shown ? &c->sent : NULL,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * freehold db psql and dump: PostgreSQL's own programs, of the version that the app's cluster has, on this machine.
- * PostgreSQL asks the kernel who is at the other end, so there is no password. */
+ * db_where.c says how they come in. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,29 +18,8 @@
 #include "os/file.h"
 #include "os/proc.h"
 
-#define OWNER "postgres"
-#define SUPERUSER "supabase_admin" /* a dump holds the parts of the database that the owner may not read, too */
 #define SAID_MAX_BYTES (16 * 1024)
 #define DRAW_MS 100
-
-static bool is_set(const char *name)
-{
-	return strncmp(name, "PG", 2) == 0;
-}
-
-/* What the caller's environment says of some other database does not count. */
-static void forget_environment(void)
-{
-	extern char **environ;
-	for (char **e = environ; *e != NULL;) {
-		char name[64];
-		(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(*e, "="), *e);
-		if (is_set(name) && unsetenv(name) == 0)
-			e = environ;
-		else
-			e++;
-	}
-}
 
 bool db_psql_at(const struct db_words *w, const json_t *where, const char *const *words, size_t count, struct err *err)
 {
@@ -48,13 +27,10 @@ bool db_psql_at(const struct db_words *w, const json_t *where, const char *const
 	const char *argv[CLI_WORDS_MAX + 12] = {"psql"}, *command = cli_value(w->cli, "command");
 	size_t n = 1;
 	if (!file_path(program, err, "%s/psql", json_str(where, "bin_dir", ""))) return false;
-	const char *const fixed[] = {"-h", json_str(where, "socket_dir", ""),       "-p", "5432", "-U", OWNER,
-				     "-d", json_str(where, "database", "postgres"), NULL};
-	for (size_t i = 0; fixed[i] != NULL; i++) argv[n++] = fixed[i];
+	n += db_where_words(where, true, argv + n);
 	if (command != NULL) argv[n++] = "-c", argv[n++] = command;
 	for (size_t i = 0; i < count; i++) argv[n++] = words[i];
-	forget_environment();
-	if (cli_has(w->cli, "read-only")) (void)setenv("PGOPTIONS", "-c default_transaction_read_only=on", 1);
+	if (cli_has(w->cli, "read-only")) db_where_option("-c default_transaction_read_only=on");
 	(void)setenv("PGAPPNAME", "freehold db psql", 1);
 	(void)execv(program, (char *const *)(uintptr_t)argv);
 	return err_set_errno(err, "run %s", program);
@@ -149,21 +125,11 @@ static bool run_dump(struct dumping *d, const json_t *where, struct err *err)
 	char program[FILE_PATH_SIZE];
 	struct proc_result result;
 	if (!file_path(program, err, "%s/pg_dump", json_str(where, "bin_dir", ""))) return false;
-	const char *argv[20] = {program,
-				"-h",
-				json_str(where, "socket_dir", ""),
-				"-p",
-				"5432",
-				"-U",
-				SUPERUSER,
-				"--no-password",
-				"--verbose",
-				d->is_plain ? "--format=plain" : "--format=custom",
-				"-d",
-				json_str(where, "database", "postgres")};
-	size_t n = 12;
+	const char *argv[20] = {program, "--no-password", "--verbose",
+				d->is_plain ? "--format=plain" : "--format=custom"};
+	size_t n = 4;
+	n += db_where_words(where, false, argv + n);
 	if (d->is_schema_only) argv[n++] = "--schema-only";
-	forget_environment();
 	struct proc_spec spec = {.argv = argv, .on_output = on_output, .tick_ms = 200, .on_tick = on_tick, .arg = d};
 	bool ok = proc_run(&spec, NULL, &result, err);
 	if (d->w->cli->look.is_terminal) screen_draw(STR(""), STR(""));

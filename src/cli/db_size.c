@@ -82,11 +82,15 @@ bool db_size(const struct db_words *w, int *ret_status, struct err *err)
 	}
 	text_size(size, (uint64_t)json_int(answer, "bytes", 0));
 	text_size(wal, (uint64_t)json_int(answer, "wal_bytes", 0));
-	buf_printf(&out,
-		   "The database of %s has %s, and %s of its log of changes (WAL).\n"
-		   "PostgreSQL's own two templates, 7 MB each, are not in it: settings and backups count them, and a "
-		   "branch is a cluster with all of it.\n\n",
-		   w->app, size, wal);
+	if (!json_is_integer(json_object_get(answer, "wal_bytes")))
+		buf_printf(&out, "The database of %s, which is elsewhere, has %s.\n\n", w->app, size);
+	else
+		buf_printf(
+		    &out,
+		    "The database of %s has %s, and %s of its log of changes (WAL).\n"
+		    "PostgreSQL's own two templates, 7 MB each, are not in it: settings and backups count them, and a "
+		    "branch is a cluster with all of it.\n\n",
+		    w->app, size, wal);
 	put_tables(w->cli, json_object_get(answer, "tables"), &out);
 	put_indexes(w->cli, json_object_get(answer, "indexes"), &out);
 	for (size_t i = 0; i < json_array_size(json_object_get(answer, "tables")); i++) {

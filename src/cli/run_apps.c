@@ -283,6 +283,13 @@ bool run_destroy(struct cli *cli, int *ret_status, struct err *err)
 	}
 	const char *dump = json_str(answer, "dump", ""), *files = json_str(answer, "files", "");
 	buf_printf(&out, "%s is gone.", cli->words[0]);
+	if (json_str(answer, "external", "")[0] != '\0') {
+		buf_puts(&out, " Its database stays, with all that is in it: ");
+		text_clean(&out, str_from(json_str(answer, "external", "")), TEXT_LINE);
+		buf_puts(&out, json_bool(answer, "locked", false)
+				   ? ". Freehold's own logins there are closed."
+				   : ". Freehold's own logins there (fh_...) could not be closed.");
+	}
 	if (dump[0] != '\0') {
 		buf_puts(&out, " The last dump of its database: ");
 		text_clean(&out, str_from(dump), TEXT_LINE);

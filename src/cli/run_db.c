@@ -18,6 +18,8 @@ const struct db_verb db_verbs[] = {
     {"import", "FILE|FOLDER|URL|-",
      "another database in the place of this one: a dump, SQL, a running Supabase project", 0, 1, db_import},
     {"move", "[URL|-]", "the day it moves in: a copy to try, then --finish; or --back", 0, 1, db_move},
+    {"external", "[URL|-]", "a database that is kept elsewhere, for an app that has none yet; or where it is", 0, 1,
+     db_external},
     {"size", "", "what takes the space: tables, indexes, rows that are dead", 0, 0, db_size},
     {"backup", "", "take a backup now (--full: everything, not only what changed)", 0, 0, db_backup},
     {"backups", "", "which backups there are, and which moments can be restored", 0, 0, db_backups},

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/db.h"
 #include "cli/name.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -132,6 +133,19 @@ static bool send_git(const struct deploying *d, const char *path, json_t **ret_d
 	json_t *body JSON_CLEANUP = json_object();
 	json_object_set_new(body, "git", json_string(d->facts.git_url));
 	return daemon_ask(&d->daemon, "POST", path, body, ret_deployment, err);
+}
+
+/* Looked at before anything is sent. */
+static bool give_database(const struct deploying *d, struct err *err)
+{
+	json_t *there JSON_CLEANUP = NULL;
+	char text[TEXT_MAX];
+	if (!cli_has(d->cli, "database")) return true;
+	if (!db_external_give(d->cli, d->app, cli_value(d->cli, "database"), &there, err)) return false;
+	(void)snprintf(text, sizeof text, "Its database is elsewhere: %.300s, PostgreSQL %.30s\n",
+		       json_str(there, "at", ""), json_str(there, "version", "?"));
+	say(d, text);
+	return true;
 }
 
 /* True with number 0: stopped by Ctrl-C before there was a deployment. */
@@ -300,7 +314,8 @@ bool run_deploy(struct cli *cli, int *ret_status, struct err *err)
 	struct deploying d = {.cli = cli};
 	*ret_status = 0;
 	if (!source_identify(cli->words[0], &d.facts, err) || !choose_app(&d, cli->words[0], err)) return false;
-	if (!cli_daemon(cli, &d.daemon, err) || !interrupt_begin(&d.interrupt, err)) return false;
+	if (!cli_daemon(cli, &d.daemon, err) || !give_database(&d, err) || !interrupt_begin(&d.interrupt, err))
+		return false;
 	progress_init(&d.progress, cli->look);
 	bool ok = deploy(&d, ret_status, err);
 	progress_done(&d.progress);

@@ -107,22 +107,13 @@ static bool make_dir(const struct exporting *e, const char *name, struct err *er
 static bool export_database(struct exporting *e, struct err *err)
 {
 	char dump[FILE_PATH_SIZE], plain[FILE_PATH_SIZE], program[FILE_PATH_SIZE];
-	const char *socket = json_str(e->where, "socket_dir", "");
 	if (!make_dir(e, "database", err) || !file_path(dump, err, "%s/database/database.dump", e->part) ||
 	    !file_path(plain, err, "%s/database/database.sql", e->part) ||
 	    !file_path(program, err, "%s/pg_dumpall", json_str(e->where, "bin_dir", "")))
 		return false;
-	const char *const roles[] = {program,
-				     "-h",
-				     socket,
-				     "-p",
-				     "5432",
-				     "-U",
-				     "supabase_admin",
-				     "--no-password",
-				     "--roles-only",
-				     "--no-role-passwords",
-				     NULL};
+	const char *roles[4 + DB_WHERE_WORDS + 1] = {program, "--no-password", "--roles-only", "--no-role-passwords"};
+	size_t words = db_where_words(e->where, false, roles + 4);
+	roles[4 + (words > 0 ? words - 2 : 0)] = NULL; /* of all databases: it takes no name */
 	say(e, "the database, as a dump and as SQL");
 	return db_dump_to(&e->words, e->where, false, dump, err) && db_dump_to(&e->words, e->where, true, plain, err) &&
 	       run_to(e, roles, "database/roles.sql", 0, err);
@@ -178,10 +169,8 @@ static bool ask_database(const struct exporting *e, const char *sql, json_t **re
 	struct buf text BUF_CLEANUP;
 	buf_init(&text, LIST_MAX_BYTES);
 	if (!file_path(program, err, "%s/psql", json_str(e->where, "bin_dir", ""))) return false;
-	const char *const argv[] = {program, "-XAtq",    "-h", json_str(e->where, "socket_dir", ""),
-				    "-p",    "5432",     "-U", "postgres",
-				    "-d",    "postgres", "-c", sql,
-				    NULL};
+	const char *argv[4 + DB_WHERE_WORDS + 1] = {program, "-XAtq", "-c", sql};
+	argv[4 + db_where_words(e->where, true, argv + 4)] = NULL;
 	struct proc_spec spec = {.argv = argv, .cwd = "/", .deadline_ms = TOOL_MS};
 	return proc_run_ok(&spec, &text, err) && json_parse(buf_view(&text), ret_answer, err);
 }

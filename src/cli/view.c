@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/db.h"
 #include "cli/step.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -205,6 +206,8 @@ void view_app(const struct view *v, const json_t *app)
 	if (view_app_is_empty(app)) {
 		put_empty(v, json_str(app, "name", ""));
 	} else {
+		if (json_is_object(json_object_get(app, "external")))
+			db_external_put(json_object_get(app, "external"), v->out);
 		put_backup(v, json_object_get(app, "backup"));
 		put_processes(v, json_object_get(app, "processes"), 2);
 	}

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "flow/archive.h"
+#include "flow/elsewhere.h"
 #include "store/home.h"
 #include "store/job.h"
 
@@ -94,7 +95,9 @@ static bool look_at(void *arg, const struct app *app, struct err *err)
 {
 	struct looking *l = arg;
 	char archive_dir[FILE_PATH_SIZE];
-	bool is_proved = false;
+	bool is_proved = false, is_elsewhere = false;
+	if (!elsewhere_is(l->f, app->name, &is_elsewhere, err)) return false;
+	if (is_elsewhere) return true;
 	if (!layout_app(&l->f->layout, app->name, "postgres/archive", archive_dir, err)) return false;
 	if (strcmp(app->state, "new") == 0) { /* a database may have been moved in */
 		look_at_places(l, app->name, archive_dir);

@@ -60,7 +60,19 @@ static bool start(const struct flow *f, const char *app, struct err *err)
 	/* One that was set aside may know the server by another password's verifier. */
 	return parts_open(f, app, &parts, err) && daemon_start_part(f, app, "postgres", err) &&
 	       owndb_wait_ready(&parts.owndb, 0, READY_DEADLINE_MS, err) &&
-	       database_let_server_in(f, &parts, &parts.owndb, err);
+	       (parts.elsewhere.is || database_let_server_in(f, &parts, &parts.owndb, err));
+}
+
+/* One elsewhere is there again as soon as the cluster is not. */
+static bool go_back_elsewhere(const struct flow *f, const char *app, const struct places *p, bool is_running,
+			      struct err *err)
+{
+	struct err why = *err;
+	if (!daemon_stop_part(f, app, "postgres", err) || !move(p->data, p->incoming, err) ||
+	    (is_running && !daemon_start_part(f, app, "backend", err)))
+		return err_wrap(err, "%s; and the way to the former database could not be taken again", why.msg);
+	*err = why;
+	return err_wrap(err, "the new cluster did not start; the database is where it was");
 }
 
 /* An app that does not run gets its cluster too, which then rests. */
@@ -84,8 +96,8 @@ static bool switch_to_incoming(const struct flow *f, const char *app, const stru
 {
 	struct app a;
 	int64_t from_ms = clock_now_ms();
-	bool had = file_exists(p->data);
-	if (!app_get(f->db, app, &a, err)) return false;
+	bool had = file_exists(p->data), was_elsewhere = false;
+	if (!app_get(f->db, app, &a, err) || !elsewhere_is(f, app, &was_elsewhere, err)) return false;
 	bool is_running = strcmp(a.state, "running") == 0;
 	if (!daemon_stop_part(f, app, "backend", err) || !daemon_stop_part(f, app, "postgres", err)) return false;
 	pause_here("switch", "stopped");
@@ -96,7 +108,10 @@ static bool switch_to_incoming(const struct flow *f, const char *app, const stru
 		(void)run_again(f, app, is_running, &ignored);
 		return false;
 	}
-	if (!run_again(f, app, is_running, err)) return had ? put_back(f, app, p, is_running, err) : false;
+	if (!run_again(f, app, is_running, err)) {
+		if (was_elsewhere) return go_back_elsewhere(f, app, p, is_running, err);
+		return had ? put_back(f, app, p, is_running, err) : false;
+	}
 	*ret_stopped_ms = clock_now_ms() - from_ms;
 	return true;
 }

@@ -7,7 +7,8 @@
 
 #include "flow/flow.h"
 
-/* part: "postgres", "backend" or "web.N" (flow/web.h). Returns when it answers (running), or is gone (stopped); retire
+/* Of a database elsewhere (flow/elsewhere.h) "postgres" is nothing to start or stop.
+ * part: "postgres", "backend" or "web.N" (flow/web.h). Returns when it answers (running), or is gone (stopped); retire
  * returns at once. */
 bool daemon_start_part(const struct flow *f, const char *app, const char *part, struct err *err);
 bool daemon_retire_part(const struct flow *f, const char *app, const char *part, struct err *err);

@@ -47,11 +47,22 @@ bool database_let_server_in(const struct flow *f, const struct parts *p, const s
 	       setting_set(f->db, p->app.name, CONNECTIONS_SETTING, tuning.tune.server_connections, err);
 }
 
+/* Who is not its owner may set nothing for all of it: then what reads the secret in SQL finds none. */
+static bool settle_elsewhere(const struct flow *f, const struct parts *p, const struct owndb *db, const char *secret,
+			     struct err *err)
+{
+	char why[ELSEWHERE_WHY_SIZE];
+	struct err ignored;
+	(void)owndb_setting_set(db, "app.settings.jwt_secret", secret, &ignored);
+	return owndb_elsewhere_settle(db, why, err) && elsewhere_note_changes(f, p->app.name, why, err);
+}
+
 bool database_settle(const struct flow *f, const struct parts *p, const struct owndb *db, struct err *err)
 {
 	char secret[PARTS_KEY_SIZE];
-	return owndb_prelude(db, NULL, err) && parts_key(f, p->app.name, "jwt_secret", secret, err) &&
-	       owndb_setting_set(db, "app.settings.jwt_secret", secret, err) && database_let_server_in(f, p, db, err);
+	if (!owndb_prelude(db, NULL, err) || !parts_key(f, p->app.name, "jwt_secret", secret, err)) return false;
+	if (db->elsewhere != NULL) return settle_elsewhere(f, p, db, secret, err);
+	return owndb_setting_set(db, "app.settings.jwt_secret", secret, err) && database_let_server_in(f, p, db, err);
 }
 
 bool database_server_connections(const struct flow *f, const char *app, int *ret_connections, struct err *err)

@@ -126,11 +126,21 @@ static bool stop_branches(const struct flow *f, const char *app, struct err *err
 	return ok;
 }
 
+/* A database elsewhere is not ours to remove anything from, nor to be waited for; that the way in is closed is a
+ * courtesy. */
+static bool leave(const struct parts *p, struct destroyed *ret_kept, struct err *err)
+{
+	struct err ignored;
+	ret_kept->is_locked = owndb_elsewhere_lock(&p->owndb, &ignored);
+	return owndb_elsewhere_shown(p->elsewhere.url, ret_kept->external, sizeof ret_kept->external, err);
+}
+
 bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_kept, struct err *err)
 {
 	struct parts p;
 	if (!parts_ensure(f, app, &p, err)) return false;
 	/* A daemon that starts in the middle of this is not to start any of it again. */
+	if (p.elsewhere.is && !leave(&p, ret_kept, err)) return err_wrap(err, "destroy %s", app);
 	bool ok = wait_for_jobs(f, app, err) && dump(f, &p, ret_kept->dump, err) &&
 		  app_set_state(f->db, app, "stopped", err) && live_withdraw(f, app, err) && pin_forget(f, app, err) &&
 		  daemon_stop_part(f, app, RESTORE_COPY_PART, err) && stop_branches(f, app, err) &&

@@ -10,6 +10,8 @@
 struct destroyed {
 	char dump[FILE_PATH_SIZE]; /* of the database, "": there was none */
 	char files[FILE_PATH_SIZE]; /* a tar of data/, "": nothing was in it */
+	char external[400]; /* where its database stays, untouched; "": it was its own */
+	bool is_locked; /* of that one: the backend's logins are closed */
 };
 
 /* Nothing is removed before these are on disk. */

@@ -308,6 +308,7 @@ static bool step_switch(struct job *j, struct err *err)
 	    !cluster_switch(j->f, j->parts.app.name, im->clone.data_dir, &stopped_ms, err))
 		return false;
 	struct err why;
+	if (!elsewhere_forget(j->f, j->parts.app.name, &why)) events_note(&j->events, why.msg);
 	if (!import_open_places(j->f, j->parts.app.name, &why)) events_note(&j->events, why.msg);
 	json_object_set_new(j->report, "stopped_ms", json_integer(stopped_ms));
 	json_object_set_new(j->report, "former", json_boolean(j->has_live));
@@ -390,6 +391,8 @@ static bool give_folder(struct job *j, struct err *err)
 /* A stopped app's PostgreSQL runs while its schema or its rows are looked at. */
 static bool wake_live(struct job *j, struct err *err)
 {
+	/* An app whose database is elsewhere has none beside which this one could be compared: it is to have one. */
+	if (j->parts.elsewhere.is && !parts_take_own(j->f, &j->parts, err)) return false;
 	j->has_live = file_exists(j->parts.data_dir);
 	if (!j->has_live) return true;
 	j->was_stopped = strcmp(j->parts.app.state, "running") != 0;

@@ -84,6 +84,29 @@ static bool wanted_major(const struct flow *f, const char *app, int *ret_major, 
 	return true;
 }
 
+/* Programs that can speak to a server elsewhere are those of its version or a newer one; without them it is only
+ * spoken to by the backend. */
+static bool find_tools(const struct flow *f, struct parts *p, struct err *err)
+{
+	struct err ignored;
+	int tools = 0;
+	if (!layout_home(&f->layout, "postgres", p->majors_dir, err)) return false;
+	for (int major = OWNDB_MAJOR_MAX; tools == 0 && major >= OWNDB_MAJOR_MIN; major--)
+		if (owndb_find_postgres_major(p->majors_dir, major, p->pg_bin_dir, sizeof p->pg_bin_dir, &ignored))
+			tools = major;
+	p->address = (struct owndb_elsewhere){.url = p->elsewhere.url,
+					      .login = p->elsewhere.login,
+					      .password = p->elsewhere.password,
+					      .tools_major = tools >= p->elsewhere.major ? tools : 0};
+	p->owndb = (struct owndb){.elsewhere = &p->address,
+				  .data_dir = p->data_dir,
+				  .socket_dir = p->pg_socket_dir,
+				  .log_path = p->pg_log,
+				  .bin_dir = p->pg_bin_dir,
+				  .major = p->elsewhere.major};
+	return true;
+}
+
 /* The cluster's own major once it exists; before, what was asked for, or the newest installed. */
 static bool find_postgres(const struct flow *f, struct parts *p, struct err *err)
 {
@@ -177,7 +200,8 @@ static bool open_parts(const struct flow *f, const char *app, struct parts *p, s
 {
 	*p = (struct parts){0};
 	if (!app_get(f->db, app, &p->app, err) || !spell_paths(f, p, err) || !ensure_users(f, p, err) ||
-	    !find_postgres(f, p, err))
+	    !elsewhere_get(f, app, &p->elsewhere, err) ||
+	    !(p->elsewhere.is ? find_tools(f, p, err) : find_postgres(f, p, err)))
 		return false;
 	set_owner(f, p);
 	return ensure_run_folders(f, p, err) && ensure_storage(f, p, err);
@@ -216,6 +240,14 @@ bool parts_want_major(const struct flow *f, const char *app, int64_t major, stru
 		   "the database of %s is PostgreSQL %d and keeps it; to change it, take the data out and in again: "
 		   "freehold db %s dump, then freehold db %s import FILE --postgres %lld",
 		   app, has, app, app, (long long)major);
+}
+
+bool parts_take_own(const struct flow *f, struct parts *p, struct err *err)
+{
+	p->elsewhere.is = false;
+	if (!find_postgres(f, p, err)) return false;
+	set_owner(f, p);
+	return true;
 }
 
 bool parts_open(const struct flow *f, const char *app, struct parts *p, struct err *err)
@@ -263,11 +295,28 @@ bool parts_key(const struct flow *f, const char *app, const char *name, char ret
 	return true;
 }
 
+/* Where the backend finds each of its roles. */
+static bool put_databases(const struct parts *p, json_t *config, struct err *err)
+{
+	static const struct {
+		const char *member, *role;
+	} doors[] = {{"rest_database", "authenticator"},
+		     {"auth_database", "supabase_auth_admin"},
+		     {"realtime_database", "freehold_realtime"},
+		     {"jobs_database", "freehold_jobs"}};
+	if (p->elsewhere.is) return elsewhere_put_backend(&p->elsewhere, config, err);
+	for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
+		json_object_set_new(config, doors[i].member,
+				    json_sprintf("host='%s' port=5432 dbname=%s user=%s", p->pg_socket_dir,
+						 OWNDB_DATABASE, doors[i].role));
+	return true;
+}
+
 bool parts_write_backend_config(const struct flow *f, const struct parts *p, struct err *err)
 {
 	static const char *const keys[] = {"jwt_secret", "anon_key", "service_role_key", "publishable_key",
 					   "secret_key"};
-	char url[EDGE_HOST_SIZE], key[PARTS_KEY_SIZE], conninfo[FILE_PATH_SIZE + 128];
+	char url[EDGE_HOST_SIZE], key[PARTS_KEY_SIZE];
 	edge_app_url(&f->edge, p->app.name, url);
 	json_t *config JSON_CLEANUP =
 	    json_pack("{s:s, s:s, s:s, s:[s, s], s:i, s:s, s:{s:s}}", "listen", p->backend_socket, "listen_mode",
@@ -277,18 +326,7 @@ bool parts_write_backend_config(const struct flow *f, const struct parts *p, str
 		if (!parts_key(f, p->app.name, keys[i], key, err)) return false;
 		json_object_set_new(config, keys[i], json_string(key));
 	}
-	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=authenticator", p->pg_socket_dir,
-		       OWNDB_DATABASE);
-	json_object_set_new(config, "rest_database", json_string(conninfo));
-	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=supabase_auth_admin",
-		       p->pg_socket_dir, OWNDB_DATABASE);
-	json_object_set_new(config, "auth_database", json_string(conninfo));
-	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=freehold_realtime",
-		       p->pg_socket_dir, OWNDB_DATABASE);
-	json_object_set_new(config, "realtime_database", json_string(conninfo));
-	(void)snprintf(conninfo, sizeof conninfo, "host='%s' port=5432 dbname=%s user=freehold_jobs", p->pg_socket_dir,
-		       OWNDB_DATABASE);
-	json_object_set_new(config, "jobs_database", json_string(conninfo));
+	if (!put_databases(p, config, err)) return false;
 	json_t *auth = NULL, *signing = NULL, *asked = NULL, *lovable = NULL, *former = NULL;
 	json_t *refused JSON_CLEANUP = NULL;
 	if (!asked_document(f, p->app.name, &asked, err)) return false;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "flow/elsewhere.h"
 #include "flow/flow.h"
 #include "owndb/owndb.h"
 #include "run/supervisor.h"
@@ -41,6 +42,8 @@ struct parts {
 	char backend_config[FILE_PATH_SIZE];
 	char majors_dir[FILE_PATH_SIZE]; /* <home>/postgres: PostgreSQL majors that were fetched (owndb/major.h) */
 	char pg_bin_dir[FILE_PATH_SIZE];
+	struct elsewhere elsewhere; /* .is: the app's database is not in data_dir but there */
+	struct owndb_elsewhere address; /* borrows from it */
 	struct owndb owndb; /* borrows from the fields above */
 };
 
@@ -55,6 +58,9 @@ bool parts_ensure_major(const struct flow *f, const char *app, void (*on_step)(v
 
 /* Asks for a major before there is a cluster. ERR_CONFLICT when there is one of another. */
 bool parts_want_major(const struct flow *f, const char *app, int64_t major, struct err *err);
+
+/* For an app whose database is elsewhere: p->owndb is what a cluster of its own would be. */
+bool parts_take_own(const struct flow *f, struct parts *p, struct err *err);
 
 /* The same of an app whose parts exist; makes only the folders below <run>, which a reboot empties. */
 bool parts_open(const struct flow *f, const char *app, struct parts *p, struct err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/serve_env.h"
+#include "flow/elsewhere.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -233,6 +234,13 @@ void serve_env_put_database(json_t *env, const char *password, int direct_port)
 static bool put_database(const struct flow *f, const char *app, json_t *env, struct err *err)
 {
 	char password[SERVE_ENV_PASSWORD_SIZE];
+	struct elsewhere there;
+	if (!elsewhere_get(f, app, &there, err)) return false;
+	if (there.is) {
+		for (size_t i = 0; i < COUNT(database_urls); i++) put(env, database_urls[i], there.url);
+		for (size_t i = 0; i < COUNT(direct_urls); i++) put(env, direct_urls[i], there.url);
+		return true;
+	}
 	if (!serve_env_database_password(f, app, password, err)) return false;
 	serve_env_put_database(env, password, SERVE_ENV_DIRECT_PORT);
 	return true;
@@ -248,7 +256,8 @@ static bool on_variable(void *arg, const struct env_entry *entry, struct err *er
 bool serve_env_has_own_database(const struct flow *f, const char *app, bool *ret_is, struct err *err)
 {
 	*ret_is = false;
-	return env_each(f->db, f->seal, app, ENV_RUN, on_variable, ret_is, err);
+	return elsewhere_is(f, app, ret_is, err) &&
+	       (*ret_is || env_each(f->db, f->seal, app, ENV_RUN, on_variable, ret_is, err));
 }
 
 /* Behind the last '@', where a password cannot be: "postgres://user:secret@host:5432/name?sslmode=require". */

@@ -17,7 +17,7 @@
  * app's pool of connections (flow/pool.h) or its PostgreSQL, SERVE_ENV_DIRECT_PORT always to PostgreSQL (parts.h
  * pg_app_socket). SUPABASE_URL is the address that visitors use; inside, its host name and
  * port lead to the edge. An owner who sets DATABASE_URL has a database elsewhere: then none of 4 is given, since
- * drivers mix the two.
+ * drivers mix the two. Where the app's whole database is elsewhere (flow/elsewhere.h), 4 is its address alone.
  *
  * PATH is not among them: only who starts the server knows which tools it mounts. */
 #ifndef FREEHOLD_FLOW_SERVE_ENV_H
@@ -54,7 +54,7 @@ bool serve_env_database_password(const struct flow *f, const char *app, char ret
 /* DATABASE_URL and kin for that role with this password, set in the object; DIRECT_URL and kin with direct_port. */
 void serve_env_put_database(json_t *env, const char *password, int direct_port);
 
-/* ret_is: the owner set DATABASE_URL, so the app's database is not ours. */
+/* ret_is: the server's database is not ours: the owner set DATABASE_URL, or the app's whole database is elsewhere. */
 bool serve_env_has_own_database(const struct flow *f, const char *app, bool *ret_is, struct err *err);
 
 /* Where that one is: its host, with the port where it is said, nothing of user, password or name. "" when the owner set

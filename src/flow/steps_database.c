@@ -40,9 +40,38 @@ static void open_places(struct deploy *d)
 	if (!archive_open_all(d->f, &d->parts, &err)) step_note(d, "Backups cannot be kept at a place: %s", err.msg);
 }
 
+/* Its version, and whether changes can be read there, may be others than last time. */
+static bool bring_up_elsewhere(struct deploy *d, struct err *err)
+{
+	struct owndb_elsewhere_facts facts;
+	json_t *there JSON_CLEANUP = NULL;
+	struct parts *p = &d->parts;
+	bool had_changes = p->elsewhere.has_changes, is_running = strcmp(d->state_before, "running") == 0;
+	if (!owndb_elsewhere_check(p->elsewhere.url, &facts, err) || !cluster_settle(d->f, p, err) ||
+	    !elsewhere_get(d->f, p->app.name, &p->elsewhere, err) || !elsewhere_json(d->f, p->app.name, &there, err))
+		return false;
+	/* It reads where that is when it starts. */
+	if (is_running && had_changes != p->elsewhere.has_changes &&
+	    (!daemon_stop_part(d->f, p->app.name, "backend", err) ||
+	     !daemon_start_part(d->f, p->app.name, "backend", err)))
+		return false;
+	step_note(d,
+		  "The database is elsewhere: %s, PostgreSQL %s%s. Freehold takes no backup of it and restores nothing "
+		  "there: "
+		  "that is for where it is kept. Without branches, pool, settings and vault.",
+		  json_str(there, "at", ""), facts.version, facts.has_tls ? "" : ", WITHOUT TLS");
+	if (json_str(there, "changes", NULL) != NULL)
+		step_note(d, "Live changes (realtime postgres_changes) are not served: %s. Broadcast and presence are.",
+			  json_str(there, "changes", ""));
+	if (facts.is_superuser)
+		step_note(d, "The address is a superuser's; a user with CREATEROLE who owns the database is enough.");
+	return true;
+}
+
 /* The cluster exists, answers and has this edition's prelude. */
 static bool bring_up(struct deploy *d, struct err *err)
 {
+	if (d->parts.owndb.elsewhere != NULL) return bring_up_elsewhere(d, err);
 	char cache[FILE_PATH_SIZE];
 	const struct owndb *db = &d->parts.owndb;
 	if (!database_cache(d->f, cache, err)) return false;
@@ -161,7 +190,11 @@ static bool note_elsewhere(struct deploy *d, struct err *err)
 	char host[SERVE_ENV_HOST_SIZE];
 	if (!json_is_object(json_object_get(d->release, "server"))) return true;
 	if (!serve_env_elsewhere(d->f, d->parts.app.name, host, err)) return false;
-	if (host[0] != '\0')
+	if (d->parts.owndb.elsewhere != NULL)
+		step_note(
+		    d, "DATABASE_URL of the app's server is the address that you gave, with its user's rights; no pool "
+		       "is between.");
+	else if (host[0] != '\0')
 		step_note(
 		    d,
 		    "DATABASE_URL is yours: the app's server uses the database at %s. Of that one Freehold takes no "
@@ -197,6 +230,10 @@ bool step_rehearse(struct deploy *d, struct err *err)
 		note_failure(d, &failure);
 		ran_advise(d, &pending, &failure);
 		return false;
+	}
+	if (rehearsal.why_not[0] != '\0') {
+		step_note(d, "The migrations were not tried on a copy: %s", rehearsal.why_not);
+		return step_skip(d, "no copy of the database elsewhere could be made");
 	}
 	if (rehearsal.is_schema_only)
 		step_note(d, "The rehearsal had the tables without their rows: %s.", rehearsal.why_schema_only);
@@ -262,8 +299,8 @@ bool step_restore_point(struct deploy *d, struct err *err)
 	struct owndb_pending pending;
 	uint64_t bytes = 0;
 	char folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
-	bool is_new = false;
-	if (!name_point(d, err) || !find_pending(d, &pending, err)) return false;
+	bool is_new = false, is_elsewhere = d->parts.owndb.elsewhere != NULL;
+	if ((!is_elsewhere && !name_point(d, err)) || !find_pending(d, &pending, err)) return false;
 	if (pending.pending_count == 0 && !schema_push_is_pending(d)) return step_skip(d, "no migration is pending");
 	if (!is_new_database(d, &pending, &is_new, err)) return false;
 	if (is_new) return step_skip(d, "the database is new");
@@ -271,6 +308,11 @@ bool step_restore_point(struct deploy *d, struct err *err)
 	if (bytes > DUMP_MAX_BYTES) {
 		step_note(d, "The database is larger than 2 GB, so no dump was taken before the migrations.");
 		return step_skip(d, "too large for a dump");
+	}
+	if (is_elsewhere && d->parts.address.tools_major == 0) {
+		step_note(d, "No dump was taken before the migrations: PostgreSQL %d or newer is not installed here.",
+			  d->parts.elsewhere.major);
+		return step_skip(d, "no programs for the version elsewhere");
 	}
 	if (!file_path(folder, err, "%s/backups", d->parts.dir) || !file_mkdirs(folder, 0700, err) ||
 	    !file_path(path, err, "%s/before-%lld.dump", folder, (long long)d->number) ||
@@ -340,10 +382,12 @@ static bool report_pending(struct deploy *d, const struct owndb_pending *p, stru
 /* A session that outlived the process that began it would hold its locks, and might still commit: it is ended first. */
 static bool end_old_sessions(struct pg_conn *conn, struct err *err)
 {
-	return pg_conn_exec(conn,
-			    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-			    " where application_name = 'freehold' and usename = 'postgres'",
-			    0, NULL, NULL, NULL, err);
+	return pg_conn_exec(
+	    conn,
+	    "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'freehold'"
+	    " and datname = current_database() and pid <> pg_backend_pid() and usename = case when"
+	    " current_user = 'supabase_admin' then 'postgres' else current_user end",
+	    0, NULL, NULL, NULL, err);
 }
 
 static bool list_committed(struct deploy *d, const json_t *pending, json_t *ret_applied, struct err *err)
@@ -426,6 +470,14 @@ static bool apply_all(struct deploy *d, const struct owndb_pending *pending, str
 	return true;
 }
 
+/* Elsewhere there may be no trigger that does. */
+static void tell_backend(struct deploy *d)
+{
+	struct err err;
+	if (d->parts.owndb.elsewhere != NULL && !owndb_elsewhere_notify(&d->parts.owndb, &err))
+		step_note(d, "The backend was not told of the new tables: %s", err.msg);
+}
+
 bool step_migrate(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
@@ -448,6 +500,7 @@ bool step_migrate(struct deploy *d, struct err *err)
 		return false;
 	}
 	d->has_committed = true;
+	tell_backend(d);
 	step_detail(d, "%zu migration%s applied", count, count == 1 ? "" : "s");
 	buckets_ensure(d);
 	return report_promises(d, err);

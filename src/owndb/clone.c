@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "owndb/elsewhere.h"
 #include "owndb/tool.h"
 
 #define PREFIX "clone-"
@@ -41,6 +42,12 @@ static bool fill_paths(struct clone *c, const struct owndb *live, struct err *er
 	    !file_path(c->app_socket_dir, err, "%s/app", c->dir) || !file_path(c->log_path, err, "%s/log", c->dir))
 		return false;
 	c->db = *live;
+	if (live->elsewhere != NULL) { /* what stands for it is a cluster of ours */
+		c->db.elsewhere = NULL;
+		c->db.major = live->elsewhere->tools_major;
+		c->db.migrator = ELSEWHERE_OWNER;
+		c->db.archives = false;
+	}
 	c->db.data_dir = c->data_dir;
 	c->db.socket_dir = c->socket_dir;
 	c->db.app_socket_dir = live->app_socket_dir != NULL ? c->app_socket_dir : NULL;

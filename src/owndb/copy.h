@@ -17,4 +17,8 @@ bool copy_full(const struct owndb *live, struct clone *c, void (*on_progress)(vo
  * migrations refer to (buckets, jobs, applied migrations). */
 bool copy_schema(const struct owndb *live, struct clone *c, const char *cache_dir, struct err *err);
 
+/* The same of a database elsewhere (owndb/elsewhere.h), without any rows. Fails where programs of its version are not
+ * here, or its schema has what cannot be had here: an extension of its host, say. */
+bool copy_elsewhere(const struct owndb *live, struct clone *c, const char *cache_dir, struct err *err);
+
 #endif

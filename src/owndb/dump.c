@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "owndb/elsewhere.h"
 #include "owndb/tool.h"
 
 #define DUMP_DEADLINE_MS (6 * 3600 * 1000)
@@ -48,8 +49,15 @@ static bool run_dump(const struct owndb *db, struct sink *s, struct err *err)
 				    "--format=custom",
 				    OWNDB_DATABASE,
 				    NULL};
-	struct proc_spec spec = {.argv = argv,
-				 .env = tool_env(),
+	const char *const there[] = {program, "--no-password", "--format=custom", NULL};
+	struct arena *arena = arena_new(64u * 1024);
+	const char *const *env = tool_env();
+	if (db->elsewhere != NULL && !owndb_elsewhere_env(db->elsewhere, NULL, arena, &env, err)) {
+		arena_free(arena);
+		return false;
+	}
+	struct proc_spec spec = {.argv = db->elsewhere != NULL ? there : argv,
+				 .env = env,
 				 .cwd = "/",
 				 .has_user = db->has_user,
 				 .uid = db->uid,
@@ -58,7 +66,9 @@ static bool run_dump(const struct owndb *db, struct sink *s, struct err *err)
 				 .on_output = take,
 				 .arg = s};
 	struct proc_result result;
-	if (!proc_run(&spec, NULL, &result, err)) return false;
+	bool ran = proc_run(&spec, NULL, &result, err);
+	arena_free(arena);
+	if (!ran) return false;
 	errno = s->error;
 	if (s->error != 0) return err_set_errno(err, "write the dump");
 	if (result.exit_status == 0) return true;

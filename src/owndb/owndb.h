@@ -34,8 +34,15 @@
 #define OWNDB_SUPERUSER "supabase_admin"
 #define OWNDB_MIGRATOR "postgres" /* runs the app's migrations; no superuser */
 
+struct owndb_elsewhere;
+
 /* Where a cluster is and whose it is. Borrowed text; paths are absolute. */
 struct owndb {
+	/* Not NULL: it is not ours (owndb/elsewhere.h). There is no cluster then, nor what belongs to one: data_dir,
+	 * sockets and log are not there, major is the other server's, and bin_dir has programs that can speak to it. */
+	const struct owndb_elsewhere *elsewhere;
+	/* Of a throw-away cluster that stands for one elsewhere: whom OWNDB_MIGRATOR acts as. NULL: itself. */
+	const char *migrator;
 	const char *data_dir;
 	const char *socket_dir;
 	const char *log_path; /* where whoever starts it sends its standard error; quoted when it does not start */
@@ -78,8 +85,8 @@ bool owndb_create(const struct owndb *db, const char *cache_dir, struct err *err
 bool owndb_command(const struct owndb *db, struct arena *arena, const char *const **ret_argv,
 		   const char *const **ret_env, struct err *err);
 
-/* Waits until it answers. pid (0: not known) is the process that was started: when it ends, waiting ends, with the last
- * lines of its log. deadline_ms is a duration. */
+/* Waits until it answers; one elsewhere is asked once. pid (0: not known) is the process that was started: when it
+ * ends, waiting ends, with the last lines of its log. deadline_ms is a duration. */
 bool owndb_wait_ready(const struct owndb *db, pid_t pid, int64_t deadline_ms, struct err *err);
 
 /* It lets people in: its own file says so (its socket accepts earlier). Reads a small file, asks nobody. */

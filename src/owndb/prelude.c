@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "owndb/prelude_elsewhere.h"
+
 #define PRELUDE_DEADLINE_MS 120000
+#define ARENA_BYTES (2u << 20)
 #define HASH_HEX_SIZE (crypto_hash_sha256_BYTES * 2 + 1)
 
 static void hash_text(const char *text, char ret_hex[HASH_HEX_SIZE])
@@ -43,14 +46,14 @@ static bool run_file(struct pg_conn *conn, const struct prelude_file *file, cons
 	       pg_conn_exec(conn, "commit", 0, NULL, NULL, NULL, err);
 }
 
-static bool run_files(struct pg_conn *conn, int *ret_run, struct err *err)
+static bool run_files(struct pg_conn *conn, const struct prelude_file *files, int *ret_run, struct err *err)
 {
 	int run = 0;
 	/* Notices about what is there already would only hide others. */
 	if (!pg_conn_exec(conn, "set client_min_messages = warning", 0, NULL, NULL, NULL, err) ||
 	    !pg_conn_exec(conn, "select pg_advisory_lock(hashtext('freehold.prelude'))", 0, NULL, NULL, NULL, err))
 		return false;
-	for (const struct prelude_file *file = prelude_files; file->name != NULL; file++) {
+	for (const struct prelude_file *file = files; file->name != NULL; file++) {
 		char hash[HASH_HEX_SIZE];
 		bool is_done;
 		hash_text(file->text, hash);
@@ -69,7 +72,12 @@ bool owndb_prelude(const struct owndb *db, int *ret_run, struct err *err)
 	struct pg_conn *conn = NULL;
 	if (!owndb_connect(db, OWNDB_SUPERUSER, &conn, err)) return false;
 	pg_conn_set_deadline(conn, PRELUDE_DEADLINE_MS);
-	bool ok = run_files(conn, ret_run, err);
+	struct arena *arena = arena_new(ARENA_BYTES);
+	const struct prelude_file *files = prelude_files;
+	bool ok = (db->elsewhere == NULL || prelude_elsewhere(PQuser(pg_conn_raw(conn)), arena, &files, err)) &&
+		  run_files(conn, files, ret_run, err);
+	arena_free(arena);
 	pg_conn_close(conn);
-	return ok || err_wrap(err, "prepare the database in %s", db->data_dir);
+	return ok || err_wrap(err, "prepare the database%s%s", db->elsewhere != NULL ? "" : " in ",
+			      db->elsewhere != NULL ? " elsewhere" : db->data_dir);
 }

@@ -27,6 +27,11 @@ static void note_timing(void *arg, const struct owndb_event *event)
 static bool choose(const struct owndb *db, const struct owndb_rehearsal_spec *spec, struct owndb_rehearsal *r,
 		   struct err *err)
 {
+	if (db->elsewhere != NULL) {
+		r->is_schema_only = true;
+		(void)snprintf(r->why_schema_only, sizeof r->why_schema_only, "the database is elsewhere");
+		return true;
+	}
 	uint64_t size, has_free, most = spec->full_max_bytes, keep = spec->keep_free_bytes;
 	if (most == 0) most = OWNDB_CLONE_FULL_MAX_BYTES;
 	if (keep == 0) keep = OWNDB_CLONE_KEEP_FREE_BYTES;
@@ -54,7 +59,12 @@ static bool rehearse_on(const struct owndb *db, const struct owndb_rehearsal_spe
 			struct owndb_rehearsal *r, struct owndb_failure *ret_failure, struct err *err)
 {
 	int64_t from_ms = clock_now_ms();
-	if (!(r->is_schema_only ? copy_schema(db, c, spec->cache_dir, err) : copy_full(db, c, NULL, NULL, err)))
+	if (db->elsewhere != NULL && !copy_elsewhere(db, c, spec->cache_dir, err)) {
+		(void)snprintf(r->why_not, sizeof r->why_not, "%.290s", err->msg);
+		return true;
+	}
+	if (db->elsewhere == NULL &&
+	    !(r->is_schema_only ? copy_schema(db, c, spec->cache_dir, err) : copy_full(db, c, NULL, NULL, err)))
 		return err_wrap(err, "make a copy of the database to rehearse on");
 	r->clone_ms = clock_now_ms() - from_ms;
 	struct watch w = {&spec->run, r};

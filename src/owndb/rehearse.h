@@ -33,14 +33,17 @@ struct owndb_rehearsal {
 	 * rows is then not proved, and its duration says nothing. */
 	bool is_schema_only;
 	char why_schema_only[160]; /* for the owner; "" for a full clone */
+	/* Of a database elsewhere: nothing could be tried, which is no fault of the migrations; why. Else "". */
+	char why_not[300];
 	int64_t clone_ms;
 	struct owndb_timing *timings; /* of the files that ran, in the arena */
 	size_t timing_count;
 };
 
-/* Clones, migrates the clone, removes it, on every path. False with failure.is_sql when the migrations are at fault;
- * failure speaks of the clone, so nothing of it is applied. ERR_UNAVAILABLE when the disk has no room even for a clone
- * without rows. ret_rehearsal is filled as far as it came also when a migration failed. */
+/* Clones, migrates the clone, removes it, on every path. Of a database elsewhere the clone never has rows. False with
+ * failure.is_sql when the migrations are at fault; failure speaks of the clone, so nothing of it is applied.
+ * ERR_UNAVAILABLE when the disk has no room even for a clone without rows. ret_rehearsal is filled as far as it came
+ * also when a migration failed. */
 bool owndb_rehearse(const struct owndb *db, const struct owndb_rehearsal_spec *spec, struct arena *arena,
 		    struct owndb_rehearsal *ret_rehearsal, struct owndb_failure *ret_failure, struct err *err);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "owndb/elsewhere.h"
 #include "owndb/owndb.h"
 #include "owndb/tool.h"
 
@@ -66,19 +67,35 @@ bool owndb_command(const struct owndb *db, struct arena *arena, const char *cons
 	return true;
 }
 
+/* A migration finds names where the app's own requests find them; it is no setting of every database elsewhere. */
+static bool connect_elsewhere(const struct owndb *db, const char *role, struct pg_conn **ret_conn, struct err *err)
+{
+	char conninfo[ELSEWHERE_CONNINFO_SIZE];
+	bool is_super = strcmp(role, OWNDB_SUPERUSER) == 0;
+	return owndb_elsewhere_conninfo(db->elsewhere, ELSEWHERE_AS_OWNER, role,
+					is_super ? "-c search_path=pg_catalog" : "-c search_path=public,extensions",
+					conninfo, err) &&
+	       pg_conninfo_add(conninfo, sizeof conninfo, "application_name", "freehold", err) &&
+	       pg_conn_open(conninfo, CONNECT_DEADLINE_MS, ret_conn, err);
+}
+
 bool owndb_connect(const struct owndb *db, const char *role, struct pg_conn **ret_conn, struct err *err)
 {
-	char conninfo[1024] = "";
+	char conninfo[1024] = "", options[200] = "";
+	if (db->elsewhere != NULL) return connect_elsewhere(db, role, ret_conn, err);
 	/* Nothing that the app left in a schema may be called by a name without a schema. */
-	bool is_super = strcmp(role, OWNDB_SUPERUSER) == 0;
+	if (strcmp(role, OWNDB_SUPERUSER) == 0) (void)snprintf(options, sizeof options, "-c search_path=pg_catalog");
+	if (strcmp(role, OWNDB_MIGRATOR) == 0 && db->migrator != NULL) {
+		(void)snprintf(options, sizeof options, "-c role=%.63s -c search_path=public,extensions", db->migrator);
+		role = OWNDB_SUPERUSER;
+	}
 	return pg_conninfo_add(conninfo, sizeof conninfo, "host", db->socket_dir, err) &&
 	       pg_conninfo_add(conninfo, sizeof conninfo, "port", "5432", err) &&
 	       pg_conninfo_add(conninfo, sizeof conninfo, "dbname", OWNDB_DATABASE, err) &&
 	       pg_conninfo_add(conninfo, sizeof conninfo, "user", role, err) &&
 	       pg_conninfo_add(conninfo, sizeof conninfo, "application_name", "freehold", err) &&
 	       pg_conninfo_add(conninfo, sizeof conninfo, "client_encoding", "UTF8", err) &&
-	       pg_conninfo_add(conninfo, sizeof conninfo, "options", is_super ? "-c search_path=pg_catalog" : "",
-			       err) &&
+	       pg_conninfo_add(conninfo, sizeof conninfo, "options", options, err) &&
 	       pg_conn_open(conninfo, CONNECT_DEADLINE_MS, ret_conn, err);
 }
 
@@ -157,6 +174,12 @@ static bool wait_ready(const struct owndb *db, int watch, int pidfd, int64_t dea
 
 bool owndb_wait_ready(const struct owndb *db, pid_t pid, int64_t deadline_ms, struct err *err)
 {
+	struct pg_conn *conn = NULL;
+	if (db->elsewhere != NULL) {
+		bool is_there = owndb_connect(db, OWNDB_SUPERUSER, &conn, err);
+		pg_conn_close(conn);
+		return is_there || err_wrap(err, "the app's database, which is elsewhere");
+	}
 	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	bool ok;
@@ -174,8 +197,9 @@ bool owndb_size(const struct owndb *db, uint64_t *ret_bytes, struct err *err)
 	struct pg_conn *conn = NULL;
 	char text[32];
 	if (!owndb_connect(db, OWNDB_SUPERUSER, &conn, err)) return false;
-	bool ok = pg_conn_text(conn, "select sum(pg_database_size(oid))::text from pg_database", 0, NULL, text,
-			       sizeof text, err);
+	const char *sql = db->elsewhere != NULL ? "select pg_database_size(current_database())::text"
+						: "select sum(pg_database_size(oid))::text from pg_database";
+	bool ok = pg_conn_text(conn, sql, 0, NULL, text, sizeof text, err);
 	pg_conn_close(conn);
 	if (ok) *ret_bytes = strtoull(text, NULL, 10);
 	return ok;
@@ -187,8 +211,9 @@ static bool set_setting(struct pg_conn *conn, const char *name, const char *valu
 	char alter[256];
 	return pg_conn_exec(conn, "select set_config($1, $2, false)", 2, (const char *const[]){name, value}, NULL, NULL,
 			    err) &&
-	       pg_conn_text(conn, "select format('alter database postgres set %I from current', $1::text)", 1, &name,
-			    alter, sizeof alter, err) &&
+	       pg_conn_text(conn,
+			    "select format('alter database %I set %I from current', current_database(), $1::text)", 1,
+			    &name, alter, sizeof alter, err) &&
 	       pg_conn_exec(conn, alter, 0, NULL, NULL, NULL, err);
 }
 

@@ -5,17 +5,6 @@
 create schema if not exists realtime authorization supabase_realtime_admin;
 grant usage on schema realtime to anon, authenticated, service_role, authenticator, postgres, dashboard_user;
 
--- The backend's reader of the log. It may log in to the database (pg_hba.conf: not to replicate the cluster), owns nothing
--- and is granted nothing.
-do $$
-begin
-  if not exists (select from pg_catalog.pg_roles where rolname = 'freehold_realtime') then
-    create role freehold_realtime login replication noinherit;
-  end if;
-end
-$$;
-alter role freehold_realtime login replication noinherit connection limit 4;
-
 set local role supabase_realtime_admin;
 
 -- Messages, a partition for each day. A plain table of an earlier edition gives its policies to this one; its rows, which nobody
@@ -222,7 +211,7 @@ $$;
 
 -- Filters of subscriptions (realtime/interest.h). The names of types come from the catalogue; values are parameters.
 create or replace function realtime.freehold_filter(op text, type regtype, value text) returns json language plpgsql
-set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'postgres' set bytea_output = 'hex'
+set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'POSTGRES' set bytea_output = 'hex'
 set extra_float_digits = 1 as $$
 declare
   result json;
@@ -262,7 +251,7 @@ $$;
 
 create or replace function realtime.freehold_compare(op text, type regtype, given text, wanted text, negated boolean)
 returns boolean language plpgsql stable
-set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'postgres' set bytea_output = 'hex' as $$
+set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'POSTGRES' set bytea_output = 'hex' as $$
 declare
   symbol constant text := case op when 'eq' then '=' when 'neq' then '<>' when 'lt' then '<' when 'lte' then '<='
     when 'gt' then '>' when 'gte' then '>=' when 'like' then 'like' when 'ilike' then 'ilike' when 'match' then '~'

@@ -1,18 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- freehold_jobs: what the backend keeps to run cron's jobs and to send net's requests, and how it asks for work. Its
 -- functions run as its own role and never as the superuser, since the tables of cron and net are the app's, triggers and all.
---
--- The role can become postgres and whoever that can become, because jobs run as those. It inherits nothing of them.
-
-do $$
-begin
-  if not exists (select from pg_catalog.pg_roles where rolname = 'freehold_jobs') then
-    create role freehold_jobs login noinherit;
-  end if;
-end
-$$;
-alter role freehold_jobs login noinherit connection limit 16;
-grant postgres to freehold_jobs;
 
 create schema if not exists freehold_jobs authorization freehold_jobs;
 grant usage on schema freehold_jobs, cron, net to freehold_jobs;

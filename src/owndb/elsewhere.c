@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "owndb/elsewhere.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OPTIONS_SIZE 1024
+#define ENV_MAX 40
+#define AUTHORITIES "/etc/ssl/certs/ca-certificates.crt" /* Debian's */
+
+/* The keywords of an address that say something about the other end, or about what is sent there. */
+static const char *const allowed[] = {"host",
+				      "hostaddr",
+				      "port",
+				      "dbname",
+				      "user",
+				      "password",
+				      "sslmode",
+				      "ssl_min_protocol_version",
+				      "channel_binding",
+				      "gssencmode",
+				      "connect_timeout",
+				      "options",
+				      "application_name",
+				      "target_session_attrs",
+				      "keepalives",
+				      "keepalives_idle",
+				      "keepalives_interval",
+				      "keepalives_count",
+				      NULL};
+
+static bool is_in(const char *const *list, const char *word)
+{
+	for (; *list != NULL; list++)
+		if (strcmp(*list, word) == 0) return true;
+	return false;
+}
+
+static const char *value_of(const PQconninfoOption *options, const char *keyword)
+{
+	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
+		if (strcmp(o->keyword, keyword) == 0) return o->val != NULL ? o->val : "";
+	return "";
+}
+
+static bool is_here(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
+}
+
+static bool parse(const char *url, PQconninfoOption **ret_options, struct err *err)
+{
+	char *why = NULL;
+	if (strncmp(url, "postgres://", 11) != 0 && strncmp(url, "postgresql://", 13) != 0)
+		return err_set(err, ERR_INVALID, "a database's address begins with postgresql://");
+	if (strlen(url) > ELSEWHERE_URL_MAX)
+		return err_set(err, ERR_LIMIT, "an address of more than %d bytes", ELSEWHERE_URL_MAX);
+	PQconninfoOption *options = PQconninfoParse(url, &why);
+	PQfreemem(why); /* it quotes from the address, and so from the password */
+	if (options == NULL)
+		return err_set(
+		    err, ERR_INVALID,
+		    "the address is not understood; it is postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and "
+		    "in a password each of @ : / ? # %% is written as %%40 %%3A %%2F %%3F %%23 %%25");
+	*ret_options = options;
+	return true;
+}
+
+static bool check(const PQconninfoOption *options, struct err *err)
+{
+	const char *host = value_of(options, "host");
+	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
+		if (o->val != NULL && !is_in(allowed, o->keyword))
+			return err_set(err, ERR_INVALID, "the address may not set %.60s; leave it out", o->keyword);
+	if (host[0] == '\0' || host[0] == '/' || host[0] == '@')
+		return err_set(err, ERR_INVALID, "the address must name a host, such as db.example.com");
+	if (value_of(options, "user")[0] == '\0' || value_of(options, "password")[0] == '\0' ||
+	    value_of(options, "dbname")[0] == '\0')
+		return err_set(err, ERR_INVALID,
+			       "the address must name a user, its password and a database: "
+			       "postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+	if (strlen(value_of(options, "user")) > 63 || strlen(value_of(options, "dbname")) > 63)
+		return err_set(err, ERR_INVALID, "names of users and databases have 63 bytes at most");
+	return true;
+}
+
+bool owndb_elsewhere_url_check(const char *url, struct err *err)
+{
+	PQconninfoOption *options = NULL;
+	if (!parse(url, &options, err)) return false;
+	bool ok = check(options, err);
+	PQconninfoFree(options);
+	return ok;
+}
+
+bool owndb_elsewhere_shown(const char *url, char *ret_text, size_t size, struct err *err)
+{
+	PQconninfoOption *options = NULL;
+	if (!parse(url, &options, err)) return false;
+	const char *port = value_of(options, "port");
+	(void)snprintf(ret_text, size, "%.200s:%.20s/%.63s as %.63s", value_of(options, "host"),
+		       port[0] != '\0' ? port : "5432", value_of(options, "dbname"), value_of(options, "user"));
+	PQconninfoFree(options);
+	return true;
+}
+
+/* The role and the settings go along as options, behind what the address has there (Neon names its endpoint so). */
+static void put_options(const PQconninfoOption *options, const char *role, const char *settings,
+			char ret_text[OPTIONS_SIZE])
+{
+	const char *given = value_of(options, "options");
+	if (role != NULL && strcmp(role, OWNDB_SUPERUSER) == 0) role = NULL;
+	if (role != NULL && strcmp(role, OWNDB_MIGRATOR) == 0) role = ELSEWHERE_OWNER;
+	(void)snprintf(ret_text, OPTIONS_SIZE, "%.400s%s%s%s%s%.300s", given, given[0] != '\0' ? " " : "",
+		       role != NULL ? "-c role=" : "", role != NULL ? role : "", settings[0] != '\0' ? " " : "",
+		       settings);
+}
+
+struct words {
+	char options[OPTIONS_SIZE], login[80];
+	const char *user, *password, *sslmode, *sslrootcert;
+};
+
+static void fill_words(const struct owndb_elsewhere *e, const PQconninfoOption *options, enum elsewhere_door door,
+		       const char *role, const char *settings, struct words *w)
+{
+	put_options(options, role, settings, w->options);
+	(void)snprintf(w->login, sizeof w->login, "%.63s%s", e->login != NULL ? e->login : "",
+		       door == ELSEWHERE_AS_READER ? "_changes" : "");
+	bool is_owner = door == ELSEWHERE_AS_OWNER;
+	w->user = is_owner ? value_of(options, "user") : w->login;
+	w->password = is_owner ? value_of(options, "password") : e->password;
+	w->sslmode = value_of(options, "sslmode");
+	if (w->sslmode[0] == '\0') w->sslmode = is_here(value_of(options, "host")) ? "prefer" : "require";
+	w->sslrootcert = strncmp(w->sslmode, "verify-", 7) == 0 ? AUTHORITIES : "";
+}
+
+/* What the words say instead of the address. */
+static const char *said(const struct words *w, const char *keyword)
+{
+	const struct {
+		const char *keyword, *value;
+	} pairs[] = {{"user", w->user},       {"password", w->password}, {"sslmode", w->sslmode},
+		     {"options", w->options}, {"application_name", ""},  {"sslrootcert", w->sslrootcert}};
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+		if (strcmp(pairs[i].keyword, keyword) == 0) return pairs[i].value;
+	return NULL;
+}
+
+bool owndb_elsewhere_conninfo(const struct owndb_elsewhere *e, enum elsewhere_door door, const char *role,
+			      const char *settings, char ret_conninfo[ELSEWHERE_CONNINFO_SIZE], struct err *err)
+{
+	PQconninfoOption *options = NULL;
+	struct words w;
+	if (!parse(e->url, &options, err)) return false;
+	fill_words(e, options, door, role, settings, &w);
+	bool ok = true;
+	ret_conninfo[0] = '\0';
+	for (const PQconninfoOption *o = options; ok && o->keyword != NULL; o++) {
+		const char *value = said(&w, o->keyword);
+		if (value == NULL) value = o->val != NULL ? o->val : "";
+		ok = value[0] == '\0' || pg_conninfo_add(ret_conninfo, ELSEWHERE_CONNINFO_SIZE, o->keyword, value, err);
+	}
+	ok = ok && pg_conninfo_add(ret_conninfo, ELSEWHERE_CONNINFO_SIZE, "client_encoding", "UTF8", err);
+	PQconninfoFree(options);
+	return ok;
+}
+
+bool owndb_elsewhere_env(const struct owndb_elsewhere *e, const char *role, struct arena *arena,
+			 const char *const **ret_env, struct err *err)
+{
+	PQconninfoOption *options = NULL;
+	struct words w;
+	const char **env = arena_array(arena, ENV_MAX, sizeof *env);
+	size_t n = 0;
+	if (env == NULL || !parse(e->url, &options, err)) return false;
+	fill_words(e, options, ELSEWHERE_AS_OWNER, role, "", &w);
+	env[n++] = "PATH=/usr/bin:/bin", env[n++] = "LC_ALL=C.UTF-8", env[n++] = "TZ=UTC";
+	for (const PQconninfoOption *o = options; o->keyword != NULL && n + 1 < ENV_MAX; o++) {
+		const char *value = said(&w, o->keyword);
+		if (value == NULL) value = o->val != NULL ? o->val : "";
+		if (value[0] == '\0' || o->envvar == NULL) continue;
+		env[n] = arena_printf(arena, "%s=%s", o->envvar, value);
+		if (env[n] != NULL) n++;
+	}
+	env[n] = NULL;
+	PQconninfoFree(options);
+	*ret_env = env;
+	return true;
+}
