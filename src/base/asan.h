@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * HAS_ASAN is 1 in a build with AddressSanitizer: it wants each allocation by itself, and far more address space than
- * any limit of ours would leave it. */
+ * any limit of ours would leave it. Such a build names ASAN_FINDINGS_DIR, where each program writes what was found in
+ * it (base/asan_options.c), and which a sandbox lets it reach. */
 #ifndef FREEHOLD_BASE_ASAN_H
 #define FREEHOLD_BASE_ASAN_H
 

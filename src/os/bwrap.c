@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/asan.h"
 #include "os/file.h"
 
 #define TMP_BYTES (256ull << 20)
@@ -150,6 +151,9 @@ static bool build(struct bwrap *b, const struct sandbox_spec *spec, uid_t uid, g
 	add_number(b, "--size", tmp_bytes), add(b, "--perms"), add(b, "1777"), add(b, "--tmpfs"), add(b, "/tmp");
 	add(b, "--dir"), add(b, SANDBOX_HOME);
 	add_mounts(b, spec, tmp_bytes);
+#if HAS_ASAN
+	add3(b, "--bind-try", ASAN_FINDINGS_DIR, ASAN_FINDINGS_DIR);
+#endif
 	/* bwrap makes / and /dev on tmpfs that the user could fill. */
 	add(b, "--remount-ro"), add(b, "/dev"), add(b, "--remount-ro"), add(b, "/");
 	add(b, "--chdir"), add(b, spec->cwd != NULL ? spec->cwd : SANDBOX_HOME);

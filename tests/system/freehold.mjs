@@ -10,7 +10,7 @@
 // FREEHOLD_BIN names the folder of the programs (default: build/src/bin of this checkout).
 import { spawn, execFile } from 'node:child_process';
 import { mkdtemp, rm, chmod, readFile, readlink, readdir, mkdir } from 'node:fs/promises';
-import { existsSync, openSync, closeSync, rmSync } from 'node:fs';
+import { existsSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
@@ -46,6 +46,7 @@ export class Freehold {
   // command under. programs: another folder of programs.
   static async start({ env = {}, home, port, tlsPort, wrap = [], wrapCli = [], programs = bin, mode = 0o755 } = {}) {
     const f = new Freehold();
+    f.began = Date.now();
     f.ownsHome = home === undefined;
     f.home = home ?? (await mkdtemp(path.join(os.tmpdir(), 'fh-')));
     await chmod(f.home, mode);
@@ -87,7 +88,15 @@ export class Freehold {
       process.kill(this.daemon.pid, 'SIGQUIT');
       await this.daemonEnd;
     }
+    this.expectNoFindings();
     if (this.ownsHome && !process.env.FREEHOLD_KEEP) await rm(this.home, { recursive: true, force: true });
+  }
+
+  // In a build with the sanitizers: what they found in any process since this one began (src/base/asan_options.c).
+  expectNoFindings() {
+    const dir = path.resolve(this.programs, '../../findings');
+    const found = existsSync(dir) ? readdirSync(dir).map((name) => path.join(dir, name)).filter((file) => statSync(file).mtimeMs >= this.began) : [];
+    if (found.length > 0) throw new Error(found.map((file) => `${file}:\n${readFileSync(file, 'utf8')}`).join('\n'));
   }
 
   // Destroys what the test made, so that no system users are left, and stops.
