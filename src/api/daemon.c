@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "api/address.h"
 #include "api/app_parts.h"
 #include "api/import.h"
 #include "api/pool_watch.h"
@@ -223,6 +224,7 @@ static bool run(struct daemon *d, const char *bin_dir, struct err *err)
 	if (!check_ports(d, err) || !sweep_home(&d->flow, err) || !start_units(d, err)) return false;
 	supervisor_sweep(d->supervisor);
 	if (!listen_on_control(d, err) || !recover_all(d, err)) return false;
+	address_follow(d);
 	schedule_start(d);
 	pool_watch_start(d);
 	log_info("freeholdd is ready; home %s, control socket %s", d->flow.layout.home, d->flow.control_socket);

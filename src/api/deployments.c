@@ -15,6 +15,7 @@
 #include "api/worker.h"
 #include "codec/json.h"
 #include "codec/url.h"
+#include "edge/port.h"
 #include "flow/deploy.h"
 #include "flow/functions.h"
 #include "flow/git_key.h"
@@ -27,13 +28,14 @@
 
 #define UPLOAD_MAX_BYTES ((uint64_t)2 << 30)
 
-/* An app that is being deployed is refused before its archive is sent. */
+/* An app that is being deployed, or that nobody would reach, is refused before its archive is sent. */
 static bool may_deploy(struct daemon *d, const char *name, struct err *err)
 {
 	int64_t running = 0;
 	if (!worker_check_not_ending(d, name, err) || !deployment_running(d->flow.db, name, &running, err))
 		return false;
-	if (running == 0) return layout_app_sockets_check(&d->flow.layout, name, err);
+	if (running == 0)
+		return layout_app_sockets_check(&d->flow.layout, name, err) && edge_check_ports(&d->flow.edge, err);
 	return err_set(err, ERR_CONFLICT,
 		       "%s is being deployed already (deployment %lld); wait for it, or watch it with: freehold logs "
 		       "%s --build %lld",

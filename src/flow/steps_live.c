@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "edge/port.h"
 #include "edge/tls.h"
 #include "flow/daemon.h"
 #include "flow/functions.h"
@@ -92,7 +93,7 @@ static bool expect(struct deploy *d, const char *host, const char *path, long st
 }
 
 /* What a visitor's browser would do first: the page, the first of its assets, and whether the backend answers. */
-bool step_verify(struct deploy *d, struct err *err)
+static bool look_at_all(struct deploy *d, struct err *err)
 {
 	char host[EDGE_HOST_SIZE], asset[2048];
 	struct buf page BUF_CLEANUP;
@@ -109,6 +110,15 @@ bool step_verify(struct deploy *d, struct err *err)
 	if (!expect(d, host, "/auth/v1/health", 200, NULL, err)) return false;
 	step_detail(d, "the page, its assets and the backend answer under a private name");
 	return edge_host_unset(&d->f->edge, host, err);
+}
+
+/* Where another program answered in the edge's place, its answers say nothing of the release. */
+bool step_verify(struct deploy *d, struct err *err)
+{
+	struct err taken;
+	if (look_at_all(d, err)) return true;
+	if (!edge_check_ports(&d->f->edge, &taken)) *err = taken;
+	return false;
 }
 
 bool step_promote(struct deploy *d, struct err *err)

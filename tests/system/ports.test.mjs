@@ -4,7 +4,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { readFile } from 'node:fs/promises';
-import { Freehold, freePort } from './freehold.mjs';
+import { Freehold, folder, freePort, until } from './freehold.mjs';
 
 const edge = async (f) => (await f.api('GET', '/v1/status')).body.edge;
 
@@ -38,4 +38,53 @@ test('an edge that goes on serving keeps its port and its time; workers of a kil
     assert.notEqual((await edge(f)).pid, was.pid);
     assert.doesNotMatch(await readFile(f.log, 'utf8'), /is taken by/);
   } finally { await f.stop(); }
+});
+
+test('another program that took the port while nginx was away is what a deployment tells of', async () => {
+  const f = await Freehold.start();
+  const other = net.createServer((socket) => socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'));
+  try {
+    await f.deploy(await folder({ 'index.html': 'one' }), 'site');
+    const { pid } = await edge(f);
+    process.kill(f.daemon.pid, 'SIGSTOP');
+    process.kill(-pid, 'SIGKILL');
+    await until('the port is free', () => new Promise((resolve) => {
+      other.once('error', () => resolve(false)).listen(f.port, '127.0.0.1', () => resolve(true));
+    }));
+    process.kill(f.daemon.pid, 'SIGCONT');
+    const r = await f.cli('deploy', await folder({ 'index.html': 'two' }), '--app', 'site');
+    assert.notEqual(r.code, 0);
+    assert.match(r.all, new RegExp(`port ${f.port} of\\s+127.0.0.1 is taken by process\\s+${process.pid}\\b[^]*FREEHOLD_PORT=\\d+`));
+    assert.doesNotMatch(r.all, /404/);
+    await new Promise((resolve) => other.close(resolve));
+    await until('nginx has it again', async () => (await edge(f)).state === 'running', 60000);
+    assert.equal(await f.deploy(await folder({ 'index.html': 'two' }), 'site'), 2);
+  } finally { process.kill(f.daemon.pid, 'SIGCONT'); other.close(); await f.end(); }
+});
+
+test('after a start on another port the pages, the server and the settings have the new address', async () => {
+  const f = await Freehold.start();
+  try {
+    const placeholder = 'https://freehold-origin-placeholder.invalid';
+    await f.deploy(await folder({ 'index.html': `one ${placeholder}/rest` }), 'page');
+    await f.deploy(await folder({ 'index.html': `two ${placeholder}/rest` }), 'page');
+    await f.deploy(await folder({
+      'package.json': JSON.stringify({ name: 'served', private: true, scripts: { start: 'node server.js' } }),
+      'server.js': "require('node:http').createServer((q, r) => r.end(process.env.SUPABASE_URL)).listen(process.env.PORT)",
+    }), 'served');
+    const at = (app) => `http://${app}.localhost:${f.port}`;
+    assert.equal((await f.get('page', '/')).text, `two ${at('page')}/rest`);
+    assert.equal((await f.get('served', '/')).text, at('served'));
+    process.kill(f.daemon.pid, 'SIGTERM');
+    await f.daemonEnd;
+    f.port = await freePort();
+    f.env.FREEHOLD_PORT = String(f.port);
+    await f.startDaemon();
+    await until('the page has it', async () => (await f.get('page', '/')).text === `two ${at('page')}/rest`);
+    await until('the server has it', async () => (await f.get('served', '/')).text === at('served'));
+    // Until then the app is not anybody else's.
+    await until('an earlier release is live', async () => (await f.api('POST', '/v1/apps/page/rollback', { release: 1 })).status === 200);
+    assert.equal((await f.get('page', '/')).text, `one ${at('page')}/rest`, 'it has it, too');
+    assert.equal(JSON.parse(await readFile(f.app('page', 'backend.json'), 'utf8')).site_url, at('page'));
+  } finally { await f.end(); }
 });
