@@ -48,7 +48,7 @@ void call_fetch(struct auth_call *call, const struct http_fetch_spec *spec, call
 	*asked = (struct asked){.call = call, .done = done};
 	if (call->auth->http == NULL || call->auth->fetches >= CALL_FETCHES_MAX)
 		(void)err_set(&asked->err, ERR_UNAVAILABLE, "too many other servers are being asked");
-	else if (http_fetch(call->auth->http, spec, call->arena, on_fetched, asked, NULL, &asked->err))
+	else if (http_fetch(call->auth->http, spec, call->arena, on_fetched, asked, &asked->err))
 		call->auth->fetches++;
 	if (asked->err.code != ERR_NONE) fail_later(asked);
 }

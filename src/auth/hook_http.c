@@ -177,7 +177,7 @@ static void attempt(struct asking *x)
 	if (auth->http == NULL || auth->fetches >= CALL_FETCHES_MAX) {
 		(void)err_set(&err, ERR_UNAVAILABLE, "too many other servers are being asked");
 		hook_failed(x->asked, &err);
-	} else if (http_fetch(auth->http, &spec, x->call->arena, on_fetched, x, NULL, &err)) {
+	} else if (http_fetch(auth->http, &spec, x->call->arena, on_fetched, x, &err)) {
 		auth->fetches++;
 	} else {
 		hook_failed(x->asked, &err);

@@ -242,7 +242,7 @@ static void set_limits(struct http_fetch *f, const struct http_fetch_spec *spec)
 
 bool http_fetch(struct http_multi *multi, const struct http_fetch_spec *spec, struct arena *arena,
 		void (*done)(void *arg, const struct http_fetched *fetched, const struct err *why), void *arg,
-		struct http_fetch **ret_fetch, struct err *err)
+		struct err *err)
 {
 	struct http_fetch *f = calloc(1, sizeof *f);
 	if (f == NULL) abort();
@@ -262,12 +262,5 @@ bool http_fetch(struct http_multi *multi, const struct http_fetch_spec *spec, st
 	set_limits(f, spec);
 	set_request(f, spec);
 	http_multi_add(multi, &f->transfer);
-	if (ret_fetch != NULL) *ret_fetch = f;
 	return true;
-}
-
-void http_fetch_cancel(struct http_fetch *fetch)
-{
-	http_multi_remove(fetch->multi, &fetch->transfer);
-	fetch_free(fetch);
 }

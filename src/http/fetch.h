@@ -35,17 +35,12 @@ struct http_fetched {
 	int64_t max_age_s; /* Cache-Control's; -1: not said */
 };
 
-struct http_fetch;
-
 /* done is called once, from the loop, never from inside. fetched is NULL when no answer came: why says what happened
  * (ERR_TIMEOUT, ERR_UNAVAILABLE, ERR_LIMIT, ERR_REFUSED for a certificate). The arena must live until then. False:
  * ERR_INVALID for an address that is none, ERR_REFUSED for one that is not HTTPS; done is not called. */
 bool http_fetch(struct http_multi *multi, const struct http_fetch_spec *spec, struct arena *arena,
 		void (*done)(void *arg, const struct http_fetched *fetched, const struct err *why), void *arg,
-		struct http_fetch **ret_fetch, struct err *err);
-
-/* done is not called. */
-void http_fetch_cancel(struct http_fetch *fetch);
+		struct err *err);
 
 /* An address that http_fetch takes: https, or http to localhost, 127.0.0.0/8 or ::1, without a user in it. */
 bool http_fetch_check(const char *url, struct err *err);

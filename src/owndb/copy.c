@@ -68,6 +68,7 @@ bool copy_full(const struct owndb *live, struct clone *c, void (*on_progress)(vo
 static bool carry(const struct owndb *live, struct clone *c, const char *const *dump, const char *file,
 		  const char *role, bool stop_on_error, struct err *err)
 {
+	static const char into[] = "dbname=" OWNDB_DATABASE " options='-c default_transaction_read_only=off'";
 	const char *const load[] = {"psql",
 				    "-X",
 				    "-q",
@@ -78,7 +79,7 @@ static bool carry(const struct owndb *live, struct clone *c, const char *const *
 				    "-U",
 				    role,
 				    "-d",
-				    OWNDB_DATABASE,
+				    into,
 				    "-v",
 				    stop_on_error ? "ON_ERROR_STOP=1" : "ON_ERROR_STOP=0",
 				    "-f",
@@ -88,7 +89,7 @@ static bool carry(const struct owndb *live, struct clone *c, const char *const *
 }
 
 /* Settings of the database are in no dump that leaves the database itself out. Each is set in a session and kept from
- * there, so that no value becomes SQL. */
+ * there, so that no value becomes SQL; in one transaction, since one of them may make the next ones read-only. */
 static bool carry_settings(const struct owndb *live, const struct owndb *clone, struct err *err)
 {
 	static const char sql[] =
@@ -100,12 +101,14 @@ static bool carry_settings(const struct owndb *live, const struct owndb *clone, 
 	PGresult *rows PG_RESULT_CLEANUP = NULL;
 	bool ok = owndb_connect(live, OWNDB_SUPERUSER, &from, err) && owndb_connect(clone, OWNDB_SUPERUSER, &to, err) &&
 		  pg_conn_exec(from, sql, 0, NULL, &rows, NULL, err) &&
-		  pg_conn_exec(to, "alter database postgres owner to postgres", 0, NULL, NULL, NULL, err);
+		  pg_conn_exec(to, "alter database postgres owner to postgres", 0, NULL, NULL, NULL, err) &&
+		  pg_conn_exec(to, "begin read write", 0, NULL, NULL, NULL, err);
 	for (int i = 0; ok && i < PQntuples(rows); i++) {
 		const char *const pair[] = {PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1)};
 		ok = pg_conn_exec(to, "select pg_catalog.set_config($1, $2, false)", 2, pair, NULL, NULL, err) &&
 		     pg_conn_exec(to, PQgetvalue(rows, i, 2), 0, NULL, NULL, NULL, err);
 	}
+	ok = ok && pg_conn_exec(to, "commit", 0, NULL, NULL, NULL, err);
 	pg_conn_close(from);
 	pg_conn_close(to);
 	return ok;

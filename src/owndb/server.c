@@ -83,8 +83,11 @@ bool owndb_connect(const struct owndb *db, const char *role, struct pg_conn **re
 {
 	char conninfo[1024] = "", options[200] = "";
 	if (db->elsewhere != NULL) return connect_elsewhere(db, role, ret_conn, err);
-	/* Nothing that the app left in a schema may be called by a name without a schema. */
-	if (strcmp(role, OWNDB_SUPERUSER) == 0) (void)snprintf(options, sizeof options, "-c search_path=pg_catalog");
+	/* Nothing that the app left in a schema may be called by a name without a schema, and an app whose database is
+	 * read-only by default gets what Freehold lays down all the same. */
+	if (strcmp(role, OWNDB_SUPERUSER) == 0)
+		(void)snprintf(options, sizeof options,
+			       "-c search_path=pg_catalog -c default_transaction_read_only=off");
 	if (strcmp(role, OWNDB_MIGRATOR) == 0 && db->migrator != NULL) {
 		(void)snprintf(options, sizeof options, "-c role=%.63s -c search_path=public,extensions", db->migrator);
 		role = OWNDB_SUPERUSER;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "ownbox.h"
+#include "owndb/prelude.h"
 
 #define ANN "00000000-0000-0000-0000-00000000000a"
 #define BOB "00000000-0000-0000-0000-00000000000b"
@@ -297,6 +298,20 @@ static void test_grants(void **state)
 	    strstr(as_user("anon", ANN, "select cron.schedule('x', '* * * * *', 'select 1')"), "permission denied"));
 }
 
+/* What an owner who sets the whole database read-only gets of Freehold's next edition. */
+static void test_read_only(void **state)
+{
+	(void)state;
+	struct err err;
+	int run = 0;
+	ownbox_script(&box, "supabase_admin", "delete from freehold.prelude where name like '090%'");
+	ownbox_script(&box, "supabase_admin", "alter database postgres set default_transaction_read_only = on");
+	bool ok = owndb_prelude(&box.db, &run, &err);
+	ownbox_script(&box, "supabase_admin", "alter database postgres reset default_transaction_read_only");
+	if (!ok) fail_msg("%s", err.msg);
+	assert_int_equal(run, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,7 +320,7 @@ int main(void)
 	    cmocka_unit_test(test_realtime), cmocka_unit_test(test_cron),
 	    cmocka_unit_test(test_net),      cmocka_unit_test(test_vault),
 	    cmocka_unit_test(test_pgmq),     cmocka_unit_test(test_notice),
-	    cmocka_unit_test(test_grants),
+	    cmocka_unit_test(test_grants),   cmocka_unit_test(test_read_only),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

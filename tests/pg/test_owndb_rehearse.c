@@ -20,6 +20,7 @@
 #include "os/file.h"
 #include "os/proc.h"
 #include "ownbox.h"
+#include "owndb/copy.h"
 #include "owndb/dump.h"
 #include "owndb/promises.h"
 #include "owndb/rehearse.h"
@@ -157,6 +158,25 @@ static void test_schema_only(void **state)
 	assert_string_equal(failure.error.sqlstate, "22012");
 	assert_non_null(strstr(rehearsal.why_schema_only, "the disk has"));
 	live_is_untouched();
+}
+
+/* The copy has the setting of the live one, and came to be in spite of it. */
+static void test_read_only(void **state)
+{
+	(void)state;
+	struct clone c;
+	struct pg_conn *conn = NULL;
+	char text[8] = "";
+	ownbox_script(&box, "supabase_admin", "alter database postgres set default_transaction_read_only = on");
+	bool ok = clone_open(&c, &box.db, box.clones_dir, &err);
+	assert_true(ok);
+	ok = copy_schema(&box.db, &c, box.cache_dir, &err) && owndb_connect(&c.db, OWNDB_MIGRATOR, &conn, &err) &&
+	     pg_conn_text(conn, "show default_transaction_read_only", 0, NULL, text, sizeof text, &err);
+	pg_conn_close(conn);
+	clone_close(&c);
+	ownbox_script(&box, "supabase_admin", "alter database postgres reset default_transaction_read_only");
+	if (!ok) fail_msg("%s", err.msg);
+	assert_string_equal(text, "on");
 }
 
 /* A tmpfs that holds nothing. */
@@ -320,9 +340,9 @@ static void test_dump(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_full),    cmocka_unit_test(test_schema_only), cmocka_unit_test(test_no_disk),
-	    cmocka_unit_test(test_failure), cmocka_unit_test(test_killed),      cmocka_unit_test(test_promises),
-	    cmocka_unit_test(test_dump),
+	    cmocka_unit_test(test_read_only), cmocka_unit_test(test_full),    cmocka_unit_test(test_schema_only),
+	    cmocka_unit_test(test_no_disk),   cmocka_unit_test(test_failure), cmocka_unit_test(test_killed),
+	    cmocka_unit_test(test_promises),  cmocka_unit_test(test_dump),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -71,7 +71,7 @@ static const char *fetch(struct http_fetch_spec spec, const char *path)
 	(void)snprintf(url, sizeof url, "%s%s", base, path);
 	spec.url = path[0] == '/' ? url : path;
 	is_done = false;
-	if (!http_fetch(multi, &spec, arena, on_fetched, NULL, NULL, &err)) {
+	if (!http_fetch(multi, &spec, arena, on_fetched, NULL, &err)) {
 		(void)snprintf(got, sizeof got, "refused: %s", err.msg);
 		return got;
 	}
@@ -139,32 +139,6 @@ static void test_addresses(void **state)
 		if (http_fetch_check(bad[i], &err)) fail_msg("%s is taken", bad[i]);
 }
 
-static void on_waited(uv_timer_t *timer)
-{
-	*(bool *)timer->data = true;
-}
-
-static void test_cancel(void **state)
-{
-	(void)state;
-	struct http_fetch *f;
-	struct err err;
-	char url[100];
-	bool is_over = false;
-	uv_timer_t timer;
-	(void)snprintf(url, sizeof url, "%s/echo", base);
-	is_done = false;
-	assert_true(http_fetch(multi, &(struct http_fetch_spec){.url = url}, arena, on_fetched, NULL, &f, &err));
-	http_fetch_cancel(f);
-	(void)uv_timer_init(&loop, &timer);
-	timer.data = &is_over;
-	(void)uv_timer_start(&timer, on_waited, 50, 0);
-	while (!is_over) (void)uv_run(&loop, UV_RUN_ONCE);
-	assert_false(is_done);
-	uv_close((uv_handle_t *)&timer, NULL);
-	(void)uv_run(&loop, UV_RUN_NOWAIT);
-}
-
 static int begin(void **state)
 {
 	(void)state;
@@ -191,7 +165,6 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_bounds),
-					   cmocka_unit_test(test_redirects), cmocka_unit_test(test_addresses),
-					   cmocka_unit_test(test_cancel)};
+					   cmocka_unit_test(test_redirects), cmocka_unit_test(test_addresses)};
 	return cmocka_run_group_tests(tests, begin, end);
 }
