@@ -268,11 +268,14 @@ const struct command commands[] = {
     {"set", CHANGE, "APP [NAME=VALUE...]", "how the app's server is run",
      "Without values it shows what is set. warm: how long an earlier release's server is kept so that going back need "
      "not boot (10m; 0: not at all). drain: how long its requests and streams may go on (30s). memory: what the server "
-     "may use (512M). instances: processes side by side (1). pin: on, and open tabs keep asking the release they were "
+     "may use (512M). instances: processes side by side (1). boot: how long it may take until it listens; its first "
+     "page may take a "
+     "third of that (30s). pin: on, and open tabs keep asking the release they were "
      "loaded from while it is warm (off).\npostgres.NAME: any setting of the app's PostgreSQL that Freehold does not "
      "need "
      "for itself; default takes it back. freehold db shop settings shows them.",
-     "freehold set shop\nfreehold set shop memory=1G instances=2\nfreehold set shop warm=30m pin=on\nfreehold set shop "
+     "freehold set shop\nfreehold set shop memory=1G instances=2\nfreehold set shop boot=90s\nfreehold set shop "
+     "warm=30m pin=on\nfreehold set shop "
      "postgres.work_mem=16MB\nfreehold set shop postgres.work_mem=default",
      NULL, 1, 6, "a", run_set},
     {"auth", CHANGE, "APP [WORD ...]", "how the app's users sign in",

@@ -27,6 +27,8 @@ static void put_settings(struct buf *out, const json_t *s)
 		   (long long)json_int(s, "memory_bytes", 0) >> 20);
 	buf_printf(out, "  %-10s %lld\thow many processes of it run side by side\n", "instances",
 		   (long long)json_int(s, "instances", 1));
+	put_time(out, "boot", json_int(s, "boot_ms", 0),
+		 "how long it may take to begin to listen, and three times its first page");
 	buf_printf(out, "  %-10s %s\topen tabs keep asking the release they were loaded from, while it is warm\n",
 		   "pin", json_bool(s, "pin", false) ? "on" : "off");
 }
@@ -99,7 +101,7 @@ bool run_set(struct cli *cli, int *ret_status, struct err *err)
 		put_settings(&out, answer);
 	if (is_server)
 		buf_printf(&out,
-			   "warm, drain and pin hold from the next switch on, memory and instances from the next "
+			   "warm, drain and pin hold from the next switch on, memory, instances and boot from the next "
 			   "start: freehold restart %s\n",
 			   cli->words[0]);
 	screen_write(buf_view(&out));

@@ -23,11 +23,9 @@
 #define FILES 8192
 #define FILE_BYTES (4ll << 30)
 #define DISK_RESERVE_BYTES (512ll << 20)
-#define BOOT_MS 30000
 #define LINGER_MS 500
 #define KILL_MS 5000
 #define STOP_SLACK_MS 3000
-#define LOOK_DEADLINE_MS 10000
 #define SAID_MAX_BYTES 2048
 
 void web_part_name(int64_t release, char ret_part[WEB_PART_SIZE])
@@ -162,7 +160,7 @@ static void put_limits(struct telling *t)
 			    json_pack("{s:I, s:i, s:i, s:I, s:I}", "memory_bytes", (json_int_t)memory_bytes(t),
 				      "processes", PROCESSES, "files", FILES, "file_bytes", (json_int_t)FILE_BYTES,
 				      "disk_reserve_bytes", (json_int_t)DISK_RESERVE_BYTES));
-	json_object_set_new(t->config, "boot_ms", json_integer(json_int(t->server, "boot_ms", BOOT_MS)));
+	json_object_set_new(t->config, "boot_ms", json_integer(t->settings.boot_ms));
 	json_object_set_new(t->config, "linger_ms", json_integer(LINGER_MS));
 	json_object_set_new(t->config, "drain_ms", json_integer(t->settings.drain_ms));
 	json_object_set_new(t->config, "kill_ms", json_integer(KILL_MS));
@@ -220,7 +218,7 @@ static void spell_unit(struct telling *t, struct arena *arena, const char *confi
 	    .state_path = arena_printf(arena, "%s/state.json", t->dir),
 	    .stop_signal = SIGTERM,
 	    .stop_deadline_ms = LINGER_MS + t->settings.drain_ms + KILL_MS + STOP_SLACK_MS,
-	    .ready_deadline_ms = json_int(t->server, "boot_ms", BOOT_MS) + STOP_SLACK_MS,
+	    .ready_deadline_ms = t->settings.boot_ms + STOP_SLACK_MS,
 	    .has_limits = true,
 	    .limits = {.memory_bytes = (uint64_t)memory_bytes(t), .processes = PROCESSES}};
 	web_part_name(t->release, part);
@@ -310,11 +308,14 @@ bool web_ask(const struct flow *f, const char *app, int64_t release, const char 
 {
 	char dir[FILE_PATH_SIZE];
 	json_t *facts JSON_CLEANUP = NULL;
+	struct web_settings settings;
 	struct err why;
 	long status = 0;
-	if (!layout_app(&f->layout, app, "", dir, err) || !release_facts(dir, release, &facts, err)) return false;
+	if (!layout_app(&f->layout, app, "", dir, err) || !release_facts(dir, release, &facts, err) ||
+	    !web_settings_get(f, app, &settings, err))
+		return false;
 	const char *path = json_str(json_object_get(facts, "server"), "health", "/");
-	if (!edge_get(&f->edge, host, path, LOOK_DEADLINE_MS, &status, NULL, &why))
+	if (!edge_get(&f->edge, host, path, settings.boot_ms / 3, &status, NULL, &why))
 		return err_set(err, why.code, "the server of release %lld listens and does not answer %s (%s)",
 			       (long long)release, path, why.msg);
 	if (status < 500) return true;

@@ -6,7 +6,7 @@
  * by build/):
  *
  *     {"kind", "argv": [TEXT], "cwd": below server/, "env": {NAME: TEXT}, "health": "/", "modules": KEY|null,
- *      "tools": [{"name", "bin"}], "node_bin", "node_prefix", "memory_bytes", "boot_ms"} */
+ *      "tools": [{"name", "bin"}], "node_bin", "node_prefix", "memory_bytes"} */
 #ifndef FREEHOLD_FLOW_WEB_H
 #define FREEHOLD_FLOW_WEB_H
 
@@ -39,12 +39,13 @@ struct web_settings {
 	int64_t drain_ms;
 	int64_t memory_bytes;
 	int64_t instances;
+	int64_t boot_ms; /* until it must listen; its first page may take a third of that */
 	bool is_pinned; /* tabs keep the release they were loaded from */
 };
 bool web_settings_get(const struct flow *f, const char *app, struct web_settings *ret_settings, struct err *err);
 
-/* Sets one of warm, drain, memory, instances, pin from what the owner wrote ("10m", "512M", "2", "on"). ERR_INVALID
- * says what it may be. */
+/* Sets one of warm, drain, memory, instances, boot, pin from what the owner wrote ("10m", "512M", "2", "on").
+ * ERR_INVALID says what it may be. */
 bool web_settings_set(const struct flow *f, const char *app, const char *name, const char *value, struct err *err);
 json_t *web_settings_json(const struct web_settings *s);
 

@@ -10,6 +10,7 @@
 #define MINUTE_MS (60 * 1000ll)
 #define WARM_MS (10 * MINUTE_MS)
 #define DRAIN_MS (30 * 1000ll)
+#define BOOT_MS (30 * 1000ll)
 #define MEMORY_BYTES (512ll << 20)
 
 enum kind { KIND_TIME, KIND_SIZE, KIND_COUNT, KIND_SWITCH };
@@ -24,17 +25,19 @@ static const struct known {
     {"drain", KIND_TIME, 1000, 10 * MINUTE_MS, "a time from 1s to 10m, such as 30s"},
     {"memory", KIND_SIZE, 64ll << 20, 64ll << 30, "a size from 64M to 64G, such as 512M"},
     {"instances", KIND_COUNT, 1, 16, "a number from 1 to 16"},
+    {"boot", KIND_TIME, 3000, 10 * MINUTE_MS, "a time from 3s to 10m, such as 90s"},
     {"pin", KIND_SWITCH, 0, 1, "on or off"},
 };
 
 bool web_settings_get(const struct flow *f, const char *app, struct web_settings *ret_settings, struct err *err)
 {
 	struct web_settings s = {
-	    .warm_ms = WARM_MS, .drain_ms = DRAIN_MS, .memory_bytes = MEMORY_BYTES, .instances = 1};
+	    .warm_ms = WARM_MS, .drain_ms = DRAIN_MS, .memory_bytes = MEMORY_BYTES, .instances = 1, .boot_ms = BOOT_MS};
 	int64_t pin = 0;
 	if (!setting_get(f->db, app, "warm", &s.warm_ms, err) || !setting_get(f->db, app, "drain", &s.drain_ms, err) ||
 	    !setting_get(f->db, app, "memory", &s.memory_bytes, err) ||
-	    !setting_get(f->db, app, "instances", &s.instances, err) || !setting_get(f->db, app, "pin", &pin, err))
+	    !setting_get(f->db, app, "instances", &s.instances, err) ||
+	    !setting_get(f->db, app, "boot", &s.boot_ms, err) || !setting_get(f->db, app, "pin", &pin, err))
 		return false;
 	s.is_pinned = pin != 0;
 	*ret_settings = s;
@@ -87,12 +90,12 @@ bool web_settings_set(const struct flow *f, const char *app, const char *name, c
 		return setting_set(f->db, app, name, number, err);
 	}
 	return err_set(err, ERR_INVALID,
-		       "there is no setting \"%.40s\"; there are warm, drain, memory, instances and pin", name);
+		       "there is no setting \"%.40s\"; there are warm, drain, memory, instances, boot and pin", name);
 }
 
 json_t *web_settings_json(const struct web_settings *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:b}", "warm_ms", (json_int_t)s->warm_ms, "drain_ms",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "warm_ms", (json_int_t)s->warm_ms, "drain_ms",
 			 (json_int_t)s->drain_ms, "memory_bytes", (json_int_t)s->memory_bytes, "instances",
-			 (json_int_t)s->instances, "pin", s->is_pinned);
+			 (json_int_t)s->instances, "boot_ms", (json_int_t)s->boot_ms, "pin", s->is_pinned);
 }

@@ -87,12 +87,14 @@ const broken = {
   'answers 500': [`require('node:http').createServer((q, r) => { console.log('broken inside'); r.statusCode = 500; r.end(); }).listen(process.env.PORT); return;`, /answered 500.*broken inside/s],
   'listens and hangs': [`require('node:http').createServer(() => {}).listen(process.env.PORT); return;`, /does not answer/],
   'listens and then traps in a loop': [`require('node:http').createServer(() => { for (;;); }).listen(process.env.PORT); return;`, /does not answer/],
-  'never listens': [`setInterval(() => {}, 1000); return;`, /never listened/],
+  'never listens': [`setInterval(() => {}, 1000); return;`, /ran for 6 s and never listened/],
   'eats memory': [`const all = []; setInterval(() => { for (let i = 0; i < 16; i++) all.push(Buffer.alloc(1 << 20, 1)); }, 1); return;`, /memory.*limit/],
   'forks without end': [`const { spawn } = require('node:child_process'); (function more() { spawn('sleep', ['1000']).on('error', () => {}); setImmediate(more); })(); return;`, /more than its \d+ processes/],
 };
-test('a limit of memory is set', async () => {
-  assert.equal((await f.api('PUT', '/v1/apps/echo/settings', { memory: '192M' })).status, 200);
+test('limits of memory and of its beginning are set', async () => {
+  assert.equal((await f.api('PUT', '/v1/apps/echo/settings', { boot: '2s' })).status, 400);
+  assert.equal((await f.api('PUT', '/v1/apps/echo/settings', { memory: '192M', boot: '6s' })).body.boot_ms, 6000);
+  assert.match((await f.cli('set', 'echo')).stdout, /^ *boot +6s\s/m);
 });
 for (const [name, [code, said]] of Object.entries(broken))
   test(`a server that ${name}`, async () => {
@@ -102,6 +104,10 @@ for (const [name, [code, said]] of Object.entries(broken))
     assert.match(await switched(2), /^version 2 /);
     assert.deepEqual((await servers()).map((p) => p.release), [2]);
   });
+
+test('and are taken back', async () => {
+  assert.equal((await f.api('PUT', '/v1/apps/echo/settings', { boot: '30s' })).body.boot_ms, 30000);
+});
 
 test('an app that does not compile is shown its compiler\'s own lines', async () => {
   const dir = await folder({
