@@ -27,8 +27,7 @@ after(async () => {
 
 const backups = async () => (await f.api('GET', '/v1/apps/shop/db/backups')).body.places;
 // Nothing that is done by the clock runs any more.
-const store = (sql) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(f.home, 'freehold.db'), sql], { encoding: 'utf8' }).trim();
-const idle = () => until('no job runs', async () => store("select count(*) from job where state = 'running'") === '0', 60000);
+const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0', 60000);
 const backup = async (...options) => { await idle(); const r = await f.cli('db', 'shop', 'backup', ...options); assert.equal(r.code, 0, r.all); return r; };
 const warnings = async () => (await f.api('GET', '/v1/status')).body.warnings;
 
@@ -46,10 +45,10 @@ test('a backup on demand takes what changed; --full takes everything; retention 
   assert.match(changed.stdout, /what changed/);
   for (let i = 0; i < 2; i++) await backup('--full');
   assert.equal((await backups())[0].backups.filter((b) => b.type === 'full').length, 3, 'all of the last days');
-  store("insert into home_setting values ('clock_offset_ms', 30 * 86400000)");
+  f.store("insert into home_setting values ('clock_offset_ms', 30 * 86400000)");
   await until('the day after, by itself', async () => (await backups())[0].backups.length === 2, 30000);
   assert.equal((await backups())[0].backups.filter((b) => b.type === 'full').length, 2, 'two full ones stay, however old');
-  store('delete from home_setting');
+  f.store('delete from home_setting');
 });
 
 // As a pgBackRest of the app that runs; gives what ends it.
@@ -75,7 +74,7 @@ test('another pgBackRest of the app is waited for', async () => {
   await idle();
   const letGo = await holdLock();
   const taken = f.cli('db', 'shop', 'backup');
-  await until('it has begun', async () => store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
+  await until('it has begun', async () => f.store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
   await hasTriedTwice();
   letGo();
   const r = await taken;
@@ -87,7 +86,7 @@ test('a backup whose database was stopped says so in plain words, and is made up
   const newest = (await backups())[0].backups.at(-1).id;
   const letGo = await holdLock();
   const taken = f.cli('db', 'shop', 'backup');
-  await until('it has begun', async () => store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
+  await until('it has begun', async () => f.store("select step from job where state = 'running' and kind = 'backup'") === 'place-1');
   assert.equal((await f.cli('stop', 'shop')).code, 0);
   letGo();
   const r = await taken;
@@ -103,8 +102,8 @@ test('a backup whose database was stopped says so in plain words, and is made up
 
 // What is due is begun when it is looked at; whoever is answered after that sees it.
 async function takenAt(seconds) {
-  store(`insert into home_setting values ('clock_offset_ms', ${seconds * 1000}) on conflict (name) do update set value = excluded.value`);
-  const newest = () => Number(store("select max(id) from job where kind = 'backup'")), before = newest();
+  f.store(`insert into home_setting values ('clock_offset_ms', ${seconds * 1000}) on conflict (name) do update set value = excluded.value`);
+  const newest = () => Number(f.store("select max(id) from job where kind = 'backup'")), before = newest();
   assert.equal((await f.api('PUT', '/v1/backup', {})).status, 200);
   await f.api('GET', '/v1/status');
   return newest() > before;
@@ -114,11 +113,11 @@ test('one that is put off again and again is tried ever less often', async () =>
   await idle();
   const now = Date.now();
   for (let i = 0; i < 5; i++)
-    store(`insert into job (app, kind, state, options, began_at, ended_at, error_code, error_message) values ('shop', 'backup', 'failed', '{"place": 0}', ${now}, ${now}, 'conflict', 'in the way')`);
+    f.store(`insert into job (app, kind, state, options, began_at, ended_at, error_code, error_message) values ('shop', 'backup', 'failed', '{"place": 0}', ${now}, ${now}, 'conflict', 'in the way')`);
   assert.equal(await takenAt(120), false, 'after 10 s the first time, 160 the fifth');
   assert.equal(await takenAt(170), true);
   await idle();
-  store("delete from home_setting where name = 'clock_offset_ms'");
+  f.store("delete from home_setting where name = 'clock_offset_ms'");
 });
 
 test('a second place gets its own, and one that fails holds up nobody', async () => {

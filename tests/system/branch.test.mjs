@@ -6,13 +6,11 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { Freehold, until } from './freehold.mjs';
-import { psql, source } from './crash.mjs';
+import { jobStands, psql, source } from './crash.mjs';
 
 let f;
-const store = (sql) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(f.home, 'freehold.db'), sql], { encoding: 'utf8' }).trim();
-const idle = () => until('no job runs', async () => store("select count(*) from job where state = 'running'") === '0', 90000);
+const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0', 90000);
 const run = (...words) => f.cli('db', 'shop', 'branch', ...words);
 const good = async (...words) => { const r = await run(...words); assert.equal(r.code, 0, `${words.join(' ')}: ${r.all}`); return r; };
 const inside = async (name, sql) => (await good('psql', name, '-c', sql, '--', '-XAtq')).stdout.trim();
@@ -20,7 +18,6 @@ const branches = async () => (await f.api('GET', '/v1/apps/shop/db/branches')).b
 const running = (name) => until(`${name} runs`, async () => (await branches()).some((b) => b.name === name && b.state === 'running'));
 const folders = () => readdirSync(f.app('shop', 'postgres')).filter((n) => /^(branch|making|gone)-/.test(n)).sort();
 const postmaster = (name) => Number(readFileSync(f.app('shop', `postgres/branch-${name}/data/postmaster.pid`), 'utf8').split('\n')[0]);
-const isStopped = (pid) => { try { return /\) T/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')); } catch { return false; } };
 
 before(async () => {
   f = await Freehold.start();
@@ -112,9 +109,9 @@ test('it outlives the daemon, stops and starts with its app, and goes when its d
   await running('try-1');
   await running('bare');
   await good('reset', 'bare', '--days', '0');
-  store("insert into home_setting values ('clock_offset_ms', 31 * 86400000)");
+  f.store("insert into home_setting values ('clock_offset_ms', 31 * 86400000)");
   await until('the days of try-1 are over', async () => folders().join() === 'branch-bare', 60000);
-  store("delete from home_setting where name = 'clock_offset_ms'");
+  f.store("delete from home_setting where name = 'clock_offset_ms'");
 });
 
 test('what cannot be is refused in words', async () => {
@@ -144,11 +141,11 @@ for (const [verb, point, isDone] of points)
     const begun = verb === 'delete' ? await f.api('DELETE', '/v1/apps/shop/db/branches/cut')
       : await f.api('POST', `/v1/apps/shop/db/branches${verb === 'reset' ? '/cut/reset' : ''}`, verb === 'reset' ? {} : { name: 'cut' });
     assert.equal(begun.status, 202, begun.text);
-    await until(`it stands at ${point}`, async () => (await f.processes()).some((p) => p.command.includes('--job ') && isStopped(p.pid)), 40000);
+    await jobStands(f, point);
     await f.killDaemon();
     await f.startDaemon();
     await idle();
-    assert.equal(store(`select state from job where id = ${begun.body.id}`), isDone ? 'done' : 'interrupted');
+    assert.equal(f.store(`select state from job where id = ${begun.body.id}`), isDone ? 'done' : 'interrupted');
     const isThere = verb === 'reset' || (verb === 'create' && isDone);
     assert.deepEqual(folders(), isThere ? ['branch-bare', 'branch-cut'] : ['branch-bare']);
     await until('nothing half made runs', async () => !(await f.processes()).some((p) => /postgres\/(making|gone)-/.test(p.command)), 10000);

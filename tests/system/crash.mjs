@@ -4,7 +4,7 @@
 // again, and everything is looked at. crash.test.mjs drives a chosen part of the points, tests/long/crash.mjs all.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { folder, until } from './freehold.mjs';
@@ -57,6 +57,11 @@ export async function source({ earlier = {}, isBroken = false, sql = '', hasServ
   });
   return { dir, migrations, versions: [table, index, more] };
 }
+
+const isStopped = (pid) => { try { return /\) T/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')); } catch { return false; } };
+
+// FREEHOLD_PAUSE_AT: a job stands still there.
+export const jobStands = (f, point) => until(`it stands at ${point}`, async () => (await f.processes()).some((p) => p.command.includes('--job ') && isStopped(p.pid)), 40000);
 
 // As the user that the cluster belongs to.
 export function psql(f, app, sql) {

@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // An app with storage for a test: its keys, requests to /storage/v1 through the edge, its rows, its files.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import dns from 'node:dns';
 import http from 'node:http';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { Freehold, example, root, until } from './freehold.mjs';
-
-const run = promisify(execFile);
-
-// The packages of a folder, installed where they are not. npm writes node_modules/.package-lock.json last.
-export async function packages(of = 'tests/storage') {
-  const folder = path.join(root, of), changedAt = (name) => stat(path.join(folder, name)).then((found) => found.mtimeMs, () => 0);
-  if ((await changedAt('node_modules/.package-lock.json')) <= (await changedAt('package-lock.json'))) await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
-  return (name) => import(path.join(folder, 'node_modules', name));
-}
+import { Freehold, example, until } from './freehold.mjs';
 
 // *.localhost is this machine in browsers only.
 export function resolveLocalhost() {

@@ -8,7 +8,7 @@
 //   await f.stop();
 //
 // FREEHOLD_BIN names the folder of the programs (default: build/src/bin of this checkout).
-import { spawn, execFile } from 'node:child_process';
+import { spawn, execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, rm, chmod, readFile, readlink, readdir, mkdir } from 'node:fs/promises';
 import { existsSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import http from 'node:http';
@@ -151,6 +151,11 @@ export class Freehold {
       req.on('error', reject);
       req.end(body);
     });
+  }
+
+  // One question to Freehold's own tables.
+  store(sql) {
+    return execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(this.home, 'freehold.db'), sql], { encoding: 'utf8' }).trim();
   }
 
   async live(app) {

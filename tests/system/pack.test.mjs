@@ -9,7 +9,6 @@ import { Freehold, folder, until } from './freehold.mjs';
 
 const MANY = 10; // PACK_EVERY of flow/pack.h
 let f;
-const store = (sql) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(f.home, 'freehold.db'), sql], { encoding: 'utf8' }).trim();
 const git = (...args) => execFileSync('git', ['-c', 'safe.directory=*', '--git-dir', f.app('site', 'repo.git'), ...args], { encoding: 'utf8' }).trim();
 const objects = () => Object.fromEntries(git('count-objects', '-v').split('\n').map((line) => line.split(': ')).map(([name, n]) => [name, Number(n)]));
 const site = (n) => folder({ 'index.html': `<!doctype html><title>${n}</title>` });
@@ -30,14 +29,14 @@ test('the sources of ten deployments are packed once nobody copies them', async 
   for (let n = 1; n < MANY; n++) await f.deploy(await site(n), 'site');
   await f.api('PUT', '/v1/backup', {}); // it looks what is due
   await f.api('GET', '/v1/status');
-  assert.equal(store("select count(*) from job where kind = 'pack'"), '0', 'not for fewer');
+  assert.equal(f.store("select count(*) from job where kind = 'pack'"), '0', 'not for fewer');
   await f.deploy(await site(MANY), 'site');
-  await until('it is put off', async () => store("select error_code from job where kind = 'pack' order by id limit 1") === 'conflict', 60000);
+  await until('it is put off', async () => f.store("select error_code from job where kind = 'pack' order by id limit 1") === 'conflict', 60000);
   assert.equal(objects().count, MANY * 3);
   await letGo();
   await until('they are packed', async () => {
     await f.api('PUT', '/v1/backup', {});
-    return store("select count(*) from job where kind = 'pack' and state = 'done'") === '1';
+    return f.store("select count(*) from job where kind = 'pack' and state = 'done'") === '1';
   }, 60000);
   const now = objects();
   assert.deepEqual([now.count, now.packs, now['in-pack']], [0, 1, MANY * 3]);

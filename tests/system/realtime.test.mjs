@@ -3,11 +3,11 @@
 // The real supabase-js against freehold-backend's /realtime/v1: tests/realtime says what.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { bin, root } from './freehold.mjs';
+import { packages } from './packages.mjs';
 
 const run = promisify(execFile);
 const folder = path.join(root, 'tests/realtime');
@@ -15,11 +15,8 @@ const build = path.resolve(bin, '../..');
 // The inner runner must not take itself for a part of this one.
 const env = { ...process.env };
 delete env.NODE_TEST_CONTEXT;
-const changedAt = (name) => stat(path.join(folder, name)).then((found) => found.mtimeMs, () => 0);
 
-before(async () => {
-  if ((await changedAt('node_modules/.package-lock.json')) <= (await changedAt('package-lock.json'))) await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
-});
+before(() => packages('tests/realtime'));
 
 for (const [file, atLeast] of [['client.test.mjs', 20], ['churn.test.mjs', 1], ['replace.test.mjs', 1]]) {
   test(file, async () => {

@@ -4,22 +4,21 @@
 // answers (tests/rest/client.test.ts), and that the types generated from that schema fit what is asked.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { root } from './freehold.mjs';
+import { packages } from './packages.mjs';
 import { Standalone } from './standalone.mjs';
 
 const run = promisify(execFile);
 const folder = path.join(root, 'tests/rest');
 const program = (name) => path.join(folder, 'node_modules', name);
-const changedAt = (name) => stat(path.join(folder, name)).then((found) => found.mtimeMs, () => 0);
 let server;
 
 before(async () => {
-  // npm writes node_modules/.package-lock.json last, so one that is newer than the lockfile is a whole install of it.
-  if ((await changedAt('node_modules/.package-lock.json')) <= (await changedAt('package-lock.json'))) await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
+  await packages('tests/rest');
   server = await Standalone.start({
     schema: await readFile(path.join(folder, 'schema.sql'), 'utf8'),
     settings: { PGRST_DB_SCHEMAS: 'public,private', PGRST_DB_AGGREGATES_ENABLED: 'true', PGRST_DB_PLAN_ENABLED: 'true', PGRST_DB_TX_END: 'commit-allow-override' },

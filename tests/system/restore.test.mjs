@@ -4,18 +4,16 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync, truncateSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { Freehold, until } from './freehold.mjs';
-import { psql, source } from './crash.mjs';
+import { jobStands, psql, source } from './crash.mjs';
 
 let f, first;
-const store = (sql) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(f.home, 'freehold.db'), sql], { encoding: 'utf8' }).trim();
-const idle = () => until('no job runs', async () => store("select count(*) from job where state = 'running'") === '0', 90000);
+const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0', 90000);
 const db = async (...words) => { await idle(); const r = await f.cli('db', 'shop', ...words); assert.equal(r.code, 0, `${words.join(' ')}: ${r.all}`); return r; };
 const ids = async () => (await psql(f, 'shop', 'select id from public.n order by id')).map(Number);
 const answers = () => until('the app answers', async () => (await f.get('shop', '/')).status === 200);
-const isStopped = (pid) => { try { return /\) T/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')); } catch { return false; } };
 // A moment between two commits: both clocks are the machine's, and a millisecond is what a restore goes to.
 async function moment() {
   const since = Date.now();
@@ -109,13 +107,13 @@ for (const point of points)
     await idle();
     const begun = await f.api('POST', '/v1/apps/shop/db/restore', { to: before });
     assert.equal(begun.status, 202, begun.text);
-    await until(`it stands at ${point}`, async () => (await f.processes()).some((p) => p.command.includes('--job ') && isStopped(p.pid)), 40000);
+    await jobStands(f, point);
     await f.killDaemon();
     await f.startDaemon();
     await idle();
     await answers();
     await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'), 40000);
-    const isDone = store(`select state from job where id = ${begun.body.id}`) === 'done';
+    const isDone = f.store(`select state from job where id = ${begun.body.id}`) === 'done';
     assert.equal(isDone, ['swap:exchanged', 'start:restore'].includes(point));
     assert.equal((await ids()).includes(200), !isDone);
     assert.equal((await ids()).includes(100), true);

@@ -7,8 +7,9 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Site, packages, resolveLocalhost } from './files.mjs';
+import { Site, resolveLocalhost } from './files.mjs';
 import { until } from './freehold.mjs';
+import { packages } from './packages.mjs';
 
 const MB = 1 << 20, CHUNK = 6 * MB;
 let site, tus;

@@ -9,10 +9,9 @@ import { existsSync, readFileSync, readdirSync, rmSync, statSync, truncateSync }
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { Freehold, example, folder, root, until } from './freehold.mjs';
+import { packages } from './packages.mjs';
 
-const run = promisify(execFile);
 const at = path.join(root, 'tests/s3');
 let f, keys, work, port, server;
 const bodies = new Map();
@@ -73,8 +72,7 @@ const toS3 = (id) => command('S3RVER', 's3', '--endpoint', `http://127.0.0.1:${p
 const state = async () => (await f.api('GET', '/v1/apps/site/storage/place')).body;
 
 before(async () => {
-  const has = (name) => statSync(path.join(at, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (has('node_modules/.package-lock.json') <= has('package-lock.json')) await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: at });
+  await packages('tests/s3');
   const probe = net.createServer();
   await new Promise((resolve) => probe.listen(0, '127.0.0.1', resolve));
   port = probe.address().port;

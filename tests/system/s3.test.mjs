@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Freehold, example, folder, root, until } from './freehold.mjs';
+import { packages } from './packages.mjs';
 
 const run = promisify(execFile);
 const at = path.join(root, 'tests/s3');
@@ -56,8 +57,7 @@ const text = async (object) => object.Body.transformToString();
 const refused = (name, status) => (error) => { assert.equal(error.name, name); if (status) assert.equal(error.$metadata.httpStatusCode, status); return true; };
 
 before(async () => {
-  const has = (name) => statSync(path.join(at, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (has('node_modules/.package-lock.json') <= has('package-lock.json')) await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: at });
+  await packages('tests/s3');
   const require = createRequire(path.join(at, 'package.json'));
   sdk = require('@aws-sdk/client-s3');
   presign = require('@aws-sdk/s3-request-presigner').getSignedUrl;

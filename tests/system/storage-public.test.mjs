@@ -5,8 +5,9 @@ import test, { before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
-import { Site, packages } from './files.mjs';
+import { Site } from './files.mjs';
 import { until } from './freehold.mjs';
+import { packages } from './packages.mjs';
 
 const READERS = 4;
 let site, s3, client;
