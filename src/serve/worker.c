@@ -98,6 +98,11 @@ bool worker_start(struct worker *w, const struct config *c, uint16_t control_por
 	return true;
 }
 
+void worker_signal(const struct worker *w, int signal)
+{
+	if (w->pid > 0 && kill(-w->pid, signal) != 0) (void)kill(w->pid, signal);
+}
+
 void worker_kill(struct worker *w, enum answer answer, const char *fmt, ...)
 {
 	va_list args;
@@ -108,7 +113,7 @@ void worker_kill(struct worker *w, enum answer answer, const char *fmt, ...)
 	(void)vsnprintf(w->why, sizeof w->why, fmt, args);
 	va_end(args);
 	w->phase = WORKER_LEAVING;
-	(void)kill(-w->pid, SIGKILL);
+	worker_signal(w, SIGKILL);
 }
 
 static struct str read_proc(pid_t pid, const char *rest, char *space, size_t size)
