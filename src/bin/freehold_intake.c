@@ -6,7 +6,7 @@
  *     freehold-intake unpack TARGET FD MAX_ENTRIES MAX_TOTAL MAX_FILE MAX_PATH MAX_DEPTH MAX_RATIO
  *     freehold-intake git-fetch TARGET FD LIMITS... remote|file REF      the address is in FD
  *     freehold-intake commit REPO SOURCE NAME EMAIL TIME MESSAGE
- *     freehold-intake pack REPO
+ *     freehold-intake pack REPO PACKS_MAX
  *     freehold-intake inspect DIR
  *
  * and for a person, without a daemon:
@@ -121,11 +121,13 @@ static int do_commit(char **argv)
 	return answer(json_pack("{s:s}", "commit", id));
 }
 
-static int do_pack(const char *repo)
+static int do_pack(char **argv)
 {
 	struct err err;
+	uint64_t packs_max;
 	struct intake_packed p = {0};
-	if (!git_run_pack(repo, &p, &err)) return answer_error(&err);
+	if (!read_number(argv[1], &packs_max, &err) || !git_run_pack(argv[0], packs_max, &p, &err))
+		return answer_error(&err);
 	return answer(json_pack("{s:I,s:I,s:I}", "loose_before", (json_int_t)p.loose_before, "loose",
 				(json_int_t)p.loose, "packs", (json_int_t)p.packs));
 }
@@ -214,7 +216,7 @@ int main(int argc, char **argv)
 	if (argc == 10 && strcmp(argv[1], "unpack") == 0) return do_unpack(argv + 2);
 	if (argc == 12 && strcmp(argv[1], "git-fetch") == 0) return do_git_fetch(argv + 2);
 	if (argc == 8 && strcmp(argv[1], "commit") == 0) return do_commit(argv + 2);
-	if (argc == 3 && strcmp(argv[1], "pack") == 0) return do_pack(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "pack") == 0) return do_pack(argv + 2);
 	if (argc == 3 && strcmp(argv[1], "inspect") == 0) return do_inspect(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "changes") == 0) return do_changes(argv[2]);
 	(void)fprintf(stderr, "usage: freehold-intake check PATH [--json]\n");

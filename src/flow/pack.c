@@ -69,7 +69,7 @@ static bool pack(struct job_run *r, struct err *err)
 		return false;
 	struct intake_child child = {
 	    .helper = helper, .has_user = r->f->is_root, .uid = p->users.code.uid, .gid = p->users.code.gid};
-	if (!intake_pack(&child, repo, &packed, err)) return false;
+	if (!intake_pack(&child, repo, PACK_PACKS_MAX, &packed, err)) return false;
 	json_object_set_new(r->result, "loose_before", json_integer((json_int_t)packed.loose_before));
 	json_object_set_new(r->result, "loose", json_integer((json_int_t)packed.loose));
 	json_object_set_new(r->result, "packs", json_integer((json_int_t)packed.packs));

@@ -9,6 +9,7 @@
 #include "flow/job.h"
 
 #define PACK_EVERY 10 /* deployments */
+#define PACK_PACKS_MAX 50 /* before they are put together */
 #define PACK_LOOSE_MAX 2000 /* or about as many objects, and a deployment since */
 
 /* Is it time? packed: the deployment after which it was done last, 0: never. */

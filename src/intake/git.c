@@ -119,9 +119,12 @@ bool intake_commit(const struct intake_child *child, const char *repo, const cha
 	       take_id(answer, ret_id, err);
 }
 
-bool intake_pack(const struct intake_child *child, const char *repo, struct intake_packed *ret_packed, struct err *err)
+bool intake_pack(const struct intake_child *child, const char *repo, unsigned packs_max,
+		 struct intake_packed *ret_packed, struct err *err)
 {
-	const char *const args[] = {"pack", repo, NULL};
+	char most[16];
+	(void)snprintf(most, sizeof most, "%u", packs_max);
+	const char *const args[] = {"pack", repo, most, NULL};
 	struct child_call call = {.args = args, .what = "git", .dirs_rw = {repo}, .deadline_ms = GIT_PACK_DEADLINE_MS};
 	json_t *answer JSON_CLEANUP = NULL;
 	if (!child_run(child, &call, &answer, err)) return err_wrap(err, "pack the sources in git");

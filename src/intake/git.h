@@ -58,10 +58,12 @@ struct intake_packed {
 	uint64_t packs;
 };
 
-/* Puts the objects of a repository that intake_commit fills into few packs, each at least twice as large as all smaller
- * ones together, so that what is written is in proportion to what came since. Nothing goes, whether something leads to
- * it or not. Whoever reads or commits meanwhile is not disturbed; whoever copies its files one by one is. At the lowest
- * priority. */
-bool intake_pack(const struct intake_child *child, const char *repo, struct intake_packed *ret_packed, struct err *err);
+/* Puts the loose objects of a repository that intake_commit fills (what main leads to) into one more pack, and where
+ * there are more than packs_max of them, the smaller ones together, until each is at least twice as large as all that
+ * are smaller: what lies in a pack is written anew seldom, so that whoever keeps copies of the files does not keep it
+ * many times. Nothing goes, whether something leads to it or not. Whoever reads or commits meanwhile is not disturbed;
+ * whoever copies its files one by one is. At the lowest priority. */
+bool intake_pack(const struct intake_child *child, const char *repo, unsigned packs_max,
+		 struct intake_packed *ret_packed, struct err *err);
 
 #endif

@@ -336,7 +336,7 @@ static struct counted count(const char *repo)
 }
 
 /* Bounded in memory, whatever was deployed: one thread, small windows, and large files as they are. */
-bool git_run_pack(const char *repo, struct intake_packed *ret_packed, struct err *err)
+static bool repack(const char *repo, bool is_merging, struct err *err)
 {
 	static const char *const bounds[] = {"pack.threads=1",
 					     "pack.windowMemory=128m",
@@ -346,11 +346,17 @@ bool git_run_pack(const char *repo, struct intake_packed *ret_packed, struct err
 					     "core.packedGitLimit=256m",
 					     "repack.updateServerInfo=false"};
 	struct git g = git_new(false);
-	(void)setpriority(PRIO_PROCESS, 0, LOWEST_NICE);
 	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) arg(&g, "-c"), arg(&g, bounds[i]);
-	arg(&g, "--git-dir"), arg(&g, repo), arg(&g, "repack"), arg(&g, "-d"), arg(&g, "--geometric=2"), arg(&g, "-q");
+	arg(&g, "--git-dir"), arg(&g, repo), arg(&g, "repack"), arg(&g, "-d"), arg(&g, "-q");
+	if (is_merging) arg(&g, "--geometric=2");
+	return run(&g, (struct str){0}, NULL, err);
+}
+
+bool git_run_pack(const char *repo, uint64_t packs_max, struct intake_packed *ret_packed, struct err *err)
+{
+	(void)setpriority(PRIO_PROCESS, 0, LOWEST_NICE);
 	struct counted before = count(repo);
-	if (!run(&g, (struct str){0}, NULL, err)) return false;
+	if (!repack(repo, before.packs >= packs_max, err)) return false;
 	struct counted after = count(repo);
 	*ret_packed = (struct intake_packed){.loose_before = before.loose, .loose = after.loose, .packs = after.packs};
 	return true;

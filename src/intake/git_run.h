@@ -29,6 +29,6 @@ struct git_run_commit {
 
 bool git_run_commit(const struct git_run_commit *c, char ret_id[GIT_ID_SIZE], struct err *err);
 
-bool git_run_pack(const char *repo, struct intake_packed *ret_packed, struct err *err);
+bool git_run_pack(const char *repo, uint64_t packs_max, struct intake_packed *ret_packed, struct err *err);
 
 #endif
