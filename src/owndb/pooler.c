@@ -25,19 +25,20 @@ void pooler_settings(struct buf *ret_text, const struct pooler *p)
 		   p->server_socket_dir);
 	buf_printf(ret_text,
 		   "listen_addr =\nlisten_port = 5432\nunix_socket_dir = %s\nunix_socket_mode = 0777\n"
-		   "listen_backlog = 2048\n", /* a server's clients may all come at once */
-		   p->dir);
+		   "listen_backlog = %d\n", /* they may all come at once; the kernel's somaxconn is the bound */
+		   p->dir, POOLER_CLIENTS_MAX);
 	buf_printf(ret_text, "auth_type = hba\nauth_hba_file = %s.hba\nauth_file = %s.users\nadmin_users = %s\n",
 		   p->files, p->files, p->owner);
 	buf_printf(ret_text, "pool_mode = %s\ndefault_pool_size = %d\nmin_pool_size = 0\nreserve_pool_size = 0\n",
 		   p->is_transaction ? "transaction" : "session", p->size);
 	if (p->version >= POOLER_PREPARES) buf_puts(ret_text, "max_prepared_statements = 500\n");
 	buf_printf(ret_text, "max_client_conn = %d\n", POOLER_CLIENTS_MAX);
-	/* PostgreSQL may be away for a moment: clients wait, and are served as soon as it is back. */
+	/* PostgreSQL may be away for a moment: clients wait, and are served as soon as it is back. Those that come all
+	 * at once take long over their hashing for a login. */
 	buf_puts(ret_text, "query_wait_timeout = 60\nserver_login_retry = 1\nserver_connect_timeout = 10\n"
 			   "server_idle_timeout = 60\nserver_lifetime = 3600\nserver_check_delay = 30\n"
 			   "server_reset_query = " RESET "\n"
-			   "client_login_timeout = 15\n"
+			   "client_login_timeout = 60\n"
 			   /* A pool cannot keep these for each client. */
 			   "ignore_startup_parameters = extra_float_digits, statement_timeout, lock_timeout, "
 			   "idle_in_transaction_session_timeout, idle_session_timeout\n"

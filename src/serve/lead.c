@@ -12,7 +12,7 @@
 #include "serve/dial.h"
 #include "serve/workers.h"
 
-#define BACKLOG 511
+#define BACKLOG 4096 /* a server may open all its connections to the database at once; somaxconn is the bound */
 
 static void accept_links(struct door *d);
 

@@ -30,7 +30,7 @@
 #define PROGRAM "slirp4netns"
 #define ARG_SIZE 64
 #define READY_MS 5000
-#define BACKLOG 511
+#define BACKLOG 4096 /* as in lead.c */
 #define AGAIN_MS 5000
 #define OWN_MAX 64
 

@@ -38,6 +38,7 @@ static void test_files(void **state)
 	pooler_settings(&b, &p);
 	assert_non_null(strstr(b.ptr, "listen_addr =\n"));
 	assert_non_null(strstr(b.ptr, "pool_mode = session\n"));
+	assert_non_null(strstr(b.ptr, "listen_backlog = 5000\n")); /* no fewer than there may be clients */
 	assert_non_null(strstr(b.ptr, "default_pool_size = 7\n"));
 	assert_non_null(strstr(b.ptr, "auth_type = hba\n"));
 	assert_null(strstr(b.ptr, "max_prepared_statements"));
