@@ -13,6 +13,7 @@
 #include "codec/json.h"
 #include "edge/port.h"
 #include "flow/backup_status.h"
+#include "flow/fetched.h"
 #include "flow/functions.h"
 #include "flow/kept.h"
 #include "flow/live.h"
@@ -250,6 +251,7 @@ void route_status(struct route_call *c)
 	json_t *warnings = json_array(), *app, *edge = edge_json(c->d, warnings);
 	size_t i;
 	if (!backup_warnings(&c->d->flow, warnings, &err)) json_array_append_new(warnings, json_string(err.msg));
+	fetched_warnings(&c->d->flow, warnings);
 	json_array_foreach(apps, i, app)
 	{
 		warn_of_moved(c->d, app, warnings);

@@ -50,6 +50,22 @@ void route_begin_job(struct route_call *c, const char *kind, json_t *options)
 		reply_error(c->req, &err);
 }
 
+void route_begin_home_job(struct route_call *c, const char *kind, json_t *options)
+{
+	struct err err, end;
+	int64_t id = 0;
+	bool ok = job_begin(c->d->flow.db, NULL, kind, options, &id, &err);
+	if (ok && !worker_job(c->d, id, &err)) {
+		(void)job_end(c->d->flow.db, id, "failed", &err, NULL, &end);
+		ok = false;
+	}
+	json_decref(options);
+	if (ok)
+		reply_job(c, 202, id);
+	else
+		reply_error(c->req, &err);
+}
+
 void route_backups(struct route_call *c)
 {
 	struct err err;
@@ -319,17 +335,7 @@ void route_backup_kit(struct route_call *c)
 /* Files of all apps, now. */
 void route_backup_files(struct route_call *c)
 {
-	struct err err, end;
-	int64_t id = 0;
-	bool ok = job_begin(c->d->flow.db, NULL, "files", NULL, &id, &err);
-	if (ok && !worker_job(c->d, id, &err)) {
-		(void)job_end(c->d->flow.db, id, "failed", &err, NULL, &end);
-		ok = false;
-	}
-	if (ok)
-		reply_job(c, 202, id);
-	else
-		reply_error(c->req, &err);
+	route_begin_home_job(c, "files", json_object());
 }
 
 /* Jobs. */

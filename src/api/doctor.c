@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "codec/json.h"
 #include "edge/port.h"
+#include "flow/fetched.h"
 #include "os/limits.h"
 #include "os/proc.h"
 #include "os/sandbox.h"
@@ -93,6 +94,18 @@ static void check_pgbouncer(struct daemon *d, json_t *checks)
 					  : NULL);
 }
 
+static void check_fetched(struct daemon *d, json_t *checks)
+{
+	json_t *said JSON_CLEANUP = json_array(), *line;
+	size_t i;
+	if (fetched_looked_at_ms(&d->flow) < 0) return;
+	fetched_warnings(&d->flow, said);
+	json_array_foreach(said, i, line) check(checks, "fetched", "weak", json_string_value(line), NULL);
+	if (json_array_size(said) == 0)
+		check(checks, "fetched", "ok",
+		      "what Freehold fetched is the newest that it knows of (freehold postgres)", NULL);
+}
+
 static void check_disk(struct daemon *d, json_t *checks)
 {
 	struct err err;
@@ -155,6 +168,7 @@ void route_doctor(struct route_call *c)
 	check_programs(checks);
 	check_postgres(checks);
 	check_pgbouncer(c->d, checks);
+	check_fetched(c->d, checks);
 	check_edge(c->d, checks);
 	check_disk(c->d, checks);
 	check_places(c->d, checks);

@@ -29,6 +29,7 @@ void reply_events(struct route_call *c, const char *path);
 
 /* Begins a job of the route's app (flow/job.h) and answers 202 with it; takes options. In backups.c. */
 void route_begin_job(struct route_call *c, const char *kind, json_t *options);
+void route_begin_home_job(struct route_call *c, const char *kind, json_t *options); /* of no app */
 
 /* Query parameters, percent-decoded into the request's arena; NULL where absent. */
 const char *query_param(struct http_request *req, const char *name);
@@ -84,6 +85,9 @@ void route_database_slow(struct route_call *c);
 void route_pool(struct route_call *c);
 void route_pool_put(struct route_call *c);
 void route_pool_fetch_post(struct route_call *c);
+void route_fetched(struct route_call *c);
+void route_fetched_post(struct route_call *c);
+void route_renew_post(struct route_call *c);
 void route_tuning(struct route_call *c);
 void route_tuning_put(struct route_call *c);
 void route_export(struct route_call *c);

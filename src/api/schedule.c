@@ -13,6 +13,7 @@
 #include "flow/backup.h"
 #include "flow/branch.h"
 #include "flow/elsewhere.h"
+#include "flow/fetched.h"
 #include "flow/pack.h"
 #include "store/deployment.h"
 #include "store/home.h"
@@ -21,6 +22,7 @@
 #define FIRST_FILES_MS ((int64_t)10 * 60 * 1000)
 #define SHIP_AGAIN_MAX_MS ((int64_t)5 * 60 * 1000)
 #define DRILL_AGAIN_MS ((int64_t)6 * 3600 * 1000)
+#define LOOK_AGAIN_MS ((int64_t)6 * 3600 * 1000)
 
 struct schedule {
 	uv_timer_t timer;
@@ -256,6 +258,14 @@ static bool are_files_due(struct schedule *s, struct err *err)
 	return files.began_at_ms < retention_slot_ms(s->now_ms, s->retention.hour) || files.began_at_ms < newest_place;
 }
 
+/* What was fetched may have become old; a mirror that cannot be reached is asked again some hours later. */
+static bool is_look_due(struct schedule *s)
+{
+	int64_t looked_at_ms = fetched_looked_at_ms(&s->d->flow);
+	return looked_at_ms >= 0 && s->now_ms - looked_at_ms >= RETENTION_DAY_MS &&
+	       may_try(s, NULL, FETCHED_LOOK_JOB, LOOK_AGAIN_MS);
+}
+
 static bool note_running(void *arg, const struct job *job, struct err *err)
 {
 	(void)job, (void)err;
@@ -273,6 +283,7 @@ static bool tick(struct schedule *s, struct err *err)
 	s->now_ms = home_now_ms(s->d->flow.db);
 	bool ok = app_each(s->d->flow.db, look_at, s, err);
 	if (ok && !s->has_begun && are_files_due(s, err)) begin(s, NULL, "files", json_object());
+	if (ok && !s->has_begun && is_look_due(s)) begin(s, NULL, FETCHED_LOOK_JOB, json_object());
 	backup_places_done(&s->places);
 	return ok;
 }

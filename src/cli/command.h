@@ -34,7 +34,7 @@ struct command {
 	/* What completion offers for each word, the last one for all that follow: a app, r release, d deployment, f
 	 * file, c command, s shell, e what env does, u what auth
 	 * does, b what db does, m what mail does, t what tls does,
-	 * k what backup does. */
+	 * k what backup does, g what postgres does. */
 	const char *completes;
 	/* True: *ret_status is the exit status. False: err is shown and gives it. */
 	bool (*run)(struct cli *cli, int *ret_status, struct err *err);

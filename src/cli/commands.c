@@ -95,6 +95,12 @@ static const struct option_spec backup_options[] = {
     {0},
 };
 
+static const struct option_spec postgres_options[] = {
+    {0, "later", NULL,
+     "with update, back: restart nothing; each app changes over with the next start of its PostgreSQL"},
+    {0},
+};
+
 static const struct option_spec ai_options[] = {
     {0, "all", NULL, "for all apps that have none of their own"},
     {0, "url", "URL", "with set: where the provider's API is, up to its version: https://api.openai.com/v1"},
@@ -445,6 +451,17 @@ const struct command commands[] = {
      "add s3://my-bucket/freehold --endpoint s3.eu-central-1.amazonaws.com --region eu-central-1 --key-id "
      "AKIA...\nfreehold backup remove 1",
      backup_options, 0, CLI_WORDS_MAX, "k", run_backup},
+    {"postgres", SELF, "[list|look|update|back]", "PostgreSQL that Freehold fetched itself, and its newer editions",
+     "What Debian 12 does not have (PostgreSQL 17, a newer PgBouncer) is fetched beside it, and apt upgrade does not "
+     "know "
+     "of it: security updates come by this. Freehold looks each day what is newer; status says so.\nlook: looks now. "
+     "update: fetches what is newer beside what is there, then restarts the PostgreSQL of one app after the other; "
+     "with "
+     "--later each app has it from its next start on. back: to the edition before, which is kept until the next "
+     "update.",
+     "freehold postgres\nfreehold postgres look\nfreehold postgres update\nfreehold postgres update --later\nfreehold "
+     "postgres back",
+     postgres_options, 0, 1, "g", run_postgres},
     {"recover", SELF, "KIT", "bring a lost server back, from its backups and the recovery kit",
      "Fills an empty home with everything: apps, databases, files, releases, settings, secrets. No freeholdd may run "
      "there; start it afterwards. It can be run again until all is there.",

@@ -68,6 +68,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
 	static const char *const tls[] = {"set", "reset", "redirect", "on", "off", NULL};
 	static const char *const backup[] = {"list", "set", "add", "remove", "files", "kit", NULL};
+	static const char *const postgres[] = {"list", "look", "update", "back", NULL};
 	static const char *const sources[] = {"edge", "backend", "postgres", "server", "pool", NULL};
 	switch (kind) {
 	case 'c': offer_commands(out, typed); break;
@@ -82,6 +83,7 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	case 'o': offer_all(out, storage, typed); break;
 	case 't': offer_all(out, tls, typed); break;
 	case 'k': offer_all(out, backup, typed); break;
+	case 'g': offer_all(out, postgres, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
 	case 'f': buf_puts(out, ":files\n"); break;
 	case 'n': offer_all(out, db_branch_verbs, typed); break;

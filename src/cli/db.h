@@ -40,6 +40,7 @@ bool db_psql(const struct db_words *w, int *ret_status, struct err *err);
 bool db_slow(const struct db_words *w, int *ret_status, struct err *err);
 bool db_pool(const struct db_words *w, int *ret_status, struct err *err);
 bool db_settings(const struct db_words *w, int *ret_status, struct err *err);
+bool db_renew(const struct db_words *w, int *ret_status, struct err *err);
 bool db_size(const struct db_words *w, int *ret_status, struct err *err);
 
 /* Becomes psql of the database that "bin_dir", "socket_dir" and "database" say; returns only when that failed. */

@@ -30,6 +30,7 @@ const struct db_verb db_verbs[] = {
     {"pool", "[mode=MODE] [size=N]", "the connections of the app's server: who waits, how many there are, and why", 0,
      2, db_pool},
     {"settings", "", "what PostgreSQL is set to, and why: sized to this machine, or set by you", 0, 0, db_settings},
+    {"renew", "", "restart PostgreSQL on the newest edition that was fetched (freehold postgres)", 0, 0, db_renew},
     {"slow", "", "which queries cost most, and what would help", 0, 0, db_slow},
     {0},
 };

@@ -13,6 +13,7 @@
 #include "flow/backup.h"
 #include "flow/branch.h"
 #include "flow/drill.h"
+#include "flow/fetched.h"
 #include "flow/files.h"
 #include "flow/pack.h"
 #include "flow/pause.h"
@@ -31,6 +32,9 @@ static const struct job_kind kinds[] = {
     {"forget", true, false, restore_forget_run, NULL},
     {"bring", true, false, restore_bring_run, NULL},
     {"branch", true, false, branch_run, branch_recover},
+    {FETCHED_LOOK_JOB, false, false, fetched_look_run, NULL},
+    {FETCHED_CHANGE_JOB, false, false, fetched_change_run, NULL},
+    {FETCHED_RENEW_JOB, true, true, fetched_renew_run, fetched_renew_recover},
     {"pack", true, false, pack_run, NULL},
     {"pgbouncer", true, false, pool_fetch_run, NULL},
 };

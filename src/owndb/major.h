@@ -6,11 +6,14 @@
  *     <majors>/17/usr/lib/postgresql/17/bin, usr/lib/…-linux-gnu, …       PostgreSQL 17, pgvector, hypopg
  *                 usr/sbin/pgbouncer, usr/bin/pgbackrest                  the ones that go with it
  *
+ * 17 is a link to one of several that may lie there (owndb/major_kept.h).
+ *
  * apt fetches and checks them, with a configuration and lists of its own, through the mirror that this machine uses;
  * the machine's own packages stay untouched. The programs are pointed at their own C library and at the libraries
  * beside them (patchelf), so that they run like any other, as any user, without a container.
  *
- * Security updates do not come by themselves; docs/database.md says so. */
+ * Security updates do not come by themselves: they are looked for, and fetched where the owner says so
+ * (flow/fetched.h). */
 #ifndef FREEHOLD_OWNDB_MAJOR_H
 #define FREEHOLD_OWNDB_MAJOR_H
 
@@ -31,5 +34,14 @@ bool major_install(const char *majors, int major, void (*on_step)(void *arg, con
 #define MAJOR_PGBOUNCER "pgbouncer"
 bool major_install_pgbouncer(const char *majors, void (*on_step)(void *arg, const char *text), void *arg,
 			     struct err *err);
+
+/* Another one beside what is there, of what Debian has today; nothing is started from it before major_switch. Where
+ * there is none it is the first, and current. */
+bool major_fetch_newer(const char *majors, const char *name, void (*on_step)(void *arg, const char *text), void *arg,
+		       int *ret_number, struct err *err);
+
+/* Asks what Debian has today, for major_json. */
+bool major_look(const char *majors, const char *name, void (*on_step)(void *arg, const char *text), void *arg,
+		struct err *err);
 
 #endif
