@@ -74,7 +74,9 @@ async function signUp(page, mark) {
   }
   const named = page.getByRole("button", { name: /^(sign ?up|create|register|join|get started|submit)/i });
   const button = (await named.count()) ? named.last() : page.locator("button[type=submit]:visible").last();
+  const answered = page.waitForResponse((reply) => reply.request().method() === "POST", { timeout: 10_000 }).catch(() => null);
   await button.click({ timeout: 3000 }).catch(() => {});
+  await answered;
   await settle(page);
   return true;
 }
