@@ -239,14 +239,18 @@ static bool look_at(void *arg, const struct app *app, struct err *err)
 	return true;
 }
 
-/* Files go by the day too, the first time ten minutes after there is something, and at once to a new place. */
+/* Files go by the day too, the first time ten minutes after there is something (of an app whose database is elsewhere
+ * there is never a backup of that), and at once to a new place. */
 static bool are_files_due(struct schedule *s, struct err *err)
 {
 	struct job files, backup;
 	int64_t newest_place = 0;
 	struct db_query q;
-	db_query(s->d->flow.db, &q,
-		 "select coalesce(min(ended_at), 0) from job where kind = 'backup' and state = 'done'", "");
+	db_query(
+	    s->d->flow.db, &q,
+	    "select coalesce(min(at), 0) from (select ended_at as at from job where kind = 'backup' and state = 'done' "
+	    "union all select set_at from secret where kind = 'database' and name = 'url')",
+	    "");
 	int64_t first = db_row(&q) ? sqlite3_column_int64(q.stmt, 0) : 0;
 	if (!db_end(&q, err) || first == 0 || !job_newest(s->d->flow.db, NULL, "files", NULL, &files, err) ||
 	    !job_newest(s->d->flow.db, NULL, "files", "done", &backup, err))

@@ -20,7 +20,7 @@ struct looking {
 	struct backup_places places;
 	int64_t now_ms;
 	json_t *drills, *broken, *failing, *jobs; /* sentences */
-	int apps, unproved;
+	int apps, unproved, elsewhere; /* elsewhere: those whose database is */
 	char unproved_name[LAYOUT_APP_NAME_MAX + 1];
 };
 
@@ -97,7 +97,10 @@ static bool look_at(void *arg, const struct app *app, struct err *err)
 	char archive_dir[FILE_PATH_SIZE];
 	bool is_proved = false, is_elsewhere = false;
 	if (!elsewhere_is(l->f, app->name, &is_elsewhere, err)) return false;
-	if (is_elsewhere) return true;
+	if (is_elsewhere) {
+		l->elsewhere += strcmp(app->state, "new") != 0;
+		return true;
+	}
 	if (!layout_app(&l->f->layout, app->name, "postgres/archive", archive_dir, err)) return false;
 	if (strcmp(app->state, "new") == 0) { /* a database may have been moved in */
 		look_at_places(l, app->name, archive_dir);
@@ -115,6 +118,10 @@ static void say_what_is_lost(const struct looking *l, json_t *warnings)
 {
 	bool has_elsewhere = false;
 	for (int i = 0; i < l->places.count; i++) has_elsewhere |= l->places.list[i].is_elsewhere;
+	if (l->apps == 0 && l->elsewhere > 0 && !has_elsewhere)
+		say(warnings, "If this server is lost, releases, settings and the files of storage are lost: databases "
+			      "are elsewhere, and "
+			      "of the rest there is no backup elsewhere. Add a place: freehold backup add s3://BUCKET");
 	if (l->apps == 0 || l->unproved == 0) return;
 	if (!has_elsewhere)
 		say(warnings,

@@ -237,16 +237,18 @@ static bool bring_app(struct recovering *r, const struct app *app, json_t *entry
 	char path[FILE_PATH_SIZE];
 	struct job_run job = {.f = &r->flow, .events = {.fd = -1}, .result = entry};
 	if (!own_app(r, app->name, &job.parts, err) || !parts_ensure(&r->flow, app->name, &job.parts, err) ||
-	    !mend_links(r, &job.parts, err) || !own_repository(r, &job.parts, err) ||
-	    !archive_prepare(&r->flow, &job.parts, err))
+	    !mend_links(r, &job.parts, err))
+		return false;
+	bool is_ours = !job.parts.elsewhere.is; /* else it is where it was, and nothing of it is in a backup */
+	if (is_ours && (!own_repository(r, &job.parts, err) || !archive_prepare(&r->flow, &job.parts, err)))
 		return false;
 	if (strcmp(app->state, "new") == 0) return true;
-	log_info("%s: fetching the database", app->name);
+	if (is_ours) log_info("%s: fetching the database", app->name);
 	bool ok = job_begin(r->flow.db, app->name, "recover", NULL, &job.job.id, err) &&
 		  job_events_path(&r->flow, job.job.id, path, err) && events_open(&job.events, path, err);
 	(void)snprintf(job.job.app, sizeof job.job.app, "%s", app->name);
 	(void)snprintf(job.job.kind, sizeof job.job.kind, "recover");
-	ok = ok && bring_database(r, &job, entry, err);
+	ok = ok && (!is_ours || bring_database(r, &job, entry, err));
 	struct err end;
 	if (job.job.id != 0 && !job_end(r->flow.db, job.job.id, ok ? "done" : "failed", ok ? NULL : err, entry, &end))
 		log_error("%s: %s", app->name, end.msg);

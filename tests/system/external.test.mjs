@@ -191,7 +191,8 @@ test('status says what is not promised, and what is about a cluster says what to
   const status = await f.cli('status');
   assert.match(status.stdout, /database elsewhere: 127\.0\.0\.1:\d+\/shop as keeper/);
   assert.match(status.stdout, /not promised: no backups/);
-  assert.doesNotMatch(status.stdout, /If this server is lost|no backup yet|postgres {2}/);
+  assert.match(status.stdout, /If this server is lost, releases, settings and the files of storage are lost/);
+  assert.doesNotMatch(status.stdout, /no backup yet|postgres {2}/);
   const app = (await f.api('GET', '/v1/apps/shop')).body;
   assert.ok(app.external.missing.length >= 4 && app.processes.every((p) => p.name !== 'postgres'), JSON.stringify(app));
   assert.ok(!JSON.stringify(app).includes(encodeURIComponent(PASSWORD)) && !JSON.stringify(app).includes(PASSWORD));
