@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Freehold, folder, until } from '../system/freehold.mjs';
+import { jobStands } from '../system/crash.mjs';
 
 let f;
 const majors = (...rest) => path.join(f.home, 'postgres', ...rest);
@@ -69,14 +70,13 @@ test('back, one app after the other, and forth again', async () => {
   assert.deepEqual([edition('one'), edition('two')], ['17.2', '17.2']);
 });
 
-const isStopped = (pid) => { try { return /\) T/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')); } catch { return false; } };
 test('killed while PostgreSQL is away, the app has it again, of the edition that counts', async () => {
   await cli('postgres', 'back', '--later');
   await f.killDaemon();
   await f.startDaemon({ FREEHOLD_PAUSE_AT: 'renew:stopped' });
   const begun = await f.api('POST', '/v1/apps/one/db/renew', {});
   assert.equal(begun.status, 202, begun.text);
-  await until('it stands there', async () => (await f.processes()).some((p) => p.command.includes('--job ') && isStopped(p.pid)), 60000);
+  await jobStands(f, 'renew:stopped');
   assert.ok(!existsSync(f.app('one', 'postgres/data/postmaster.pid')));
   await f.killDaemon();
   await f.startDaemon();
