@@ -7,6 +7,8 @@
 //
 //   node tests/long/exports.mjs ~/exports/shop ~/exports/clinic
 //
+// As root, an app is paid too: Stripe is stood in for (tests/system/stripe.mjs) by an address outside of this machine.
+//
 // FREEHOLD_BIN names the folder of the programs; FREEHOLD_E2E_SHOTS a folder for pictures. What the first check stops is
 // accepted by name and printed. The exit status is 0 when every export passed.
 import { execFileSync } from "node:child_process";
@@ -15,6 +17,8 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { Freehold } from "../system/freehold.mjs";
+import { Outside } from "../system/outside.mjs";
+import { NAMES, SECRET_KEY } from "../system/stripe.mjs";
 import { family, pssKiB } from "../../bench/lib.mjs";
 import { launch } from "../e2e/lib/browser.js";
 import { appName, checkout } from "./checkout.mjs";
@@ -68,7 +72,9 @@ async function bytesBelow(folder) {
 async function measure(freehold, app) {
   const { body } = await freehold.api("GET", `/v1/apps/${app}`);
   const megabytes = async (folder) => (existsSync(folder) ? `${((await bytesBelow(folder)) / 1e6).toFixed(1)} MB` : "none");
-  say(`  on disk: release ${await megabytes(freehold.app(app, "releases", String(body.live)))}, its node_modules ${await megabytes(freehold.app(app, "modules"))}, database ${await megabytes(freehold.app(app, "postgres"))}`);
+  const packages = freehold.app(app, "releases", String(body.live), "functions/deno");
+  const functions = existsSync(packages) ? ` (${await megabytes(packages)} what its functions import)` : "";
+  say(`  on disk: release ${await megabytes(freehold.app(app, "releases", String(body.live)))}${functions}, all releases together ${await megabytes(freehold.app(app, "releases"))}, its node_modules ${await megabytes(freehold.app(app, "modules"))}, database ${await megabytes(freehold.app(app, "postgres"))}`);
   const parts = [];
   for (const part of body.processes.filter((it) => it.pid > 0)) {
     const sizes = await Promise.all((await family(part.pid)).map(pssKiB));
@@ -89,6 +95,15 @@ async function look({ visitor, get }) {
   if (text.trim().length < 20) throw new Error(`the page is blank: "${text.trim()}"`);
 }
 
+// What its owner does at the server.
+function owner(freehold, app) {
+  const must = async (...args) => {
+    const { code, all } = await freehold.cli(...args);
+    if (code !== 0) throw new Error(`freehold ${args.join(" ")} ended with ${code}:\n${all}`);
+  };
+  return { payByStripe: () => must("env", app, "--functions", "set", `STRIPE_SECRET_KEY=${SECRET_KEY}`) };
+}
+
 // What answered 501 and was not in the list that the deployment printed. A bucket's name may be computed, so its kind counts.
 function unlisted(call, list) {
   const [, kind, , name] = call.split(" ")[1].split("/");
@@ -97,17 +112,18 @@ function unlisted(call, list) {
 
 async function use(freehold, app, driver, report) {
   const { body } = await freehold.api("GET", `/v1/apps/${app}`);
-  const browser = await launch();
+  const browser = await launch(outside?.rules);
   const visitors = [];
+  const ownTrouble = typeof driver.ownTrouble === "function" ? driver.ownTrouble(outside) : driver.ownTrouble;
   const visitor = async (name) => {
-    const who = await Visitor.open(browser, { name, origin: body.url, key: body.keys.anon, ownTrouble: driver.ownTrouble });
+    const who = await Visitor.open(browser, { name, origin: body.url, key: body.keys.anon, ownTrouble, ignoreHTTPSErrors: outside !== null });
     visitors.push(who);
     return who;
   };
   let failure = null;
   try {
     const get = async (url) => (await freehold.get(app, url)).text;
-    await driver.drive({ visitor, get, step: (text) => say(`  ok  ${text}`) });
+    await driver.drive({ visitor, get, outside, owner: owner(freehold, app), step: (text) => say(`  ok  ${text}`) });
   } catch (error) {
     failure = error;
   }
@@ -150,13 +166,16 @@ if (folders.length === 0) {
   console.error("usage: node tests/long/exports.mjs FOLDER…");
   process.exit(2);
 }
-const freehold = await Freehold.start();
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => freehold.end().finally(() => process.exit(130)));
+const outside = process.getuid() === 0 ? await Outside.start({ program: "stripe.mjs", names: NAMES }) : null;
+if (!outside) say("Payments are left out: a network of its own is made by root only.");
+const freehold = await Freehold.start({ wrap: outside?.wrap });
+const end = () => freehold.end().finally(() => outside?.stop());
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => end().finally(() => process.exit(130)));
 let failed = 0;
 try {
   for (const [index, folder] of folders.entries()) if (!(await one(freehold, folder, index))) failed++;
 } finally {
-  await freehold.end();
+  await end();
 }
 say(`\n== ${folders.length - failed} of ${folders.length} exports passed`);
 process.exit(failed ? 1 : 0);

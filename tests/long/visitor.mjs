@@ -5,10 +5,10 @@
 const FOREIGN = /^https?:/;
 
 export class Visitor {
-  static async open(browser, { name, origin, key, ownTrouble = /(?!)/ }) {
+  static async open(browser, { name, origin, key, ownTrouble = /(?!)/, ignoreHTTPSErrors = false }) {
     const who = new Visitor();
     Object.assign(who, { name, origin, key, ownTrouble, trouble: [], known: [], unserved: new Map() });
-    const context = await browser.newContext({ baseURL: origin, viewport: { width: 1280, height: 860 } });
+    const context = await browser.newContext({ baseURL: origin, ignoreHTTPSErrors, viewport: { width: 1280, height: 860 } });
     context.setDefaultTimeout(20_000);
     who.page = await context.newPage();
     who.#listen();

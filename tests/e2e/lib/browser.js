@@ -7,7 +7,8 @@ import path from "node:path";
 import { chromium } from "playwright-core";
 import { chromiumPath, edgeAddress, shotsDir } from "./env.js";
 
-export const chromiumFlags = (address) => [
+// rules: more of --host-resolver-rules
+export const chromiumFlags = (address, rules = []) => [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-dev-shm-usage",
@@ -15,10 +16,10 @@ export const chromiumFlags = (address) => [
   "--disable-component-update",
   "--disable-sync",
   "--no-first-run",
-  `--host-resolver-rules=MAP *.localhost ${address}`,
+  `--host-resolver-rules=${[`MAP *.localhost ${address}`, ...rules].join(",")}`,
 ];
 
-export const launch = () => chromium.launch({ executablePath: chromiumPath, args: chromiumFlags(edgeAddress) });
+export const launch = (rules) => chromium.launch({ executablePath: chromiumPath, args: chromiumFlags(edgeAddress, rules) });
 
 export async function visitor(browser, app) {
   const context = await browser.newContext({ baseURL: app.origin, viewport: { width: 1280, height: 860 } });
