@@ -116,20 +116,40 @@ static void exec_program(const struct proc_spec *spec)
 		execvpe(argv[0], argv, (char *const *)(uintptr_t)spec->env);
 }
 
+/* No signal reaches the child before be_ordinary: the parent's handlers would run in it, and libuv's write to pipes
+ * that both have. The parent would take the child's SIGTERM for its own, or wait for ever for a lock that died with it.
+ */
+static pid_t fork_quietly(void)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid_t pid = fork();
+	int problem = errno;
+	if (pid != 0) (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = problem;
+	return pid;
+}
+
+static void be_ordinary(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	for (int s = 1; s < NSIG; s++) (void)signal(s, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* parent 0: a program that serves. */
 __attribute__((noreturn)) static void child(const struct proc_spec *spec, pid_t parent, const int fds[4])
 {
 	int in = fds[0], out = fds[1], errs = fds[2], go = fds[3];
 	char byte;
 	const char *what = "start";
+	be_ordinary();
 	/* Until the parent says go (it has written down who we are) we may not run. */
 	if (read(go, &byte, 1) != 1) _exit(126);
 	if ((parent != 0 ? setpgid(0, 0) : setsid()) < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errs, 2) < 0)
 		_exit(126);
-	sigset_t none;
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int s = 1; s < NSIG; s++) (void)signal(s, SIG_DFL);
 	close_all_but(spec);
 	if (spec->cwd != NULL && chdir(spec->cwd) != 0)
 		what = spec->cwd;
@@ -256,7 +276,7 @@ static bool start(struct running *r, struct err *err)
 	if (ok && has_input) ok = pipe2(in, O_CLOEXEC) == 0 && fcntl(in[1], F_SETFL, O_NONBLOCK) == 0;
 	if (ok && !has_input) ok = (in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;
 	pid_t parent = getpid();
-	if (ok) ok = (r->pid = fork()) >= 0;
+	if (ok) ok = (r->pid = fork_quietly()) >= 0;
 	if (ok && r->pid == 0) {
 		(void)close(go[1]);
 		child(r->spec, parent, (int[]){in[0], out[1], errs[1], go[0]});
@@ -291,8 +311,8 @@ bool proc_start_serving(const struct proc_spec *spec, const char *log_path,
 	if (log < 0) return false;
 	pid_t pid = -1;
 	struct proc_id id;
-	bool ok =
-	    (null = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && pipe2(go, O_CLOEXEC) == 0 && (pid = fork()) >= 0;
+	bool ok = (null = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && pipe2(go, O_CLOEXEC) == 0 &&
+		  (pid = fork_quietly()) >= 0;
 	if (ok && pid == 0) {
 		(void)close(go[1]);
 		child(spec, 0, (int[]){null, log, log, go[0]});
@@ -319,7 +339,7 @@ bool proc_start_worker(const struct proc_spec *spec, pid_t *ret_pid, int *ret_pi
 	pid_t parent = getpid(), pid = -1;
 	bool ok = null >= 0 && pipe2(go, O_CLOEXEC) == 0;
 	if (ok && ret_out_fd != NULL) ok = pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 && fcntl(out[1], F_SETFL, 0) == 0;
-	if (ok) ok = (pid = fork()) >= 0;
+	if (ok) ok = (pid = fork_quietly()) >= 0;
 	if (ok && pid == 0) {
 		(void)close(go[1]);
 		child(spec, parent, (int[]){null, ret_out_fd != NULL ? out[1] : 1, 2, go[0]});

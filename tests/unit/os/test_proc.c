@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -122,6 +123,39 @@ static void test_user_is_dropped(void **state)
 	assert_string_equal(buf_cstr(&out), "65534\n");
 }
 
+static int told[2];
+
+static void on_term(int number)
+{
+	(void)number;
+	ssize_t ignored = write(told[1], "t", 1);
+	(void)ignored;
+}
+
+/* A handler of ours writes to a pipe that a child has, too, until it is another program. */
+static void test_no_handler_runs_in_a_child(void **state)
+{
+	(void)state;
+	struct err err;
+	char byte;
+	assert_int_equal(pipe2(told, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_true(signal(SIGTERM, on_term) != SIG_ERR);
+	for (int i = 0; i < 200; i++) {
+		struct proc_spec spec = {.argv = ARGV("sleep", "60")};
+		struct proc_result result;
+		struct pollfd p = {.events = POLLIN};
+		pid_t pid;
+		assert_true(proc_start_worker(&spec, &pid, &p.fd, NULL, &err));
+		assert_int_equal(kill(pid, SIGTERM), 0);
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		assert_true(proc_reap(pid, &result, &err));
+		(void)close(p.fd);
+	}
+	(void)signal(SIGTERM, SIG_DFL);
+	assert_int_equal(read(told[0], &byte, 1), -1);
+	(void)close(told[0]), (void)close(told[1]);
+}
+
 int main(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -129,7 +163,7 @@ int main(void)
 	    cmocka_unit_test(test_output_and_status),      cmocka_unit_test(test_output_is_bounded),
 	    cmocka_unit_test(test_missing_program),        cmocka_unit_test(test_deadline_ends_the_whole_group),
 	    cmocka_unit_test(test_descriptors_are_closed), cmocka_unit_test(test_identity),
-	    cmocka_unit_test(test_user_is_dropped),
+	    cmocka_unit_test(test_user_is_dropped),        cmocka_unit_test(test_no_handler_runs_in_a_child),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
