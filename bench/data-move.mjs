@@ -57,6 +57,19 @@ try {
   row('pg_restore into an empty PostgreSQL', restoring, '');
   row('freehold db import FILE (compared, switched)', importing, `${(importing / restoring).toFixed(1)} x pg_restore; away ${report.stopped_ms} ms`);
   row('freehold db import URL (fetched, compared, switched)', running, `${(running / (dumping + restoring)).toFixed(1)} x pg_dump and pg_restore; away ${again.stopped_ms} ms`);
+  // The pause of a move, both ways: what is written meanwhile is one row each ten milliseconds.
+  await source.psql('create table public.tick (id bigserial primary key); grant all on public.tick to postgres');
+  for (const way of ['--no-follow', '']) {
+    let ticks = true;
+    const ticking = (async () => { while (ticks) { await source.psql('insert into public.tick default values').catch(() => {}); await new Promise((resolve) => setTimeout(resolve, 10)); } })();
+    const words = [['move', 'site', source.url(), '--replace', ...(way === '' ? [] : [way])], ['move', 'site', '--finish']];
+    for (const w of words) { const done = await f.cli(...w); if (done.code !== 0) throw new Error(done.all); }
+    ticks = false;
+    await ticking;
+    const { report: moved } = (await f.api('GET', '/v1/apps/site/db/import')).body;
+    row(`freehold move, writing stood still (${moved.catch_up?.way ?? 'pause'})`, moved.held_ms / 1000, JSON.stringify(moved.catch_up ?? {}));
+    await f.cli('move', 'site', '--back');
+  }
   console.log(`load ${load()} at the end`);
 } finally {
   await f.end();

@@ -11,6 +11,7 @@
 
 #include "api/address.h"
 #include "api/app_parts.h"
+#include "api/followers.h"
 #include "api/import.h"
 #include "api/pool_watch.h"
 #include "api/routes.h"
@@ -130,6 +131,7 @@ static bool recover_move(void *arg, const struct app *app, struct err *err)
 {
 	(void)err;
 	move_recover_start(arg, app->name);
+	follower_start(arg, app->name);
 	return true;
 }
 

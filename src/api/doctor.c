@@ -9,6 +9,7 @@
 #include "codec/json.h"
 #include "edge/port.h"
 #include "flow/fetched.h"
+#include "flow/following.h"
 #include "os/limits.h"
 #include "os/proc.h"
 #include "os/sandbox.h"
@@ -160,6 +161,41 @@ static void check_places(struct daemon *d, json_t *checks)
 		      "add a place elsewhere: freehold backup add s3://BUCKET");
 }
 
+struct following_check {
+	struct daemon *d;
+	json_t *checks;
+};
+
+/* What a move left at a server of somebody else's, or would leave there if this one were lost. */
+static bool check_following(void *arg, const struct app *app, struct err *err)
+{
+	json_t *state JSON_CLEANUP = NULL;
+	char what[900], next[200];
+	(void)err;
+	struct err ignored;
+	const struct following_check *f = arg;
+	if (!following_read(&f->d->flow, app->name, &state, &ignored) || following_is(state, "ended")) return true;
+	const char *name = json_str(state, "name", ""), *trouble = json_str(state, "trouble", "");
+	bool is_leaving = following_is(state, "leaving");
+	(void)snprintf(what, sizeof what, "%s: the slot %s at %.200s makes that server keep its log%s%s%.400s",
+		       app->name, name, json_str(state, "source", ""), is_leaving ? ", and is to be removed" : "",
+		       trouble[0] != '\0' ? ": " : "", trouble);
+	(void)snprintf(next, sizeof next,
+		       is_leaving ? "by hand, there: select pg_drop_replication_slot('%s')"
+				  : "freehold move %s --finish or --back",
+		       is_leaving ? name : app->name);
+	bool is_fine = trouble[0] == '\0' && !is_leaving;
+	check(f->checks, "move", is_fine ? "ok" : "bad", what, is_fine ? NULL : next);
+	return true;
+}
+
+static void check_moves(struct daemon *d, json_t *checks)
+{
+	struct err err;
+	struct following_check f = {d, checks};
+	if (!app_each(d->flow.db, check_following, &f, &err)) check(checks, "move", "bad", err.msg, NULL);
+}
+
 void route_doctor(struct route_call *c)
 {
 	json_t *checks = json_array();
@@ -172,5 +208,6 @@ void route_doctor(struct route_call *c)
 	check_edge(c->d, checks);
 	check_disk(c->d, checks);
 	check_places(c->d, checks);
+	check_moves(c->d, checks);
 	reply_json(c->req, 200, json_pack("{s:o}", "checks", checks));
 }

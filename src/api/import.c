@@ -16,6 +16,7 @@
 #include "codec/json.h"
 #include "codec/url.h"
 #include "flow/elsewhere.h"
+#include "flow/following.h"
 #include "flow/import_files.h"
 #include "store/deployment.h"
 
@@ -133,6 +134,12 @@ static bool begin(struct route_call *c, json_t *options, struct err *err)
 	    !json_bool(options, "files_only", false))
 		return err_set(err, ERR_INVALID,
 			       "send a dump as application/octet-stream, or {\"url\": \"postgresql://…\"}");
+	if (json_int(options, "slot_limit_mb", FOLLOWING_LIMIT_MIN_MB) < FOLLOWING_LIMIT_MIN_MB)
+		return err_set(
+		    err, ERR_INVALID,
+		    "the source keeps its log in files of 16 MB: a limit of less than %d MB would be reached "
+		    "at once",
+		    FOLLOWING_LIMIT_MIN_MB);
 	if (json_bool(options, "files_only", false)) json_object_set_new(options, "source", json_string("files alone"));
 	json_object_del(options, "resume");
 	if (!may_leave_elsewhere(c, json_bool(options, "check", false), err)) return false;

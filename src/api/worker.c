@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/followers.h"
 #include "api/schedule.h"
 #include "base/log.h"
 #include "flow/job.h"
@@ -81,6 +82,12 @@ bool worker_start(struct daemon *d, const char *const *args, worker_done done, v
 {
 	pid_t pid;
 	return start(d, args, done, arg, &pid, err);
+}
+
+bool worker_start_known(struct daemon *d, const char *const *args, worker_done done, void *arg, pid_t *ret_pid,
+			struct err *err)
+{
+	return start(d, args, done, arg, ret_pid, err);
 }
 
 struct run {
@@ -195,9 +202,13 @@ struct ending {
 static void on_alone_ended(void *arg, bool is_ok, struct str output)
 {
 	struct ending *e = arg;
+	struct daemon *d = e->d;
+	char app[LAYOUT_APP_NAME_MAX + 1];
+	(void)snprintf(app, sizeof app, "%s", e->name);
 	e->name[0] = '\0';
 	e->done(e->arg, is_ok, output);
 	free(e);
+	follower_start(d, app);
 }
 
 /* A job is over when the database says so, which whoever follows it hears before its process is gone. */
@@ -257,7 +268,9 @@ static const char importing[] = "is getting another database (import)";
 
 bool worker_import(struct daemon *d, const char *app, const char *verb, worker_done done, void *arg, struct err *err)
 {
-	return start_alone(d, app, 0, (const char *const[]){verb, app, NULL}, importing, done, arg, err);
+	if (!start_alone(d, app, 0, (const char *const[]){verb, app, NULL}, importing, done, arg, err)) return false;
+	follower_stop(d, app);
+	return true;
 }
 
 bool worker_is_importing(const struct daemon *d, const char *app)
@@ -392,6 +405,7 @@ bool worker_destroy(struct daemon *d, const char *app, worker_done done, void *a
 			 err))
 		return false;
 	cut_off_jobs(d, app);
+	follower_stop(d, app);
 	return true;
 }
 

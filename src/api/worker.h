@@ -14,6 +14,8 @@
  * it ended with status 0. */
 typedef void (*worker_done)(void *arg, bool is_ok, struct str output);
 bool worker_start(struct daemon *d, const char *const *args, worker_done done, void *arg, struct err *err);
+bool worker_start_known(struct daemon *d, const char *const *args, worker_done done, void *arg, pid_t *ret_pid,
+			struct err *err);
 
 /* The worker of a deployment; when it dies without having ended it, its recovery follows by itself. */
 bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err *err);

@@ -18,6 +18,7 @@
 #include "flow/deploy.h"
 #include "flow/destroy.h"
 #include "flow/elsewhere.h"
+#include "flow/following.h"
 #include "flow/import.h"
 #include "flow/job.h"
 #include "flow/live.h"
@@ -77,6 +78,7 @@ static int destroy(const char *bin_dir, const char *app)
 	if (kept.external[0] != '\0')
 		(void)json_object_update_new(
 		    answer, json_pack("{s:s, s:b}", "external", kept.external, "locked", kept.is_locked));
+	if (kept.left[0] != '\0') json_object_set_new(answer, "left", json_string(kept.left));
 	(void)json_dumpf(answer, stdout, JSON_COMPACT);
 	json_decref(answer);
 	return 0;
@@ -221,6 +223,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "--move-back") == 0) return of_app(bin_dir, argv[2], move_back);
 	if (argc == 3 && strcmp(argv[1], "--move-recover") == 0) return of_app(bin_dir, argv[2], move_recover);
 	if (argc == 3 && strcmp(argv[1], "--external") == 0) return of_app(bin_dir, argv[2], look_elsewhere);
+	if (argc == 3 && strcmp(argv[1], "--move-follow") == 0) return of_app(bin_dir, argv[2], following_run);
 	if (argc == 2 && strcmp(argv[1], "--stop") == 0) return stop();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("freeholdd %s\n", FREEHOLD_VERSION) < 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) return fputs(help, stdout) < 0;

@@ -133,6 +133,8 @@ static const struct option_spec move_options[] = {
     {0, "finish", NULL, "the last copy: the old place refuses writes from then on"},
     {0, "back", NULL, "the old place writes again, and the app's database is the one it had"},
     {0, "check", NULL, "try and compare everything, and change nothing"},
+    {0, "no-follow", NULL, "make nothing at the source: the last copy takes as long as the first, without writing"},
+    {0, "slot-limit", "MB", "the source may have to keep that much of its log for the copy that follows it (4096)"},
     {0, "replace", NULL, "even though the app's database has rows of its own (they are set aside)"},
     {0, "rewrite-urls", NULL, "the old project's address in rows and jobs becomes the app's"},
     {0, "make-roles", NULL, "make roles that the source names and that are not here"},
@@ -174,6 +176,9 @@ static const struct option_spec db_options[] = {
     {0, "resume", NULL, "with import: go on with, or try again, what was received"},
     {0, "finish", NULL, "with move: the last copy; the old place refuses writes from then on"},
     {0, "back", NULL, "with move: the old place writes again, and the app's database is the one it had"},
+    {0, "no-follow", NULL, "with move: make nothing at the source"},
+    {0, "slot-limit", "MB",
+     "with move: so much of its log the source may have to keep for the copy that follows (4096)"},
     {0, "files", "URL|FOLDER",
      "with import: bring the storage's files too, from the old project or a folder of BUCKET/PATH; without a dump: "
      "them "
@@ -399,9 +404,11 @@ const struct command commands[] = {
     {"move", CHANGE, "APP [URL|-]", "move an app in from a running project, the whole day of it",
      "With an address (postgresql://..., or - to type it unseen) the database there is copied, compared row by row and "
      "put "
-     "in the place of the app's own, while the old app goes on: try it here. --finish copies once more while the old "
-     "place "
-     "can be read and refuses writes, for about as long as the copy took; a copy that fails lets it write again. Then "
+     "in the place of the app's own, while the old app goes on: try it here. A second copy follows the source "
+     "meanwhile, "
+     "where that lets it. --finish lets the old place refuse writes, which takes seconds where it was followed and "
+     "about "
+     "as long as the copy otherwise; a copy that fails lets it write again. Then "
      "this "
      "is the app, and the DNS record to set is shown. --back lets the old place write again. Without anything it says "
      "how "

@@ -40,8 +40,13 @@ static bool read_major(const struct cli *cli, int64_t *ret_major, struct err *er
 static bool post_options(const struct db_words *w, const char *url, bool is_move, json_t **ret_answer, struct err *err)
 {
 	json_t *body JSON_CLEANUP = json_object();
-	int64_t major;
+	int64_t major, limit_mb = 0;
 	if (is_move) json_object_set_new(body, "move", json_true());
+	if (cli_has(w->cli, "no-follow")) json_object_set_new(body, "follow", json_false());
+	if (cli_value(w->cli, "slot-limit") != NULL) {
+		if (!cli_number(cli_value(w->cli, "slot-limit"), "megabytes", &limit_mb, err)) return false;
+		json_object_set_new(body, "slot_limit_mb", json_integer(limit_mb));
+	}
 	if (!read_major(w->cli, &major, err)) return false;
 	for (size_t i = 0; i < FLAG_COUNT; i++)
 		if (cli_has(w->cli, flags[i].option)) json_object_set_new(body, flags[i].member, json_true());

@@ -69,6 +69,42 @@ static void put_seconds(struct buf *out, int64_t ms)
 	buf_printf(out, "%.1f s", (double)ms / 1000);
 }
 
+/* What follows the source, and how far it is; or why the last copy is made the other way. */
+static void put_following(const json_t *journal, struct buf *out)
+{
+	const json_t *f = json_object_get(journal, "following");
+	char lag[TEXT_SHORT_SIZE], held[TEXT_SHORT_SIZE], ago[TEXT_SHORT_SIZE];
+	const char *state = json_str(f, "state", ""), *trouble = json_str(f, "trouble", "");
+	text_size(lag, (uint64_t)json_int(f, "lag_bytes", 0));
+	text_size(held, (uint64_t)json_int(f, "held_bytes", 0));
+	text_duration(ago, json_int(f, "lag_ms", 0));
+	if (strcmp(state, "following") == 0 && json_str(f, "asked_at", "")[0] != '\0')
+		buf_printf(out,
+			   "   A second copy follows it: %s of its log behind (%s). The slot %s makes the server there "
+			   "keep %s of it,\n   at most %lld MB.\n",
+			   lag, ago, json_str(f, "name", ""), held, (long long)json_int(f, "limit_mb", 0));
+	else if (strcmp(state, "following") == 0)
+		buf_puts(out, "   A second copy follows it from now on.\n");
+	else if (json_str(f, "why", "")[0] != '\0')
+		buf_puts(out, "   It is not followed: "), text_clean(out, str_from(json_str(f, "why", "")), TEXT_LINE),
+		    buf_puts(out, ".\n");
+	if (trouble[0] == '\0') return;
+	buf_puts(out, " ! ");
+	text_clean(out, str_from(trouble), TEXT_LINE);
+	if (strcmp(state, "leaving") == 0)
+		buf_printf(
+		    out,
+		    "\n   It is tried again and again. Until then the server there keeps its log; by hand, there: "
+		    "select pg_drop_replication_slot('%s')",
+		    json_str(f, "name", ""));
+	buf_putc(out, '\n');
+}
+
+static bool is_following(const json_t *journal)
+{
+	return strcmp(json_str(json_object_get(journal, "following"), "state", ""), "following") == 0;
+}
+
 /* After the copy, and after the finish. */
 void db_move_put_next(const struct db_words *w, const json_t *journal, struct buf *out)
 {
@@ -78,24 +114,36 @@ void db_move_put_next(const struct db_words *w, const json_t *journal, struct bu
 		text_clean(out, str_from(json_str(journal, "source", "")), TEXT_LINE);
 		buf_puts(out, ", which goes on as before. The copy took ");
 		put_seconds(out, json_int(journal, "took_ms", 0));
+		buf_puts(out, ".\n");
+		put_following(journal, out);
 		buf_printf(out,
-			   ".\n\n"
+			   "\n"
 			   "1. Deploy its code (freehold deploy PATH --app %s) and try the app here, as long as you "
 			   "like. What is\n"
 			   "   written here meanwhile does not stay: the last copy takes its place.\n"
-			   "2. freehold move %s --finish copies once more. The old app can be read meanwhile and "
-			   "refuses writes, for\n"
-			   "   about as long as this copy took; then this one is the app.\n"
+			   "2. freehold move %s --finish %s; then this\n"
+			   "   one is the app.\n"
 			   "3. ",
-			   w->app, w->app);
+			   w->app, w->app,
+			   is_following(journal)
+			       ? "waits until the second copy is where the old app is. Only then that one\n"
+				 "   refuses writes, for as long as it takes to compare every row"
+			       : "copies once more. The old app can be read meanwhile and refuses writes,\n"
+				 "   for about as long as this copy took");
 		put_dns(out);
 		buf_printf(out, "Not now: freehold move %s --back\n", w->app);
 		return;
 	}
 	buf_printf(out, "\n%s has moved. Writing stood still for ", w->app);
 	put_seconds(out, json_int(report, "held_ms", 0));
-	buf_puts(out, "; every row that was written at the old place is here, and the old place\nrefuses writes from "
-		      "now on.\n   ");
+	const char *way = json_str(json_object_get(report, "catch_up"), "way", "pause");
+	buf_printf(out,
+		   "%s; every row that was written at the old place is here, and the old place\nrefuses writes from "
+		   "now on.\n",
+		   strcmp(way, "replication") == 0 ? " (it was followed until then)" : "");
+	if (strcmp(json_str(json_object_get(journal, "following"), "state", "ended"), "ended") != 0)
+		put_following(journal, out);
+	buf_puts(out, "   ");
 	put_dns(out);
 	buf_printf(
 	    out,

@@ -298,6 +298,10 @@ bool run_destroy(struct cli *cli, int *ret_status, struct err *err)
 		buf_puts(&out, dump[0] != '\0' ? "\nWhat its server wrote: " : " What its server wrote: ");
 		text_clean(&out, str_from(files), TEXT_LINE);
 	}
+	if (json_str(answer, "left", "")[0] != '\0') {
+		buf_puts(&out, "\n! ");
+		text_clean(&out, str_from(json_str(answer, "left", "")), TEXT_LINE);
+	}
 	buf_putc(&out, '\n');
 	screen_write(buf_view(&out));
 	return true;

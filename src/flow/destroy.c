@@ -9,9 +9,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "codec/json.h"
 #include "edge/tls.h"
 #include "flow/branch.h"
 #include "flow/daemon.h"
+#include "flow/following.h"
 #include "flow/functions.h"
 #include "flow/live.h"
 #include "flow/parts.h"
@@ -135,10 +138,25 @@ static bool leave(const struct parts *p, struct destroyed *ret_kept, struct err 
 	return owndb_elsewhere_shown(p->elsewhere.url, ret_kept->external, sizeof ret_kept->external, err);
 }
 
+/* Nobody would know of it any more. */
+static void leave_source(const struct flow *f, const char *app, char ret_left[512])
+{
+	json_t *state JSON_CLEANUP = NULL;
+	struct err err;
+	if (!following_read(f, app, &state, &err) || following_is(state, "ended")) return;
+	if (following_forget(f, app, "the app was destroyed", &err)) return;
+	(void)snprintf(ret_left, 512,
+		       "%.200s. That server keeps its log until somebody there runs: select "
+		       "pg_drop_replication_slot('%s')",
+		       err.msg, json_str(state, "name", ""));
+	log_error("%s: %s", app, ret_left);
+}
+
 bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_kept, struct err *err)
 {
 	struct parts p;
 	if (!parts_ensure(f, app, &p, err)) return false;
+	leave_source(f, app, ret_kept->left);
 	/* A daemon that starts in the middle of this is not to start any of it again. */
 	if (p.elsewhere.is && !leave(&p, ret_kept, err)) return err_wrap(err, "destroy %s", app);
 	bool ok = wait_for_jobs(f, app, err) && dump(f, &p, ret_kept->dump, err) &&

@@ -12,6 +12,7 @@ struct destroyed {
 	char files[FILE_PATH_SIZE]; /* a tar of data/, "": nothing was in it */
 	char external[400]; /* where its database stays, untouched; "": it was its own */
 	bool is_locked; /* of that one: the backend's logins are closed */
+	char left[512]; /* what could not be removed at the source of a move, and how to; "": nothing */
 };
 
 /* Nothing is removed before these are on disk. */

@@ -16,7 +16,9 @@
 #include "flow/daemon.h"
 #include "flow/database.h"
 #include "flow/git_key.h"
+#include "flow/import_carry.h"
 #include "flow/import_files.h"
+#include "flow/import_follow.h"
 #include "flow/import_source.h"
 #include "flow/move.h"
 #include "flow/pause.h"
@@ -40,6 +42,7 @@ struct job {
 	struct import import;
 	struct copy_scan scan;
 	struct quiesce still; /* the source, where it is held */
+	struct import_follow follow;
 	int64_t began_ms;
 	bool has_live, was_stopped;
 	char detail[400];
@@ -125,6 +128,7 @@ static bool step_receive(struct job *j, struct err *err)
 	bool has_files = json_bool(j->options, "files", false);
 	if (has_files && !import_files_try(j->f, j->parts.app.name, err)) return false;
 	if (!check_live(j, err) || !import_receive(&j->source, err)) return false;
+	import_follow_copied(&j->follow);
 	detail(j, "%s, %s, for PostgreSQL %d", size_text(j->source.file, size),
 	       j->source.kind == DUMP_CUSTOM ? "a dump" : "SQL", j->source.major);
 	return true;
@@ -151,34 +155,9 @@ static bool scan_text(struct job *j, struct err *err)
 	return ok;
 }
 
-/* The source may have no record of its migrations; then what the app's own deployments applied counts. */
 static bool carry_migrations(struct job *j, struct err *err)
 {
-	struct pg_conn *from = NULL, *to = NULL;
-	PGresult *rows PG_RESULT_CLEANUP = NULL;
-	char count[24] = "0";
-	if (!j->has_live) return true;
-	bool ok = owndb_connect(&j->import.clone.db, OWNDB_SUPERUSER, &to, err) &&
-		  pg_conn_text(to, "select count(*)::text from supabase_migrations.schema_migrations", 0, NULL, count,
-			       sizeof count, err);
-	if (ok && strcmp(count, "0") == 0)
-		ok = owndb_connect(&j->parts.owndb, OWNDB_SUPERUSER, &from, err) &&
-		     pg_conn_exec(from, "select row_to_json(m)::text from supabase_migrations.schema_migrations m", 0,
-				  NULL, &rows, NULL, err);
-	for (int i = 0; ok && rows != NULL && i < PQntuples(rows); i++) {
-		const char *const row = PQgetvalue(rows, i, 0);
-		ok = pg_conn_exec(to,
-				  "insert into supabase_migrations.schema_migrations select * from"
-				  " json_populate_record(null::supabase_migrations.schema_migrations, $1::json)",
-				  1, &row, NULL, NULL, err);
-	}
-	if (ok && rows != NULL && PQntuples(rows) > 0)
-		events_note(&j->events, "The source says nothing of migrations; those that this app's deployments have "
-					"applied are taken as "
-					"applied to what came, too.");
-	pg_conn_close(from);
-	pg_conn_close(to);
-	return ok;
+	return !j->has_live || import_carry_migrations(&j->parts.owndb, &j->import.clone.db, &j->events, err);
 }
 
 static bool step_restore(struct job *j, struct err *err)
@@ -220,14 +199,14 @@ static int64_t rows_of(const json_t *report, const char *table)
 	return 0;
 }
 
-static bool step_compare(struct job *j, struct err *err)
+/* What was compared becomes the app's. */
+static bool settle(struct job *j, bool is_analyzed, struct err *err)
 {
 	char url[EDGE_HOST_SIZE];
 	struct import *im = &j->import;
 	edge_app_url(&j->f->edge, j->parts.app.name, url);
-	if (!import_compare(im, err) ||
-	    !import_urls(im, json_bool(j->options, "rewrite_urls", false) ? url : NULL, err) ||
-	    !import_settle(im, err) || !database_settle(j->f, &j->parts, &im->clone.db, err))
+	if (!import_urls(im, json_bool(j->options, "rewrite_urls", false) ? url : NULL, err) ||
+	    !import_settle(im, is_analyzed, err) || !database_settle(j->f, &j->parts, &im->clone.db, err))
 		return false;
 	json_t *gone = NULL;
 	if (!import_gone(im, &gone, err)) return false;
@@ -237,6 +216,50 @@ static bool step_compare(struct job *j, struct err *err)
 	detail(j, "%zu tables, every row; %lld users", json_array_size(json_object_get(j->report, "tables")),
 	       (long long)rows_of(j->report, "auth.users"));
 	return true;
+}
+
+static bool step_compare(struct job *j, struct err *err)
+{
+	return import_compare(&j->import, err) && settle(j, false, err);
+}
+
+/* Of a source that is followed. */
+
+static bool step_offer(struct job *j, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	if (!check_live(j, err) || !import_follow_offer(&j->follow, err)) return false;
+	detail(j, j->follow.is_offered ? "it may be" : "it may not be");
+	if (!j->follow.is_offered) return true;
+	/* A dump from an earlier try shows another moment. */
+	j->source.snapshot = j->follow.start.snapshot;
+	return file_path(path, err, "%s/source.dump", j->dir) && file_remove_tree(path, err);
+}
+
+static bool step_twin(struct job *j, struct err *err)
+{
+	return import_follow_twin(&j->follow, err);
+}
+
+static bool step_catch_up(struct job *j, struct err *err)
+{
+	j->import = (struct import){.live = &j->parts.owndb,
+				    .has_live = j->has_live,
+				    .work_dir = j->dir,
+				    .arena = j->arena,
+				    .report = j->report,
+				    .on_line = say,
+				    .arg = j};
+	if (!check_live(j, err) || !import_follow_catch_up(&j->follow, err)) return false;
+	detail(j, j->follow.is_caught_up ? "as good as nothing is to go" : "it is not; the other way is taken");
+	return !j->follow.is_caught_up || import_vault_again(&j->source, &j->import.clone.db, err);
+}
+
+static bool step_take(struct job *j, struct err *err)
+{
+	if (!import_follow_take(&j->follow, err)) return false;
+	pause_here("follow", "compared");
+	return carry_migrations(j, err) && import_follow_part(&j->follow, err) && settle(j, true, err);
 }
 
 /* What lies in another S3 is not seen here, and would seem to be missing. */
@@ -307,6 +330,7 @@ static bool step_switch(struct job *j, struct err *err)
 	if (!clone_stop_clean(&im->clone, err) || !tool_sync(im->clone.data_dir, err) || !put_mark(j, err) ||
 	    !cluster_switch(j->f, j->parts.app.name, im->clone.data_dir, &stopped_ms, err))
 		return false;
+	if (is_held(j)) json_object_set_new(j->report, "held_ms", json_integer(clock_now_ms() - j->still.since_ms));
 	struct err why;
 	if (!elsewhere_forget(j->f, j->parts.app.name, &why)) events_note(&j->events, why.msg);
 	if (!import_open_places(j->f, j->parts.app.name, &why)) events_note(&j->events, why.msg);
@@ -321,13 +345,22 @@ static bool step_switch(struct job *j, struct err *err)
 static const struct {
 	const char *name;
 	bool (*run)(struct job *j, struct err *err);
-} steps[] = {{"import-hold", step_hold},       {"import-receive", step_receive}, {"import-restore", step_restore},
-	     {"import-compare", step_compare}, {"import-files", step_files},     {"switch", step_switch}};
+} steps[] = {{"import-offer", step_offer}, {"import-catch-up", step_catch_up}, {"import-hold", step_hold},
+	     {"import-take", step_take},   {"import-receive", step_receive},   {"import-restore", step_restore},
+	     {"import-twin", step_twin},   {"import-compare", step_compare},   {"import-files", step_files},
+	     {"switch", step_switch}};
 
 static bool is_due(const struct job *j, size_t step)
 {
-	if (steps[step].run == step_hold) return json_bool(j->options, "hold", false);
-	return steps[step].run == step_files ? json_bool(j->options, "files", false) : !is_files_only(j);
+	bool (*run)(struct job *, struct err *) = steps[step].run;
+	if (run == step_offer) return import_follow_wants_offer(&j->follow);
+	if (run == step_catch_up) return import_follow_is_there(&j->follow);
+	if (run == step_take) return j->follow.is_caught_up;
+	if (run == step_twin) return j->follow.is_offered;
+	if (run == step_hold) return json_bool(j->options, "hold", false);
+	if (run == step_files) return json_bool(j->options, "files", false);
+	if (run == step_switch) return !is_files_only(j);
+	return !is_files_only(j) && !j->follow.is_caught_up;
 }
 
 static bool run_steps(struct job *j, struct err *err)
@@ -369,7 +402,15 @@ static bool open_job(struct job *j, const char *app, struct err *err)
 					   .dir = j->dir,
 					   .url = sealed != NULL ? buf_cstr(&j->url) : NULL,
 					   .wanted_major = (int)json_int(j->options, "postgres", 0)};
-	return true;
+	j->follow = (struct import_follow){.f = j->f,
+					   .parts = &j->parts,
+					   .events = &j->events,
+					   .report = j->report,
+					   .options = j->options,
+					   .url = j->source.url,
+					   .import = &j->import,
+					   .turn = -1};
+	return import_follow_begin(&j->follow, err);
 }
 
 /* The cluster's user reads what came, writes its lists, and is the only one. */
@@ -439,10 +480,7 @@ static void settle_source(struct job *j, bool ok)
 {
 	struct err err;
 	quiesce_close(&j->still);
-	if (!is_held(j)) return;
-	if (ok)
-		json_object_set_new(j->report, "held_ms", json_integer(clock_now_ms() - j->still.since_ms));
-	else if (!move_release(j->f, j->parts.app.name, j->journal, buf_cstr(&j->url), &err))
+	if (is_held(j) && !ok && !move_release(j->f, j->parts.app.name, j->journal, buf_cstr(&j->url), &err))
 		events_note(&j->events, err.msg);
 }
 
@@ -461,6 +499,7 @@ bool import_run(const struct flow *f, const char *app, struct err *err)
 	import_end(&j->import);
 	if (j->was_stopped) (void)daemon_stop_part(f, app, "postgres", &ignored);
 	if (is_open) settle_source(j, ok);
+	if (is_open) import_follow_end(&j->follow, ok);
 	if (is_open) end_job(j, ok, err);
 	if (!ok) log_warn("%s: import: %s", app, err->msg);
 	events_close(&j->events);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "flow/events.h"
+#include "flow/following.h"
 #include "flow/git_key.h"
 #include "flow/import.h"
 #include "flow/import_files.h"
@@ -135,6 +136,7 @@ bool import_json(const struct flow *f, const char *app, bool is_running, json_t 
 	if (!journal_path(f, app, path, err)) return false;
 	if (!file_exists(path)) {
 		*ret_journal = json_pack("{s:s}", "state", "none");
+		following_show(f, app, *ret_journal);
 		return true;
 	}
 	if (!import_journal_read(f, app, &journal, err)) return false;
@@ -143,6 +145,7 @@ bool import_json(const struct flow *f, const char *app, bool is_running, json_t 
 		bool is_live = import_is_switched(f, app, journal);
 		json_object_set_new(journal, "state", json_string(is_live ? "done" : "interrupted"));
 	}
+	following_show(f, app, journal);
 	*ret_journal = journal;
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "flow/cluster_switch.h"
+#include "flow/following.h"
 #include "flow/git_key.h"
 #include "flow/import.h"
 #include "flow/import_files.h"
@@ -114,7 +115,7 @@ bool move_back(const struct flow *f, const char *app, struct err *err)
 		if (!import_journal_write(f, app, journal, err) || !release_sealed(f, app, journal, err)) return false;
 	}
 	json_object_del(json_object_get(journal, "options"), "url");
-	return import_journal_write(f, app, journal, err);
+	return import_journal_write(f, app, journal, err) && following_forget(f, app, "the move was taken back", err);
 }
 
 bool move_is_left_held(const struct flow *f, const char *app)

@@ -146,7 +146,7 @@ static void keep(const struct clone *c, int log, pid_t parent)
 	struct proc_spec spec = {.argv = argv,
 				 .env = tool_env(),
 				 .cwd = "/",
-				 .deadline_ms = LIFE_MAX_MS,
+				 .deadline_ms = c->is_lasting ? 0 : LIFE_MAX_MS,
 				 .on_output = write_log,
 				 .arg = &log};
 	bool ok = proc_run(&spec, NULL, &result, &err);
@@ -172,7 +172,7 @@ static bool start_keeper(struct clone *c, struct err *err)
 /* For the user that the app's server runs as; it may pass the clone's folder, and see nothing in it. */
 static bool make_app_socket_dir(const struct clone *c, struct err *err)
 {
-	if (!tool_make_dir(&c->db, c->app_socket_dir, err)) return false;
+	if (!file_is_dir(c->app_socket_dir) && !tool_make_dir(&c->db, c->app_socket_dir, err)) return false;
 	if (!c->db.has_user) return true;
 	return (lchown(c->app_socket_dir, c->db.uid, c->db.app_gid) == 0 && chmod(c->app_socket_dir, 0710) == 0 &&
 		chmod(c->dir, 0711) == 0) ||

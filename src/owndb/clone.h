@@ -21,6 +21,7 @@ struct clone {
 	 * has the machine's network, which what fetches its log of changes needs. */
 	const char *const *settings;
 	bool has_network;
+	bool is_lasting; /* runs until it is stopped, not for hours at most */
 	int64_t ready_deadline_ms; /* 0: two minutes */
 };
 

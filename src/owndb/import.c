@@ -200,15 +200,25 @@ bool import_fill(struct import *im, struct err *err)
 }
 
 /* Tables whose rows nobody analyzed are planned as if they were empty. */
-bool import_settle(struct import *im, struct err *err)
+bool import_analyze(struct import *im, struct err *err)
+{
+	struct pg_conn *conn = NULL;
+	import_say(im, "statistics for the planner (analyze)");
+	bool ok = import_connect(im, OWNDB_SUPERUSER, OWNDB_DATABASE, &conn, err) &&
+		  pg_conn_exec(conn, "analyze", 0, NULL, NULL, NULL, err) &&
+		  pg_conn_exec(conn, "checkpoint", 0, NULL, NULL, NULL, err);
+	pg_conn_close(conn);
+	return ok;
+}
+
+bool import_settle(struct import *im, bool is_analyzed, struct err *err)
 {
 	struct pg_conn *conn = NULL;
 	bool ok = import_connect(im, OWNDB_SUPERUSER, OWNDB_DATABASE, &conn, err) &&
 		  pg_conn_exec(conn, "revoke set on parameter session_replication_role from " OWNDB_MIGRATOR, 0, NULL,
 			       NULL, NULL, err) &&
 		  pg_conn_exec(conn, "drop database if exists " IMPORT_ASIDE_DATABASE, 0, NULL, NULL, NULL, err);
-	import_say(im, "statistics for the planner (analyze)");
-	ok = ok && pg_conn_exec(conn, "analyze", 0, NULL, NULL, NULL, err) &&
+	ok = ok && (is_analyzed || import_analyze(im, err)) &&
 	     pg_conn_exec(conn, "checkpoint", 0, NULL, NULL, NULL, err);
 	pg_conn_close(conn);
 	return ok;

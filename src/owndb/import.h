@@ -66,7 +66,8 @@ bool import_gone(const struct import *im, json_t **ret_names, struct err *err);
 
 /* to NULL: only found. Rows are written past triggers. */
 bool import_urls(struct import *im, const char *to, struct err *err);
-bool import_settle(struct import *im, struct err *err);
+bool import_analyze(struct import *im, struct err *err); /* the long part of import_settle: statistics, a checkpoint */
+bool import_settle(struct import *im, bool is_analyzed, struct err *err);
 
 /* Ends the cluster; its folder goes too unless it was taken. */
 void import_end(struct import *im);
@@ -78,6 +79,7 @@ bool import_connect(const struct import *im, const char *role, const char *datab
 
 /* Fills known tables of auth, storage, cron and migrations from the database beside (import_managed.c). */
 bool import_managed(struct import *im, struct err *err);
+bool import_managed_has(const char *table); /* "auth.users" */
 
 /* Extensions by name and schema, as CREATE EXTENSION names them; mapped to what exists here (import_extension.c). */
 bool import_extension(struct import *im, struct str statement, struct err *err);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "owndb/common_columns.h"
 #include "owndb/copy_text.h"
 #include "owndb/import.h"
 
@@ -34,25 +35,15 @@ struct carry {
 	struct import *im;
 	struct pg_conn *from, *to;
 	const char *table;
-	char columns[COLUMNS_MAX_BYTES]; /* quoted, with commas: those of both */
+	struct buf columns; /* quoted, with commas: those of both */
 	struct copy_sum sent, found;
 };
-
-static const char columns_sql[] =
-    "select coalesce(string_agg(quote_ident(a.attname), ', ' order by a.attnum), '') from pg_attribute a join pg_class "
-    "c on c.oid ="
-    " a.attrelid where c.oid = to_regclass($1) and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped and"
-    " a.attgenerated = '' and ($2::text is null or quote_ident(a.attname) = any (string_to_array($2, ', ')))";
 
 /* Those of the source that are here too; is_there: the source has the table. */
 static bool find_columns(struct carry *c, bool *ret_is_there, struct err *err)
 {
-	char theirs[COLUMNS_MAX_BYTES];
-	const char *first[] = {c->table, NULL}, *both[] = {c->table, theirs};
-	if (!pg_conn_text(c->from, columns_sql, 2, first, theirs, sizeof theirs, err) ||
-	    !pg_conn_text(c->to, columns_sql, 2, both, c->columns, sizeof c->columns, err))
-		return false;
-	*ret_is_there = theirs[0] != '\0' && c->columns[0] != '\0';
+	if (!common_columns(c->from, c->to, c->table, &c->columns, err)) return false;
+	*ret_is_there = c->columns.len > 0;
 	return true;
 }
 
@@ -136,7 +127,7 @@ static bool left_columns(struct carry *c, char ret_text[COLUMNS_MAX_BYTES], stru
 				  "where attrelid = to_regclass($1) and"
 				  " attnum > 0 and not attisdropped and attgenerated = '' and not quote_ident(attname) "
 				  "= any (string_to_array($2, ', '))";
-	const char *params[] = {c->table, c->columns};
+	const char *params[] = {c->table, buf_cstr(&c->columns)};
 	return pg_conn_text(c->from, sql, 2, params, ret_text, COLUMNS_MAX_BYTES, err);
 }
 
@@ -145,8 +136,9 @@ static bool carry_table(struct carry *c, struct err *err)
 	char out[COLUMNS_MAX_BYTES + 200], in[COLUMNS_MAX_BYTES + 200], skipped[COLUMNS_MAX_BYTES], sql[200];
 	bool is_there = false;
 	if (!find_columns(c, &is_there, err) || !is_there) return is_there || err->code == ERR_NONE;
-	(void)snprintf(out, sizeof out, "copy (select %s from only %s) to stdout", c->columns, c->table);
-	(void)snprintf(in, sizeof in, "copy %s (%s) from stdin", c->table, c->columns);
+	if (c->columns.len > COLUMNS_MAX_BYTES) return err_set(err, ERR_LIMIT, "%s has too many columns", c->table);
+	(void)snprintf(out, sizeof out, "copy (select %s from only %s) to stdout", buf_cstr(&c->columns), c->table);
+	(void)snprintf(in, sizeof in, "copy %s (%s) from stdin", c->table, buf_cstr(&c->columns));
 	(void)snprintf(sql, sizeof sql, "delete from %s", c->table);
 	copy_sum_init(&c->sent);
 	import_say(c->im, "rows of %s", c->table);
@@ -160,6 +152,13 @@ static bool carry_table(struct carry *c, struct err *err)
 		       (unsigned long long)c->sent.rows, (unsigned long long)c->found.rows);
 }
 
+bool import_managed_has(const char *table)
+{
+	for (size_t i = 0; tables[i] != NULL; i++)
+		if (strcmp(tables[i], table) == 0) return true;
+	return false;
+}
+
 static const char session_sql[] = "set datestyle = iso; set intervalstyle = postgres; set extra_float_digits = 3;"
 				  "set bytea_output = hex; set row_security = off";
 
@@ -168,6 +167,7 @@ bool import_managed(struct import *im, struct err *err)
 	struct carry *c = calloc(1, sizeof *c);
 	if (c == NULL) abort();
 	c->im = im;
+	buf_init(&c->columns, COMMON_COLUMNS_MAX_BYTES);
 	*err = (struct err){.code = ERR_NONE};
 	/* Of the database beside nothing is called: it is read by who owns what lies in it. */
 	bool ok = import_connect(im, OWNDB_MIGRATOR, IMPORT_ASIDE_DATABASE, &c->from, err) &&
@@ -180,6 +180,7 @@ bool import_managed(struct import *im, struct err *err)
 	}
 	pg_conn_close(c->from);
 	pg_conn_close(c->to);
+	buf_done(&c->columns);
 	free(c);
 	return ok;
 }

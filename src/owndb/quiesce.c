@@ -13,19 +13,10 @@
 #define AGAIN_MS 500
 #define SCRIPT_MAX_BYTES (4u << 20)
 
-/* What an app writes: its own tables, its users, its files. Not what a host keeps for itself, nor what an extension
- * brought. A token that is refreshed or a line in a log is no loss, but a user would be. */
 static const char tables_sql[] =
     "select c.oid::regclass::text, has_table_privilege(c.oid, 'TRIGGER') and has_schema_privilege(n.oid, 'USAGE') from "
-    "pg_class c join pg_namespace n on n.oid ="
-    " c.relnamespace where c.relkind in ('r', 'p') and n.nspname !~ '^(pg_|freehold)' and n.nspname not in"
-    " ('information_schema', 'extensions', 'graphql', 'graphql_public', 'net', 'cron', 'pgbouncer', 'pgsodium', "
-    "'realtime',"
-    " '_realtime', '_analytics', '_supavisor', 'supabase_functions', 'supabase_migrations', 'vault', 'pgtle', 'repack')"
-    " and not (n.nspname in ('auth', 'storage') and c.relname ~ '(migrations|audit_log_entries|^s3_multipart)')"
-    " and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype "
-    "="
-    " 'e') order by c.oid";
+    "pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') and " QUIESCE_IS_WRITTEN
+    " order by c.oid";
 
 static const char refuse_sql[] =
     "drop schema if exists " QUIESCE_SCHEMA " cascade; create schema " QUIESCE_SCHEMA

@@ -15,6 +15,17 @@
 
 #define QUIESCE_SCHEMA "freehold_move" /* holds what refuses; who drops it allows writing again */
 
+/* What an app writes, as a condition on pg_class c and pg_namespace n: its own tables, its users, its files. Not what a
+ * host keeps for itself, nor what an extension brought. A token that is refreshed or a line in a log is no loss, but a
+ * user would be. */
+#define QUIESCE_IS_WRITTEN                                                                                             \
+	"(n.nspname !~ '^(pg_|freehold)' and n.nspname not in"                                                         \
+	" ('information_schema', 'extensions', 'graphql', 'graphql_public', 'net', 'cron', 'pgbouncer', 'pgsodium',"   \
+	" 'realtime', '_realtime', '_analytics', '_supavisor', 'supabase_functions', 'supabase_migrations', 'vault',"  \
+	" 'pgtle', 'repack') and not (n.nspname in ('auth', 'storage') and c.relname ~"                                \
+	" '(migrations|audit_log_entries|^s3_multipart)') and not exists (select from pg_depend d where d.classid ="   \
+	" 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))"
+
 struct quiesce {
 	struct pg_conn *reader; /* keeps the snapshot */
 	char snapshot[64]; /* for SET TRANSACTION SNAPSHOT and pg_dump --snapshot, until quiesce_close */

@@ -176,6 +176,8 @@ static void judge_unplaced(struct toc_entry *e)
 	else if (str_eq(e->kind, STR("FOREIGN DATA WRAPPER")) || str_eq(e->kind, STR("FOREIGN SERVER")) ||
 		 str_eq(e->kind, STR("USER MAPPING")))
 		decide(e, TOC_REFUSED, "a foreign server wants a superuser");
+	else if (str_eq(e->kind, STR("PUBLICATION")) && str_has_prefix(e->name, STR("freehold_move_")))
+		decide(e, TOC_LEFT, "is a move's own");
 	else if (str_eq(e->kind, STR("PUBLICATION")) && str_has_prefix(e->name, STR("supabase_realtime")))
 		decide(e, TOC_LEFT, "is here");
 	else if (str_has_prefix(e->kind, STR("DATABASE")) || str_eq(e->kind, STR("ENCODING")) ||
@@ -202,6 +204,8 @@ static void judge(struct toc_entry *e)
 		judge_unplaced(e);
 	else if (toc_is_managed(e->schema))
 		judge_managed(e);
+	else if (str_eq(e->kind, STR("PUBLICATION TABLE")) && str_has_prefix(e->name, STR("freehold_move_")))
+		decide(e, TOC_LEFT, "is a move's own");
 	else if (str_eq(e->kind, STR("DEFAULT ACL")) && !str_eq(e->owner, STR("postgres")))
 		decide(e, TOC_LEFT, "is about what another role makes");
 	else if (str_eq(e->kind, STR("DEFAULT ACL")) && str_eq(e->schema, STR("public")))

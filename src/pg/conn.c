@@ -207,6 +207,11 @@ bool pg_conn_script(struct pg_conn *conn, const char *sql, struct pg_error *ret_
 	return judge(conn, PQsendQuery(conn->raw, sql) == 1, NULL, ret_error, err);
 }
 
+bool pg_conn_command(struct pg_conn *conn, const char *command, PGresult **ret_result, struct err *err)
+{
+	return judge(conn, PQsendQuery(conn->raw, command) == 1, ret_result, NULL, err);
+}
+
 bool pg_conn_text(struct pg_conn *conn, const char *sql, int param_count, const char *const *params, char *ret_text,
 		  size_t size, struct err *err)
 {

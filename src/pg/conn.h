@@ -40,6 +40,9 @@ bool pg_conn_exec(struct pg_conn *conn, const char *sql, int param_count, const 
  * stops at the first error; ret_error->position then counts within the whole script. */
 bool pg_conn_script(struct pg_conn *conn, const char *sql, struct pg_error *ret_error, struct err *err);
 
+/* The same of one, with its result: what a connection for replication understands (replication=database). */
+bool pg_conn_command(struct pg_conn *conn, const char *command, PGresult **ret_result, struct err *err);
+
 /* The first column of the only row, copied to ret_text ("" for null). ERR_NOT_FOUND without a row, ERR_LIMIT when it
  * does not fit. */
 bool pg_conn_text(struct pg_conn *conn, const char *sql, int param_count, const char *const *params, char *ret_text,

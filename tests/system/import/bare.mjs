@@ -15,7 +15,7 @@ const NOBODY = 65534;
 
 export class Bare {
   // bin: PostgreSQL's folder of programs. superuser: a role.
-  static async start({ bin, superuser = 'supabase_admin' }) {
+  static async start({ bin, superuser = 'supabase_admin', walLevel = 'logical' }) {
     const b = new Bare();
     b.bin = bin;
     b.superuser = superuser;
@@ -29,7 +29,7 @@ export class Bare {
     b.port = server.address().port;
     await new Promise((resolve) => server.close(resolve));
     const [program, args] = b.dropped(path.join(bin, 'postgres'), ['-D', `${b.dir}/data`, '-k', b.dir, '-c', `port=${b.port}`,
-      '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', 'wal_level=logical']);
+      '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', `wal_level=${walLevel}`]);
     b.process = spawn(program, args, { stdio: 'ignore', env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } });
     await until('the bare PostgreSQL answers', () => b.psql('select 1').catch(() => null));
     return b;

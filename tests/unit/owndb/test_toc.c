@@ -27,6 +27,10 @@ static void is(const char *line, const char *kind, const char *schema, const cha
 static void test_entries(void **state)
 {
 	(void)state;
+	is("3400; 6104 16800 PUBLICATION - freehold_move_abc postgres", "PUBLICATION", "-", "freehold_move_abc",
+	   "postgres", TOC_LEFT);
+	is("3401; 6106 16801 PUBLICATION TABLE public freehold_move_abc notes postgres", "PUBLICATION TABLE", "public",
+	   "freehold_move_abc notes", "postgres", TOC_LEFT);
 	is("225; 1259 16390 TABLE public notes postgres", "TABLE", "public", "notes", "postgres", TOC_APP);
 	is("3412; 0 16390 TABLE DATA public Order Lines postgres", "TABLE DATA", "public", "Order Lines", "postgres",
 	   TOC_APP);
