@@ -18,7 +18,7 @@ static const char page[] =
     "cannot be read by anybody, you included. Whoever has it can read them all.\n"
     "\n"
     "The day the server is lost:\n"
-    "  1. Get another server with Debian 12 and put Freehold on it (its README says how); do not start it yet.\n"
+    "  1. Get another server with Debian 12 and put Freehold on it: in its folder, ./up --no-start\n"
     "  2. Put this file there, for example as kit.txt. If a place is a disk, mount it where it was (or say where it "
     "is\n"
     "     now with --at).\n"

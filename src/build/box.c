@@ -200,5 +200,14 @@ struct str box_reason(struct str tail, size_t max_bytes)
 	while (from == NULL && str_next(&rest, '\n', &line))
 		if (names_error(line)) from = line.ptr;
 	size_t start = from != NULL ? (size_t)(from - tail.ptr) : tail.len > max_bytes ? tail.len - max_bytes : 0;
-	return str_trim(str_sub(tail, start, start + max_bytes));
+	/* Where a tool's own stack begins nothing more is said; and no line is cut in the middle. */
+	struct str said = str_sub(tail, start, tail.len);
+	ptrdiff_t stack = str_find(said, STR("\n    at "));
+	if (stack > 0) said = str_sub(said, 0, (size_t)stack);
+	if (said.len > max_bytes) {
+		said = str_sub(said, 0, max_bytes);
+		const char *last = memrchr(said.ptr, '\n', said.len);
+		if (last != NULL) said = str_sub(said, 0, (size_t)(last - said.ptr));
+	}
+	return str_trim(said);
 }

@@ -51,7 +51,7 @@ bool box_run(const struct box_call *call, struct buf *ret_tail, struct sandbox_r
 #define BOX_TOOLS_UID 65534
 
 /* The lines of a tail that say why something failed: those around the first that names an error, else the last ones,
- * at most max_bytes. Borrowed from the tail. */
+ * up to a stack of JavaScript, whole ones as far as they fit, at most max_bytes. Borrowed from the tail. */
 struct str box_reason(struct str tail, size_t max_bytes);
 
 #endif

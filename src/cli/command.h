@@ -31,10 +31,10 @@ struct command {
 	const struct option_spec *options; /* its own, ends with a name of NULL; the common ones come on top */
 	unsigned least_words;
 	unsigned most_words;
-	/* What completion offers for each word, the last one for all that follow: a app, r release, d deployment, f
-	 * file, c command, s shell, e what env does, u what auth
-	 * does, b what db does, m what mail does, t what tls does,
-	 * k what backup does, g what postgres does. */
+	/* What completion offers for each word, f and v as the last one for all that follow: a app, r release, d
+	 * deployment, f file, c command, s shell, e what env does, u what auth does, b what db does, m what mail does,
+	 * t what tls does, k what backup does, j what cron does, i what ai does, v what set sets, g what
+	 * postgres does. */
 	const char *completes;
 	/* True: *ret_status is the exit status. False: err is shown and gives it. */
 	bool (*run)(struct cli *cli, int *ret_status, struct err *err);

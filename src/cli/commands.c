@@ -288,7 +288,7 @@ const struct command commands[] = {
      "freehold set shop\nfreehold set shop memory=1G instances=2\nfreehold set shop boot=90s\nfreehold set shop "
      "warm=30m pin=on\nfreehold set shop "
      "postgres.work_mem=16MB\nfreehold set shop postgres.work_mem=default",
-     NULL, 1, 6, "a", run_set},
+     NULL, 1, 6, "av", run_set},
     {"auth", CHANGE, "APP [WORD ...]", "how the app's users sign in",
      "Without more it says how sign-in is set. What is set holds at once, without a restart. Words behind the app: "
      "list, "
@@ -314,7 +314,7 @@ const struct command commands[] = {
      "https://generativelanguage.googleapis.com/v1beta/openai --key - --model 'google/*=*'\nfreehold ai shop set "
      "--model "
      "google/gemini-2.5-flash=gpt-4o-mini\nfreehold ai shop unset",
-     ai_options, 0, 2, "a", run_ai},
+     ai_options, 0, 2, "ai", run_ai},
     {"cron", CHANGE, "APP [WORD ...]", "the jobs that the app scheduled in its database",
      "Without more it lists them: when each is due, how it last ended. Words behind the app: runs [JOB], run JOB, "
      "pause "
@@ -323,7 +323,7 @@ const struct command commands[] = {
      "although it is not public.",
      "freehold cron shop\nfreehold cron shop runs nightly\nfreehold cron shop run nightly\nfreehold cron shop "
      "pause\nfreehold cron shop allow 10.0.0.5",
-     cron_options, 1, 3, "a", run_cron},
+     cron_options, 1, 3, "aj", run_cron},
     {"mail", CHANGE, "APP [WORD ...]", "the mails of the app's sign-in",
      "Words behind the app: list, show N, retry [N], purge STATE. Shows the mails that sign-up, password reset and the "
      "like made: whether they left, what the mail server "

@@ -66,7 +66,10 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	static const char *const pool[] = {
 	    "mode=auto", "mode=transaction", "mode=session", "mode=off", "size=auto", "size=", NULL};
 	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
-	static const char *const tls[] = {"set", "reset", "redirect", "on", "off", NULL};
+	static const char *const tls[] = {"set", "reset", "redirect", NULL};
+	static const char *const cron[] = {"runs", "run", "pause", "resume", "allow", "deny", NULL};
+	static const char *const settings[] = {"memory=", "instances=", "warm=", "drain=", "pin=", "postgres.", NULL};
+	static const char *const ai[] = {"set", "unset", NULL};
 	static const char *const backup[] = {"list", "set", "add", "remove", "files", "kit", NULL};
 	static const char *const postgres[] = {"list", "look", "update", "back", NULL};
 	static const char *const sources[] = {"edge", "backend", "postgres", "server", "pool", NULL};
@@ -84,6 +87,9 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	case 't': offer_all(out, tls, typed); break;
 	case 'k': offer_all(out, backup, typed); break;
 	case 'g': offer_all(out, postgres, typed); break;
+	case 'j': offer_all(out, cron, typed); break;
+	case 'i': offer_all(out, ai, typed); break;
+	case 'v': offer_all(out, settings, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
 	case 'f': buf_puts(out, ":files\n"); break;
 	case 'n': offer_all(out, db_branch_verbs, typed); break;
@@ -92,6 +98,47 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 	case 'r':
 	case 'd': offer_names(out, names, kind, app, typed); break;
 	default: break;
+	}
+}
+
+/* What may stand behind a word of a command, by that word. */
+static const struct {
+	const char *command, *before;
+	const char *words[14];
+} followers[] = {
+    {"auth", "keys", {"list", "standby", "rotate", "revoke", "import", "renew"}},
+    {"auth", "renew", {"service", "public"}},
+    {"auth", "revoke", {"public"}},
+    {"auth", "smtp", {"test", "off"}},
+    {"auth",
+     "provider",
+     {"google", "github", "apple", "azure", "discord", "facebook", "gitlab", "linkedin_oidc", "slack_oidc",
+      "keycloak"}},
+    {"auth",
+     "template",
+     {"confirmation", "recovery", "magic_link", "invite", "email_change", "reauthentication", "password_changed",
+      "email_changed", "phone_changed", "identity_linked", "identity_unlinked", "mfa_factor_enrolled",
+      "mfa_factor_unenrolled"}},
+    {"auth", "import", {":files"}},
+    {"backup", "set", {"days=", "count=", "full_days=", "hour=", "ceiling=", "drill_days="}},
+    {"backup", "add", {":files"}},
+    {"backup", "kit", {":files"}},
+    {"db", "import", {":files"}},
+    {"db", "dump", {":files"}},
+    {"mail", "purge", {"sent", "dead", "waiting", "all"}},
+    {"storage", "key", {"add", "list", "remove"}},
+    {"storage", "place", {"s3", "local", "forget"}},
+    {"tls", "redirect", {"on", "off"}},
+};
+
+static void offer_followers(struct buf *out, const char *command, const char *before, const char *typed)
+{
+	for (size_t i = 0; i < sizeof followers / sizeof *followers; i++) {
+		if (strcmp(followers[i].command, command) != 0 || strcmp(followers[i].before, before) != 0) continue;
+		if (strcmp(followers[i].words[0], ":files") == 0)
+			offer_kind(out, NULL, 'f', NULL, typed);
+		else
+			offer_all(out, followers[i].words, typed);
 	}
 }
 
@@ -126,7 +173,9 @@ static char kind_of_word(const struct command *command, size_t place, const char
 	bool is_pool = command->run == run_db && place >= 2 && verbs[0] != NULL && strcmp(verbs[0], "pool") == 0;
 	if (places == 0 || place >= command->most_words) return '\0';
 	if (is_pool) return 'p';
-	if (!is_branch) return command->completes[place < places ? place : places - 1];
+	if (!is_branch && place < places) return command->completes[place];
+	if (!is_branch)
+		return strchr("fv", command->completes[places - 1]) != NULL ? command->completes[places - 1] : '\0';
 	if (place == 2) return 'n';
 	return place == 3 && strcmp(verbs[1], "create") != 0 && strcmp(verbs[1], "list") != 0 ? 'h' : '\0';
 }
@@ -134,7 +183,7 @@ static char kind_of_word(const struct command *command, size_t place, const char
 void complete_words(const char *const *words, size_t count, const struct complete_names *names, struct buf *out)
 {
 	if (count == 0) return;
-	const char *typed = words[count - 1], *app = NULL, *verbs[2] = {NULL, NULL};
+	const char *typed = words[count - 1], *app = NULL, *before = NULL, *verbs[2] = {NULL, NULL};
 	if (count == 1) {
 		offer_commands(out, typed);
 		return;
@@ -147,6 +196,7 @@ void complete_words(const char *const *words, size_t count, const struct complet
 		const struct option_spec *option = waiting == NULL ? option_of(command, words[i]) : NULL;
 		bool is_word = waiting == NULL && option == NULL && words[i][0] != '-';
 		waiting = option != NULL && option->value != NULL ? option : NULL;
+		if (is_word) before = words[i];
 		if (is_word && (place == 1 || place == 2)) verbs[place - 1] = words[i];
 		if (is_word && place++ == 0) app = words[i];
 	}
@@ -155,8 +205,10 @@ void complete_words(const char *const *words, size_t count, const struct complet
 	else if (typed[0] == '-') {
 		offer_options(out, command->options, typed);
 		offer_options(out, common_options, typed);
-	} else
+	} else {
 		offer_kind(out, names, kind_of_word(command, place, verbs), app, typed);
+		if (before != NULL && place < command->most_words) offer_followers(out, command->name, before, typed);
+	}
 }
 
 /* {"apps": [{"name"}]} or {"releases": [{"number"}]} as lines. */

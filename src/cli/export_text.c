@@ -65,7 +65,7 @@ void export_compose(const struct export_facts *f, struct buf *out)
 	    "    image: nginx:stable\n"
 	    "    network_mode: host\n"
 	    "    working_dir: /export\n"
-	    "    command: [nginx, -p, /export, -c, nginx.conf, -g, 'daemon off;']\n"
+	    "    command: [nginx, -p, /export, -c, nginx.conf, -g, 'daemon off; user root;']\n"
 	    "    volumes:\n"
 	    "      - ./:/export\n"
 	    "volumes:\n"
@@ -104,6 +104,8 @@ static void readme_site(const struct export_facts *f, struct buf *out)
 		   "`site/public` holds the files of release %lld, as visitors got them at %s. Any web server takes "
 		   "them; `nginx.conf` is one way, which then answers at http://127.0.0.1:8000:\n\n"
 		   "    mkdir -p tmp && nginx -p \"$PWD\" -c nginx.conf\n\n"
+		   "As root add `-g 'user root;'`: this folder is its owner's alone, and root's nginx works as another "
+		   "user.\n\n"
 		   "They were built for that address and its keys: for another one, build them anew from the source "
 		   "with the variables in "
 		   "`env.names`.\n\n",

@@ -126,6 +126,12 @@ static bool set(const struct auth_words *w, struct err *err)
 	}
 	if (cli_value(w->cli, "client-id") != NULL) {
 		if (!cli_read_value(STR("the client secret"), &secret, err)) return false;
+		if (secret.len == 0 && cli_value(w->cli, "url") == NULL)
+			return err_set(
+			    err, ERR_INVALID,
+			    "nothing was entered for the client secret, and without it nobody can sign in with "
+			    "%.40s; nothing was changed",
+			    w->words[0]);
 		name_of(w->words[0], "secret", name);
 		json_object_set_new(to, name, json_stringn(buf_cstr(&secret), secret.len));
 	}

@@ -13,6 +13,7 @@
 #include "cli/text.h"
 #include "codec/json.h"
 #include "os/file.h"
+#include "os/proc.h"
 
 static void put_settings(struct view *v, const json_t *s)
 {
@@ -109,7 +110,12 @@ static bool add(struct cli *cli, struct err *err)
 		if (!cli_read_value(STR("the access key's secret"), &secret, err)) return false;
 		json_object_set_new(body, "secret", json_stringn(buf_view(&secret).ptr, secret.len));
 	}
-	return cli_ask(cli, "POST", "/v1/backup/places", body, &answer, err) && put(cli, answer);
+	if (!cli_ask(cli, "POST", "/v1/backup/places", body, &answer, err) || !put(cli, answer)) return false;
+	if (!cli->is_json)
+		screen_write(STR(
+		    "\nA first full backup of each app goes there now. A new place wants a new recovery kit, kept away "
+		    "from this server: freehold backup kit kit.txt\n"));
+	return true;
 }
 
 static bool drop(struct cli *cli, struct err *err)
@@ -150,6 +156,42 @@ static bool files(struct cli *cli, struct err *err)
 	return cli_ask(cli, "POST", "/v1/backup/files", body, &begun, err) && job_follow(cli, begun, &job, err);
 }
 
+/* Standard error is for whoever waits; the answer is kept. */
+static void on_recover_output(void *arg, int stream, struct str bytes)
+{
+	if (stream == 1)
+		buf_str(arg, bytes);
+	else
+		(void)fwrite(bytes.ptr, 1, bytes.len, stderr);
+}
+
+static void put_recovered(struct cli *cli, const json_t *answer)
+{
+	static const char *const columns[] = {"APP", "FROM BACKUP", "TABLES", "", NULL};
+	const json_t *apps = json_object_get(answer, "apps");
+	struct buf out BUF_CLEANUP;
+	struct table t TABLE_CLEANUP;
+	char tables[24];
+	bool is_whole = true;
+	buf_init(&out, VIEW_BYTES_MAX);
+	table_init(&t, columns);
+	for (size_t i = 0; i < json_array_size(apps); i++) {
+		const json_t *app = json_array_get(apps, i);
+		const char *error = json_str(app, "error", "");
+		(void)snprintf(tables, sizeof tables, "%lld", (long long)json_int(app, "tables", 0));
+		table_cell(&t, TONE_STRONG, json_str(app, "app", ""));
+		table_cell(&t, TONE_PLAIN, json_str(app, "backup", ""));
+		table_cell(&t, TONE_PLAIN, json_str(app, "backup", NULL) != NULL ? tables : "");
+		table_cell(&t, TONE_BAD, error[0] != '\0' ? "did not come back whole" : "");
+		is_whole = is_whole && error[0] == '\0';
+	}
+	table_render(&t, &cli->look, 0, &out);
+	if (is_whole)
+		buf_puts(&out, "\nEverything is back. Now start it: ./up in Freehold's folder, or freeholdd.\n"
+			       "Then look at freehold status, and take a new kit: freehold backup kit kit.txt\n");
+	screen_write(buf_view(&out));
+}
+
 /* The daemon's own program does it, in a home where no daemon runs. */
 bool run_recover(struct cli *cli, int *ret_status, struct err *err)
 {
@@ -161,10 +203,21 @@ bool run_recover(struct cli *cli, int *ret_status, struct err *err)
 	if (slash != NULL) (void)strcpy(slash + 1, "freeholdd");
 	(void)snprintf(place, sizeof place, "%lld", (long long)id);
 	const char *at = cli_has(cli, "at") ? cli_value(cli, "at") : "";
-	char *const argv[] = {program, (char[]){"--recover-server"}, strdup(cli->words[0]), place, strdup(at), NULL};
-	*ret_status = 0;
-	(void)execv(program, argv);
-	return err_set_errno(err, "%s", program);
+	const char *const argv[] = {program, "--recover-server", cli->words[0], place, at, NULL};
+	struct buf text BUF_CLEANUP;
+	struct proc_spec spec = {.argv = argv, .on_output = on_recover_output, .arg = &text};
+	struct proc_result result;
+	json_t *answer JSON_CLEANUP = NULL;
+	struct err none;
+	buf_init(&text, VIEW_BYTES_MAX);
+	if (!proc_run(&spec, NULL, &result, err)) return false;
+	*ret_status = result.exit_status >= 0 ? result.exit_status : 1;
+	if (text.len == 0 || !json_parse(buf_view(&text), &answer, &none)) return true;
+	if (cli->is_json)
+		cli_put_json(cli, answer);
+	else
+		put_recovered(cli, answer);
+	return true;
 }
 
 bool run_backup(struct cli *cli, int *ret_status, struct err *err)

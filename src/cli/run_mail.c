@@ -162,8 +162,14 @@ static bool retry(struct cli *cli, struct err *err)
 	if (cli->word_count == 3 && json_int(answer, "retried", 0) == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no mail %s of %s that waits or was given up",
 			       cli->words[2], cli->words[0]);
-	buf_printf(&out, "%lld will be sent now.%s\n", (long long)json_int(answer, "retried", 0),
-		   json_bool(answer, "sends_mail", false) ? "" : " But no mail server is set.");
+	if (json_bool(answer, "sends_mail", false))
+		buf_printf(&out, "%lld will be sent now.\n", (long long)json_int(answer, "retried", 0));
+	else
+		buf_printf(
+		    &out,
+		    "No mail server is set, so that nothing leaves. Set one first: freehold auth %s smtp HOST:PORT "
+		    "--user NAME --from ADDRESS\n",
+		    cli->words[0]);
 	screen_write(buf_view(&out));
 	return true;
 }

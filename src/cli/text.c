@@ -316,7 +316,7 @@ bool text_to_wall_ms(const char *iso8601, int64_t *ret_wall_ms)
 		int64_t unit = 100;
 		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10) ms += (*rest - '0') * unit;
 	}
-	if (rest[0] != 'Z' || rest[1] != '\0') return false;
+	if (strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0) return false;
 	*ret_wall_ms = (int64_t)timegm(&utc) * 1000 + ms;
 	return true;
 }

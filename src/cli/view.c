@@ -314,9 +314,12 @@ static void deployment_row(const struct view *v, struct table *t, const json_t *
 	buf_init(&what, VIEW_BYTES_MAX);
 	ago(v, d, "began_at", since);
 	if (json_is_integer(json_object_get(d, "duration_ms"))) text_duration(duration, json_int(d, "duration_ms", 0));
-	if (json_is_object(error))
-		buf_printf(&what, "%s: %s", json_str(d, "step", "?"), json_str(error, "message", ""));
-	else if (is(state, "running"))
+	if (json_is_object(error)) {
+		/* What a tool printed is for the deployment's own page. */
+		const char *message = json_str(error, "message", ""), *said = strstr(message, " It said:\n");
+		size_t len = said != NULL ? (size_t)(said - message) : strcspn(message, "\n");
+		buf_printf(&what, "%s: %.*s", json_str(d, "step", "?"), (int)len, message);
+	} else if (is(state, "running"))
 		buf_printf(&what, "%s", step_label(json_str(d, "step", "")));
 	number_cell(t, TONE_STRONG, d, "number", "?");
 	table_cell(t, tone_of_state(state), state);

@@ -111,6 +111,14 @@ static bool read_losses(const struct flow *f, const char *app, int64_t to, json_
 
 #define LOSSES_SAID 5
 
+void live_put_losses(struct buf *out, const json_t *sentences)
+{
+	size_t count = json_array_size(sentences);
+	for (size_t i = 0; i < count && i < LOSSES_SAID; i++)
+		buf_printf(out, "%s %.200s", i > 0 ? ", one" : "one", json_string_value(json_array_get(sentences, i)));
+	if (count > LOSSES_SAID) buf_printf(out, " and %zu more", count - LOSSES_SAID);
+}
+
 /* Whether the older release can live with the newer schema: what was only added it does not see; what was taken away it
  * may miss. */
 static json_t *schema_notes(const struct flow *f, const char *app, int64_t from, int64_t to)
@@ -127,12 +135,8 @@ static json_t *schema_notes(const struct flow *f, const char *app, int64_t from,
 	if (json_array_size(what) == 0) {
 		buf_puts(&text, "They only add to it, so the older release can live with them.");
 	} else {
-		buf_puts(&text, "The older release may not work with them: since then one ");
-		for (size_t i = 0; i < json_array_size(what) && i < LOSSES_SAID; i++)
-			buf_printf(&text, "%s%.200s", i > 0 ? ", one " : "",
-				   json_string_value(json_array_get(what, i)));
-		if (json_array_size(what) > LOSSES_SAID)
-			buf_printf(&text, " and %zu more", json_array_size(what) - LOSSES_SAID);
+		buf_puts(&text, "The older release may not work with them: since then ");
+		live_put_losses(&text, what);
 		buf_printf(&text, ". To go back with the data as it was then: freehold rollback %s %lld --with-data",
 			   app, (long long)to);
 	}

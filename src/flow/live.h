@@ -13,6 +13,9 @@ bool live_publish(const struct flow *f, const char *app, struct err *err);
 bool live_withdraw(const struct flow *f, const char *app, struct err *err);
 bool live_set_stopped(const struct flow *f, const char *app, bool is_stopped, struct err *err);
 
+/* "one drops the table votes, one …": sentences of what migrations took away, the first few of them. */
+void live_put_losses(struct buf *out, const json_t *sentences);
+
 /* Asks the edge, as a visitor, which release answers. */
 bool live_served_release(const struct flow *f, const char *app, int64_t *ret_release, struct err *err);
 

@@ -12,6 +12,7 @@
 #include "flow/cluster.h"
 #include "flow/daemon.h"
 #include "flow/database.h"
+#include "flow/live.h"
 #include "flow/pause.h"
 #include "flow/ran.h"
 #include "flow/schema_push.h"
@@ -478,6 +479,27 @@ static void tell_backend(struct deploy *d)
 		step_note(d, "The backend was not told of the new tables: %s", err.msg);
 }
 
+/* A new database had nothing to lose. Of a block nobody knows what it did, and most do no harm. */
+static void note_losses(struct deploy *d, const struct owndb_pending *p)
+{
+	json_t *what JSON_CLEANUP = json_array(), *one;
+	struct buf text BUF_CLEANUP;
+	size_t i;
+	buf_init(&text, 4096);
+	json_array_foreach(json_object_get(d->report, "losses"), i, one)
+	{
+		if (json_str(one, "schema", "")[0] != '\0') json_array_append(what, json_object_get(one, "what"));
+	}
+	if (p->applied_count == 0 || json_array_size(what) == 0) return;
+	live_put_losses(&text, what);
+	if (d->parts.owndb.elsewhere == NULL)
+		buf_printf(&text,
+			   ". What was there then can be looked at, and rows of it brought back, with freehold db %s "
+			   "restore --point before-%lld --inspect",
+			   d->parts.app.name, (long long)d->number);
+	step_note(d, "Of the migrations %s", buf_cstr(&text));
+}
+
 bool step_migrate(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
@@ -502,6 +524,7 @@ bool step_migrate(struct deploy *d, struct err *err)
 	d->has_committed = true;
 	tell_backend(d);
 	step_detail(d, "%zu migration%s applied", count, count == 1 ? "" : "s");
+	note_losses(d, &pending);
 	buckets_ensure(d);
 	return report_promises(d, err);
 }

@@ -40,6 +40,7 @@ test('one that takes something away is named, with the way back', async () => {
     assert.ok(accept.length > 0, losing.all);
     await cli('deploy', third.dir, '--app', 'shop', ...accept);
   }
+  assert.match(losing.all, /Of the migrations one drops the table old_prices\..*restore --point before-3 --inspect/s);
   assert.equal(await page(), third.versions[0]);
   await psql(f, 'shop', 'insert into public.orders values (4)');
   const said = await cli('rollback', 'shop', '2', '--yes');

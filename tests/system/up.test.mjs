@@ -31,6 +31,14 @@ const page = () => new Promise((resolve, reject) => {
   }).on('error', reject);
 });
 
+test('./up --help, a word that it does not know, and --no-start start nothing', async () => {
+  assert.match((await run(path.join(root, 'up'), ['--help'], { env })).stdout, /--no-start/);
+  await assert.rejects(run(path.join(root, 'up'), ['halp'], { env }), { code: 2 });
+  assert.deepEqual(await readdir(home), []);
+  assert.match((await run(path.join(root, 'up'), ['--no-start'], { env, maxBuffer: 16 << 20 })).stdout, /recover kit\.txt/);
+  await assert.rejects(freehold('status'), /is not running/);
+});
+
 test('./up ends with an app that answers and is backed up', async () => {
   const { stdout } = await run(path.join(root, 'up'), { env, maxBuffer: 16 << 20 });
   assert.match(stdout, new RegExp(`http://tool-library\\.localhost:${port}`));

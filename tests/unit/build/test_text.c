@@ -376,6 +376,9 @@ static void test_reason(void **state)
 	struct str r = box_reason(STR("transforming...\nsrc/a.ts(3,1): error TS1005: ';' expected.\nmore\n"), 100);
 	assert_true(str_has_prefix(r, STR("src/a.ts(3,1): error")));
 	assert_true(str_eq(box_reason(STR("one\ntwo\n"), 3), STR("two")));
+	r = box_reason(STR("error during build:\nUnexpected =\n    at a (x.js:1:2)\n    at b\n"), 100);
+	assert_true(str_eq(r, STR("error during build:\nUnexpected =")));
+	assert_true(str_eq(box_reason(STR("an error:\nthe whole line\n"), 15), STR("an error:")));
 	assert_int_equal(box_reason(STR(""), 10).len, 0);
 }
 
