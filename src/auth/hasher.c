@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/autogroup.h"
+#include "base/session.h"
 
 #define THREADS_MAX 64
 #define NICE 19
@@ -49,7 +49,7 @@ struct hasher {
 static void be_last_session(void)
 {
 	static const struct timespec wait = {.tv_nsec = AUTOGROUP_WAIT_NS};
-	for (int i = 0; i < AUTOGROUP_TRIES && !autogroup_nice(getpid(), NICE); i++) (void)nanosleep(&wait, NULL);
+	for (int i = 0; i < AUTOGROUP_TRIES && !session_nice(getpid(), NICE); i++) (void)nanosleep(&wait, NULL);
 }
 
 static void *work(void *arg)

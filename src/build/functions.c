@@ -55,8 +55,7 @@ static json_t *wish_of(const struct build_job *job, const struct build_host *hos
 	size_t i;
 	json_array_foreach(json_object_get(job->inspection, "functions"), i, one)
 	{
-		if (functions_is_name(json_str(one, "name", "")) && json_array_size(list) < FUNCTIONS_MAX)
-			json_array_append(list, one);
+		if (functions_is_name(json_str(one, "name", ""))) json_array_append(list, one);
 	}
 	return json_pack("{s:s, s:s, s:o}", "folder", folder, "registry", host->registry, "functions", list);
 }
@@ -83,6 +82,12 @@ static bool prepare(const struct build_job *job, const struct build_host *host, 
 	    !file_remove_tree(ret_dir, err) || !file_mkdirs(ret_dir, 0755, err))
 		return false;
 	json_t *wish JSON_CLEANUP = wish_of(job, host, folder);
+	size_t count = json_array_size(json_object_get(wish, "functions"));
+	if (count > FUNCTIONS_MAX)
+		return err_set(err, ERR_LIMIT,
+			       "the app brings %zu edge functions, and %d are the most that one app may have; take out of "
+			       "supabase/functions what nobody calls",
+			       count, FUNCTIONS_MAX);
 	if (!write_files(ret_dir, wish, err)) return false;
 	return geteuid() != 0 || lchown(ret_dir, job->uid, job->gid) == 0 ||
 	       err_set_errno(err, "give %s to the app", ret_dir);

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/autogroup.h"
+#include "base/session.h"
 #include "base/clock.h"
 #include "os/bwrap.h"
 #include "os/proc.h"
@@ -81,7 +81,7 @@ static bool on_tick(void *arg)
 	struct box *b = arg;
 	bwrap_read_status(&b->bwrap);
 	if (!b->has_yielded && b->bwrap.child_pid > 0)
-		b->has_yielded = autogroup_nice((pid_t)b->bwrap.child_pid, LIMITS_YIELD_NICE);
+		b->has_yielded = session_nice((pid_t)b->bwrap.child_pid, LIMITS_YIELD_NICE);
 	b->end = look(b);
 	return b->end == SANDBOX_EXITED;
 }

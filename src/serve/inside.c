@@ -18,6 +18,7 @@
 #include "base/asan.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/session.h"
 #include "os/file.h"
 #include "serve/config.h"
 #include "serve/instance.h"
@@ -307,7 +308,7 @@ static void begin_end(struct inside *in)
 	if (in->workers != NULL) workers_end(in->workers);
 	for (int n = 0; n < in->config.instances; n++) {
 		in->instances[n].again_ms = 0;
-		if (in->instances[n].pid > 0) (void)kill(-in->instances[n].pid, SIGTERM);
+		session_signal(in->instances[n].pid, SIGTERM);
 	}
 	(void)kill(-1, SIGCONT);
 	if (running(in) == 0) in->loop.is_over = true;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/session.h"
 #include "serve/usage.h"
 
 #define PROGRAM_BYTES (512ull << 20) /* what Deno and V8 set aside beside the function's own memory */
@@ -98,11 +99,6 @@ bool worker_start(struct worker *w, const struct config *c, uint16_t control_por
 	return true;
 }
 
-void worker_signal(const struct worker *w, int signal)
-{
-	if (w->pid > 0 && kill(-w->pid, signal) != 0) (void)kill(w->pid, signal);
-}
-
 void worker_kill(struct worker *w, enum answer answer, const char *fmt, ...)
 {
 	va_list args;
@@ -113,7 +109,7 @@ void worker_kill(struct worker *w, enum answer answer, const char *fmt, ...)
 	(void)vsnprintf(w->why, sizeof w->why, fmt, args);
 	va_end(args);
 	w->phase = WORKER_LEAVING;
-	worker_signal(w, SIGKILL);
+	session_signal(w->pid, SIGKILL);
 }
 
 static struct str read_proc(pid_t pid, const char *rest, char *space, size_t size)

@@ -49,10 +49,6 @@ struct worker {
 bool worker_start(struct worker *w, const struct config *c, uint16_t control_port, int log_fd, bool holds_rlimits,
 		  struct err *err);
 
-/* To it and all that it started. It has a group of its own only once its side of the fork has come so far: before that
- * it alone is there. */
-void worker_signal(const struct worker *w, int signal);
-
 /* Ends it for what it did; what is said of it is decided when it is reaped. */
 void worker_kill(struct worker *w, enum answer answer, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/session.h"
 #include "base/log.h"
 #include "os/file.h"
 #include "serve/workers_private.h"
@@ -56,7 +57,7 @@ static void leave(struct worker *w)
 	if (w->pid <= 0 || w->phase == WORKER_LEAVING) return;
 	w->phase = WORKER_LEAVING;
 	w->leave_ms = clock_now_ms();
-	worker_signal(w, SIGTERM);
+	session_signal(w->pid, SIGTERM);
 }
 
 static bool is_idle(const struct worker *w, int64_t now_ms)
@@ -188,7 +189,7 @@ static void on_tick(void *arg)
 		look_at_log(ws->logs[i]);
 		if (is_idle(w, now_ms) && now_ms - w->used_ms > c->idle_ms) leave(w);
 		if (w->phase == WORKER_LEAVING && w->leave_ms > 0 && now_ms - w->leave_ms > c->kill_ms)
-			worker_signal(w, SIGKILL);
+			session_signal(w->pid, SIGKILL);
 	}
 	visit_look(ws, now_ms);
 	want_all(ws);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/session.h"
 #include "serve/worker.h"
 
 #define TIMES 20
@@ -31,7 +32,7 @@ static void test_leaves_at_once(void **state)
 	c->functions[0].name = "hello", c->functions[0].entry = "hello/index.ts";
 	for (int i = 0; i < TIMES; i++) {
 		assert_true(worker_start(&w, c, 1, log, false, &err));
-		worker_signal(&w, SIGTERM);
+		session_signal(w.pid, SIGTERM);
 		assert_int_equal(waitpid(w.pid, &status, 0), w.pid);
 		assert_true(WIFSIGNALED(status));
 		assert_int_equal(WTERMSIG(status), SIGTERM);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/autogroup.h"
+#include "base/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-bool autogroup_nice(pid_t leader, int nice)
+bool session_nice(pid_t leader, int nice)
 {
 	char path[64], text[16];
 	pid_t session = getsid(leader);
@@ -20,4 +21,9 @@ bool autogroup_nice(pid_t leader, int nice)
 	int code = errno;
 	(void)close(fd);
 	return put >= 0 || code != EAGAIN;
+}
+
+void session_signal(pid_t leader, int signal)
+{
+	if (leader > 0 && kill(-leader, signal) != 0) (void)kill(leader, signal);
 }
