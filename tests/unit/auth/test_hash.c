@@ -200,8 +200,9 @@ static void test_full_machine(void **state)
 	struct auth_passwords *p = auth_passwords_new(&loop, 20);
 	pid_t pid = hasher_pid();
 	verify_some(&loop, p, 1);
-	assert_int_equal(getsid(pid), pid);
-	for (int i = 0; !is_last_session(pid) || getpriority(PRIO_PROCESS, (id_t)pid) != 19; i++) {
+	/* It comes to that in its own time: on a full machine what was late may have been done here before. */
+	for (int i = 0; getsid(pid) != pid || !is_last_session(pid) || getpriority(PRIO_PROCESS, (id_t)pid) != 19;
+	     i++) {
 		assert_true(i < 5000); /* the kernel takes few such changes a second */
 		verify_some(&loop, p, 1);
 	}
