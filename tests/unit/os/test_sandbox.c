@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/asan.h"
 #include "base/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -51,14 +52,29 @@ static void run_script(struct run *r, const char *script)
 	if (!sandbox_run(&r->spec, &r->out, &r->result, &r->err)) fail_msg("%s", r->err.msg);
 }
 
+/* A program built with a sanitizer may write what it finds below its build (base/asan.h): the folder at the top that
+ * the build is in, which is then there, or a name that none has. */
+static void find_findings(char ret_top[64])
+{
+	char exe[FILE_PATH_SIZE] = "";
+	ssize_t len = HAS_ASAN ? readlink("/proc/self/exe", exe, sizeof exe - 1) : 0;
+	(void)snprintf(ret_top, 64, "%.*s", (int)(len > 0 ? strcspn(exe + 1, "/") : 1), len > 0 ? exe + 1 : "-");
+}
+
 static void test_sees_little(void **state)
 {
 	(void)state;
 	struct run r = {0};
 	(void)setenv("FREEHOLD_TEST_SECRET", "hunter2", 1);
-	run_script(&r, "id -un; env | sort | cut -d= -f1 | tr '\\n' ' '; ls / | tr '\\n' ' '; ls -A /root /home /var "
-		       "/run /etc/shadow 2>&1 | grep -vc 'cannot access'; ls /proc | grep -c '^[0-9]'; touch /x /dev/x "
-		       "/usr/x 2>&1 | grep -c Read-only");
+	char script[1024], top[64];
+	find_findings(top);
+	(void)snprintf(
+	    script, sizeof script,
+	    "id -un; env | sort | cut -d= -f1 | tr '\\n' ' '; ls / | grep -vx '%s' | tr '\\n' ' '; for d in root "
+	    "home var run etc/shadow; do [ $d = '%s' ] || ls -A /$d; done 2>&1 | grep -vc 'cannot access'; ls "
+	    "/proc | grep -c '^[0-9]'; touch /x /dev/x /usr/x 2>&1 | grep -c Read-only",
+	    top, top);
+	run_script(&r, script);
 	assert_int_equal(r.result.exit_status, 0);
 	assert_null(strstr(buf_cstr(&r.out), "SECRET"));
 	assert_non_null(strstr(buf_cstr(&r.out), "app\nHOME PATH PWD SHLVL _ "));
