@@ -184,6 +184,13 @@ static void put_users(const struct auth_words *w, const json_t *answer)
 	struct view v = cli_view(w->cli, &out);
 	struct table t TABLE_CLEANUP;
 	table_init(&t, columns);
+	if (json_array_size(list) == 0) {
+		const char *search = cli_value(w->cli, "search");
+		buf_printf(&out, "%s has no user%s%s%s.\n", w->app, search != NULL ? " that has \"" : " yet",
+			   search != NULL ? search : "", search != NULL ? "\" in the address" : "");
+		screen_write(buf_view(&out));
+		return;
+	}
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *u = json_array_get(list, i), *with = json_object_get(u, "providers");
 		char providers[200] = "";

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/auth.h"
+#include "cli/name.h"
 #include "cli/screen.h"
 #include "codec/json.h"
 
@@ -41,6 +42,27 @@ static const char *title_of(const char *name, const char **ret_where)
 	}
 	*ret_where = "the settings of your OpenID Connect issuer";
 	return name;
+}
+
+static bool is_known(const char *name)
+{
+	const char *ignored;
+	return title_of(name, &ignored) != name;
+}
+
+/* One that is not on and that we do not know is another issuer, or one that was typed wrong. */
+static void put_unknown(struct buf *out, const char *app, const char *name)
+{
+	const char *names[sizeof known / sizeof *known + 1] = {NULL};
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) names[i] = known[i].name;
+	const char *near = name_nearest(name, names);
+	buf_printf(out, "%s is none of the providers that Freehold knows", name);
+	for (size_t i = 0; names[i] != NULL; i++) buf_printf(out, "%s%s", i == 0 ? " (" : ", ", names[i]);
+	buf_puts(out, ").\n");
+	if (near != NULL) buf_printf(out, "Did you mean: freehold auth %s provider %s\n", app, near);
+	buf_printf(
+	    out, "Any other OpenID Connect issuer: freehold auth %s provider %s --url https://ISSUER --client-id ID\n",
+	    app, name);
 }
 
 static void name_of(const char *provider, const char *member, char ret_name[160])
@@ -80,7 +102,9 @@ static bool show(const struct auth_words *w, struct err *err)
 		cli_put_json(w->cli, shown);
 		return true;
 	}
-	if (w->count > 0) {
+	if (w->count > 0 && !is_known(w->words[0]) && !is_on(answer, w->words[0])) {
+		put_unknown(&out, w->app, w->words[0]);
+	} else if (w->count > 0) {
 		buf_printf(&out, "Sign-in with %s is %s for %s.\n", title_of(w->words[0], &ignored),
 			   is_on(answer, w->words[0]) ? "on" : "off", w->app);
 		put_where(&out, w->app, w->words[0], answer);
@@ -110,6 +134,18 @@ static bool off(const struct auth_words *w, struct err *err)
 	return true;
 }
 
+static bool check_known(const struct auth_words *w, struct err *err)
+{
+	json_t *answer JSON_CLEANUP = NULL;
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, 2048);
+	if (is_known(w->words[0]) || cli_value(w->cli, "url") != NULL) return true;
+	if (!auth_ask(w, NULL, "", NULL, &answer, err)) return false;
+	if (is_on(answer, w->words[0])) return true;
+	put_unknown(&text, w->app, w->words[0]);
+	return err_set(err, ERR_INVALID, "%.*s", (int)str_trim(buf_view(&text)).len, buf_cstr(&text));
+}
+
 static bool set(const struct auth_words *w, struct err *err)
 {
 	static const char *const options[][2] = {{"client-id", "client_id"}, {"url", "url"}, {"scopes", "scopes"}};
@@ -118,6 +154,7 @@ static bool set(const struct auth_words *w, struct err *err)
 	struct buf out BUF_CLEANUP, secret BUF_CLEANUP;
 	char name[160];
 	buf_init(&out, VIEW_BYTES_MAX), buf_init(&secret, CLI_VALUE_MAX);
+	if (!check_known(w, err)) return false;
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
 		const char *value = cli_value(w->cli, options[i][0]);
 		if (value == NULL) continue;

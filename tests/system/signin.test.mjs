@@ -141,6 +141,16 @@ test('a provider: its secret is kept and not shown', async () => {
   assert.deepEqual((await auth()).providers, []);
 });
 
+test('a provider that nobody knows is asked back about, and needs the address of its issuer', async () => {
+  const asked = await f.cli('auth', 'site', 'provider', 'goggle');
+  assert.match(asked.stdout, /none of the providers.*google.*\nDid you mean: freehold auth site provider google\n.*--url https:/);
+  const set = await f.cli('auth', 'site', 'provider', 'goggle', '--client-id', '1', { input: 'secret\n' });
+  assert.notEqual(set.code, 0);
+  assert.match(set.all, /Did you mean/);
+  assert.deepEqual((await auth()).providers, []);
+  assert.match((await f.cli('auth', 'site', 'users', '--search', 'nobody@nowhere')).stdout, /^site has no user that has "nobody@nowhere" in the address\.$/m);
+});
+
 test('keys: announced, in use, used before, revoked', async () => {
   const signIn = async () => (await post('/auth/v1/token?grant_type=password', { email: 'ada@example.com', password: 'short123' })).body.access_token;
   const user = async (token) => (await f.get('site', '/auth/v1/user', { headers: { apikey: publishable, authorization: `Bearer ${token}` } })).status;
@@ -310,7 +320,7 @@ test('users and mails', async () => {
   const users = JSON.parse((await f.cli('auth', 'site', 'users', '--json')).stdout);
   assert.deepEqual(users.users.map((u) => [u.email, u.confirmed, u.providers]), [['ada@example.com', true, ['email']]]);
   assert.match((await f.cli('auth', 'site', 'users', '--search', 'ADA@')).stdout, /1 of 1 users/);
-  assert.match((await f.cli('auth', 'site', 'users', '--search', 'nobody')).stdout, /0 of 1 users/);
+  assert.match((await f.cli('auth', 'site', 'users', '--search', 'nobody')).stdout, /no user that has "nobody" in the address/);
   assert.match((await f.cli('mail', 'site')).stdout, /me@example\.com/);
   assert.equal((await f.cli('mail', 'site', 'show', '99999')).code, 3);
   assert.match((await f.cli('auth', 'site', 'smtp', 'test', 'me@example.com')).stderr, /site has no mail server/);
