@@ -84,10 +84,11 @@ static bool prepare(const struct build_job *job, const struct build_host *host, 
 	json_t *wish JSON_CLEANUP = wish_of(job, host, folder);
 	size_t count = json_array_size(json_object_get(wish, "functions"));
 	if (count > FUNCTIONS_MAX)
-		return err_set(err, ERR_LIMIT,
-			       "the app brings %zu edge functions, and %d are the most that one app may have; take out of "
-			       "supabase/functions what nobody calls",
-			       count, FUNCTIONS_MAX);
+		return err_set(
+		    err, ERR_LIMIT,
+		    "the app brings %zu edge functions, and %d are the most that one app may have; take out of "
+		    "supabase/functions what nobody calls",
+		    count, FUNCTIONS_MAX);
 	if (!write_files(ret_dir, wish, err)) return false;
 	return geteuid() != 0 || lchown(ret_dir, job->uid, job->gid) == 0 ||
 	       err_set_errno(err, "give %s to the app", ret_dir);

@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/session.h"
 #include "base/clock.h"
+#include "base/session.h"
 #include "os/bwrap.h"
 #include "os/proc.h"
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/session.h"
 #include "base/log.h"
+#include "base/session.h"
 #include "os/file.h"
 #include "serve/workers_private.h"
 
