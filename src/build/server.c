@@ -196,9 +196,11 @@ bool server_find(const struct build_job *job, struct server_plan *ret_plan, stru
 		ret_plan->needs_modules = k->needs_modules;
 		ret_plan->server = json_pack("{s:[s,s], s:{}, s:s}", "argv", "node", k->entry, "env", "start", k->name);
 	}
-	if (ret_plan->server == NULL && (is_site || is_pages(app_dir, shape) || !find_script(job, shape, ret_plan)))
-		return err_set(err, ERR_NOT_FOUND, "the build left no server");
-	if (!check_start(app_dir, ret_plan->server, err)) return false;
+	if (ret_plan->server == NULL) {
+		if (is_site || is_pages(app_dir, shape) || !find_script(job, shape, ret_plan))
+			return err_set(err, ERR_NOT_FOUND, "the build left no server");
+		if (!check_start(app_dir, ret_plan->server, err)) return false;
+	}
 	json_object_set_new(ret_plan->server, "kind", json_string(shape));
 	json_object_set_new(ret_plan->server, "cwd", json_string(""));
 	json_object_set_new(ret_plan->server, "health", json_string("/"));
