@@ -7,7 +7,7 @@
 //
 //   node tests/long/exports.mjs ~/exports/shop ~/exports/clinic
 //
-// As root, an app is paid too: Stripe is stood in for (tests/system/stripe.mjs) by an address outside of this machine.
+// As root, payments are made too: Stripe is stood in for (tests/system/stripe.mjs) by an address outside of this machine.
 //
 // FREEHOLD_BIN names the folder of the programs; FREEHOLD_E2E_SHOTS a folder for pictures. What the first check stops is
 // accepted by name and printed. The exit status is 0 when every export passed.
@@ -98,10 +98,15 @@ async function look({ visitor, get }) {
 // What its owner does at the server.
 function owner(freehold, app) {
   const must = async (...args) => {
-    const { code, all } = await freehold.cli(...args);
+    const { code, stdout, all } = await freehold.cli(...args);
     if (code !== 0) throw new Error(`freehold ${args.join(" ")} ended with ${code}:\n${all}`);
+    return stdout;
   };
-  return { payByStripe: () => must("env", app, "--functions", "set", `STRIPE_SECRET_KEY=${SECRET_KEY}`) };
+  return {
+    sql: (text) => must("db", app, "psql", "--", "-v", "ON_ERROR_STOP=1", "-c", text),
+    payByStripe: () => must("env", app, "--functions", "set", `STRIPE_SECRET_KEY=${SECRET_KEY}`),
+    log: (name) => must("logs", app, "--functions", name),
+  };
 }
 
 // What answered 501 and was not in the list that the deployment printed. A bucket's name may be computed, so its kind counts.

@@ -10,6 +10,7 @@ export class Visitor {
     Object.assign(who, { name, origin, key, ownTrouble, trouble: [], known: [], unserved: new Map() });
     const context = await browser.newContext({ baseURL: origin, ignoreHTTPSErrors, viewport: { width: 1280, height: 860 } });
     context.setDefaultTimeout(20_000);
+    who.context = context;
     who.page = await context.newPage();
     who.#listen();
     return who;
@@ -54,13 +55,21 @@ export class Visitor {
 
   // A call as the page's own client makes it: with the session that the app keeps in this browser. What it answers is the
   // driver's to judge.
-  async rest(method, path, body) {
-    return this.page.evaluate(async ({ method, path, body, key }) => {
+  rest(method, path, body) {
+    return this.#call(method, `/rest/v1/${path}`, body);
+  }
+
+  invoke(name, body) {
+    return this.#call("POST", `/functions/v1/${name}`, body);
+  }
+
+  async #call(method, url, body) {
+    return this.page.evaluate(async ({ method, url, body, key }) => {
       const name = Object.keys(localStorage).find((it) => /^sb-.*-auth-token$/.test(it));
       const session = name ? JSON.parse(localStorage.getItem(name)) : null;
       const headers = { apikey: key, authorization: `Bearer ${session?.access_token ?? key}`, "content-type": "application/json", prefer: "return=representation", "x-driver": "1" };
-      const reply = await fetch(`/rest/v1/${path}`, { method, headers, body: body ? JSON.stringify(body) : undefined });
+      const reply = await fetch(url, { method, headers, body: body ? JSON.stringify(body) : undefined });
       return { status: reply.status, body: await reply.json(), user: session?.user };
-    }, { method, path, body, key: this.key });
+    }, { method, url, body, key: this.key });
   }
 }
