@@ -28,42 +28,43 @@ static void reply_job(struct route_call *c, unsigned status, int64_t id)
 		reply_error(c->req, &err);
 }
 
-void route_begin_job(struct route_call *c, const char *kind, json_t *options)
+/* app NULL: of the whole home. */
+static void begin_job(struct route_call *c, const char *app, const char *kind, const json_t *options)
 {
 	struct err err, end;
-	struct app app;
-	int64_t id = 0, running = 0;
-	bool ok = worker_check_not_ending(c->d, c->app, &err) && app_get(c->d->flow.db, c->app, &app, &err) &&
-		  deployment_running(c->d->flow.db, c->app, &running, &err);
-	if (ok && running != 0)
-		ok = err_set(&err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
-			     (long long)running);
-	ok = ok && job_begin(c->d->flow.db, c->app, kind, options, &id, &err);
+	int64_t id = 0;
+	bool ok = job_begin(c->d->flow.db, app, kind, options, &id, &err);
 	if (ok && !worker_job(c->d, id, &err)) {
 		(void)job_end(c->d->flow.db, id, "failed", &err, NULL, &end);
 		ok = false;
 	}
-	json_decref(options);
 	if (ok)
 		reply_job(c, 202, id);
 	else
 		reply_error(c->req, &err);
 }
 
-void route_begin_home_job(struct route_call *c, const char *kind, json_t *options)
+void route_begin_job(struct route_call *c, const char *kind, json_t *options)
 {
-	struct err err, end;
-	int64_t id = 0;
-	bool ok = job_begin(c->d->flow.db, NULL, kind, options, &id, &err);
-	if (ok && !worker_job(c->d, id, &err)) {
-		(void)job_end(c->d->flow.db, id, "failed", &err, NULL, &end);
-		ok = false;
-	}
-	json_decref(options);
+	struct err err;
+	struct app app;
+	int64_t running = 0;
+	bool ok = worker_check_not_ending(c->d, c->app, &err) && app_get(c->d->flow.db, c->app, &app, &err) &&
+		  deployment_running(c->d->flow.db, c->app, &running, &err);
+	if (ok && running != 0)
+		ok = err_set(&err, ERR_CONFLICT, "%s is being deployed (deployment %lld); wait for it", c->app,
+			     (long long)running);
 	if (ok)
-		reply_job(c, 202, id);
+		begin_job(c, c->app, kind, options);
 	else
 		reply_error(c->req, &err);
+	json_decref(options);
+}
+
+void route_begin_home_job(struct route_call *c, const char *kind, json_t *options)
+{
+	begin_job(c, NULL, kind, options);
+	json_decref(options);
 }
 
 void route_backups(struct route_call *c)

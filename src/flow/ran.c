@@ -18,25 +18,11 @@ bool ran_is_said(const struct deploy *d)
 	return false;
 }
 
-static bool has_tables(struct deploy *d, bool *ret_has, struct err *err)
-{
-	struct pg_conn *conn = NULL;
-	char text[16] = "";
-	if (!owndb_connect(&d->parts.owndb, OWNDB_SUPERUSER, &conn, err)) return false;
-	bool ok = pg_conn_text(conn,
-			       "select exists (select from pg_class where relkind in ('r', 'p')"
-			       " and relnamespace = 'public'::regnamespace)::text",
-			       0, NULL, text, sizeof text, err);
-	pg_conn_close(conn);
-	*ret_has = strcmp(text, "true") == 0;
-	return ok;
-}
-
 bool ran_rehearse(struct deploy *d, const struct owndb_pending *pending, struct err *err)
 {
 	bool has = false;
 	size_t count = pending->pending_count;
-	if (!has_tables(d, &has, err)) return false;
+	if (!owndb_has_tables(&d->parts.owndb, &has, err)) return false;
 	if (!has)
 		return err_set(
 		    err, ERR_REFUSED,

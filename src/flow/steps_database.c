@@ -266,17 +266,11 @@ static bool drop_old_dumps(struct deploy *d, const char *folder, struct err *err
 /* Nothing of the app is in it: no migration was applied, and with a schema from the code there is no table either. */
 static bool is_new_database(struct deploy *d, const struct owndb_pending *p, bool *ret_is, struct err *err)
 {
-	struct pg_conn *conn = NULL;
-	char text[16] = "";
+	bool has_tables = false;
 	*ret_is = p->applied_count == 0;
 	if (!*ret_is || !schema_push_is_pending(d)) return true;
-	if (!owndb_connect(&d->parts.owndb, OWNDB_SUPERUSER, &conn, err)) return false;
-	bool ok = pg_conn_text(conn,
-			       "select (not exists (select from pg_class where relkind in ('r', 'p')"
-			       " and relnamespace = 'public'::regnamespace))::text",
-			       0, NULL, text, sizeof text, err);
-	pg_conn_close(conn);
-	*ret_is = strcmp(text, "true") == 0;
+	bool ok = owndb_has_tables(&d->parts.owndb, &has_tables, err);
+	*ret_is = ok && !has_tables;
 	return ok;
 }
 

@@ -149,3 +149,17 @@ bool owndb_pending(const struct owndb *db, const char *source_dir, const struct 
 	if (ok) *ret_pending = l.found;
 	return ok || err_wrap(err, "compare the migrations with the database");
 }
+
+bool owndb_has_tables(const struct owndb *db, bool *ret_has, struct err *err)
+{
+	struct pg_conn *conn = NULL;
+	char text[16] = "";
+	if (!owndb_connect(db, OWNDB_SUPERUSER, &conn, err)) return false;
+	bool ok = pg_conn_text(conn,
+			       "select exists (select from pg_class where relkind in ('r', 'p')"
+			       " and relnamespace = 'public'::regnamespace)::text",
+			       0, NULL, text, sizeof text, err);
+	pg_conn_close(conn);
+	*ret_has = strcmp(text, "true") == 0;
+	return ok;
+}

@@ -34,4 +34,7 @@ struct owndb_pending {
 bool owndb_pending(const struct owndb *db, const char *source_dir, const struct migration_plan *plan,
 		   struct arena *arena, struct owndb_pending *ret_pending, struct err *err);
 
+/* Whether a table stands in the schema public. */
+bool owndb_has_tables(const struct owndb *db, bool *ret_has, struct err *err);
+
 #endif
