@@ -80,8 +80,8 @@ static void on_bound(void *arg, bool is_ok, struct str output)
 		bool is_read = json_parse(output, &answer, &err);
 		not_followed(f, is_read ? json_str(answer, "message", "") : "the process that writes it died");
 	} else if (app_get(f->d->flow.db, f->app, &app, &err) && strcmp(app.state, "running") == 0) {
-		/* Its server and its functions read theirs when they start. */
-		daemon_restart_app(f->d, f->app, on_restarted, f);
+		/* Its server and its functions read theirs when they start; the backend has it since signin_apply. */
+		daemon_restart_servers(f->d, f->app, on_restarted, f);
 		return;
 	}
 	next(f);

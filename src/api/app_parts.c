@@ -364,7 +364,15 @@ static void start_branches(struct daemon *d, const char *app)
 	for (int i = 0; i < count; i++) daemon_start_part_of(d, app, parts[i], false, NULL, NULL);
 }
 
-static void walk(struct daemon *d, const char *app, enum walking how, supervisor_done done, void *arg)
+/* Where a restart begins. PostgreSQL never is, and the backend takes new settings by itself (bin/backend/reload.h). */
+static int first_restarted(const struct walk *w, bool is_backend_kept)
+{
+	int first = strcmp(w->parts[0], "postgres") == 0 ? 1 : 0;
+	return is_backend_kept ? first + 1 : first;
+}
+
+static void walk(struct daemon *d, const char *app, enum walking how, bool is_backend_kept, supervisor_done done,
+		 void *arg)
 {
 	struct walk *w = calloc(1, sizeof *w);
 	if (w == NULL) abort();
@@ -374,22 +382,26 @@ static void walk(struct daemon *d, const char *app, enum walking how, supervisor
 	if (how == WALK_STOP) w->count += app_parts_old(d, app, w->parts, w->count);
 	if (how == WALK_STOP) w->count += app_parts_branches(d, app, w->parts, w->count);
 	if (how == WALK_START) start_branches(d, app);
-	bool has_postgres = strcmp(w->parts[0], "postgres") == 0;
-	w->next = how == WALK_STOP ? w->count - 1 : how == WALK_RESTART && has_postgres ? 1 : 0;
-	walk_step(w);
+	w->next = how == WALK_STOP ? w->count - 1 : how == WALK_RESTART ? first_restarted(w, is_backend_kept) : 0;
+	walk_on(w, NULL);
 }
 
 void daemon_start_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
 {
-	walk(d, app, WALK_START, done, arg);
+	walk(d, app, WALK_START, false, done, arg);
 }
 
 void daemon_stop_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
 {
-	walk(d, app, WALK_STOP, done, arg);
+	walk(d, app, WALK_STOP, false, done, arg);
 }
 
 void daemon_restart_app(struct daemon *d, const char *app, supervisor_done done, void *arg)
 {
-	walk(d, app, WALK_RESTART, done, arg);
+	walk(d, app, WALK_RESTART, false, done, arg);
+}
+
+void daemon_restart_servers(struct daemon *d, const char *app, supervisor_done done, void *arg)
+{
+	walk(d, app, WALK_RESTART, true, done, arg);
 }

@@ -32,6 +32,9 @@ void daemon_stop_app(struct daemon *d, const char *app, supervisor_done done, vo
 /* The backend and the app's server, with what was set since; not PostgreSQL. */
 void daemon_restart_app(struct daemon *d, const char *app, supervisor_done done, void *arg);
 
+/* The app's server and functions, not the backend: for what the backend takes without a restart. */
+void daemon_restart_servers(struct daemon *d, const char *app, supervisor_done done, void *arg);
+
 /* One of them. gives_up: for a deployment, one that ends before it was ready is not tried again. A server that is kept
  * warm is thawed. */
 void daemon_start_part_of(struct daemon *d, const char *app, const char *part, bool gives_up, supervisor_done done,

@@ -82,6 +82,10 @@ test('after a start on another port the pages, the server and the settings have 
     await f.startDaemon();
     await until('the page has it', async () => (await f.get('page', '/')).text === `two ${at('page')}/rest`);
     await until('the server has it', async () => (await f.get('served', '/')).text === at('served'));
+    // The backend has it without having been away for a moment.
+    const backend = await readFile(f.app('served', 'logs/backend.log'), 'utf8');
+    assert.match(backend, /took the new settings/);
+    assert.doesNotMatch(backend, /stopping/);
     // Until then the app is not anybody else's.
     await until('an earlier release is live', async () => (await f.api('POST', '/v1/apps/page/rollback', { release: 1 })).status === 200);
     assert.equal((await f.get('page', '/')).text, `one ${at('page')}/rest`, 'it has it, too');
