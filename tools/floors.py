@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The floors of src/: who may include whom, checked, and drawn.
 
-  tools/floors.py --check   exit 1 on the first include that goes up, sideways or round in a circle
-  tools/floors.py --draw    the picture of docs/architecture.md, from the includes as they are
+  tools/floors.py --check   exit 1 on the first include that goes up, sideways or round in a circle, and where the
+                            arrows of docs/architecture.md are not those of the includes (its line counts may lag)
+  tools/floors.py --draw    that picture, from the includes as they are
+  tools/floors.py --write   the same, into docs/architecture.md
 
 A folder stands on one floor. A file includes its own folder and lower floors, always by path ("base/err.h").
 """
@@ -17,13 +19,17 @@ FLOORS = [
     ["pg", "http"],
     ["store", "mail"],
     ["intake", "build", "backup", "release", "run", "serve", "edge", "owndb", "rest", "auth", "realtime", "storage", "jobs", "ai"],
-    ["flow"],
+    ["app"],
+    ["deploy", "move"],
+    ["upkeep"],
     ["api", "cli"],
     ["bin"],
 ]
 FLOOR_OF = {folder: n for n, folders in enumerate(FLOORS) for folder in folders}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+ROW = re.compile(r"^    \d  \w+ +\d+ lines.*\n", re.M)
 SRC = pathlib.Path(__file__).resolve().parent.parent / "src"
+PAGE = SRC.parent / "docs" / "architecture.md"
 
 
 def includes():
@@ -50,6 +56,8 @@ def check():
         else:
             files.setdefault(str(path), []).append(target)
     problems += circles(files)
+    if arrows(ROW.findall(PAGE.read_text())) != arrows(drawing()):
+        problems.append("docs/architecture.md draws other arrows: tools/floors.py --write")
     for problem in problems:
         print("floors:", problem)
     print(f"floors: {len(files)} files, {sum(map(len, files.values()))} includes, {len(problems)} wrong")
@@ -75,7 +83,8 @@ def circles(files):
     return found
 
 
-def draw():
+def drawing():
+    """The picture's rows, the highest floor first."""
     uses, sizes = {}, {}
     for path in SRC.rglob("*.[ch]"):
         folder = path.relative_to(SRC).parts[0]
@@ -84,17 +93,30 @@ def draw():
         to = target.split("/")[0]
         if to in FLOOR_OF and to != folder:
             uses.setdefault(folder, set()).add(to)
+    rows = []
     for n in range(len(FLOORS) - 1, -1, -1):
         for folder in FLOORS[n]:
-            if folder in sizes:
-                below = " ".join(sorted(uses.get(folder, []), key=lambda f: (-FLOOR_OF[f], f)))
-                print(f"  {n}  {folder:<8} {sizes[folder]:>6} lines   {'-> ' + below if below else ''}".rstrip())
+            below = " ".join(sorted(uses.get(folder, []), key=lambda f: (-FLOOR_OF[f], f)))
+            rows.append(f"    {n}  {folder:<8} {sizes[folder]:>6} lines   {'-> ' + below if below else ''}".rstrip() + "\n")
+    return rows
+
+
+def arrows(rows):
+    return [re.sub(r"\d+ lines", "", row).split() for row in rows]
+
+
+def write():
+    text = PAGE.read_text()
+    rows = list(ROW.finditer(text))
+    PAGE.write_text(text[:rows[0].start()] + "".join(drawing()) + text[rows[-1].end():])
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--check"]:
         sys.exit(check())
-    if sys.argv[1:] == ["--draw"]:
-        draw()
-        sys.exit(0)
-    sys.exit(__doc__)
+    elif sys.argv[1:] == ["--draw"]:
+        print("".join(drawing()), end="")
+    elif sys.argv[1:] == ["--write"]:
+        write()
+    else:
+        sys.exit(__doc__)

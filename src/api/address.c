@@ -7,9 +7,9 @@
 
 #include "api/app_parts.h"
 #include "api/worker.h"
+#include "app/signin.h"
 #include "base/log.h"
 #include "codec/json.h"
-#include "flow/signin.h"
 #include "release/release.h"
 #include "store/deployment.h"
 

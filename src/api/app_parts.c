@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "api/pool_talk.h"
+#include "app/functions.h"
+#include "app/parts.h"
+#include "app/pin.h"
+#include "app/pool.h"
 #include "base/log.h"
-#include "flow/branch.h"
-#include "flow/functions.h"
-#include "flow/parts.h"
-#include "flow/pin.h"
-#include "flow/pool.h"
-#include "flow/restore.h"
 #include "release/release.h"
+#include "upkeep/branch.h"
+#include "upkeep/restore.h"
 
 #define THAW_DEADLINE_MS 10000
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The processes of one app, as the daemon starts and stops them: "postgres", "backend", and for each release whose
- * server runs "web.N" (flow/web.h). */
+ * server runs "web.N" (app/web.h). */
 #ifndef FREEHOLD_API_APP_PARTS_H
 #define FREEHOLD_API_APP_PARTS_H
 
 #include "api/daemon.h"
-#include "flow/web.h"
+#include "app/web.h"
 
 #define APP_PARTS_MAX 60
 #define APP_PARTS_ARENA_BYTES (1u << 20)
@@ -17,7 +17,7 @@ int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][W
 /* Appends, behind `count` of them, servers of releases that are not live and may still run; how many. */
 int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][WEB_PART_SIZE], int count);
 
-/* Appends the branches of its database (flow/branch.h); how many. They run while the app does, and nothing of the app
+/* Appends the branches of its database (upkeep/branch.h); how many. They run while the app does, and nothing of the app
  * waits for them. */
 int app_parts_branches(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][WEB_PART_SIZE], int count);
 

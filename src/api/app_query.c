@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/parts.h"
 #include "codec/json.h"
-#include "flow/parts.h"
 #include "pg/pool.h"
 
 #define CONNECT_MS 4000

@@ -8,15 +8,15 @@
 #include "api/routes.h"
 #include "api/schedule.h"
 #include "api/worker.h"
+#include "app/archive.h"
 #include "backup/conf.h"
 #include "backup/kit.h"
 #include "base/clock.h"
 #include "codec/json.h"
-#include "flow/archive.h"
-#include "flow/backup.h"
-#include "flow/restore.h"
 #include "store/deployment.h"
 #include "store/home.h"
+#include "upkeep/backup.h"
+#include "upkeep/restore.h"
 
 static void reply_job(struct route_call *c, unsigned status, int64_t id)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Routes about branches of an app's database (flow/branch.h). */
+ * Routes about branches of an app's database (upkeep/branch.h). */
 #include <stdio.h>
 
 #include "api/app_parts.h"
 #include "api/routes.h"
 #include "codec/json.h"
-#include "flow/branch.h"
+#include "upkeep/branch.h"
 
 static bool add_state(struct daemon *d, const char *app, const struct branch *b, json_t **ret_json, struct err *err)
 {

@@ -6,8 +6,8 @@
 
 #include "api/app_query.h"
 #include "api/routes.h"
+#include "app/asked.h"
 #include "codec/json.h"
-#include "flow/asked.h"
 
 #define RUNS_MAX 1000
 

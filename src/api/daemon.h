@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "app/flow.h"
 #include "base/err.h"
-#include "flow/flow.h"
 #include "http/server.h"
 #include "run/supervisor.h"
 

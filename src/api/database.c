@@ -6,9 +6,9 @@
 #include "api/app_query.h"
 #include "api/query_origin.h"
 #include "api/routes.h"
+#include "app/parts.h"
+#include "app/web.h"
 #include "codec/json.h"
-#include "flow/parts.h"
-#include "flow/web.h"
 #include "release/release.h"
 #include "store/env.h"
 

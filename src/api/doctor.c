@@ -8,14 +8,14 @@
 #include "api/routes.h"
 #include "codec/json.h"
 #include "edge/port.h"
-#include "flow/fetched.h"
-#include "flow/following.h"
+#include "move/following.h"
 #include "os/limits.h"
 #include "os/proc.h"
 #include "os/sandbox.h"
 #include "owndb/owndb.h"
 #include "owndb/pooler.h"
 #include "store/backup.h"
+#include "upkeep/fetched.h"
 
 #define LOW_DISK_BYTES ((uint64_t)2 << 30)
 

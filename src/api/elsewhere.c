@@ -7,8 +7,8 @@
 
 #include "api/import.h"
 #include "api/worker.h"
+#include "app/elsewhere.h"
 #include "codec/json.h"
-#include "flow/elsewhere.h"
 
 static const struct {
 	const char *pattern; /* what routes' patterns begin with */

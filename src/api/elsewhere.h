@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Routes of a database elsewhere (flow/elsewhere.h), and which other routes there are not for an app that has one. */
+ * Routes of a database elsewhere (app/elsewhere.h), and which other routes there are not for an app that has one. */
 #ifndef FREEHOLD_API_ELSEWHERE_H
 #define FREEHOLD_API_ELSEWHERE_H
 

@@ -8,12 +8,12 @@
 #include "api/app_parts.h"
 #include "api/routes.h"
 #include "api/worker.h"
+#include "app/functions.h"
+#include "app/serve_env.h"
+#include "app/signin.h"
 #include "base/clock.h"
 #include "codec/given.h"
 #include "codec/json.h"
-#include "flow/functions.h"
-#include "flow/serve_env.h"
-#include "flow/signin.h"
 #include "store/app.h"
 
 struct env_list {

@@ -5,7 +5,7 @@
 
 #include "api/routes.h"
 #include "codec/json.h"
-#include "flow/fetched.h"
+#include "upkeep/fetched.h"
 
 void route_fetched(struct route_call *c)
 {

@@ -8,7 +8,7 @@
 
 #include "api/worker.h"
 #include "base/log.h"
-#include "flow/following.h"
+#include "move/following.h"
 
 #define AGAIN_MS 5000
 

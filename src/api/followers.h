@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The processes that look after copies that follow the source of a move (flow/following.h): one an app, as long as
+ * The processes that look after copies that follow the source of a move (move/following.h): one an app, as long as
  * there is something to look after, started again when it dies. It gives way to whatever has the app for itself. */
 #ifndef FREEHOLD_API_FOLLOWERS_H
 #define FREEHOLD_API_FOLLOWERS_H

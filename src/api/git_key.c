@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The key with which an app's source is fetched by ssh. */
-#include "flow/git_key.h"
+#include "app/git_key.h"
 
 #include "api/routes.h"
 #include "api/worker.h"

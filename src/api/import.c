@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Routes of a database that is moved in (flow/import.h). */
-#include "flow/import.h"
+ * Routes of a database that is moved in (move/import.h). */
+#include "move/import.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +12,12 @@
 #include "api/tail.h"
 #include "api/upload.h"
 #include "api/worker.h"
+#include "app/elsewhere.h"
 #include "base/log.h"
 #include "codec/json.h"
 #include "codec/url.h"
-#include "flow/elsewhere.h"
-#include "flow/following.h"
-#include "flow/import_files.h"
+#include "move/following.h"
+#include "move/import_files.h"
 #include "store/deployment.h"
 
 #define UPLOAD_MAX_BYTES ((uint64_t)4 << 40)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The AI provider of an app, or of all. */
-#include "flow/lovable.h"
+#include "app/lovable.h"
 #include "api/routes.h"
 #include "codec/json.h"
 

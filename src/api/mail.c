@@ -6,8 +6,8 @@
 
 #include "api/app_query.h"
 #include "api/routes.h"
+#include "app/signin.h"
 #include "codec/json.h"
-#include "flow/signin.h"
 #include "mail/compose.h"
 
 #define MAILS_MAX 1000

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Routes of an app that moves in (flow/move.h); what is copied, and how far, is the import's (api/import.c). */
-#include "flow/move.h"
+ * Routes of an app that moves in (move/move.h); what is copied, and how far, is the import's (api/import.c). */
+#include "move/move.h"
 
 #include "api/import.h"
 #include "api/routes.h"
 #include "api/worker.h"
 #include "base/log.h"
 #include "codec/json.h"
-#include "flow/import.h"
+#include "move/import.h"
 
 void route_move_finish(struct route_call *c)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the daemon does with an app's pool (flow/pool.h): asks it, gives it its settings, and holds it while its
+ * What the daemon does with an app's pool (app/pool.h): asks it, gives it its settings, and holds it while its
  * PostgreSQL is stopped and started again, so that clients wait instead of failing. */
 #ifndef FREEHOLD_API_POOL_TALK_H
 #define FREEHOLD_API_POOL_TALK_H
 
 #include "api/daemon.h"
-#include "flow/pool.h"
+#include "app/pool.h"
 
 bool pool_runs(struct daemon *d, const char *app);
 

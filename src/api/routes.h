@@ -24,10 +24,10 @@ struct route_call {
 void reply_json(struct http_request *req, unsigned status, json_t *body);
 void reply_error(struct http_request *req, const struct err *why);
 
-/* The events in this file (flow/events.h), with ?follow=1 until their end. In deployments.c. */
+/* The events in this file (app/events.h), with ?follow=1 until their end. In deployments.c. */
 void reply_events(struct route_call *c, const char *path);
 
-/* Begins a job of the route's app (flow/job.h) and answers 202 with it; takes options. In backups.c. */
+/* Begins a job of the route's app (upkeep/job.h) and answers 202 with it; takes options. In backups.c. */
 void route_begin_job(struct route_call *c, const char *kind, json_t *options);
 void route_begin_home_job(struct route_call *c, const char *kind, json_t *options); /* of no app */
 

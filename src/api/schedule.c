@@ -5,18 +5,18 @@
 #include <string.h>
 
 #include "api/worker.h"
+#include "app/archive.h"
+#include "app/elsewhere.h"
 #include "backup/queue.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
-#include "flow/archive.h"
-#include "flow/backup.h"
-#include "flow/branch.h"
-#include "flow/elsewhere.h"
-#include "flow/fetched.h"
-#include "flow/pack.h"
 #include "store/deployment.h"
 #include "store/home.h"
+#include "upkeep/backup.h"
+#include "upkeep/branch.h"
+#include "upkeep/fetched.h"
+#include "upkeep/pack.h"
 
 #define FIRST_DRILL_MS ((int64_t)3600 * 1000)
 #define FIRST_FILES_MS ((int64_t)10 * 60 * 1000)

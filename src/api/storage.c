@@ -7,11 +7,11 @@
 #include "api/app_query.h"
 #include "api/routes.h"
 #include "api/worker.h"
+#include "app/place.h"
+#include "app/s3_keys.h"
+#include "app/signin.h"
 #include "codec/json.h"
 #include "edge/edge.h"
-#include "flow/place.h"
-#include "flow/s3_keys.h"
-#include "flow/signin.h"
 
 /* Where clients of S3 look, beside what is answered. */
 static json_t *endpoint_of(struct route_call *c)

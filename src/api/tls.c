@@ -10,12 +10,12 @@
 
 #include "api/routes.h"
 #include "api/worker.h"
+#include "app/signin.h"
+#include "app/web.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
 #include "edge/tls.h"
-#include "flow/signin.h"
-#include "flow/web.h"
 #include "release/release.h"
 #include "store/deployment.h"
 

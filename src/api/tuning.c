@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Routes about what an app's PostgreSQL is set to. */
-#include "flow/tuning.h"
+#include "app/tuning.h"
 #include "api/app_query.h"
 #include "api/routes.h"
 #include "api/worker.h"

@@ -11,9 +11,9 @@
 #include "api/followers.h"
 #include "api/schedule.h"
 #include "base/log.h"
-#include "flow/job.h"
 #include "os/proc.h"
 #include "store/deployment.h"
+#include "upkeep/job.h"
 
 #define ARGS_MAX 6
 #define RECOVER_AGAIN_MS 5000

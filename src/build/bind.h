@@ -6,7 +6,7 @@
  *
  * A file keeps its fingerprinted name when it is bound. Under one address a browser may therefore hold on to the keys
  * of the first release that had that name, which is why former keys are accepted until the owner says otherwise
- * (flow/keys.h). */
+ * (app/keys.h). */
 #ifndef FREEHOLD_BUILD_BIND_H
 #define FREEHOLD_BUILD_BIND_H
 

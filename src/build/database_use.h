@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Does a packaged server speak to PostgreSQL by itself? Most of the servers that builders make do not: they ask the
- * backend. One that does gets a pool (flow/pool.h) in front of its database; to miss one costs it the pool, not the
+ * backend. One that does gets a pool (app/pool.h) in front of its database; to miss one costs it the pool, not the
  * database. */
 #ifndef FREEHOLD_BUILD_DATABASE_USE_H
 #define FREEHOLD_BUILD_DATABASE_USE_H

@@ -89,7 +89,7 @@ static bool ensure(const struct build_job *job, const struct build_host *host, c
 			return false;
 		}
 	}
-	(void)utimensat(AT_FDCWD, final, NULL, 0); /* used now: flow/sweep.h removes what nobody uses */
+	(void)utimensat(AT_FDCWD, final, NULL, 0); /* used now: app/sweep.h removes what nobody uses */
 	*ret_tool = *tool;
 	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which names of the environment nobody has to set. The values are given elsewhere (build/adapt.c to builds,
- * flow/serve_env.c to servers); a test of theirs holds this list to them. Pure. */
+ * app/serve_env.c to servers); a test of theirs holds this list to them. Pure. */
 #ifndef FREEHOLD_CODEC_GIVEN_H
 #define FREEHOLD_CODEC_GIVEN_H
 

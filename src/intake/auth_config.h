@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The section [auth] of supabase/config.toml, as a fact: bounded, with the files that its mails' content_path name read
- * into content. What of it is taken is decided by flow/signin.h. */
+ * into content. What of it is taken is decided by app/signin.h. */
 #ifndef FREEHOLD_INTAKE_AUTH_CONFIG_H
 #define FREEHOLD_INTAKE_AUTH_CONFIG_H
 

@@ -3,7 +3,7 @@
  * What an app's server writes beside its database, as its code says it: uploads/ given to multer, folders made and
  * files written by fs with a path that stands in the code, SQLite files. A release cannot be written to, so these are
  * linked to the app's data. What the code computes is not seen here; it is learned from the running server's log
- * (flow/kept.h). Pure; in the sandbox. */
+ * (app/kept.h). Pure; in the sandbox. */
 #ifndef FREEHOLD_INTAKE_KEEPS_H
 #define FREEHOLD_INTAKE_KEEPS_H
 

@@ -13,7 +13,7 @@
  * beside them (patchelf), so that they run like any other, as any user, without a container.
  *
  * Security updates do not come by themselves: they are looked for, and fetched where the owner says so
- * (flow/fetched.h). */
+ * (upkeep/fetched.h). */
 #ifndef FREEHOLD_OWNDB_MAJOR_H
 #define FREEHOLD_OWNDB_MAJOR_H
 

@@ -34,7 +34,7 @@ bool app_each(struct db *db, bool (*each)(void *arg, const struct app *app, stru
 
 /* kind: "key" (what Freehold made for itself: jwt_secret, anon_key …), "made" (what it made for the app's server:
  * SESSION_SECRET …), "env" (what the owner set; store/env.h knows where each goes), "auth" and "auth_export" (settings
- * of sign-in; flow/signin.h). */
+ * of sign-in; app/signin.h). */
 bool app_secret_set(struct db *db, const struct seal *s, const char *app, const char *kind, const char *name,
 		    struct str value, struct err *err);
 /* The value that is there, or the given one kept from now on. Two that ask at once get the same. */

@@ -107,7 +107,7 @@ static const char *const versions[] = {
     "  primary key (app, name)"
     ") strict;",
 
-    /* Sign-in's settings: the owner's, and those that the export's supabase/config.toml brought (flow/signin.h). */
+    /* Sign-in's settings: the owner's, and those that the export's supabase/config.toml brought (app/signin.h). */
     "create table secret_3 ("
     "  app text not null references app (name) on delete cascade,"
     "  kind text not null check (kind in ('key', 'env', 'made', 'auth', 'auth_export')),"
@@ -121,7 +121,7 @@ static const char *const versions[] = {
     "drop table secret;"
     "alter table secret_3 rename to secret;",
 
-    /* Kinds are named where they are used (store/app.h, flow/functions.h): a new one needs no new table. */
+    /* Kinds are named where they are used (store/app.h, app/functions.h): a new one needs no new table. */
     "create table secret_4 ("
     "  app text not null references app (name) on delete cascade,"
     "  kind text not null,"

@@ -63,7 +63,7 @@ else describe("signing in to a server by the app's own issuer", () => {
     await new Promise((resolve) => tls.listen(0, resolve));
     base = `https://localhost:${tls.address().port}`;
     await configure({ site_url: base, external_url: `${base}/auth/v1` });
-    Object.assign(process.env, { ISSUER_URL: `${base}/auth/v1/oidc`, REPL_ID: "lane" }); // flow/serve_env.h
+    Object.assign(process.env, { ISSUER_URL: `${base}/auth/v1/oidc`, REPL_ID: "lane" }); // app/serve_env.h
     config = await client.discovery(new URL(process.env.ISSUER_URL), process.env.REPL_ID);
     app = replitServer();
   });

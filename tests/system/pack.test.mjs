@@ -7,7 +7,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import path from 'node:path';
 import { Freehold, folder, until } from './freehold.mjs';
 
-const MANY = 10; // PACK_EVERY of flow/pack.h
+const MANY = 10; // PACK_EVERY of upkeep/pack.h
 let f;
 const git = (...args) => execFileSync('git', ['-c', 'safe.directory=*', '--git-dir', f.app('site', 'repo.git'), ...args], { encoding: 'utf8' }).trim();
 const objects = () => Object.fromEntries(git('count-objects', '-v').split('\n').map((line) => line.split(': ')).map(([name, n]) => [name, Number(n)]));
