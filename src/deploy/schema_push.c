@@ -9,6 +9,7 @@
 #include "app/serve_env.h"
 #include "build/push.h"
 #include "codec/json.h"
+#include "deploy/losses.h"
 #include "intake/changes.h"
 #include "owndb/captured.h"
 
@@ -114,74 +115,6 @@ static size_t close_tables(json_t *tables, struct buf *sql)
 	return count;
 }
 
-static bool has_rows(struct pg_conn *conn, const json_t *loss, bool *ret_has, struct err *err)
-{
-	char sql[512], text[16] = "";
-	const char *const names[] = {json_str(loss, "schema", ""), json_str(loss, "table", "")};
-	*ret_has = true;
-	if (!pg_conn_text(
-		conn,
-		"select coalesce((select format('select exists (select from %I.%I)::text', n.nspname, c.relname)"
-		" from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-		" where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')), '')",
-		2, names, sql, sizeof sql, err))
-		return false;
-	if (sql[0] == '\0') return true; /* no table: nothing is known */
-	if (!pg_conn_text(conn, sql, 0, NULL, text, sizeof text, err)) return false;
-	*ret_has = strcmp(text, "true") == 0;
-	return true;
-}
-
-static bool is_accepted(const struct deploy *d, const char *name)
-{
-	char full[320];
-	size_t i;
-	json_t *accepted;
-	(void)snprintf(full, sizeof full, "schema-loss:%s", name);
-	json_array_foreach(json_object_get(d->options, "accept"), i, accepted)
-	{
-		const char *text = json_is_string(accepted) ? json_string_value(accepted) : "";
-		if (strcmp(text, "schema-loss") == 0 || strcmp(text, full) == 0) return true;
-	}
-	return false;
-}
-
-/* On the live database: a clone may be without rows. Names what is not accepted. */
-static bool judge_losses(struct deploy *d, const json_t *losses, struct buf *ret_stops, struct err *err)
-{
-	struct pg_conn *conn = NULL;
-	size_t i;
-	json_t *loss;
-	bool ok = owndb_connect(&d->parts.owndb, OWNDB_SUPERUSER, &conn, err);
-	json_array_foreach(losses, i, loss)
-	{
-		bool has = true;
-		const char *name = json_str(loss, "name", "");
-		ok = ok && has_rows(conn, loss, &has, err);
-		if (!ok) break;
-		json_object_set_new(loss, "has_rows", json_boolean(has));
-		step_note(d, "It %s%s.", json_str(loss, "what", ""), has ? ", which has rows" : "; there are no rows");
-		if (has && !is_accepted(d, name))
-			buf_printf(ret_stops, "%s%s", ret_stops->len > 0 ? ", " : "", json_str(loss, "what", ""));
-	}
-	pg_conn_close(conn);
-	return ok;
-}
-
-static bool stop_for_losses(struct deploy *d, const json_t *losses, struct err *err)
-{
-	struct buf stops BUF_CLEANUP;
-	buf_init(&stops, 500);
-	if (!judge_losses(d, losses, &stops, err)) return false;
-	if (stops.len == 0) return true;
-	return err_set(
-	    err, ERR_REFUSED,
-	    "the app's new schema %s, and what is in there would be gone. If that is meant, deploy again with "
-	    "--accept schema-loss (a dump of the database is kept first); if not, change the schema in the "
-	    "code. Nothing was changed.",
-	    buf_cstr(&stops));
-}
-
 /* Statements as they will run, for the owner: the journal's lines and the report. */
 static void show(struct deploy *d, const struct buf *sql)
 {
@@ -269,7 +202,7 @@ static bool judge(struct deploy *d, struct buf *sql, struct err *err)
 	json_t *losses = json_object_get(changes, "losses");
 	show(d, sql);
 	json_object_set(json_object_get(d->report, "schema_push"), "losses", losses);
-	return stop_for_losses(d, losses, err);
+	return losses_judge(d, losses, "the app's new schema", "the schema in the code", err);
 }
 
 bool schema_push_rehearse(struct deploy *d, struct clone *c, struct err *err)

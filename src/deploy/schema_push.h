@@ -4,8 +4,7 @@
  * clone; what it did there is shown, judged, and then done to the live database as one migration: the live database
  * gets exactly the statements that were seen, and no foreign tool ever touches it.
  *
- * What takes something away stops the deployment until it is accepted: --accept schema-loss:public.users.email for one,
- * --accept schema-loss for all of this deployment. A table without rows has nothing to lose.
+ * What takes something away stops the deployment until it is accepted (losses.h).
  *
  * Where the app does not use the backend's REST paths, its tables are closed to the public keys: they have no row
  * security, since only its own server was meant to read them. */

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "deploy/buckets.h"
+#include "deploy/losses.h"
 #include "deploy/ran.h"
 #include "deploy/schema_push.h"
 #include "deploy/step.h"
@@ -170,9 +171,19 @@ static void note_failure(struct deploy *d, const struct owndb_failure *failure)
 		    d->parts.app.name);
 }
 
+static bool on_cloned(void *arg, struct clone *c, struct err *err)
+{
+	return losses_before(arg, c, err);
+}
+
 static bool on_migrated(void *arg, struct clone *c, struct err *err)
 {
-	return schema_push_rehearse(arg, c, err);
+	return losses_after(arg, c, err);
+}
+
+static bool on_migrated_with_push(void *arg, struct clone *c, struct err *err)
+{
+	return losses_after(arg, c, err) && schema_push_rehearse(arg, c, err);
 }
 
 static void say_rehearsed(struct deploy *d, size_t migrations, bool pushes, int64_t began_ms)
@@ -225,7 +236,8 @@ bool step_rehearse(struct deploy *d, struct err *err)
 	struct owndb_rehearsal_spec spec = {.clones_dir = clones,
 					    .cache_dir = cache,
 					    .run = run_of(d, &pending),
-					    .on_migrated = pushes ? on_migrated : NULL,
+					    .on_cloned = on_cloned,
+					    .on_migrated = pushes ? on_migrated_with_push : on_migrated,
 					    .arg = d};
 	if (!owndb_rehearse(&d->parts.owndb, &spec, d->arena, &rehearsal, &failure, err)) {
 		note_failure(d, &failure);
@@ -239,7 +251,7 @@ bool step_rehearse(struct deploy *d, struct err *err)
 	if (rehearsal.is_schema_only)
 		step_note(d, "The rehearsal had the tables without their rows: %s.", rehearsal.why_schema_only);
 	say_rehearsed(d, pending.pending_count, pushes, began_ms);
-	return true;
+	return losses_judge(d, d->taken, "a pending migration", "the migration", err);
 }
 
 /* Of an app that was not running nothing may go on running. The cluster stays: what has committed in it stays. */

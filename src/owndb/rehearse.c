@@ -71,7 +71,8 @@ static bool rehearse_on(const struct owndb *db, const struct owndb_rehearsal_spe
 	struct owndb_migration_run run = spec->run;
 	run.on_event = note_timing;
 	run.arg = &w;
-	return owndb_migrate(&c->db, &run, ret_failure, err) &&
+	return (spec->on_cloned == NULL || spec->on_cloned(spec->arg, c, err)) &&
+	       owndb_migrate(&c->db, &run, ret_failure, err) &&
 	       (spec->on_migrated == NULL || spec->on_migrated(spec->arg, c, err));
 }
 

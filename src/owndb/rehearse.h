@@ -17,6 +17,8 @@ struct owndb_rehearsal_spec {
 	uint64_t full_max_bytes; /* a larger cluster is cloned without its rows; 0: OWNDB_CLONE_FULL_MAX_BYTES */
 	uint64_t keep_free_bytes; /* so much disk is left to the live apps; 0: OWNDB_CLONE_KEEP_FREE_BYTES */
 	struct owndb_migration_run run;
+	/* Called when the clone is there, before the migrations run on it. NULL: nothing. */
+	bool (*on_cloned)(void *arg, struct clone *c, struct err *err);
 	/* Called when the migrations ran on the clone, which still runs: to try something more on it. May end it
 	 * (clone_stop), to read its log. NULL: nothing. */
 	bool (*on_migrated)(void *arg, struct clone *c, struct err *err);
