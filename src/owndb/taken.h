@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What migrations take away, seen on a clone: tables and columns are followed by their numbers in PostgreSQL's catalogue,
- * so that a renamed one is still there and what a block did is seen too. */
+ * What migrations take away, seen on a clone: tables and columns are followed by their numbers in PostgreSQL's
+ * catalogue, so that a renamed one is still there and what a block did is seen too. */
 #ifndef FREEHOLD_OWNDB_TAKEN_H
 #define FREEHOLD_OWNDB_TAKEN_H
 
