@@ -5,53 +5,9 @@
 
 #include "codec/given.h"
 #include "codec/json.h"
-#include "codec/migration.h"
+#include "intake/report_findings.h"
 
-#define NAMES_SHOWN 8
 #define EVIDENCE_SHOWN 3
-#define WIDTH 96
-
-struct page {
-	struct buf *out;
-	const json_t *i; /* the inspection */
-	bool colour;
-};
-
-enum ink { PLAIN, BOLD, RED, YELLOW, GREEN, FAINT };
-
-static void ink(const struct page *p, enum ink colour, const char *text)
-{
-	static const char *const codes[] = {"", "\033[1m", "\033[31m", "\033[33m", "\033[32m", "\033[2m"};
-	bool is_coloured = p->colour && colour != PLAIN;
-	if (is_coloured) buf_puts(p->out, codes[colour]);
-	buf_puts(p->out, text);
-	if (is_coloured) buf_puts(p->out, "\033[0m");
-}
-
-/* Words broken over lines that begin with so many blanks; `at` columns are taken already. */
-static void wrap(const struct page *p, const char *text, int indent, int at)
-{
-	struct str rest = str_from(text), word;
-	while (str_next(&rest, ' ', &word)) {
-		if (word.len == 0) continue;
-		if (at + (int)word.len + 1 > WIDTH && at > indent) {
-			buf_printf(p->out, "\n%*s", indent, "");
-			at = indent;
-		} else if (at > indent) {
-			buf_putc(p->out, ' ');
-			at++;
-		}
-		buf_str(p->out, word);
-		at += (int)word.len;
-	}
-	buf_putc(p->out, '\n');
-}
-
-static void paragraph(const struct page *p, int indent, const char *text)
-{
-	buf_printf(p->out, "%*s", indent, "");
-	wrap(p, text, indent, indent);
-}
 
 static const char *shape_words(const char *shape)
 {
@@ -95,7 +51,7 @@ static void put_head(const struct page *p)
 		   builder_words(json_str(p->i, "builder", "")));
 	if (root[0] != '\0') buf_printf(&line, ", in the folder %s", root);
 	buf_puts(&line, ".");
-	ink(p, BOLD, buf_cstr(&line));
+	page_ink(p, INK_BOLD, buf_cstr(&line));
 	buf_puts(p->out, "\n");
 	size_t i;
 	json_t *e;
@@ -109,36 +65,24 @@ static void put_head(const struct page *p)
 		       json_string_value(e)[0] != '\0' ? json_string_value(e) : "the top folder");
 }
 
-static size_t count_stops(const json_t *inspection, bool can_accept)
-{
-	size_t i, count = 0;
-	json_t *f;
-	json_array_foreach(json_object_get(inspection, "findings"), i, f)
-	{
-		bool is_stop = strcmp(json_str(f, "severity", ""), "stop") == 0;
-		count += is_stop && json_bool(f, "can_accept", false) == can_accept;
-	}
-	return count;
-}
-
 static void put_verdict(const struct page *p)
 {
-	size_t never = count_stops(p->i, false), stops = count_stops(p->i, true);
+	size_t never = report_count_stops(p->i, false), stops = report_count_stops(p->i, true);
 	size_t needs = json_array_size(json_object_get(p->i, "needs"));
 	buf_puts(p->out, "\n");
 	if (!json_bool(p->i, "runs", false)) {
-		ink(p, RED, "It cannot run here yet.\n");
-		paragraph(p, 2, json_str(p->i, "refusal", ""));
+		page_ink(p, INK_RED, "It cannot run here yet.\n");
+		page_paragraph(p, 2, json_str(p->i, "refusal", ""));
 	} else if (never > 0) {
-		ink(p, RED, "It cannot go live like this: the code has to be changed first (see below).\n");
+		page_ink(p, INK_RED, "It cannot go live like this: the code has to be changed first (see below).\n");
 	} else if (stops > 0) {
-		ink(p, YELLOW,
-		    stops == 1 ? "It can go live once one thing is mended or accepted (see below).\n"
-			       : "It can go live once the things below are mended or accepted.\n");
+		page_ink(p, INK_YELLOW,
+			 stops == 1 ? "It can go live once one thing is mended or accepted (see below).\n"
+				    : "It can go live once the things below are mended or accepted.\n");
 	} else if (needs > 0) {
-		ink(p, YELLOW, "It can go live; give it these values first, or parts of it will not work.\n");
+		page_ink(p, INK_YELLOW, "It can go live; give it these values first, or parts of it will not work.\n");
 	} else {
-		ink(p, GREEN, "It goes live as it is.\n");
+		page_ink(p, INK_GREEN, "It goes live as it is.\n");
 	}
 }
 
@@ -165,158 +109,6 @@ static void put_needs(const struct page *p)
 	if (place != NULL) buf_printf(p->out, "  Their values are in %s.\n", place);
 }
 
-static void put_place(const struct page *p, const json_t *f, int indent)
-{
-	const char *file = json_str(f, "file", NULL);
-	int64_t line = json_int(f, "line", 0);
-	if (file == NULL) return;
-	buf_printf(p->out, "%*s%s", indent, "", file);
-	if (line > 0) buf_printf(p->out, ":%lld", (long long)line);
-	buf_puts(p->out, "\n");
-}
-
-static void put_stop(const struct page *p, const json_t *f)
-{
-	const char *paste = json_str(f, "paste", NULL);
-	bool can_accept = json_bool(f, "can_accept", false);
-	buf_puts(p->out, "\n");
-	ink(p, can_accept ? YELLOW : RED, can_accept ? "  stop  " : "  never ");
-	ink(p, BOLD, json_str(f, "title", ""));
-	buf_puts(p->out, "\n");
-	put_place(p, f, 8);
-	paragraph(p, 8, json_str(f, "detail", ""));
-	if (paste != NULL) {
-		buf_puts(p->out, "        Paste into the builder's chat:");
-		wrap(p, paste, 10, 38);
-	}
-	if (can_accept) buf_printf(p->out, "        Or take it as it is: --accept %s\n", json_str(f, "name", ""));
-}
-
-static void put_stops(const struct page *p)
-{
-	if (count_stops(p->i, true) + count_stops(p->i, false) == 0) return;
-	buf_puts(p->out, "\nDangerous; stops a first deployment:\n");
-	size_t i;
-	json_t *f;
-	json_array_foreach(json_object_get(p->i, "findings"), i, f)
-	{
-		if (strcmp(json_str(f, "severity", ""), "stop") == 0) put_stop(p, f);
-	}
-}
-
-/* Kinds that come in dozens are one line. */
-struct group {
-	const char *kind, *one, *many;
-};
-
-static const struct group groups[] = {
-    {"definer-function",
-     "function runs with its owner's rights, no row security holds inside, and anyone can call it: see "
-     "that it checks who calls",
-     "functions run with their owner's rights, no row security holds inside, and anyone can call them: see that each "
-     "checks who calls"},
-    {"public-bucket", "storage bucket is public: anyone who has a file's address can read it",
-     "storage buckets are public: anyone who has a file's address can read it"},
-    {"open-to-signed-in", "policy lets every signed-in user write any row",
-     "policies let every signed-in user write any row"},
-    {"open-bucket", "storage policy lets visitors who are not signed in write files",
-     "storage policies let visitors who are not signed in write files"},
-    {"sql-not-understood", "statement is newer SQL than is understood here; PostgreSQL judges it at the rehearsal",
-     "statements are newer SQL than is understood here; PostgreSQL judges them at the rehearsal"},
-    {"migration-skipped", "file among the migrations is not run, as its name has no version",
-     "files among the migrations are not run, as their names have no version"},
-};
-
-static const struct group *group_of(struct str kind)
-{
-	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-		if (str_eq(kind, str_from(groups[i].kind))) return &groups[i];
-	return NULL;
-}
-
-static bool is_kind(const json_t *f, struct str kind)
-{
-	return str_has_prefix(str_from(json_str(f, "name", "")), kind) && json_str(f, "name", "")[kind.len] == ':' &&
-	       strcmp(json_str(f, "severity", ""), "stop") != 0;
-}
-
-/* As many as are shown; the rest is counted. */
-static void put_name(struct buf *names, size_t *count, const char *name)
-{
-	if (*count < NAMES_SHOWN) buf_printf(names, "%s%s", *count > 0 ? ", " : "", name);
-	(*count)++;
-}
-
-static void put_names(const struct page *p, const char *words, const struct buf *names, size_t count)
-{
-	struct buf line BUF_CLEANUP;
-	buf_init(&line, 16384);
-	if (count == 0) return;
-	buf_printf(&line, "%s%s", words, buf_cstr(names));
-	if (count > NAMES_SHOWN) buf_printf(&line, " and %zu more", count - NAMES_SHOWN);
-	buf_puts(p->out, "  - ");
-	wrap(p, buf_cstr(&line), 4, 4);
-}
-
-static void put_group(const struct page *p, const struct group *group)
-{
-	struct buf names BUF_CLEANUP, words BUF_CLEANUP;
-	struct str kind = str_from(group->kind);
-	size_t i, count = 0;
-	json_t *f;
-	buf_init(&names, 8192);
-	buf_init(&words, 8192);
-	json_array_foreach(json_object_get(p->i, "findings"), i, f)
-	{
-		if (is_kind(f, kind)) put_name(&names, &count, json_str(f, "name", "") + kind.len + 1);
-	}
-	buf_printf(&words, "%zu %s: ", count, count == 1 ? group->one : group->many);
-	put_names(p, buf_cstr(&words), &names, count);
-}
-
-/* Whether a finding of the same kind stands before this one. */
-static bool is_later(const struct page *p, size_t index, struct str kind)
-{
-	size_t i;
-	json_t *f;
-	json_array_foreach(json_object_get(p->i, "findings"), i, f)
-	{
-		if (i >= index) return false;
-		if (is_kind(f, kind)) return true;
-	}
-	return false;
-}
-
-static void put_warning(const struct page *p, const json_t *f)
-{
-	struct buf line BUF_CLEANUP;
-	buf_init(&line, 8192);
-	buf_printf(&line, "%s (%s). %s", json_str(f, "title", ""), json_str(f, "file", "-"), json_str(f, "detail", ""));
-	buf_puts(p->out, "  - ");
-	wrap(p, buf_cstr(&line), 4, 4);
-}
-
-static void put_warnings(const struct page *p)
-{
-	bool has_head = false;
-	size_t i;
-	json_t *f;
-	json_array_foreach(json_object_get(p->i, "findings"), i, f)
-	{
-		struct str kind, subject;
-		bool is_stop = strcmp(json_str(f, "severity", ""), "stop") == 0;
-		if (is_stop || !str_cut(str_from(json_str(f, "name", "")), ':', &kind, &subject)) continue;
-		const struct group *group = group_of(kind);
-		if (group != NULL && is_later(p, i, kind)) continue;
-		if (!has_head) buf_puts(p->out, "\nWorth knowing:\n");
-		has_head = true;
-		if (group != NULL)
-			put_group(p, group);
-		else
-			put_warning(p, f);
-	}
-}
-
 static void put_call_list(const struct page *p, const char *words, const json_t *list)
 {
 	struct buf line BUF_CLEANUP;
@@ -328,13 +120,12 @@ static void put_call_list(const struct page *p, const char *words, const json_t 
 	{
 		const char *name = json_str(call, "name", "");
 		bool is_computed = strcmp(name, "(computed)") == 0;
-		if (shown >= NAMES_SHOWN || (is_computed && json_array_size(list) > 1)) continue;
+		if (shown >= PAGE_NAMES_SHOWN || (is_computed && json_array_size(list) > 1)) continue;
 		buf_printf(&line, "%s%s", shown > 0 ? ", " : "", is_computed ? "a name the code computes" : name);
 		shown++;
 	}
-	if (json_array_size(list) > NAMES_SHOWN) buf_printf(&line, " and more");
-	buf_puts(p->out, "  - ");
-	wrap(p, buf_cstr(&line), 4, 4);
+	if (json_array_size(list) > PAGE_NAMES_SHOWN) buf_printf(&line, " and more");
+	page_item(p, buf_cstr(&line));
 }
 
 /* Calls of a kind, without functions that the export brings itself. */
@@ -391,8 +182,7 @@ static void put_services(const struct page *p)
 	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
 		for (size_t i = 0; i < json_array_size(list); i++) {
 			if (strcmp(json_str(json_array_get(list, i), "name", ""), words[k][0]) != 0) continue;
-			buf_puts(p->out, "  - ");
-			wrap(p, words[k][1], 4, 4);
+			page_item(p, words[k][1]);
 		}
 }
 
@@ -413,8 +203,7 @@ static void put_sign_in(const struct page *p)
 	for (size_t k = 0; k < sizeof wishes / sizeof *wishes; k++)
 		for (size_t i = 0; i < json_array_size(list); i++) {
 			if (strcmp(json_str(json_array_get(list, i), "name", ""), wishes[k].name) != 0) continue;
-			buf_puts(p->out, "  - ");
-			wrap(p, wishes[k].what, 4, 4);
+			page_item(p, wishes[k].what);
 			break;
 		}
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -423,8 +212,7 @@ static void put_sign_in(const struct page *p)
 		buf_init(&line, 512);
 		if (strncmp(name, "provider ", 9) != 0) continue;
 		buf_printf(&line, "sign-in with %.60s: freehold auth APP provider %.60s", name + 9, name + 9);
-		buf_puts(p->out, "  - ");
-		wrap(p, buf_cstr(&line), 4, 4);
+		page_item(p, buf_cstr(&line));
 	}
 }
 
@@ -437,8 +225,8 @@ static void put_functions(const struct page *p)
 	buf_init(&all, 8192), buf_init(&open, 8192), buf_init(&unset, 8192);
 	json_array_foreach(list, i, one)
 	{
-		put_name(&all, &count, json_str(one, "name", ""));
-		if (!json_bool(one, "verify_jwt", true)) put_name(&open, &open_count, json_str(one, "name", ""));
+		page_name(&all, &count, json_str(one, "name", ""));
+		if (!json_bool(one, "verify_jwt", true)) page_name(&open, &open_count, json_str(one, "name", ""));
 	}
 	json_array_foreach(json_object_get(p->i, "env"), i, one)
 	{
@@ -446,15 +234,15 @@ static void put_functions(const struct page *p)
 		bool is_theirs = strcmp(json_str(one, "where", ""), "function") == 0;
 		if (is_theirs && !json_bool(one, "supplied", false) && !json_bool(one, "has_default", false) &&
 		    !given_is_ambient(str_from(name)))
-			put_name(&unset, &unset_count, name);
+			page_name(&unset, &unset_count, name);
 	}
 	if (count == 0) return;
 	buf_printf(p->out, "\nEdge functions: %zu.\n", count);
-	put_names(p, "", &all, count);
-	put_names(p, "called by anybody, without a token (verify_jwt = false): ", &open, open_count);
-	put_names(p,
-		  "read by them and to be set once the app is here, freehold env APP --functions set NAME=-: ", &unset,
-		  unset_count);
+	page_names(p, "", &all, count);
+	page_names(p, "called by anybody, without a token (verify_jwt = false): ", &open, open_count);
+	page_names(p,
+		   "read by them and to be set once the app is here, freehold env APP --functions set NAME=-: ", &unset,
+		   unset_count);
 }
 
 static void put_database(const struct page *p)
@@ -475,8 +263,7 @@ static void put_database(const struct page *p)
 		buf_printf(&line, "%s %s: %s.", json_str(m, "file", ""),
 			   is_after ? "is committed before what follows" : "cannot be undone as a whole if it fails",
 			   reason);
-		buf_puts(p->out, "  - ");
-		wrap(p, buf_cstr(&line), 4, 4);
+		page_item(p, buf_cstr(&line));
 	}
 }
 
@@ -486,8 +273,8 @@ void intake_report(const json_t *inspection, struct buf *ret_text, bool colour)
 	put_head(&p);
 	put_verdict(&p);
 	put_needs(&p);
-	put_stops(&p);
-	put_warnings(&p);
+	report_stops(&p);
+	report_warnings(&p);
 	put_calls(&p);
 	put_sign_in(&p);
 	put_services(&p);

@@ -31,51 +31,6 @@ struct feed {
 
 static void start_batch(struct feed *feed);
 
-/* Relations */
-static void relation_put(struct feed_relation *relation)
-{
-	if (--relation->references > 0) return;
-	free(relation->schema);
-	free(relation->table);
-	free(relation->columns);
-	free(relation->bytes);
-	free(relation);
-}
-
-static void forget_relation(struct feed *feed, uint32_t oid)
-{
-	for (struct feed_relation **at = &feed->relations; *at != NULL; at = &(*at)->next) {
-		struct feed_relation *relation = *at;
-		if (relation->oid != oid) continue;
-		*at = relation->next;
-		relation_put(relation);
-		return;
-	}
-}
-
-static void learn_relation(struct feed *feed, const struct pgoutput_message *m)
-{
-	struct feed_relation *relation = calloc(1, sizeof *relation);
-	if (relation == NULL) abort();
-	forget_relation(feed, m->relation);
-	relation->references = 1;
-	relation->oid = m->relation;
-	relation->schema = str_dup(m->schema);
-	relation->table = str_dup(m->table);
-	relation->is_messages = str_eq(m->schema, STR("realtime")) && str_has_prefix(m->table, STR("messages"));
-	relation->bytes = str_dup(m->columns.bytes);
-	relation->columns = calloc((size_t)m->columns.count + 1, sizeof *relation->columns);
-	if (relation->columns == NULL) abort();
-	struct pgoutput_list rest = {m->columns.count, {relation->bytes, m->columns.bytes.len}};
-	struct pgoutput_column column;
-	while (pgoutput_column(&rest, &column))
-		relation->columns[relation->column_count++] =
-		    (struct feed_column){column.name, column.type, column.is_key};
-	relation->generation = feed->realtime->interests->generation - 1;
-	relation->next = feed->relations;
-	feed->relations = relation;
-}
-
 /* Which events of the table anybody wants to hear of. */
 static int wanted_events(struct feed *feed, struct feed_relation *relation)
 {
@@ -90,47 +45,6 @@ static int wanted_events(struct feed *feed, struct feed_relation *relation)
 }
 
 /* The queue */
-static void change_free(struct feed_change *change)
-{
-	for (int i = 0; i < change->match_count; i++) interest_put(change->matches[i].interest);
-	relation_put(change->relation);
-	free(change);
-}
-
-static bool read_values(struct pgoutput_list *list, int count, struct pgoutput_value *to)
-{
-	for (int i = 0; i < count; i++)
-		if (!pgoutput_value(list, &to[i])) return false;
-	return true;
-}
-
-/* The change, its values and the message's bytes in one piece. */
-static struct feed_change *change_new(const struct feed_relation *relation, struct str bytes)
-{
-	size_t count = (size_t)relation->column_count;
-	struct feed_change *change = malloc(sizeof *change + 2 * count * sizeof(struct pgoutput_value) + bytes.len);
-	struct pgoutput_message m;
-	struct err ignored;
-	if (change == NULL) abort();
-	struct pgoutput_value *old = (struct pgoutput_value *)(void *)(change + 1), *new = old + count;
-	char *own = (char *)(new + count);
-	memcpy(own, bytes.ptr, bytes.len);
-	*change = (struct feed_change){.size = bytes.len};
-	if (!pgoutput_read((struct str){own, bytes.len}, &m, &ignored)) abort(); /* it was read before */
-	bool has_new = m.kind != PGOUTPUT_DELETE;
-	change->event = m.kind == PGOUTPUT_INSERT   ? FILTER_INSERT
-			: m.kind == PGOUTPUT_UPDATE ? FILTER_UPDATE
-						    : FILTER_DELETE;
-	change->is_key_only = m.is_key_only;
-	if (m.has_old) change->old_values = old;
-	if (has_new) change->new_values = new;
-	bool ok = (!m.has_old || read_values(&m.old_values, relation->column_count, old)) &&
-		  (!has_new || read_values(&m.new_values, relation->column_count, new));
-	if (ok) return change;
-	free(change);
-	return NULL;
-}
-
 static void on_kick(uv_timer_t *timer)
 {
 	struct feed *feed = timer->data;
@@ -139,7 +53,7 @@ static void on_kick(uv_timer_t *timer)
 
 static void queue_add(struct feed *feed, struct feed_relation *relation, struct str bytes)
 {
-	struct feed_change *change = change_new(relation, bytes);
+	struct feed_change *change = feed_change_new(relation, bytes);
 	if (change == NULL) {
 		log_error("realtime: a change of %s.%s does not fit its table and is passed over", relation->schema,
 			  relation->table);
@@ -196,7 +110,9 @@ static bool on_data(void *arg, struct str bytes)
 		feed->xid = m.xid;
 		break;
 	case PGOUTPUT_COMMIT: note_commit(feed, m.end_lsn); break;
-	case PGOUTPUT_RELATION: learn_relation(feed, &m); break;
+	case PGOUTPUT_RELATION:
+		feed_relation_learn(&feed->relations, &m, feed->realtime->interests->generation - 1);
+		break;
 	case PGOUTPUT_INSERT:
 	case PGOUTPUT_UPDATE:
 	case PGOUTPUT_DELETE: take_change(feed, &m, bytes); break;
@@ -237,7 +153,7 @@ static void drop_queue(struct feed *feed)
 	while (feed->first != NULL) {
 		struct feed_change *change = feed->first;
 		feed->first = change->next;
-		change_free(change);
+		feed_change_free(change);
 	}
 	feed->end = &feed->first;
 	feed->queue_bytes = 0;
@@ -254,73 +170,10 @@ static void on_lost(void *arg, const char *why)
 		log_info("realtime: the log of changes cannot be read yet: %s", why);
 	}
 	feed->was_streaming = false;
-	while (feed->relations != NULL) forget_relation(feed, feed->relations->oid);
+	while (feed->relations != NULL) feed_relation_forget(&feed->relations, feed->relations->oid);
 }
 
 /* A batch */
-static bool is_filter_free(const struct interest *interest)
-{
-	return interest->wish.filter_count == 0;
-}
-
-static enum match match_filters(const struct interest *interest, const struct feed_change *change)
-{
-	const struct feed_relation *relation = change->relation;
-	bool is_old = change->event == FILTER_DELETE;
-	const struct pgoutput_value *values = is_old ? change->old_values : change->new_values;
-	enum match all = MATCH_YES;
-	for (int f = 0; f < interest->wish.filter_count && all != MATCH_NO; f++) {
-		const struct pgoutput_value *value = NULL;
-		uint32_t type = 0;
-		for (int i = 0; values != NULL && i < relation->column_count; i++) {
-			if (!str_eq(relation->columns[i].name, str_from(interest->wish.filters[f].column))) continue;
-			if (is_old && change->is_key_only && !relation->columns[i].is_key) break;
-			value = &values[i];
-			type = relation->columns[i].type;
-		}
-		enum match one = interest_match(interest, f, type, value);
-		if (one != MATCH_YES) all = one == MATCH_NO ? MATCH_NO : MATCH_ASK;
-	}
-	return all;
-}
-
-static void match_change(struct batch *batch, struct feed_change *change, struct interest *const *wanting, int count)
-{
-	change->matches = arena_array(batch->arena, (size_t)count + 1, sizeof *change->matches);
-	if (change->matches == NULL) abort();
-	for (int i = 0; i < count; i++) {
-		if ((wanting[i]->wish.events & change->event) == 0 || wanting[i]->groups == NULL) continue;
-		enum match match = is_filter_free(wanting[i]) ? MATCH_YES : match_filters(wanting[i], change);
-		if (match == MATCH_NO) continue;
-		change->matches[change->match_count++] = (struct feed_match){interest_ref(wanting[i]), match};
-	}
-}
-
-/* Changes of one table mostly come together: the interests in it are looked up once for all of them. */
-static void match_batch(struct batch *batch)
-{
-	struct realtime *r = batch->realtime;
-	const struct feed_relation *relation = NULL;
-	struct interest **wanting = NULL;
-	int count = 0, all = (int)r->interests->by_key.count;
-	for (int n = 0; n < batch->count; n++) {
-		struct feed_change *change = batch->changes[n];
-		change->index = n;
-		if (change->relation->is_messages) continue;
-		if (change->relation != relation) {
-			relation = change->relation;
-			wanting = arena_array(batch->arena, (size_t)all + 1, sizeof(struct interest *));
-			if (wanting == NULL) abort();
-			count = 0;
-			for (struct interest *i = r->interests->first; i != NULL; i = i->next)
-				if (interest_wants(i, str_from(relation->schema), str_from(relation->table),
-						   FILTER_ALL))
-					wanting[count++] = i;
-		}
-		match_change(batch, change, wanting, count);
-	}
-}
-
 static void start_batch(struct feed *feed)
 {
 	size_t bytes = 0;
@@ -338,7 +191,7 @@ static void start_batch(struct feed *feed)
 	if (feed->first == NULL) feed->end = &feed->first;
 	feed->queue_bytes -= bytes;
 	feed->batch = batch;
-	match_batch(batch);
+	feed_match(batch);
 	verdict_begin(batch);
 }
 
@@ -362,7 +215,7 @@ void feed_give_out(struct batch *batch)
 		c->identity->checks = NULL;
 		identity_put(batch->realtime, c->identity);
 	}
-	for (int i = 0; i < batch->count; i++) change_free(batch->changes[i]);
+	for (int i = 0; i < batch->count; i++) feed_change_free(batch->changes[i]);
 	feed->batch = NULL;
 	arena_free(batch->arena);
 	if (feed->realtime->regrouping > 0) each_channel(feed->realtime, subscribe_regroup);
@@ -412,7 +265,7 @@ static void let_go(struct feed *feed)
 	feed->stream = NULL;
 	feed->was_streaming = false;
 	drop_queue(feed);
-	while (feed->relations != NULL) forget_relation(feed, feed->relations->oid);
+	while (feed->relations != NULL) feed_relation_forget(&feed->relations, feed->relations->oid);
 }
 
 static void on_linger(uv_timer_t *timer)

@@ -108,6 +108,16 @@ bool feed_is_busy(const struct feed *feed); /* in the middle of a batch */
 /* A table of the publication was found: if it was not there when the log was begun, it is begun anew. */
 void feed_need_changes(struct feed *feed);
 
+/* feed_change.c: tables as the log told of them, and changes. A change holds its relation, and the interests it
+ * matches. */
+void feed_relation_learn(struct feed_relation **relations, const struct pgoutput_message *m, unsigned generation);
+void feed_relation_forget(struct feed_relation **relations, uint32_t oid);
+struct feed_change *feed_change_new(const struct feed_relation *relation, struct str bytes); /* NULL: does not fit it */
+void feed_change_free(struct feed_change *change);
+
+/* feed_match.c: which interests each change of the batch matches. */
+void feed_match(struct batch *batch);
+
 /* verdict.c: finds out what batch needs to know, then calls feed_give_out from the loop, or at once. */
 void verdict_begin(struct batch *batch);
 void feed_count_check(struct feed *feed);

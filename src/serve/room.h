@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What pid 1 of the sandbox knows, for the files that it is made of: inside.c (its life) and lead.c (connections). */
+ * What pid 1 of the sandbox knows, for the files that it is made of: inside.c (its life), look.c (where the app
+ * listens) and lead.c (connections). */
 #ifndef FREEHOLD_SERVE_ROOM_H
 #define FREEHOLD_SERVE_ROOM_H
 

@@ -6,64 +6,22 @@
  * by 500: ask ─▶ look) ─▶ done */
 #include "storage/sweep.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
 #include "os/file.h"
-#include "pg/batch.h"
 #include "storage/files_private.h"
-#include "storage/kept.h"
 #include "storage/place.h"
+#include "storage/sweep_private.h"
 
-#define ROWS_AT_ONCE 500
 #define ROWS_AT_ONCE_TEXT "500"
 #define AGAIN_MS ((uint64_t)(SWEEP_AGE_S + 60) * 1000)
 #define DAILY_MS ((uint64_t)24 * 3600 * 1000)
 #define REPORT_MAX_BYTES (64u << 10)
-#define REPORTED_MAX 20 /* of each kind in the report */
-#define NAMED_MAX 10 /* missing files that are told by name */
 #define RUN_MS 60000
-
-struct row {
-	char id[STORAGE_VERSION_SIZE], version[STORAGE_VERSION_SIZE], name[200];
-};
-
-struct sweep {
-	uv_loop_t *loop;
-	struct pg_pool *pool;
-	struct files *files;
-	uv_timer_t timer;
-	uv_work_t work;
-	struct pg_batch batch;
-	struct pg_call pg;
-	bool is_busy, is_stopped;
-	bool is_elsewhere; /* files may lie in another place: what is not here is not missing */
-	bool was_told; /* the first is repeated soon: what a crash left was too young for it */
-
-	int folder; /* 0 to 255; 256: the rows */
-	struct buf versions; /* as PostgreSQL writes an array */
-	char after[STORAGE_VERSION_SIZE]; /* the last row that was looked at */
-	struct row rows[ROWS_AT_ONCE];
-	int row_count;
-	uint64_t dead, lost, found, missing, over;
-
-	int64_t asked, fix_s; /* what was asked last; 0: nothing */
-	int64_t serving; /* what this one answers; 0: none */
-	bool is_fixing;
-	int64_t older_than_s;
-	json_t *missing_names; /* of this one */
-};
 
 static void free_sweep(uv_handle_t *timer)
 {
@@ -133,37 +91,6 @@ static bool has_answer(struct sweep *s, struct pg_call *pg)
 	return false;
 }
 
-/* What dead processes left: their folders' locks are free. */
-static void dead_job(uv_work_t *work)
-{
-	struct sweep *s = work->data;
-	char path[FILES_PATH_SIZE];
-	struct err ignored;
-	if (!file_path(path, &ignored, "%s/incoming", s->files->folder)) return;
-	DIR *dir = opendir(path);
-	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-		char one[FILES_PATH_SIZE];
-		if (e->d_name[0] == '.' || !file_path(one, &ignored, "%s/%s", path, e->d_name)) continue;
-		if (strcmp(one, s->files->incoming) == 0) continue;
-		int fd = open(one, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		bool is_dead = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
-		if (is_dead && file_remove_tree(one, &ignored)) s->dead++;
-		if (fd >= 0) (void)close(fd);
-	}
-	if (dir != NULL) (void)closedir(dir);
-	time_t oldest = time(NULL) - (time_t)SWEEP_LOST_DAYS * 24 * 3600;
-	if (!file_path(path, &ignored, "%s/lost", s->files->folder)) return;
-	dir = opendir(path);
-	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-		struct stat st;
-		bool is_old = e->d_name[0] != '.' && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			      st.st_ctime < oldest;
-		if (is_old) (void)unlinkat(dirfd(dir), e->d_name, 0);
-	}
-	if (dir != NULL) (void)closedir(dir);
-	s->over = kept_sweep(s->files);
-}
-
 static void step_folder(struct sweep *s);
 static void step_rows(struct sweep *s);
 
@@ -174,41 +101,6 @@ static void next_folder(struct sweep *s)
 		step_folder(s);
 	else
 		step_rows(s);
-}
-
-static void list_job(uv_work_t *work)
-{
-	struct sweep *s = work->data;
-	char path[FILES_PATH_SIZE];
-	struct err ignored;
-	time_t youngest = time(NULL) - SWEEP_AGE_S;
-	buf_clear(&s->versions);
-	if (!file_path(path, &ignored, "%s/objects/%02x", s->files->folder, s->folder)) return;
-	DIR *dir = opendir(path);
-	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-		struct stat st;
-		if (!storage_is_uuid(str_from(e->d_name)) ||
-		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_ctime > youngest)
-			continue;
-		buf_putc(&s->versions, s->versions.len == 0 ? '{' : ',');
-		buf_puts(&s->versions, e->d_name);
-	}
-	if (dir != NULL) (void)closedir(dir);
-	if (s->versions.len > 0) buf_putc(&s->versions, '}');
-}
-
-static void aside_job(uv_work_t *work)
-{
-	struct sweep *s = work->data;
-	struct str rest = buf_view(&s->versions), version;
-	while (str_next(&rest, ',', &version)) {
-		char from[FILES_PATH_SIZE], to[FILES_PATH_SIZE];
-		struct err ignored;
-		if (files_path(s->files, version, from, &ignored) &&
-		    file_path(to, &ignored, "%s/lost/%.*s", s->files->folder, STR_FMT(version)) &&
-		    rename(from, to) == 0)
-			s->lost++;
-	}
 }
 
 static void after_aside(uv_work_t *work, int status)
@@ -228,7 +120,7 @@ static void on_unnamed(void *arg, struct pg_call *pg)
 			buf_puts(&s->versions, PQgetvalue(rows, i, 0));
 		}
 		if (PQntuples(rows) > 0)
-			run_job(s, aside_job, after_aside);
+			run_job(s, sweep_aside_job, after_aside);
 		else
 			next_folder(s);
 	}
@@ -252,31 +144,7 @@ static void after_list(uv_work_t *work, int status)
 
 static void step_folder(struct sweep *s)
 {
-	run_job(s, list_job, after_list);
-}
-
-/* The other way round: rows whose file is missing, or lies among the lost. */
-static void look_job(uv_work_t *work)
-{
-	struct sweep *s = work->data;
-	for (int i = 0; i < s->row_count; i++) {
-		char path[FILES_PATH_SIZE], lost[FILES_PATH_SIZE], folder[FILES_PATH_SIZE];
-		struct err err;
-		const struct row *r = &s->rows[i];
-		bool is_version = files_path(s->files, str_from(r->version), path, &err);
-		if (is_version && access(path, F_OK) == 0) continue;
-		if (is_version && file_path(lost, &err, "%s/lost/%s", s->files->folder, r->version) &&
-		    access(lost, F_OK) == 0 && files_make_place(s->files, r->version, folder, path, &err) &&
-		    rename(lost, path) == 0) {
-			s->found++;
-			continue;
-		}
-		if (s->is_elsewhere) continue;
-		if (s->missing < REPORTED_MAX && str_is_utf8(str_from(r->name)))
-			(void)json_array_append_new(s->missing_names, json_string(r->name));
-		if (s->missing++ < NAMED_MAX)
-			log_warn("storage: the file of %s is missing (version %s)", r->name, r->version);
-	}
+	run_job(s, sweep_list_job, after_list);
 }
 
 static void tell(struct sweep *s)
@@ -295,61 +163,6 @@ static void tell(struct sweep *s)
 	if (s->missing > 0) log_warn("storage: %llu objects have no file", (unsigned long long)s->missing);
 }
 
-/* What lies in lost/: deleted where that was asked for and it is old enough, else counted. */
-struct lost {
-	uint64_t count, bytes, removed, removed_bytes;
-	json_t *names;
-};
-
-static void look_at_lost(struct sweep *s, struct lost *l)
-{
-	char path[FILES_PATH_SIZE];
-	struct err ignored;
-	time_t oldest = time(NULL) - (time_t)s->older_than_s;
-	if (!file_path(path, &ignored, "%s/lost", s->files->folder)) return;
-	DIR *dir = opendir(path);
-	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-		struct stat st;
-		if (!storage_is_uuid(str_from(e->d_name)) ||
-		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-			continue;
-		if (s->is_fixing && st.st_mtime <= oldest && unlinkat(dirfd(dir), e->d_name, 0) == 0) {
-			l->removed++;
-			l->removed_bytes += (uint64_t)st.st_size;
-			continue;
-		}
-		if (l->count++ < REPORTED_MAX) {
-			char at[CLOCK_ISO8601_SIZE];
-			clock_iso8601((int64_t)st.st_mtime * 1000, at);
-			(void)json_array_append_new(l->names,
-						    json_pack("{s:s, s:I, s:s}", "version", e->d_name, "bytes",
-							      (json_int_t)st.st_size, "written_at", at));
-		}
-		l->bytes += (uint64_t)st.st_size;
-	}
-	if (dir != NULL) (void)closedir(dir);
-}
-
-static void report_job(uv_work_t *work)
-{
-	struct sweep *s = work->data;
-	struct lost l = {.names = json_array()};
-	char path[FILES_PATH_SIZE], at[CLOCK_ISO8601_SIZE];
-	struct err ignored;
-	look_at_lost(s, &l);
-	clock_iso8601(clock_wall_ms(), at);
-	json_t *o JSON_CLEANUP =
-	    json_pack("{s:I, s:s, s:b, s:{s:I, s:I, s:o}, s:{s:I, s:O}, s:I, s:I, s:I}", "asked",
-		      (json_int_t)s->serving, "at", at, "elsewhere", (int)s->is_elsewhere, "without_row", "count",
-		      (json_int_t)l.count, "bytes", (json_int_t)l.bytes, "first", l.names, "without_file", "count",
-		      (json_int_t)s->missing, "first", s->missing_names, "put_back", (json_int_t)s->found, "removed",
-		      (json_int_t)l.removed, "removed_bytes", (json_int_t)l.removed_bytes);
-	char *text = json_text(o);
-	if (file_path(path, &ignored, "%s/sweep.json", s->files->folder))
-		(void)file_write(path, str_from(text), 0640, &ignored);
-	free(text);
-}
-
 static void after_report(uv_work_t *work, int status)
 {
 	struct sweep *s = work->data;
@@ -364,12 +177,12 @@ static void after_look(uv_work_t *work, int status)
 	struct sweep *s = work->data;
 	(void)status;
 	if (is_over(s)) return;
-	if (s->row_count == ROWS_AT_ONCE) {
+	if (s->row_count == SWEEP_ROWS_AT_ONCE) {
 		step_rows(s);
 		return;
 	}
 	tell(s);
-	run_job(s, report_job, after_report);
+	run_job(s, sweep_report_job, after_report);
 }
 
 static void on_rows(void *arg, struct pg_call *pg)
@@ -377,15 +190,15 @@ static void on_rows(void *arg, struct pg_call *pg)
 	struct sweep *s = arg;
 	if (has_answer(s, pg)) {
 		const PGresult *rows = pg->results[1];
-		s->row_count = PQntuples(rows) < ROWS_AT_ONCE ? PQntuples(rows) : ROWS_AT_ONCE;
+		s->row_count = PQntuples(rows) < SWEEP_ROWS_AT_ONCE ? PQntuples(rows) : SWEEP_ROWS_AT_ONCE;
 		for (int i = 0; i < s->row_count; i++) {
-			struct row *r = &s->rows[i];
+			struct sweep_row *r = &s->rows[i];
 			(void)snprintf(r->id, sizeof r->id, "%s", PQgetvalue(rows, i, 0));
 			(void)snprintf(r->version, sizeof r->version, "%s", PQgetvalue(rows, i, 1));
 			(void)snprintf(r->name, sizeof r->name, "%s", PQgetvalue(rows, i, 2));
 		}
 		if (s->row_count > 0) memcpy(s->after, s->rows[s->row_count - 1].id, sizeof s->after);
-		run_job(s, look_job, after_look);
+		run_job(s, sweep_look_job, after_look);
 	}
 	pg_call_clear(pg);
 }
@@ -442,7 +255,7 @@ static void begin(uv_timer_t *timer)
 	s->is_elsewhere = place_remote(s->files->place) != NULL;
 	s->dead = s->lost = s->found = s->missing = s->over = 0;
 	(void)snprintf(s->after, sizeof s->after, "00000000-0000-0000-0000-000000000000");
-	run_job(s, dead_job, after_dead);
+	run_job(s, sweep_dead_job, after_dead);
 }
 
 struct sweep *sweep_start(uv_loop_t *loop, struct pg_pool *pool, struct files *files)
