@@ -1,43 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/functions.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/daemon.h"
 #include "app/serve_env.h"
 #include "codec/json.h"
-#include "os/sandbox.h"
 #include "release/release.h"
 #include "store/app.h"
 
-#define MEMORY_BYTES (1024ll << 20) /* of all functions of an app together */
+#define KIND "functions"
 #define WORKER_MEMORY_MB 256 /* of one, as upstream */
 #define WORKERS_MAX 16
-#define PROCESSES 1024
-#define FILES 4096
-#define FILE_BYTES (64ll << 20)
-#define BOOT_MS 20000 /* of the sandbox */
-#define LINGER_MS 500
-#define DRAIN_MS 150000 /* a request has as long as upstream gives it */
-#define KILL_MS 30000 /* then tasks of waitUntil */
-#define STOP_SLACK_MS 5000
-#define PART_SIZE 32
 
-void functions_part_name(int64_t release, char ret_part[PART_SIZE])
+static const struct serving_limits limits = {
+    .memory_bytes = 1024ll << 20, /* of all functions of an app together */
+    .processes = 1024,
+    .files = 4096,
+    .file_bytes = 64ll << 20,
+    .boot_ms = 20000, /* of the sandbox */
+    .drain_ms = 150000, /* a request has as long as upstream gives it */
+    .kill_ms = 30000, /* then tasks of waitUntil */
+    .stop_slack_ms = 5000,
+};
+
+void functions_part_name(int64_t release, char ret_part[SERVING_PART_SIZE])
 {
-	(void)snprintf(ret_part, PART_SIZE, "functions.%lld", (long long)release);
+	serving_part_name(KIND, release, ret_part);
 }
 
 int64_t functions_part_release(const char *part)
 {
-	int64_t release = 0;
-	bool is_ours = strncmp(part, "functions.", 10) == 0 && str_to_int(str_from(part + 10), &release) && release > 0;
-	return is_ours ? release : 0;
+	return serving_part_release(KIND, part);
 }
 
 bool functions_is_there(const char *app_dir, int64_t release)
@@ -64,30 +60,16 @@ bool functions_log_path(const struct flow *f, const char *app, const char *name,
 /* What freehold-serve is told. */
 
 struct telling {
-	const struct flow *f;
-	const struct parts *p;
-	int64_t release;
+	struct serving s;
 	const json_t *functions; /* of release.json */
-	char dir[FILE_PATH_SIZE], logs[FILE_PATH_SIZE];
-	json_t *config;
+	char logs[FILE_PATH_SIZE];
 };
 
-static bool give(const struct telling *t, const char *path, gid_t gid, mode_t mode, struct err *err)
+static bool ensure_logs(struct telling *t, struct err *err)
 {
-	if (t->f->is_root && lchown(path, t->p->users.code.uid, gid) != 0)
-		return err_set_errno(err, "change the owner of %s", path);
-	return chmod(path, mode) == 0 || err_set_errno(err, "%s", path);
-}
-
-/* The folder is what keeps others off the socket: the edge's workers may pass it, nobody else. */
-static bool ensure_dirs(struct telling *t, struct err *err)
-{
-	struct user edge = {0};
-	if (t->f->is_root && !user_ensure(FLOW_EDGE_USER, &edge, err)) return false;
-	return functions_run_dir(t->p, t->release, t->dir, err) && file_mkdirs(t->dir, 0755, err) &&
-	       give(t, t->dir, edge.gid, t->f->is_root ? 0750 : 0700, err) &&
-	       functions_log_path(t->f, t->p->app.name, NULL, t->logs, err) && file_mkdirs(t->logs, 0755, err) &&
-	       give(t, t->logs, t->p->users.code.gid, 0750, err);
+	const struct parts *p = t->s.p;
+	return functions_log_path(t->s.f, p->app.name, NULL, t->logs, err) && file_mkdirs(t->logs, 0755, err) &&
+	       serving_give(&t->s, t->logs, p->users.code.gid, 0750, err);
 }
 
 static bool put_mounts(struct telling *t, struct err *err)
@@ -95,17 +77,16 @@ static bool put_mounts(struct telling *t, struct err *err)
 	char path[FILE_PATH_SIZE], tool[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
 	const json_t *deno = json_array_get(json_object_get(t->functions, "tools"), 0);
 	const char *name = json_str(deno, "name", "");
-	if (!release_path(t->p->dir, t->release, "functions", path, err) ||
-	    !file_path(tool, err, "%s/cache/tools/%s", t->f->layout.home, name) ||
+	if (!release_path(t->s.p->dir, t->s.release, "functions", path, err) ||
+	    !file_path(tool, err, "%s/cache/tools/%s", t->s.f->layout.home, name) ||
 	    !file_path(to, err, "/tools/%s", name))
 		return false;
 	if (!file_is_dir(tool))
 		return err_set(err, ERR_UNAVAILABLE,
 			       "the program that runs functions (%s) is gone from the cache; deploy again", tool);
-	json_object_set_new(t->config, "mounts",
-			    json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}, {s:s, s:s, s:s}]", "from", path, "to", "/app",
-				      "mode", "read", "from", tool, "to", to, "mode", "read", "from", t->logs, "to",
-				      "/logs", "mode", "write"));
+	serving_mount(&t->s, path, "/app", "read");
+	serving_mount(&t->s, tool, to, "read");
+	serving_mount(&t->s, t->logs, "/logs", "write");
 	return true;
 }
 
@@ -133,7 +114,7 @@ static void put_argv(struct telling *t)
 			      json_sprintf("/tools/%s/%s/deno", json_str(deno, "name", ""), json_str(deno, "bin", "")));
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) json_array_append_new(argv, json_string(fixed[i]));
 	json_array_append_new(argv, json_sprintf("--v8-flags=--max-old-space-size=%d", WORKER_MEMORY_MB));
-	json_object_set_new(t->config, "argv", argv);
+	json_object_set_new(t->s.config, "argv", argv);
 }
 
 static bool on_secret(void *arg, const char *name, struct str value, int64_t set_at_ms, struct err *err)
@@ -173,14 +154,15 @@ static bool put_env(struct telling *t, struct err *err)
 						 "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"};
 	json_t *env = NULL;
 	char deployment[96];
-	if (!serve_env(t->f, t->p->app.name, NULL, &env, err)) return false;
-	json_object_set_new(t->config, "env", env);
+	if (!serve_env(t->s.f, t->s.p->app.name, NULL, &env, err)) return false;
+	json_object_set_new(t->s.config, "env", env);
 	for (size_t i = 0; i < sizeof not_theirs / sizeof *not_theirs; i++) (void)json_object_del(env, not_theirs[i]);
 	put_keys(env, "SUPABASE_PUBLISHABLE_KEYS", "SUPABASE_PUBLISHABLE_KEY");
 	put_keys(env, "SUPABASE_SECRET_KEYS", "SUPABASE_SECRET_KEY");
-	(void)snprintf(deployment, sizeof deployment, "%s_%lld", t->p->app.name, (long long)t->release);
+	(void)snprintf(deployment, sizeof deployment, "%s_%lld", t->s.p->app.name, (long long)t->s.release);
 	json_object_set_new(env, "DENO_DEPLOYMENT_ID", json_string(deployment));
-	if (!app_secret_each(t->f->db, t->f->seal, t->p->app.name, FUNCTIONS_SECRET, on_secret, env, err)) return false;
+	if (!app_secret_each(t->s.f->db, t->s.f->seal, t->s.p->app.name, FUNCTIONS_SECRET, on_secret, env, err))
+		return false;
 	for (size_t i = 0; i < sizeof given / sizeof *given; i++)
 		json_object_set_new(env, given[i][0], json_string(given[i][1]));
 	const char *registry = json_str(t->functions, "registry", NULL);
@@ -189,95 +171,42 @@ static bool put_env(struct telling *t, struct err *err)
 }
 
 /* The app's own address leads to the edge, its database to 127.0.0.1; as for its server. */
-static bool put_doors(struct telling *t, struct err *err)
+static void put_doors(struct telling *t)
 {
-	char host[EDGE_HOST_SIZE], socket[FILE_PATH_SIZE], state[FILE_PATH_SIZE];
-	edge_app_host(t->p->app.name, host);
-	if (!file_path(socket, err, "%s/web.sock", t->dir) || !file_path(state, err, "%s/state.json", t->dir))
-		return false;
-	json_object_set_new(t->config, "hosts", json_pack("{s:[s]}", "127.0.0.1", host));
-	json_object_set_new(t->config, "socket", json_string(socket));
-	json_object_set_new(t->config, "state", json_string(state));
-	json_object_set_new(t->config, "forwards",
-			    json_pack("[{s:i, s:s}, {s:i, s:s}, {s:i, s:s}]", "port", t->f->edge.port, "socket",
-				      t->f->edge.socket, "port", SERVE_ENV_DATABASE_PORT, "socket", t->p->pg_app_socket,
-				      "port", SERVE_ENV_DIRECT_PORT, "socket", t->p->pg_app_socket));
-	return true;
-}
-
-static void put_limits(struct telling *t)
-{
-	json_object_set_new(t->config, "limits",
-			    json_pack("{s:I, s:i, s:i, s:I}", "memory_bytes", (json_int_t)MEMORY_BYTES, "processes",
-				      PROCESSES, "files", FILES, "file_bytes", (json_int_t)FILE_BYTES));
-	json_object_set_new(
-	    t->config, "worker",
-	    json_pack("{s:I, s:i}", "memory_bytes", (json_int_t)WORKER_MEMORY_MB << 20, "most", WORKERS_MAX));
-	json_object_set_new(t->config, "boot_ms", json_integer(BOOT_MS));
-	json_object_set_new(t->config, "linger_ms", json_integer(LINGER_MS));
-	json_object_set_new(t->config, "drain_ms", json_integer(DRAIN_MS));
-	json_object_set_new(t->config, "kill_ms", json_integer(KILL_MS));
-	json_object_set_new(t->config, "is_outward", json_true());
-	json_object_set_new(t->config, "cwd", json_string("/app/src"));
+	serving_forward(&t->s, t->s.f->edge.port, t->s.f->edge.socket);
+	serving_forward(&t->s, SERVE_ENV_DATABASE_PORT, t->s.p->pg_app_socket);
+	serving_forward(&t->s, SERVE_ENV_DIRECT_PORT, t->s.p->pg_app_socket);
 }
 
 static bool fill_config(struct telling *t, struct err *err)
 {
-	json_object_set(t->config, "functions", json_object_get(t->functions, "list"));
+	json_t *config = t->s.config;
+	json_object_set(config, "functions", json_object_get(t->functions, "list"));
+	json_object_set_new(
+	    config, "worker",
+	    json_pack("{s:I, s:i}", "memory_bytes", (json_int_t)WORKER_MEMORY_MB << 20, "most", WORKERS_MAX));
+	json_object_set_new(config, "is_outward", json_true());
+	json_object_set_new(config, "cwd", json_string("/app/src"));
 	put_argv(t);
-	put_limits(t);
-	return put_mounts(t, err) && put_env(t, err) && put_doors(t, err);
-}
-
-static bool write_config(struct telling *t, char ret_path[FILE_PATH_SIZE], struct err *err)
-{
-	char *text = json_text(t->config);
-	bool ok = text != NULL && file_path(ret_path, err, "%s/serve.json", t->dir) &&
-		  file_write(ret_path, str_from(text), 0600, err) && give(t, ret_path, t->p->users.code.gid, 0600, err);
-	free(text);
-	return ok;
-}
-
-static bool spell_unit(struct telling *t, struct arena *arena, const char *config, struct unit_spec *ret_spec,
-		       struct err *err)
-{
-	char part[PART_SIZE], log[FILE_PATH_SIZE];
-	if (!layout_app(&t->f->layout, t->p->app.name, "logs/functions.log", log, err)) return false;
-	struct unit_spec spec = {
-	    .argv = {arena_printf(arena, "%s/freehold-serve", t->f->helpers), "--config", arena_strdup(arena, config)},
-	    .env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"},
-	    .has_user = t->f->is_root,
-	    .uid = t->p->users.code.uid,
-	    .gid = t->p->users.code.gid,
-	    .cwd = "/",
-	    .log_path = arena_strdup(arena, log),
-	    .state_path = arena_printf(arena, "%s/state.json", t->dir),
-	    .stop_signal = SIGTERM,
-	    .stop_deadline_ms = LINGER_MS + DRAIN_MS + KILL_MS + STOP_SLACK_MS,
-	    .ready_deadline_ms = BOOT_MS + STOP_SLACK_MS,
-	    .has_limits = true,
-	    .limits = {.memory_bytes = (uint64_t)MEMORY_BYTES, .processes = PROCESSES}};
-	functions_part_name(t->release, part);
-	parts_unit_name(t->p->app.name, part, spec.name);
-	*ret_spec = spec;
-	return true;
+	put_doors(t);
+	return put_mounts(t, err) && put_env(t, err);
 }
 
 bool functions_unit(const struct flow *f, const struct parts *p, int64_t release, struct arena *arena,
 		    struct unit_spec *ret_spec, struct err *err)
 {
-	struct telling t = {.f = f, .p = p, .release = release};
+	struct telling t = {.s = {.f = f, .p = p, .kind = KIND, .release = release, .limits = limits}};
 	json_t *facts JSON_CLEANUP = NULL;
-	char config[FILE_PATH_SIZE];
+	char log[FILE_PATH_SIZE];
 	if (!release_facts(p->dir, release, &facts, err)) return false;
 	t.functions = json_object_get(facts, "functions");
 	if (t.functions == NULL)
 		return err_set(err, ERR_NOT_FOUND, "release %lld of %s has no functions", (long long)release,
 			       p->app.name);
-	t.config = json_object();
-	bool ok = ensure_dirs(&t, err) && fill_config(&t, err) && write_config(&t, config, err) &&
-		  spell_unit(&t, arena, config, ret_spec, err);
-	json_decref(t.config);
+	bool ok = serving_begin(&t.s, err) && ensure_logs(&t, err) && fill_config(&t, err) &&
+		  layout_app(&f->layout, p->app.name, "logs/functions.log", log, err) &&
+		  serving_unit(&t.s, log, arena, ret_spec, err);
+	json_decref(t.s.config);
 	return ok;
 }
 
@@ -292,21 +221,21 @@ static bool is_there(const struct flow *f, const char *app, int64_t release)
 
 bool functions_start(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[PART_SIZE];
+	char part[SERVING_PART_SIZE];
 	functions_part_name(release, part);
 	return !is_there(f, app, release) || daemon_start_part(f, app, part, err) || err_wrap(err, "the functions");
 }
 
 bool functions_retire(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[PART_SIZE];
+	char part[SERVING_PART_SIZE];
 	functions_part_name(release, part);
 	return !is_there(f, app, release) || daemon_retire_part(f, app, part, err);
 }
 
 bool functions_stop(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[PART_SIZE];
+	char part[SERVING_PART_SIZE];
 	functions_part_name(release, part);
 	return !is_there(f, app, release) || daemon_stop_part(f, app, part, err);
 }

@@ -13,12 +13,13 @@
 
 #include "app/flow.h"
 #include "app/parts.h"
+#include "app/serving.h"
 #include "base/arena.h"
 #include "run/supervisor.h"
 
 #define FUNCTIONS_SECRET "functions" /* kind of a variable that only functions get; store/app.h */
 
-void functions_part_name(int64_t release, char ret_part[32]);
+void functions_part_name(int64_t release, char ret_part[SERVING_PART_SIZE]);
 int64_t functions_part_release(const char *part); /* 0: it is another part */
 
 /* Has this release functions? */

@@ -16,13 +16,12 @@
 
 #include "app/flow.h"
 #include "app/parts.h"
+#include "app/serving.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "run/supervisor.h"
 
-#define WEB_PART_SIZE 32
-
-void web_part_name(int64_t release, char ret_part[WEB_PART_SIZE]);
+void web_part_name(int64_t release, char ret_part[SERVING_PART_SIZE]);
 int64_t web_part_release(const char *part); /* 0: it is another part */
 
 /* Has this release a server? Of an app whose folder is app_dir. */
