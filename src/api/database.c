@@ -48,6 +48,10 @@ static const char size_elsewhere_sql[] = SIZE_SQL("null");
 	" not in ('information_schema', 'auth', 'storage', 'extensions', 'realtime', 'cron', 'net', 'vault', 'pgmq',"  \
 	" 'supabase_migrations') and " schema " !~ '^freehold')"
 
+#define KEY_OF_THE_APP OF_THE_APP("n.nspname")
+#define INDEX_OF_THE_APP OF_THE_APP("s.schemaname")
+#define TABLE_OF_THE_APP OF_THE_APP("schemaname")
+
 /* Without what Freehold and its owner do: migrations, dumps, and looks at the catalogues are no queries of the app. Its
  * server acts as postgres, too (owndb/server_role.h), so what else that role sent stays. */
 #define OF_THE_APPS_DOING                                                                                              \
@@ -60,65 +64,51 @@ static const char size_elsewhere_sql[] = SIZE_SQL("null");
 /* What PostgreSQL counted of each query, without its values. */
 static const char queries_sql[] =
     "with q as (select left(s.query, 4000) as query, r.rolname as role, s.calls, s.rows, "
-    "round(s.total_exec_time::numeric, 1)"
-    " as total_ms, round(s.mean_exec_time::numeric, 3) as mean_ms, round((100 * s.total_exec_time / nullif("
-    "sum(s.total_exec_time) over (), 0))::numeric, 1) as share, s.shared_blks_read * 8192 as read_bytes,"
-    " s.temp_blks_written * 8192 as temp_bytes from extensions.pg_stat_statements s left join pg_roles r on r.oid = "
-    "s.userid"
-    " where s.dbid = (select oid from pg_database where datname = current_database()) and s.query !~ "
-    "'freehold_advice' " OF_THE_APPS_DOING "order by s.total_exec_time desc limit 20),"
+    "round(s.total_exec_time::numeric, 1) as total_ms, round(s.mean_exec_time::numeric, 3) as mean_ms, round((100 * "
+    "s.total_exec_time / nullif(sum(s.total_exec_time) over (), 0))::numeric, 1) as share, s.shared_blks_read * 8192 "
+    "as read_bytes, s.temp_blks_written * 8192 as temp_bytes "
+    "from extensions.pg_stat_statements s left join pg_roles r on r.oid = s.userid "
+    "where s.dbid = (select oid from pg_database "
+    "where datname = current_database()) and s.query !~ 'freehold_advice' " OF_THE_APPS_DOING "order by "
+    "s.total_exec_time desc limit 20), "
     /* An index helps when it begins with the key's columns, in whatever order. */
-    " k as (select c.conrelid::regclass as rel, c.conrelid::regclass::text as \"table\", c.conname as name, (select "
-    "string_agg(quote_ident(a.attname), ', ' order"
-    " by k.n) from unnest(c.conkey) with ordinality k(num, n) join pg_attribute a on a.attrelid = c.conrelid and "
-    "a.attnum = k.num)"
-    " as columns, greatest(t.reltuples::bigint, 0) as rows from pg_constraint c join pg_class t on t.oid = c.conrelid "
-    "join"
-    " pg_namespace n on n.oid = t.relnamespace where c.contype = 'f' and c.conparentid = 0 and" OF_THE_APP(
-	"n.nspname") " and not exists (select from pg_index i where i.indrelid = c.conrelid and i.indisvalid and "
-		     "i.indpred is null and"
-		     " (select array_agg(k.num) from unnest(i.indkey::int2[]) with ordinality k(num, n) where k.n <= "
-		     "cardinality(c.conkey)) @>"
-		     " c.conkey) order by t.reltuples desc limit 20),"
-		     " f as (select k.\"table\", k.name, k.columns, k.rows, round(p.cost_before::numeric, 1) as "
-		     "cost_before, round(p.cost_after::numeric, 1) as cost_after, p.bytes from k left join lateral "
-		     "freehold_advice.key_cost(k.rel, k.columns) p on true),"
-		     " u as (select format('%I.%I', s.schemaname, s.indexrelname) as name, format('%I.%I', "
-		     "s.schemaname, s.relname) as \"table\","
-		     " pg_relation_size(s.indexrelid) as bytes from pg_stat_all_indexes s join pg_index i on "
-		     "i.indexrelid = s.indexrelid where"
-		     " s.idx_scan = 0 and not i.indisunique and pg_relation_size(s.indexrelid) > 65536 and" OF_THE_APP(
-			 "s.schemaname") " order by 3 desc limit 20),"
-					 /* The column's own type may end before its sequence does. */
-					 " e as (select format('%I.%I', s.schemaname, s.sequencename) as name, "
-					 "s.last_value, least(s.max_value, case a.atttypid when"
-					 " 'int4'::regtype then 2147483647 when 'int2'::regtype then 32767 else "
-					 "s.max_value end) as max_value from pg_sequences s left"
-					 " join pg_depend d on d.objid = format('%I.%I', s.schemaname, "
-					 "s.sequencename)::regclass and d.classid = 'pg_class'::regclass"
-					 " and d.deptype in ('a', 'i') left join pg_attribute a on a.attrelid = "
-					 "d.refobjid and a.attnum = d.refobjsubid where"
-					 " s.last_value is not null),"
-					 " t as (select format('%I.%I', schemaname, relname) as name, seq_scan as "
-					 "scans, seq_tup_read / greatest(seq_scan, 1) as"
-					 " rows_each, n_live_tup as rows from pg_stat_user_tables where seq_scan > 20 "
-					 "and n_live_tup > 5000 and"
-					 " seq_tup_read / greatest(seq_scan, 1) > 1000 and" OF_THE_APP(
-					     "schemaname") " order by seq_tup_read desc limit 20)"
-							   " select json_build_object('since', (select stats_reset "
-							   "from extensions.pg_stat_statements_info),"
-							   " 'queries', (select coalesce(json_agg(q), '[]') from q), "
-							   "'foreign_keys', (select coalesce(json_agg(f), '[]') from "
-							   "f),"
-							   " 'unused_indexes', (select coalesce(json_agg(u), '[]') "
-							   "from u), 'sequences', (select "
-							   "coalesce(json_agg(json_build_object("
-							   "'name', name, 'last_value', last_value, 'max_value', "
-							   "max_value, 'used', round(100.0 * last_value / max_value, "
-							   "1))), '[]') from"
-							   " e where last_value > max_value / 2), 'read_whole', "
-							   "(select coalesce(json_agg(t), '[]') from t), 'proposals', "
-							   "freehold_advice.proposals())::text";
+    "k as (select c.conrelid::regclass as rel, c.conrelid::regclass::text as \"table\", c.conname as name, (select "
+    "string_agg(quote_ident(a.attname), ', ' order by k.n) "
+    "from unnest(c.conkey) with ordinality k(num, n) join pg_attribute a on a.attrelid = c.conrelid and a.attnum = "
+    "k.num) as columns, greatest(t.reltuples::bigint, 0) as rows "
+    "from pg_constraint c join pg_class t on t.oid = c.conrelid join pg_namespace n on n.oid = t.relnamespace "
+    "where c.contype = 'f' and c.conparentid = 0 and" KEY_OF_THE_APP " and not exists (select from pg_index i "
+    "where i.indrelid = c.conrelid and i.indisvalid and i.indpred is null and (select array_agg(k.num) "
+    "from unnest(i.indkey::int2[]) with ordinality k(num, n) "
+    "where k.n <= cardinality(c.conkey)) @> c.conkey) order by t.reltuples desc limit 20), "
+    "f as (select k.\"table\", k.name, k.columns, k.rows, round(p.cost_before::numeric, 1) as cost_before, "
+    "round(p.cost_after::numeric, 1) as cost_after, p.bytes "
+    "from k left join lateral freehold_advice.key_cost(k.rel, k.columns) p on true), "
+    "u as (select format('%I.%I', s.schemaname, s.indexrelname) as name, format('%I.%I', s.schemaname, s.relname) as "
+    "\"table\", pg_relation_size(s.indexrelid) as bytes "
+    "from pg_stat_all_indexes s join pg_index i on i.indexrelid = s.indexrelid "
+    "where s.idx_scan = 0 and not i.indisunique and pg_relation_size(s.indexrelid) > 65536 and" INDEX_OF_THE_APP " "
+    "order by 3 desc limit 20), "
+    /* The column's own type may end before its sequence does. */
+    "e as (select format('%I.%I', s.schemaname, s.sequencename) as name, s.last_value, least(s.max_value, case "
+    "a.atttypid when 'int4'::regtype then 2147483647 when 'int2'::regtype then 32767 else s.max_value end) as "
+    "max_value "
+    "from pg_sequences s left join pg_depend d on d.objid = format('%I.%I', s.schemaname, s.sequencename)::regclass "
+    "and d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i') left join pg_attribute a on a.attrelid = "
+    "d.refobjid and a.attnum = d.refobjsubid "
+    "where s.last_value is not null), "
+    "t as (select format('%I.%I', schemaname, relname) as name, seq_scan as scans, seq_tup_read / greatest(seq_scan, "
+    "1) as rows_each, n_live_tup as rows "
+    "from pg_stat_user_tables "
+    "where seq_scan > 20 and n_live_tup > 5000 and seq_tup_read / greatest(seq_scan, 1) > 1000 and" TABLE_OF_THE_APP
+    " order by seq_tup_read desc limit 20) "
+    "select json_build_object('since', (select stats_reset "
+    "from extensions.pg_stat_statements_info), 'queries', (select coalesce(json_agg(q), '[]') from q), "
+    "'foreign_keys', (select coalesce(json_agg(f), '[]') from f), 'unused_indexes', (select coalesce(json_agg(u), "
+    "'[]') from u), 'sequences', (select coalesce(json_agg(json_build_object('name', name, 'last_value', last_value, "
+    "'max_value', max_value, 'used', round(100.0 * last_value / max_value, 1))), '[]') from e "
+    "where last_value > max_value / 2), 'read_whole', (select coalesce(json_agg(t), '[]') from t), 'proposals', "
+    "freehold_advice.proposals())::text";
 
 /* Which request sends each, where the statement's own text says so. */
 static void add_origins(json_t *answer)

@@ -22,16 +22,18 @@
 	"(select string_agg(quote_ident(a.attname), ',' order by a.attnum) from pg_attribute a where a.attrelid "      \
 	"= " oid " and a.attnum > 0 and not a.attisdropped and a.attgenerated = '')"
 
-static const char tables_sql[] = "select format('%I.%I', n.nspname, c.relname), " COLUMNS_OF(
-    "c.oid") ","
-	     " coalesce('concat_ws('','', ' || k.keys || ')', 'freehold_row::text'), coalesce(' order by ' || "
-	     "k.downwards, '')"
-	     " from pg_class c join pg_namespace n on n.oid = c.relnamespace left join lateral"
-	     " (select string_agg(quote_ident(a.attname), ', ' order by u.n) as keys,"
-	     "  string_agg(quote_ident(a.attname) || ' desc', ', ' order by u.n) as downwards"
-	     "  from pg_constraint p, unnest(p.conkey) with ordinality u(num, n), pg_attribute a"
-	     "  where p.conrelid = c.oid and p.contype = 'p' and a.attrelid = c.oid and a.attnum = u.num) k on true"
-	     " where c.relkind = 'r' and c.relpersistence <> 't' and" OF_THE_APP " order by 1";
+#define COLUMNS_OF_TABLE COLUMNS_OF("c.oid")
+
+static const char tables_sql[] =
+    "select format('%I.%I', n.nspname, c.relname), " COLUMNS_OF_TABLE ", "
+    "coalesce('concat_ws('','', ' || k.keys || ')', 'freehold_row::text'), "
+    "coalesce(' order by ' || k.downwards, '') "
+    "from pg_class c join pg_namespace n on n.oid = c.relnamespace left join lateral "
+    "(select string_agg(quote_ident(a.attname), ', ' order by u.n) as keys,  string_agg(quote_ident(a.attname) || ' "
+    "desc', ', ' order by u.n) as downwards  from pg_constraint p, unnest(p.conkey) with ordinality u(num, n), "
+    "pg_attribute a  where p.conrelid = c.oid and p.contype = 'p' and a.attrelid = c.oid and a.attnum = u.num) k on "
+    "true "
+    "where c.relkind = 'r' and c.relpersistence <> 't' and" OF_THE_APP " order by 1";
 
 /* Each foreign key, ready to be put together: child, parent, "p.id = c.owner", "c.owner is not null", the child's
  * columns as text, the parent's columns against the keys that are looked for, how many, what of the parent is copied.
@@ -43,29 +45,27 @@ static const char tables_sql[] = "select format('%I.%I', n.nspname, c.relname), 
 	"case " class ".relkind when 'r' then 'only ' else '' end || format('%I.%I', " schema                          \
 		      ".nspname, " class ".relname)"
 
-static const char keys_sql[] = "select " TABLE_OF("c", "n") ", " TABLE_OF(
-    "q", "m") ","
-	      " string_agg(format('p.%I %s c.%I', b.attname, " OPERATOR(
-		  "conpfeqop") ", a.attname), ' and ' order by k.n),"
-			       " string_agg(format('c.%I is not null', a.attname), ' and ' order by k.n),"
-			       " string_agg(format('c.%I::text as k%s', a.attname, k.n), ', ' order by k.n),"
-			       " string_agg(format('p.%I %s u.k%s::%s', b.attname, " OPERATOR(
-				   "conppeqop") ", k.n, format_type(b.atttypid, null)), ' and ' order by k.n),"
-						" count(*), " COLUMNS_OF(
-						    "q.oid") ", format('%I.%I', m.nspname, q.relname)"
-							     " from pg_constraint f join pg_class c on c.oid = "
-							     "f.conrelid join pg_namespace n on n.oid = "
-							     "c.relnamespace"
-							     " join pg_class q on q.oid = f.confrelid join "
-							     "pg_namespace m on m.oid = q.relnamespace,"
-							     " unnest(f.conkey, f.confkey) with ordinality k(num, "
-							     "far, n), pg_attribute a, pg_attribute b"
-							     " where f.contype = 'f' and f.conparentid = 0 and "
-							     "a.attrelid = c.oid and a.attnum = k.num"
-							     " and b.attrelid = q.oid and b.attnum = k.far group "
-							     "by f.oid, c.oid, c.relkind, c.relname, n.nspname,"
-							     " q.oid, q.relkind, q.relname, m.nspname order by 1, "
-							     "2, f.oid";
+#define CHILD TABLE_OF("c", "n")
+#define PARENT TABLE_OF("q", "m")
+#define COLUMNS_OF_PARENT COLUMNS_OF("q.oid")
+#define PARENT_IS_CHILD OPERATOR("conpfeqop")
+#define PARENT_IS_PARENT OPERATOR("conppeqop")
+
+static const char keys_sql[] =
+    "select " CHILD ", " PARENT ", "
+    "string_agg(format('p.%I %s c.%I', b.attname, " PARENT_IS_CHILD ", a.attname), ' and ' order by k.n), "
+    "string_agg(format('c.%I is not null', a.attname), ' and ' order by k.n), "
+    "string_agg(format('c.%I::text as k%s', a.attname, k.n), ', ' order by k.n), "
+    "string_agg(format('p.%I %s u.k%s::%s', b.attname, " PARENT_IS_PARENT ", k.n, format_type(b.atttypid, null)), ' "
+    "and ' order by k.n), "
+    "count(*), " COLUMNS_OF_PARENT ", format('%I.%I', m.nspname, q.relname) "
+    "from pg_constraint f join pg_class c on c.oid = f.conrelid join pg_namespace n on n.oid = c.relnamespace join "
+    "pg_class q on q.oid = f.confrelid join pg_namespace m on m.oid = q.relnamespace, unnest(f.conkey, f.confkey) "
+    "with ordinality k(num, far, n), pg_attribute a, pg_attribute b "
+    "where f.contype = 'f' and f.conparentid = 0 and a.attrelid = c.oid and a.attnum = k.num and b.attrelid = q.oid "
+    "and b.attnum = k.far "
+    "group by f.oid, c.oid, c.relkind, c.relname, n.nspname, q.oid, q.relkind, q.relname, m.nspname order by 1, 2, "
+    "f.oid";
 
 enum { KEY_CHILD, KEY_PARENT, KEY_JOIN, KEY_IS_SET, KEY_VALUES, KEY_LOOKUP, KEY_COUNT, KEY_COLUMNS, KEY_INTO };
 

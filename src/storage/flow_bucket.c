@@ -12,10 +12,12 @@
 
 #define EMPTY_AT_ONCE 1000
 #define EMPTY_AT_ONCE_TEXT "1000"
+#define CREATED_AT SQL_TIME("created_at")
+#define UPDATED_AT SQL_TIME("updated_at")
 #define COLUMNS                                                                                                        \
-	"'id', id, 'name', name, 'owner', coalesce(owner::text, ''), 'public', public, 'created_at', " SQL_TIME(       \
-	    "created_at") ", 'updated_at', " SQL_TIME("updated_at") ", 'file_size_limit', file_size_limit, "           \
-								    "'allowed_mime_types', allowed_mime_types"
+	"'id', id, 'name', name, 'owner', coalesce(owner::text, ''), 'public', public, 'created_at', " CREATED_AT      \
+	", 'updated_at', " UPDATED_AT ", 'file_size_limit', file_size_limit, "                                         \
+	"'allowed_mime_types', allowed_mime_types"
 
 /* The members that a bucket is made from or changed by; each NULL where it was not given. */
 struct bucket_facts {
@@ -179,15 +181,13 @@ void flow_bucket_list(struct storage_call *call)
 	storage_as_caller(call);
 	(void)PG_ADD(
 	    &call->batch,
-	    "select coalesce(json_agg(json_build_object(" COLUMNS ", 'type', type)), '[]') from (select * from "
-	    "storage.buckets where coalesce($1, '') = '' or strpos(lower(name), lower($1)) > 0 "
-	    "order by case when $3 = 'desc' then case $2 when 'id' then id when 'name' then name "
-	    "when 'created_at' then " SQL_TIME("created_at") " when 'updated_at' then " SQL_TIME(
-		"updated_at") " end end desc, "
-			      "case when $3 <> 'desc' then case $2 when 'id' then id when 'name' then name "
-			      "when 'created_at' then " SQL_TIME("created_at") " when 'updated_at' then " SQL_TIME(
-				  "updated_at") " end end, id "
-						"limit $4::bigint offset $5::bigint) b",
+	    "select coalesce(json_agg(json_build_object(" COLUMNS ", 'type', type)), '[]') "
+	    "from (select * from storage.buckets where coalesce($1, '') = '' or strpos(lower(name), lower($1)) > 0 "
+	    "order by case when $3 = 'desc' then case $2 when 'id' then id when 'name' then name when "
+	    "'created_at' then " CREATED_AT " when 'updated_at' then " UPDATED_AT " end end desc, "
+	    "case when $3 <> 'desc' then case $2 when 'id' then id when 'name' then name when 'created_at' "
+	    "then " CREATED_AT " when 'updated_at' then " UPDATED_AT " end end, id "
+	    "limit $4::bigint offset $5::bigint) b",
 	    search, column != NULL ? column : "", order != NULL ? order : "asc", limit, offset);
 	storage_run(call, on_listed);
 }

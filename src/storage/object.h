@@ -6,22 +6,24 @@
 
 #include "storage/call.h"
 
+#define OBJECT_CREATED_AT SQL_TIME("o.created_at")
+#define OBJECT_UPDATED_AT SQL_TIME("o.updated_at")
+#define OBJECT_ACCESSED_AT SQL_TIME("o.last_accessed_at")
+
 /* What a statement selects from "storage.objects o", in this order. */
 #define OBJECT_COLUMNS                                                                                                 \
 	"o.version, o.metadata ->> 'mimetype', o.metadata ->> 'size', o.metadata ->> 'cacheControl', "                 \
-	"o.metadata ->> 'eTag', coalesce(o.metadata ->> 'lastModified', " SQL_TIME(                                    \
-	    "o.updated_at") "), "                                                                                      \
-			    "o.metadata ->> 'xRobotsTag', o.id, o.name, o.bucket_id, "                                 \
-			    "o.user_metadata::text, " SQL_TIME("o.updated_at") ", " SQL_TIME("o.created_at")
+	"o.metadata ->> 'eTag', coalesce(o.metadata ->> 'lastModified', " OBJECT_UPDATED_AT "), o.metadata "           \
+	"->> 'xRobotsTag', o.id, o.name, o.bucket_id, o.user_metadata::text, " OBJECT_UPDATED_AT                       \
+	", " OBJECT_CREATED_AT
 #define OBJECT_COLUMN_COUNT 13
 
 /* Of upstream's answers that hold a whole row. */
 #define OBJECT_JSON                                                                                                    \
-	"json_build_object('id', o.id, 'bucket_id', o.bucket_id, 'name', o.name, 'owner', o.owner, 'owner_id', "       \
-	"o.owner_id, 'version', o.version, 'created_at', " SQL_TIME("o.created_at") ", 'updated_at', " SQL_TIME(       \
-	    "o.updated_at") ", 'last_accessed_at', " SQL_TIME("o.last_accessed_at") ", 'metadata', o.metadata, "       \
-										    "'user_metadata', "                \
-										    "o.user_metadata)"
+	"json_build_object('id', o.id, 'bucket_id', o.bucket_id, 'name', o.name, 'owner', o.owner, "                   \
+	"'owner_id', o.owner_id, 'version', o.version, 'created_at', " OBJECT_CREATED_AT                               \
+	", 'updated_at', " OBJECT_UPDATED_AT ", 'last_accessed_at', " OBJECT_ACCESSED_AT ", 'metadata', o.metadata, "  \
+	"'user_metadata', o.user_metadata)"
 
 /* All point into the rows. */
 struct object {
