@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#include "owndb/clone.h"
+
 /* Who drops to another user does it in the namespace of the network alone; who is the owner already needs one of users,
  * which keeps his number. Both become PostgreSQL, which is then signalled itself. */
 void alone_unit(const struct flow *f, const struct parts *p, const struct alone *a, struct arena *arena,
@@ -27,12 +29,7 @@ void alone_unit(const struct flow *f, const struct parts *p, const struct alone 
 				   data,
 				   "-c",
 				   arena_printf(arena, "unix_socket_directories=%s", a->socket_dir),
-				   "-c",
-				   "listen_addresses=",
-				   "-c",
-				   "archive_mode=off",
-				   "-c",
-				   "max_logical_replication_workers=0",
+				   CLONE_ALONE,
 				   "-c",
 				   arena_strdup(arena, a->setting),
 				   NULL};

@@ -114,12 +114,8 @@ static uint64_t ceiling(const char *dir)
 	char path[FILE_PATH_SIZE];
 	struct err ignored;
 	int64_t bytes = 0;
-	struct buf text BUF_CLEANUP;
-	buf_init(&text, 64);
-	if (file_path(path, &ignored, "%s/ceiling", dir) && file_read(path, &text, &ignored) &&
-	    str_to_int(str_trim(buf_view(&text)), &bytes) && bytes > 0)
-		return (uint64_t)bytes;
-	return QUEUE_CEILING_BYTES;
+	bool is_set = file_path(path, &ignored, "%s/ceiling", dir) && file_read_int(path, &bytes) && bytes > 0;
+	return is_set ? (uint64_t)bytes : QUEUE_CEILING_BYTES;
 }
 
 /* pgBackRest leaves the folder it was started in, so every path is absolute. */

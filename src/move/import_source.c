@@ -203,10 +203,25 @@ static const char *const left_out[] = {"--exclude-schema=extensions",
 				       "--exclude-table-data=realtime.*",
 				       "--exclude-table-data=storage.s3_multipart*"};
 
+/* One that reads what is not ours: as the cluster's user, its output goes into the sink. */
+static struct proc_spec spec_of(const struct import_source *s, const char *const *argv, const char *const *env,
+				struct sink *k)
+{
+	const struct owndb *db = &s->parts->owndb;
+	return (struct proc_spec){.argv = argv,
+				  .env = env,
+				  .cwd = "/",
+				  .has_user = db->has_user,
+				  .uid = db->uid,
+				  .gid = db->gid,
+				  .deadline_ms = FETCH_DEADLINE_MS,
+				  .on_output = take,
+				  .arg = k};
+}
+
 static bool run_dump(struct import_source *s, const struct address *a, struct sink *k, struct err *err)
 {
 	char program[FILE_PATH_SIZE], snapshot[96];
-	const struct owndb *db = &s->parts->owndb;
 	const char *argv[32] = {program,     "--format=custom", "--no-password",
 				"--verbose", "--no-sync",       "--no-subscriptions"};
 	struct proc_result result;
@@ -217,15 +232,7 @@ static bool run_dump(struct import_source *s, const struct address *a, struct si
 		argv[n++] = snapshot;
 	}
 	if (!file_path(program, err, "%s/pg_dump", s->bin_dir)) return false;
-	struct proc_spec spec = {.argv = argv,
-				 .env = a->env,
-				 .cwd = "/",
-				 .has_user = db->has_user,
-				 .uid = db->uid,
-				 .gid = db->gid,
-				 .deadline_ms = FETCH_DEADLINE_MS,
-				 .on_output = take,
-				 .arg = k};
+	struct proc_spec spec = spec_of(s, argv, a->env, k);
 	if (!proc_run(&spec, NULL, &result, err)) return false;
 	if (result.exit_status == 0) return true;
 	struct str rest = buf_view(&k->said), line, why = STR("");
@@ -271,18 +278,9 @@ static bool decompress(struct import_source *s, const char *program, const char 
 	char part[FILE_PATH_SIZE];
 	struct sink k;
 	struct proc_result result;
-	const struct owndb *db = &s->parts->owndb;
 	if (!file_path(part, err, "%s.part", to) || !sink_open(s, &k, part, err)) return false;
 	const char *const argv[] = {program, "-dc", from, NULL};
-	struct proc_spec spec = {.argv = argv,
-				 .env = tool_env(),
-				 .cwd = "/",
-				 .has_user = db->has_user,
-				 .uid = db->uid,
-				 .gid = db->gid,
-				 .deadline_ms = FETCH_DEADLINE_MS,
-				 .on_output = take,
-				 .arg = &k};
+	struct proc_spec spec = spec_of(s, argv, tool_env(), &k);
 	say(s, "decompressing");
 	bool ok = proc_run(&spec, NULL, &result, err);
 	if (ok && result.exit_status != 0)

@@ -100,6 +100,14 @@ static bool sync_parent(const char *path, struct err *err)
 	return file_sync_dir(parent, err);
 }
 
+bool file_read_int(const char *path, int64_t *ret_number)
+{
+	struct buf text BUF_CLEANUP;
+	struct err ignored;
+	buf_init(&text, 64);
+	return file_read(path, &text, &ignored) && str_to_int(str_trim(buf_view(&text)), ret_number);
+}
+
 bool file_write(const char *path, struct str bytes, mode_t mode, struct err *err)
 {
 	char beside[FILE_PATH_SIZE];

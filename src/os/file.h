@@ -29,6 +29,9 @@ int file_open_beneath(int dir, const char *path, int flags);
 /* Appends the whole file to ret_bytes, which declares the limit. */
 bool file_read(const char *path, struct buf *ret_bytes, struct err *err);
 
+/* The number that is all of the file, but for white space; false where there is none. */
+bool file_read_int(const char *path, int64_t *ret_number);
+
 /* Writes beside, syncs, renames: the name holds the old bytes or the new ones, whole. */
 bool file_write(const char *path, struct str bytes, mode_t mode, struct err *err);
 

@@ -114,25 +114,13 @@ static void keep(const struct clone *c, int log, pid_t parent)
 	    !file_path(sockets, &err, "unix_socket_directories=%s%s%s", db->socket_dir,
 		       db->app_socket_dir != NULL ? "," : "", db->app_socket_dir != NULL ? db->app_socket_dir : ""))
 		_exit(1);
-	/* The command line wins over every file: a base backup brings the live cluster's. */
 	const char *const as_root[] = {"unshare", "--net", "--", NULL};
 	const char *const drop[] = {
 	    "setpriv",         "--reuid",        uid,           "--regid", gid, "--clear-groups",
 	    "--inh-caps=-all", "--no-new-privs", "--pdeathsig", "KILL",    NULL};
 	const char *const as_self[] = {"bwrap", "--die-with-parent", "--unshare-net", "--dev-bind", "/", "/", "--",
 				       NULL};
-	const char *const run[] = {program,
-				   "-D",
-				   db->data_dir,
-				   "-c",
-				   sockets,
-				   "-c",
-				   "listen_addresses=",
-				   "-c",
-				   "archive_mode=off",
-				   "-c",
-				   "max_logical_replication_workers=0",
-				   NULL};
+	const char *const run[] = {program, "-D", db->data_dir, "-c", sockets, CLONE_ALONE, NULL};
 	const char *argv[KEEPER_ARGV_MAX];
 	size_t count = 0;
 	if (!c->has_network) count = add_words(argv, count, db->has_user ? as_root : as_self);

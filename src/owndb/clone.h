@@ -11,6 +11,10 @@
 #include "os/file.h"
 #include "owndb/owndb.h"
 
+/* What keeps a PostgreSQL beside the live one to itself. On its command line, which wins over every file: a base backup
+ * brings the live cluster's. */
+#define CLONE_ALONE "-c", "listen_addresses=", "-c", "archive_mode=off", "-c", "max_logical_replication_workers=0"
+
 struct clone {
 	char dir[FILE_PATH_SIZE], data_dir[FILE_PATH_SIZE], socket_dir[FILE_PATH_SIZE], app_socket_dir[FILE_PATH_SIZE],
 	    log_path[FILE_PATH_SIZE];

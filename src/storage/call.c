@@ -113,6 +113,14 @@ void storage_reply_add(struct storage_reply *reply, const char *name, const char
 	if (value != NULL) reply->headers[reply->header_count++] = (struct storage_header){name, value};
 }
 
+void storage_forget_files(struct storage_call *call, const PGresult *rows, int column)
+{
+	int count = PQntuples(rows);
+	const char **versions = arena_array(call->arena, (size_t)count + 1, sizeof *versions);
+	for (int i = 0; versions != NULL && i < count; i++) versions[i] = storage_value(rows, i, column);
+	if (versions != NULL) files_remove(call->storage->files, versions, count);
+}
+
 void storage_changes(struct storage_call *call, const char *bucket, const char *key)
 {
 	struct storage_change *change = arena_alloc(call->arena, sizeof *change);

@@ -104,6 +104,9 @@ const PGresult *storage_rows(const struct storage_call *call, int statement);
 const char *storage_value(const PGresult *rows, int row, int column);
 bool storage_is_null(const PGresult *rows, int row, int column);
 
+/* The files of rows that are gone: their versions are in this column. */
+void storage_forget_files(struct storage_call *call, const PGresult *rows, int column);
+
 /* The call changes what anybody may get by that name, or (key NULL) by any of the bucket. Both stay. */
 void storage_changes(struct storage_call *call, const char *bucket, const char *key);
 

@@ -11,14 +11,6 @@
 
 #define NAMED_AT_ONCE 100 /* of more each counts as all */
 
-static void forget_files(struct storage_call *call, const PGresult *rows, int column)
-{
-	int count = PQntuples(rows);
-	const char **versions = arena_array(call->arena, (size_t)count + 1, sizeof *versions);
-	for (int i = 0; versions != NULL && i < count; i++) versions[i] = storage_value(rows, i, column);
-	if (versions != NULL) files_remove(call->storage->files, versions, count);
-}
-
 static void on_removed_one(struct storage_call *call)
 {
 	const PGresult *there = storage_rows(call, 1), *gone = storage_rows(call, 3);
@@ -27,7 +19,7 @@ static void on_removed_one(struct storage_call *call)
 	} else if (PQntuples(gone) == 0) {
 		storage_fail(call, FAULT_DENIED);
 	} else {
-		forget_files(call, gone, 0);
+		storage_forget_files(call, gone, 0);
 		storage_answer(call, 200, "{\"message\":\"Successfully deleted\"}");
 	}
 }
@@ -50,7 +42,7 @@ static void on_removed_many(struct storage_call *call)
 	const PGresult *gone = storage_rows(call, 1);
 	struct buf list BUF_CLEANUP;
 	buf_init(&list, 256u << 20);
-	forget_files(call, gone, 0);
+	storage_forget_files(call, gone, 0);
 	buf_putc(&list, '[');
 	for (int i = 0; i < PQntuples(gone); i++) {
 		if (i > 0) buf_putc(&list, ',');

@@ -17,16 +17,6 @@ struct listing {
 };
 
 /* A name as it is shown: percent-encoded where the client asked for that. */
-static void put_name(struct buf *b, const struct listing *l, const char *tag, const char *name)
-{
-	buf_printf(b, "<%s>", tag);
-	if (l->encodes)
-		s3_encode(str_from(name), true, b);
-	else
-		s3_xml_escape(b, str_from(name));
-	buf_printf(b, "</%s>", tag);
-}
-
 static void put_token(struct buf *b, const char *name)
 {
 	struct buf token BUF_CLEANUP = {0};
@@ -38,7 +28,7 @@ static void put_token(struct buf *b, const char *name)
 static void put_object(struct buf *b, const struct listing *l, const PGresult *rows, int i)
 {
 	buf_puts(b, "<Contents>");
-	put_name(b, l, "Key", storage_value(rows, i, 0));
+	s3_xml_key(b, l->encodes, "Key", storage_value(rows, i, 0));
 	s3_xml_text(b, "LastModified", storage_value(rows, i, 2));
 	s3_xml_text(b, "ETag", storage_value(rows, i, 3));
 	s3_xml_text(b, "Size", storage_is_null(rows, i, 4) ? "0" : storage_value(rows, i, 4));
@@ -49,18 +39,18 @@ static void put_head(struct buf *b, const struct storage_call *call, const struc
 {
 	s3_xml_begin(b, "ListBucketResult");
 	s3_xml_text(b, "Name", call->bucket);
-	put_name(b, l, "Prefix", l->prefix);
-	if (*l->delimiter != '\0') put_name(b, l, "Delimiter", l->delimiter);
+	s3_xml_key(b, l->encodes, "Prefix", l->prefix);
+	if (*l->delimiter != '\0') s3_xml_key(b, l->encodes, "Delimiter", l->delimiter);
 	if (l->encodes) s3_xml_text(b, "EncodingType", "url");
 	s3_xml_number(b, "MaxKeys", l->max);
 	s3_xml_text(b, "IsTruncated", is_cut ? "true" : "false");
 	if (!l->is_v2) {
-		put_name(b, l, "Marker", l->marker);
+		s3_xml_key(b, l->encodes, "Marker", l->marker);
 		return;
 	}
 	s3_xml_number(b, "KeyCount", count);
 	s3_xml_text(b, "ContinuationToken", l->token);
-	if (*l->start_after != '\0') put_name(b, l, "StartAfter", l->start_after);
+	if (*l->start_after != '\0') s3_xml_key(b, l->encodes, "StartAfter", l->start_after);
 }
 
 static void on_listed(struct storage_call *call)
@@ -82,11 +72,12 @@ static void on_listed(struct storage_call *call)
 	for (int i = 0; i < count; i++) {
 		if (storage_value(rows, i, 1)[0] == 't') continue;
 		buf_puts(&b, "<CommonPrefixes>");
-		put_name(&b, l, "Prefix", storage_value(rows, i, 0));
+		s3_xml_key(&b, l->encodes, "Prefix", storage_value(rows, i, 0));
 		buf_puts(&b, "</CommonPrefixes>");
 	}
 	if (is_cut && count > 0 && l->is_v2) put_token(&b, storage_value(rows, count - 1, 0));
-	if (is_cut && count > 0 && !l->is_v2) put_name(&b, l, "NextMarker", storage_value(rows, count - 1, 0));
+	if (is_cut && count > 0 && !l->is_v2)
+		s3_xml_key(&b, l->encodes, "NextMarker", storage_value(rows, count - 1, 0));
 	buf_puts(&b, "</ListBucketResult>");
 	s3_answer(call, 200, &b);
 }

@@ -10,6 +10,8 @@
 #include "storage/s3.h"
 #include "storage/s3_part.h"
 
+#define STORED_AT SQL_TIME("p.created_at")
+#define BEGUN_AT SQL_TIME("u.created_at")
 #define LISTED_MAX 1000
 
 /* Creating. */
@@ -130,10 +132,10 @@ void s3_part_list(struct storage_call *call)
 	(void)PG_ADD(&call->batch, "select u.id from storage.s3_multipart_uploads u where " S3_UPLOAD_IS,
 		     storage_query_of(call, STR("uploadId")), call->bucket, call->key, call->owner, s3_sees_all(call));
 	(void)PG_ADD(&call->batch,
-		     "select p.part_number, " SQL_TIME(
-			 "p.created_at") ", p.etag, p.size from storage.s3_multipart_uploads_parts p join "
-					 "storage.s3_multipart_uploads u on u.id = p.upload_id where " S3_UPLOAD_IS
-					 " and p.part_number > $6::int order by p.part_number limit $7::int",
+		     "select p.part_number, " STORED_AT ", p.etag, p.size from "
+		     "storage.s3_multipart_uploads_parts p join storage.s3_multipart_uploads u on u.id = "
+		     "p.upload_id where " S3_UPLOAD_IS " and p.part_number > $6::int order by p.part_number "
+		     "limit $7::int",
 		     storage_query_of(call, STR("uploadId")), call->bucket, call->key, call->owner, s3_sees_all(call),
 		     arena_printf(call->arena, "%d", (int)marker), arena_printf(call->arena, "%d", (int)*max + 1));
 	storage_run(call, on_parts);
@@ -144,16 +146,6 @@ struct uploads {
 	bool encodes;
 	const char *prefix, *delimiter, *key_marker, *id_marker;
 };
-
-static void put_name(struct buf *b, const struct uploads *l, const char *tag, const char *name)
-{
-	buf_printf(b, "<%s>", tag);
-	if (l->encodes)
-		s3_encode(str_from(name), true, b);
-	else
-		s3_xml_escape(b, str_from(name));
-	buf_printf(b, "</%s>", tag);
-}
 
 static void on_uploads(struct storage_call *call)
 {
@@ -170,26 +162,26 @@ static void on_uploads(struct storage_call *call)
 	buf_init(&b, S3_ANSWER_MAX);
 	s3_xml_begin(&b, "ListMultipartUploadsResult");
 	s3_xml_text(&b, "Bucket", call->bucket);
-	put_name(&b, l, "KeyMarker", l->key_marker);
+	s3_xml_key(&b, l->encodes, "KeyMarker", l->key_marker);
 	s3_xml_text(&b, "UploadIdMarker", l->id_marker);
-	put_name(&b, l, "Prefix", l->prefix);
-	if (*l->delimiter != '\0') put_name(&b, l, "Delimiter", l->delimiter);
+	s3_xml_key(&b, l->encodes, "Prefix", l->prefix);
+	if (*l->delimiter != '\0') s3_xml_key(&b, l->encodes, "Delimiter", l->delimiter);
 	if (l->encodes) s3_xml_text(&b, "EncodingType", "url");
 	s3_xml_number(&b, "MaxUploads", l->max);
 	s3_xml_text(&b, "IsTruncated", is_cut && count > 0 ? "true" : "false");
 	if (is_cut && count > 0) {
-		put_name(&b, l, "NextKeyMarker", storage_value(rows, count - 1, 0));
+		s3_xml_key(&b, l->encodes, "NextKeyMarker", storage_value(rows, count - 1, 0));
 		s3_xml_text(&b, "NextUploadIdMarker", storage_value(rows, count - 1, 1));
 	}
 	for (int i = 0; i < count; i++) {
 		if (storage_is_null(rows, i, 2)) {
 			buf_puts(&b, "<CommonPrefixes>");
-			put_name(&b, l, "Prefix", storage_value(rows, i, 0));
+			s3_xml_key(&b, l->encodes, "Prefix", storage_value(rows, i, 0));
 			buf_puts(&b, "</CommonPrefixes>");
 			continue;
 		}
 		buf_puts(&b, "<Upload>");
-		put_name(&b, l, "Key", storage_value(rows, i, 0));
+		s3_xml_key(&b, l->encodes, "Key", storage_value(rows, i, 0));
 		s3_xml_text(&b, "UploadId", storage_value(rows, i, 1));
 		s3_xml_text(&b, "StorageClass", "STANDARD");
 		s3_xml_text(&b, "Initiated", storage_value(rows, i, 2));
@@ -224,31 +216,21 @@ void s3_upload_list(struct storage_call *call)
 	(void)PG_ADD(&call->batch, "select id from storage.buckets where id = $1", call->bucket);
 	/* Of what lies behind a delimiter one entry, without an id and a time. */
 	(void)PG_ADD(&call->batch,
-		     "select e.entry, max(e.id), min(e.at) from (select coalesce(storage.get_common_prefix(u.key, $2, "
-		     "$3), u.key) as "
-		     "entry, "
+		     "select e.entry, max(e.id), min(e.at) "
+		     "from (select coalesce(storage.get_common_prefix(u.key, $2, $3), u.key) as entry, "
 		     "case when storage.get_common_prefix(u.key, $2, $3) is null then u.id else '' end as id, "
-		     "case when storage.get_common_prefix(u.key, $2, $3) is null then " SQL_TIME(
-			 "u.created_at") " end as at from storage.s3_multipart_uploads u where u.bucket_id = $1 and "
-					 "starts_with(u.key, $2) and ($7::boolean or (u.owner_id is not null and "
-					 "u.owner_id = $8))) e "
-					 "where $4 = '' or e.entry collate \"C\" > $4 or ($5 <> '' and e.entry = $4 "
-					 "and e.id > $5) "
-					 "group by e.entry, e.id order by e.entry collate \"C\", e.id limit $6::int",
+		     "case when storage.get_common_prefix(u.key, $2, $3) is null then " BEGUN_AT " end as at "
+		     "from storage.s3_multipart_uploads u "
+		     "where u.bucket_id = $1 and starts_with(u.key, $2) and ($7::boolean or (u.owner_id is not "
+		     "null and u.owner_id = $8))) e "
+		     "where $4 = '' or e.entry collate \"C\" > $4 or ($5 <> '' and e.entry = $4 and e.id > $5) "
+		     "group by e.entry, e.id order by e.entry collate \"C\", e.id limit $6::int",
 		     call->bucket, l->prefix, l->delimiter, l->key_marker, l->id_marker,
 		     arena_printf(call->arena, "%d", (int)l->max + 1), s3_sees_all(call), call->owner);
 	storage_run(call, on_uploads);
 }
 
 /* Ending. */
-
-static void forget_parts(struct storage_call *call, const PGresult *rows)
-{
-	int count = PQntuples(rows);
-	const char **versions = arena_array(call->arena, (size_t)count + 1, sizeof *versions);
-	for (int i = 0; versions != NULL && i < count; i++) versions[i] = storage_value(rows, i, 0);
-	if (versions != NULL) files_remove(call->storage->files, versions, count);
-}
 
 /* Two statements: the parts, then the upload; the rows of the first are their files. */
 static void add_end(struct storage_call *call, const char *upload)
@@ -270,7 +252,7 @@ static void on_aborted(struct storage_call *call)
 		storage_fail(call, FAULT_NO_UPLOAD);
 		return;
 	}
-	forget_parts(call, storage_rows(call, 2));
+	storage_forget_files(call, storage_rows(call, 2), 0);
 	s3_answer_none(call, 204);
 }
 
@@ -299,7 +281,7 @@ static void on_ended(struct storage_call *call)
 {
 	const struct completing *c = call->flow;
 	struct buf b BUF_CLEANUP = {0};
-	forget_parts(call, storage_rows(call, 2));
+	storage_forget_files(call, storage_rows(call, 2), 0);
 	buf_init(&b, 16u << 10);
 	s3_xml_begin(&b, "CompleteMultipartUploadResult");
 	s3_xml_text(&b, "Location", arena_printf(call->arena, "/%s/%s", call->bucket, call->key));

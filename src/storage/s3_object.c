@@ -191,14 +191,6 @@ void s3_put(struct storage_call *call)
 
 /* Deleting. What is not there counts as deleted. */
 
-static void forget(struct storage_call *call, const PGresult *rows, int column)
-{
-	int count = PQntuples(rows);
-	const char **versions = arena_array(call->arena, (size_t)count + 1, sizeof *versions);
-	for (int i = 0; versions != NULL && i < count; i++) versions[i] = storage_value(rows, i, column);
-	if (versions != NULL) files_remove(call->storage->files, versions, count);
-}
-
 static void on_deleted(struct storage_call *call)
 {
 	const PGresult *bucket = storage_rows(call, 1), *there = storage_rows(call, 2), *gone = storage_rows(call, 4);
@@ -207,7 +199,7 @@ static void on_deleted(struct storage_call *call)
 	} else if (PQntuples(there) > 0 && PQntuples(gone) == 0) {
 		storage_fail(call, FAULT_DENIED);
 	} else {
-		forget(call, gone, 0);
+		storage_forget_files(call, gone, 0);
 		s3_answer_none(call, 204);
 	}
 }
@@ -242,7 +234,7 @@ static void on_deleted_many(struct storage_call *call)
 		storage_fail(call, FAULT_NO_BUCKET);
 		return;
 	}
-	forget(call, gone, 0);
+	storage_forget_files(call, gone, 0);
 	buf_init(&b, S3_ANSWER_MAX);
 	s3_xml_begin(&b, "DeleteResult");
 	for (size_t i = 0; i < d->count; i++) {

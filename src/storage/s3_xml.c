@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/s3_sign.h"
+
 #define NAMESPACE "http://s3.amazonaws.com/doc/2006-03-01/"
 #define PATH_MAX_BYTES 256
 
@@ -223,6 +225,16 @@ void s3_xml_text(struct buf *b, const char *name, const char *text)
 	if (text == NULL) return;
 	buf_printf(b, "<%s>", name);
 	s3_xml_escape(b, str_from(text));
+	buf_printf(b, "</%s>", name);
+}
+
+void s3_xml_key(struct buf *b, bool encodes, const char *name, const char *key)
+{
+	buf_printf(b, "<%s>", name);
+	if (encodes)
+		s3_encode(str_from(key), true, b);
+	else
+		s3_xml_escape(b, str_from(key));
 	buf_printf(b, "</%s>", name);
 }
 

@@ -42,6 +42,8 @@ bool s3_xml_check(struct str text, struct err *err);
 /* Writing. */
 void s3_xml_begin(struct buf *b, const char *name); /* the declaration, and the root with S3's namespace */
 void s3_xml_text(struct buf *b, const char *name, const char *text); /* an element; NULL: none */
+/* An element with a key in it, or a part of one. encodes: as an address has it (encoding-type=url). */
+void s3_xml_key(struct buf *b, bool encodes, const char *name, const char *key);
 void s3_xml_number(struct buf *b, const char *name, int64_t number);
 void s3_xml_escape(struct buf *b, struct str text);
 

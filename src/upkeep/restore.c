@@ -35,12 +35,7 @@ static int64_t note_of(const char *data_dir)
 	char path[FILE_PATH_SIZE];
 	struct err ignored;
 	int64_t job = 0;
-	struct buf text BUF_CLEANUP;
-	buf_init(&text, 64);
-	if (!file_path(path, &ignored, "%s/" NOTE, data_dir) || !file_read(path, &text, &ignored) ||
-	    !str_to_int(str_trim(buf_view(&text)), &job))
-		return 0;
-	return job;
+	return file_path(path, &ignored, "%s/" NOTE, data_dir) && file_read_int(path, &job) ? job : 0;
 }
 
 static bool write_note(const struct parts *p, const char *data_dir, int64_t job, struct err *err)

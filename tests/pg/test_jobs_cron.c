@@ -71,8 +71,7 @@ static const char *text(const char *sql)
 
 static void is(const char *sql, const char *want)
 {
-	const char *got = text(sql);
-	if (strcmp(got, want) != 0) fail_msg("%s gives %s, not %s", sql, got, want);
+	is_now(&box, OWNER, sql, want);
 }
 
 static void until(const char *sql, const char *want)

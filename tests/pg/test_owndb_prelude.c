@@ -13,6 +13,7 @@
 
 #include "ownbox.h"
 #include "owndb/prelude.h"
+#include "waiting.h"
 
 #define ANN "00000000-0000-0000-0000-00000000000a"
 #define BOB "00000000-0000-0000-0000-00000000000b"
@@ -40,7 +41,7 @@ static void script(const char *sql)
 
 static void is(const char *sql, const char *value)
 {
-	assert_string_equal(ownbox_text(&box, "postgres", sql), value);
+	is_now(&box, "postgres", sql, value);
 }
 
 static void refused(const char *sql, const char *sqlstate)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "ownbox.h"
+#include "waiting.h"
 
 #define OWNER "postgres"
 #define READERS 4
@@ -26,8 +27,7 @@ static void script(const char *sql)
 
 static void is(const char *sql, const char *want)
 {
-	const char *got = ownbox_text(&box, OWNER, sql);
-	if (strcmp(got, want) != 0) fail_msg("%s gives %s, not %s", sql, got, want);
+	is_now(&box, OWNER, sql, want);
 }
 
 static struct pg_conn *connect_as_owner(void)

@@ -13,6 +13,12 @@
 #define PATIENCE_MS 20000
 #define LOOK_MS 20
 
+void is_now(const struct ownbox *box, const char *role, const char *sql, const char *want)
+{
+	const char *got = ownbox_text(box, role, sql);
+	if (strcmp(got, want) != 0) fail_msg("%s gives %s, not %s", sql, got, want);
+}
+
 static void nothing(uv_timer_t *timer)
 {
 	(void)timer;

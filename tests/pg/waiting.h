@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests of what runs on a loop beside a database: the loop goes on while they wait. */
+ * What a database says, expected now or soon; where something runs on a loop beside it, the loop goes on meanwhile. */
 #ifndef FREEHOLD_TESTS_PG_WAITING_H
 #define FREEHOLD_TESTS_PG_WAITING_H
 
@@ -8,6 +8,9 @@
 #include <uv.h>
 
 #include "ownbox.h"
+
+/* The query gives the text, as this role, or the test fails. */
+void is_now(const struct ownbox *box, const char *role, const char *sql, const char *want);
 
 void wait_for(uv_loop_t *loop, int64_t ms);
 

@@ -108,15 +108,6 @@ create index if not exists oauth_consents_active_user_client_idx on auth.oauth_c
   where revoked_at is null;
 create index if not exists oauth_consents_user_order_idx on auth.oauth_consents (user_id, granted_at desc);
 
-create table if not exists auth.oauth_client_states (
-  id uuid not null,
-  provider_type text not null,
-  code_verifier text,
-  created_at timestamptz not null,
-  constraint oauth_client_states_pkey primary key (id)
-);
-create index if not exists idx_oauth_client_states_created_at on auth.oauth_client_states (created_at);
-
 create table if not exists auth.custom_oauth_providers (
   id uuid not null default gen_random_uuid(),
   provider_type text not null,

@@ -12,22 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "os/file.h"
-
-static int make_folder(void **state)
-{
-	char *path = strdup("/tmp/freehold-test-XXXXXX");
-	*state = mkdtemp(path);
-	return *state == NULL;
-}
-
-static int remove_folder(void **state)
-{
-	struct err err;
-	bool ok = file_remove_tree(*state, &err) && !file_exists(*state);
-	free(*state);
-	return !ok;
-}
 
 static void test_write_and_read(void **state)
 {

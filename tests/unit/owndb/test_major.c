@@ -12,23 +12,9 @@
 #include <cmocka.h>
 
 #include "codec/json.h"
+#include "folder.h"
 #include "os/file.h"
 #include "owndb/major_kept.h"
-
-static int make_folder(void **state)
-{
-	char *path = strdup("/tmp/freehold-major-XXXXXX");
-	*state = mkdtemp(path);
-	return *state == NULL;
-}
-
-static int remove_folder(void **state)
-{
-	struct err err;
-	bool ok = file_remove_tree(*state, &err);
-	free(*state);
-	return !ok;
-}
 
 static void put(const char *folder, const char *name, const char *packages)
 {

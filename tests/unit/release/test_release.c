@@ -12,22 +12,8 @@
 #include <sys/stat.h>
 
 #include "codec/json.h"
+#include "folder.h"
 #include "release/release.h"
-
-static int make_folder(void **state)
-{
-	char *path = strdup("/tmp/freehold-test-XXXXXX");
-	*state = mkdtemp(path);
-	return *state == NULL;
-}
-
-static int remove_folder(void **state)
-{
-	struct err err;
-	bool ok = file_remove_tree(*state, &err);
-	free(*state);
-	return !ok;
-}
 
 /* A release with an index.html and one fingerprinted asset. */
 static void make_release(const char *app, int64_t n, const char *asset, const char *bytes)

@@ -15,25 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "os/file.h"
 #include "os/proc.h"
 #include "run/record.h"
 #include "run/supervisor.h"
-
-static int make_folder(void **state)
-{
-	char *path = strdup("/tmp/freehold-test-XXXXXX");
-	*state = mkdtemp(path);
-	return *state == NULL;
-}
-
-static int remove_folder(void **state)
-{
-	struct err err;
-	bool ok = file_remove_tree(*state, &err);
-	free(*state);
-	return !ok;
-}
 
 /* A server that is no server of ours: it listens on a unix socket and ends when asked. */
 static const char *const listener = "import socket,sys,os,signal\n"

@@ -9,27 +9,13 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "os/file.h"
 #include "store/app.h"
 #include "store/deployment.h"
 #include "store/env.h"
 #include "store/job.h"
 #include "store/pool_use.h"
-
-static int make_folder(void **state)
-{
-	char *path = strdup("/tmp/freehold-test-XXXXXX");
-	*state = mkdtemp(path);
-	return *state == NULL;
-}
-
-static int remove_folder(void **state)
-{
-	struct err err;
-	bool ok = file_remove_tree(*state, &err);
-	free(*state);
-	return !ok;
-}
 
 static struct db *open_store(const char *folder)
 {
