@@ -18,7 +18,7 @@
 
 #define THAW_DEADLINE_MS 10000
 
-int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][SERVING_PART_SIZE])
+int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][PART_NAME_SIZE])
 {
 	char dir[FILE_PATH_SIZE];
 	struct err ignored;
@@ -26,17 +26,17 @@ int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][S
 	int count = 0;
 	bool is_elsewhere = false;
 	if (!elsewhere_is(&d->flow, app, &is_elsewhere, &ignored) || !is_elsewhere)
-		(void)snprintf(ret_parts[count++], SERVING_PART_SIZE, "postgres");
-	(void)snprintf(ret_parts[count++], SERVING_PART_SIZE, "backend");
+		(void)snprintf(ret_parts[count++], PART_NAME_SIZE, "postgres");
+	(void)snprintf(ret_parts[count++], PART_NAME_SIZE, "backend");
 	bool has_live = layout_app(&d->flow.layout, app, "", dir, &ignored) && release_live(dir, &live, &ignored);
 	if (has_live && pool_is_wanted(&d->flow, app, live))
-		(void)snprintf(ret_parts[count++], SERVING_PART_SIZE, "%s", POOL_PART);
+		(void)snprintf(ret_parts[count++], PART_NAME_SIZE, "%s", POOL_PART);
 	if (has_live && web_is_there(dir, live)) web_part_name(live, ret_parts[count++]);
 	if (functions_is_there(dir, live)) functions_part_name(live, ret_parts[count++]);
 	return count;
 }
 
-int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][SERVING_PART_SIZE], int count)
+int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][PART_NAME_SIZE], int count)
 {
 	char dir[FILE_PATH_SIZE];
 	struct err ignored;
@@ -47,7 +47,7 @@ int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][S
 		return 0;
 	/* Of an earlier release, or until the end of what it serves. */
 	if (!pool_is_wanted(&d->flow, app, live))
-		(void)snprintf(parts[count + added++], SERVING_PART_SIZE, "%s", POOL_PART);
+		(void)snprintf(parts[count + added++], PART_NAME_SIZE, "%s", POOL_PART);
 	for (int i = 0; i < releases && count + added + 1 < APP_PARTS_MAX; i++) {
 		if (numbers[i] == live) continue;
 		if (web_is_there(dir, numbers[i])) web_part_name(numbers[i], parts[count + added++]);
@@ -56,14 +56,14 @@ int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][S
 	return added;
 }
 
-int app_parts_branches(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][SERVING_PART_SIZE], int count)
+int app_parts_branches(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][PART_NAME_SIZE], int count)
 {
 	struct branch list[BRANCHES_MAX];
 	struct err err;
 	int branches = 0, added = 0;
 	if (!branch_list(&d->flow, app, list, &branches, &err)) log_error("%s: %s", app, err.msg);
 	for (int i = 0; i < branches && count + added < APP_PARTS_MAX; i++)
-		(void)snprintf(parts[count + added++], SERVING_PART_SIZE, BRANCH_PART "%s", list[i].name);
+		(void)snprintf(parts[count + added++], PART_NAME_SIZE, BRANCH_PART "%s", list[i].name);
 	return added;
 }
 
@@ -184,7 +184,7 @@ bool daemon_retire_part_of(struct daemon *d, const char *app, const char *part, 
 
 void daemon_renew_functions(struct daemon *d, const char *app)
 {
-	char dir[FILE_PATH_SIZE], part[SERVING_PART_SIZE], unit[UNIT_NAME_SIZE];
+	char dir[FILE_PATH_SIZE], part[PART_NAME_SIZE], unit[UNIT_NAME_SIZE];
 	struct err err;
 	struct parts parts;
 	struct unit_spec spec;
@@ -298,7 +298,7 @@ enum walking { WALK_START, WALK_STOP, WALK_RESTART };
 struct walk {
 	struct daemon *d;
 	char app[LAYOUT_APP_NAME_MAX + 1];
-	char parts[APP_PARTS_MAX][SERVING_PART_SIZE];
+	char parts[APP_PARTS_MAX][PART_NAME_SIZE];
 	int count, next;
 	enum walking how;
 	supervisor_done done;
@@ -359,7 +359,7 @@ static void walk_on(void *arg, const struct err *err)
 
 static void start_branches(struct daemon *d, const char *app)
 {
-	char parts[APP_PARTS_MAX][SERVING_PART_SIZE];
+	char parts[APP_PARTS_MAX][PART_NAME_SIZE];
 	int count = app_parts_branches(d, app, parts, 0);
 	for (int i = 0; i < count; i++) daemon_start_part_of(d, app, parts[i], false, NULL, NULL);
 }

@@ -12,14 +12,14 @@
 #define APP_PARTS_ARENA_BYTES (1u << 20)
 
 /* What an app that runs consists of now, in the order of starting; how many. */
-int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][SERVING_PART_SIZE]);
+int app_parts(struct daemon *d, const char *app, char ret_parts[APP_PARTS_MAX][PART_NAME_SIZE]);
 
 /* Appends, behind `count` of them, servers of releases that are not live and may still run; how many. */
-int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][SERVING_PART_SIZE], int count);
+int app_parts_old(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][PART_NAME_SIZE], int count);
 
 /* Appends the branches of its database (upkeep/branch.h); how many. They run while the app does, and nothing of the app
  * waits for them. */
-int app_parts_branches(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][SERVING_PART_SIZE], int count);
+int app_parts_branches(struct daemon *d, const char *app, char parts[APP_PARTS_MAX][PART_NAME_SIZE], int count);
 
 bool app_part_is_known(const char *part);
 bool app_part_spec(struct daemon *d, const char *app, const char *part, struct parts *parts, struct arena *arena,

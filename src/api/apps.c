@@ -50,7 +50,7 @@ static json_t *keys_json(struct daemon *d, const char *app)
 
 static json_t *processes_json(struct daemon *d, const char *app)
 {
-	char parts[APP_PARTS_MAX][SERVING_PART_SIZE];
+	char parts[APP_PARTS_MAX][PART_NAME_SIZE];
 	int count = app_parts(d, app, parts), old = app_parts_old(d, app, parts, count);
 	json_t *list = json_array();
 	for (int i = 0; i < count + old; i++) {

@@ -10,7 +10,7 @@
 
 static bool add_state(struct daemon *d, const char *app, const struct branch *b, json_t **ret_json, struct err *err)
 {
-	char part[SERVING_PART_SIZE], unit[UNIT_NAME_SIZE];
+	char part[PART_NAME_SIZE], unit[UNIT_NAME_SIZE];
 	if (!branch_json(&d->flow, app, b, ret_json, err)) return false;
 	(void)snprintf(part, sizeof part, BRANCH_PART "%s", b->name);
 	parts_unit_name(app, part, unit);

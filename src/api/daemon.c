@@ -71,7 +71,7 @@ static bool start_if_running(void *arg, const struct app *app, struct err *err)
 	/* Servers that were kept for tabs do not outlive the daemon that kept them: below. */
 	if (running == 0 && (!pin_forget(&d->flow, app->name, err) || !pin_follow_setting(&d->flow, app->name, err)))
 		return false;
-	char parts[APP_PARTS_MAX][SERVING_PART_SIZE], branches[APP_PARTS_MAX][SERVING_PART_SIZE];
+	char parts[APP_PARTS_MAX][PART_NAME_SIZE], branches[APP_PARTS_MAX][PART_NAME_SIZE];
 	int count = app_parts(d, app->name, parts), old = app_parts_old(d, app->name, parts, count);
 	int branch_count = app_parts_branches(d, app->name, branches, 0);
 	bool is_running = strcmp(app->state, "running") == 0;

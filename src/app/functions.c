@@ -26,7 +26,7 @@ static const struct serving_limits limits = {
     .stop_slack_ms = 5000,
 };
 
-void functions_part_name(int64_t release, char ret_part[SERVING_PART_SIZE])
+void functions_part_name(int64_t release, char ret_part[PART_NAME_SIZE])
 {
 	serving_part_name(KIND, release, ret_part);
 }
@@ -221,21 +221,21 @@ static bool is_there(const struct flow *f, const char *app, int64_t release)
 
 bool functions_start(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[SERVING_PART_SIZE];
+	char part[PART_NAME_SIZE];
 	functions_part_name(release, part);
 	return !is_there(f, app, release) || daemon_start_part(f, app, part, err) || err_wrap(err, "the functions");
 }
 
 bool functions_retire(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[SERVING_PART_SIZE];
+	char part[PART_NAME_SIZE];
 	functions_part_name(release, part);
 	return !is_there(f, app, release) || daemon_retire_part(f, app, part, err);
 }
 
 bool functions_stop(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[SERVING_PART_SIZE];
+	char part[PART_NAME_SIZE];
 	functions_part_name(release, part);
 	return !is_there(f, app, release) || daemon_stop_part(f, app, part, err);
 }

@@ -19,7 +19,7 @@
 
 #define FUNCTIONS_SECRET "functions" /* kind of a variable that only functions get; store/app.h */
 
-void functions_part_name(int64_t release, char ret_part[SERVING_PART_SIZE]);
+void functions_part_name(int64_t release, char ret_part[PART_NAME_SIZE]);
 int64_t functions_part_release(const char *part); /* 0: it is another part */
 
 /* Has this release functions? */

@@ -85,6 +85,8 @@ bool parts_backend_unit(const struct flow *f, const struct parts *p, struct aren
 			struct err *err);
 void parts_edge_unit(const struct flow *f, struct arena *arena, struct unit_spec *ret_spec);
 
+#define PART_NAME_SIZE 32 /* "postgres", "web.7" */
+
 /* "shop/postgres" */
 void parts_unit_name(const char *app, const char *part, char ret_name[UNIT_NAME_SIZE]);
 

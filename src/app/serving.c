@@ -12,9 +12,9 @@
 
 #define LINGER_MS 500 /* a drain accepts for so long: requests that were on their way */
 
-void serving_part_name(const char *kind, int64_t release, char ret_part[SERVING_PART_SIZE])
+void serving_part_name(const char *kind, int64_t release, char ret_part[PART_NAME_SIZE])
 {
-	(void)snprintf(ret_part, SERVING_PART_SIZE, "%s.%lld", kind, (long long)release);
+	(void)snprintf(ret_part, PART_NAME_SIZE, "%s.%lld", kind, (long long)release);
 }
 
 int64_t serving_part_release(const char *kind, const char *part)
@@ -92,7 +92,7 @@ static bool write_config(struct serving *s, char ret_path[FILE_PATH_SIZE], struc
 
 bool serving_unit(struct serving *s, const char *log, struct arena *arena, struct unit_spec *ret_spec, struct err *err)
 {
-	char part[SERVING_PART_SIZE], config[FILE_PATH_SIZE];
+	char part[PART_NAME_SIZE], config[FILE_PATH_SIZE];
 	const struct serving_limits *l = &s->limits;
 	if (!write_config(s, config, err)) return false;
 	struct unit_spec spec = {

@@ -16,9 +16,7 @@
 #include "base/arena.h"
 #include "run/supervisor.h"
 
-#define SERVING_PART_SIZE 32
-
-void serving_part_name(const char *kind, int64_t release, char ret_part[SERVING_PART_SIZE]);
+void serving_part_name(const char *kind, int64_t release, char ret_part[PART_NAME_SIZE]);
 int64_t serving_part_release(const char *kind, const char *part); /* 0: it is another part */
 
 struct serving_limits {

@@ -26,7 +26,7 @@
 #define STOP_SLACK_MS 3000
 #define SAID_MAX_BYTES 2048
 
-void web_part_name(int64_t release, char ret_part[SERVING_PART_SIZE])
+void web_part_name(int64_t release, char ret_part[PART_NAME_SIZE])
 {
 	serving_part_name(KIND, release, ret_part);
 }
@@ -192,7 +192,7 @@ static void read_said(const struct flow *f, const char *app, int64_t release, st
 
 bool web_start(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[SERVING_PART_SIZE];
+	char part[PART_NAME_SIZE];
 	struct err why;
 	struct buf said BUF_CLEANUP;
 	buf_init(&said, SAID_MAX_BYTES);
@@ -205,14 +205,14 @@ bool web_start(const struct flow *f, const char *app, int64_t release, struct er
 
 bool web_retire(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[SERVING_PART_SIZE];
+	char part[PART_NAME_SIZE];
 	web_part_name(release, part);
 	return daemon_retire_part(f, app, part, err);
 }
 
 bool web_stop(const struct flow *f, const char *app, int64_t release, struct err *err)
 {
-	char part[SERVING_PART_SIZE];
+	char part[PART_NAME_SIZE];
 	web_part_name(release, part);
 	return daemon_stop_part(f, app, part, err);
 }

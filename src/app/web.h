@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "run/supervisor.h"
 
-void web_part_name(int64_t release, char ret_part[SERVING_PART_SIZE]);
+void web_part_name(int64_t release, char ret_part[PART_NAME_SIZE]);
 int64_t web_part_release(const char *part); /* 0: it is another part */
 
 /* Has this release a server? Of an app whose folder is app_dir. */
