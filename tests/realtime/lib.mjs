@@ -35,7 +35,11 @@ export function client({ jwt, version = '2.0.0', key = anonKey, ...realtime } = 
   return c;
 }
 export async function closeAll() {
-  await Promise.all([...open].map(async (c) => { await c.removeAllChannels(); await c.realtime.disconnect(); }));
+  await Promise.all([...open].map(async (c) => {
+    if (c instanceof WebSocket) return c.close();
+    await c.removeAllChannels();
+    await c.realtime.disconnect();
+  }));
   open.clear();
 }
 
@@ -77,5 +81,6 @@ export async function raw({ version = '2.0.0', key = anonKey } = {}) {
   socket.onmessage = (m) => got.push(typeof m.data === 'string' ? JSON.parse(m.data) : m.data);
   const closed = new Promise((resolve) => { socket.onclose = (e) => resolve(e); });
   await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = () => reject(new Error('refused')); });
+  open.add(socket);
   return { socket, got, closed, send: (m) => socket.send(typeof m === 'string' || m instanceof Uint8Array ? m : JSON.stringify(m)), next: (check) => until('a message', () => got.find(check)) };
 }
