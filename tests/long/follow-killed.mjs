@@ -11,7 +11,7 @@ import { Freehold, example, until } from '../system/freehold.mjs';
 import { Writer, made, startSource, writable } from '../system/import/followed.mjs';
 
 let f, b;
-const ask = async (sql) => (await f.cli('db', 'site', 'psql', '--', '-XAtc', sql)).stdout.trim();
+const ask = (sql) => f.ask('site', sql);
 const move = (...words) => f.cli('move', 'site', ...words);
 const journal = async () => (await f.api('GET', '/v1/apps/site/db/import')).body;
 

@@ -13,9 +13,8 @@ import { promisify } from 'node:util';
 import { Freehold, example, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
 
-const BIN = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
 let f, folder, out, keys;
-const ask = async (sql) => (await f.cli('db', 'site', 'psql', '--', '-XAtc', sql)).stdout.trim();
+const ask = (sql) => f.ask('site', sql);
 const call = (url, method, body, token, headers = {}) => f.get('site', url, { method, body,
   headers: { apikey: keys.publishable, authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers } });
 
@@ -73,7 +72,7 @@ test('PostgreSQL alone has the data, from the dump and from the text', async () 
   await cp(path.join(out, 'database'), path.join(folder, 'readable'), { recursive: true });
   execFileSync('chmod', ['-R', 'a+rX', path.join(folder, 'readable')]);
   for (const way of ways) {
-    const b = await Bare.start({ bin: BIN });
+    const b = await Bare.start();
     try {
       const roles = await b.as(['psql', '-Xq', ...b.connection, '-U', 'supabase_admin', '-d', 'postgres', '-f', path.join(folder, 'readable/roles.sql')]);
       assert.deepEqual(roles.stderr.split('\n').filter((line) => /ERROR/.test(line) && !/"supabase_admin" already exists/.test(line)), []);

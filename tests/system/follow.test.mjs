@@ -4,13 +4,13 @@
 // left at the source. (Whatever dies in between: tests/long/follow-killed.mjs.)
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { Freehold, example, present, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
 import { Writer, made as slots, startSource, writable } from './import/followed.mjs';
 
 let f, b;
-const ask = async (sql) => (await f.cli('db', 'site', 'psql', '--', '-XAtc', sql)).stdout.trim();
+const ask = (sql) => f.ask('site', sql);
 const move = (...words) => f.cli('move', 'site', ...words);
 const journal = async () => (await f.api('GET', '/v1/apps/site/db/import')).body;
 const made = () => slots(b);
@@ -69,7 +69,7 @@ test('the first copy is tried and written to, the second follows, and the pause 
 });
 
 test('a source that does not allow it is told, and the other way is taken', async () => {
-  const other = await Bare.start({ bin: execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim(), walLevel: 'replica' });
+  const other = await Bare.start({ walLevel: 'replica' });
   try {
     await other.psql("create role postgres superuser login password 'let-me-in'; set role postgres; create table public.thing as select 1 as id");
     const copied = await move(other.url(), '--replace');

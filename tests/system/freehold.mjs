@@ -155,6 +155,11 @@ export class Freehold {
     });
   }
 
+  // What an app's database says, as its owner asks it.
+  async ask(app, sql) {
+    return (await this.cli('db', app, 'psql', '--', '-XAtc', sql)).stdout.trim();
+  }
+
   // One question to Freehold's own tables.
   store(sql) {
     return execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(this.home, 'freehold.db'), sql], { encoding: 'utf8' }).trim();

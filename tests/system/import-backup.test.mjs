@@ -8,10 +8,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, example, root, until } from './freehold.mjs';
+import { Freehold, example, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
 
-const BIN = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
 let f, b, folder, dump;
 const backups = async () => (await f.api('GET', '/v1/apps/site/db/backups')).body.places[0];
 const idle = () => until('no job runs', async () => execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(f.home, 'freehold.db'),
@@ -21,8 +20,7 @@ const ask = async (sql) => (await db('psql', '--', '-XAtc', sql)).trim();
 
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'fh-import-'));
-  b = await Bare.start({ bin: BIN });
-  await b.file(path.join(root, 'tests/system/import/project.sql'));
+  b = await Bare.project();
   dump = path.join(folder, 'project.dump');
   await b.dump(dump, '-Fc');
   await b.stop();

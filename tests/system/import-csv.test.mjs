@@ -9,7 +9,7 @@ import path from 'node:path';
 import { Freehold, example } from './freehold.mjs';
 
 let f, folder;
-const ask = async (sql) => (await f.cli('db', 'site', 'psql', '--', '-XAtc', sql)).stdout.trim();
+const ask = (sql) => f.ask('site', sql);
 async function put(name, text, table, ...more) {
   const file = path.join(folder, name);
   await writeFile(file, text);

@@ -12,7 +12,7 @@ import path from 'node:path';
 import { Freehold, example, until } from './freehold.mjs';
 
 let f, folder, dump, door, old, hooks, asked, places;
-const ask = async (app, sql) => (await f.cli('db', app, 'psql', '--', '-XAtc', sql)).stdout.trim();
+const ask = (app, sql) => f.ask(app, sql);
 const keysOf = async (app) => JSON.parse(await readFile(f.app(app, 'backend.json'), 'utf8'));
 const report = async () => (await f.api('GET', '/v1/apps/shop/db/import')).body;
 const count = (name) => asked.filter((url) => url.endsWith(`/${name}`)).length;

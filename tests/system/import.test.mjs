@@ -11,9 +11,8 @@ import path from 'node:path';
 import { Freehold, example, root, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
 
-const BIN = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
 let f, b, folder, dump;
-const ask = async (sql) => (await f.cli('db', 'site', 'psql', '--', '-XAtc', sql)).stdout.trim();
+const ask = (sql) => f.ask('site', sql);
 const keys = async () => (await f.api('GET', '/v1/apps/site')).body.keys;
 const report = async () => (await f.api('GET', '/v1/apps/site/db/import')).body;
 const post = async (url, body, headers = {}) => f.get('site', url, { method: 'POST', body: JSON.stringify(body),
@@ -23,8 +22,7 @@ const untouched = async () => assert.equal(await ask('select string_agg(mine, \'
 
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'fh-import-'));
-  b = await Bare.start({ bin: BIN });
-  await b.file(path.join(root, 'tests/system/import/project.sql'));
+  b = await Bare.project();
   dump = path.join(folder, 'project.dump');
   await b.dump(dump, '-Fc');
   f = await Freehold.start();

@@ -12,7 +12,7 @@ const files = {
   'supabase/migrations/20260102000000_loans.sql': 'create table public.loans (tool text); alter table public.loans enable row level security;',
 };
 let f, dir;
-const ask = async (sql) => (await f.cli('db', 'shed', 'psql', '--', '-XAtc', sql)).stdout.trim();
+const ask = (sql) => f.ask('shed', sql);
 
 before(async () => {
   f = await Freehold.start();

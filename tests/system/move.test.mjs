@@ -4,15 +4,13 @@
 // that the old place acknowledged is missing; whatever fails, the old place can be written to again.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { Freehold, example, root, until } from './freehold.mjs';
+import { Freehold, example, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
 
-const BIN = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
 let f, b;
-const ask = async (sql) => (await f.cli('db', 'site', 'psql', '--', '-XAtc', sql)).stdout.trim();
+const ask = (sql) => f.ask('site', sql);
 const move = (...words) => f.cli('move', 'site', ...words);
 const journal = async () => (await f.api('GET', '/v1/apps/site/db/import')).body;
 
@@ -40,8 +38,7 @@ class Writer {
 const writes = async () => { const w = new Writer(9e3 + Math.floor(Math.random() * 1e3)); await until('it writes or is refused', () => w.acknowledged.length > 0 || w.refused); await w.end(); return !w.refused; };
 
 before(async () => {
-  b = await Bare.start({ bin: BIN });
-  await b.file(path.join(root, 'tests/system/import/project.sql'));
+  b = await Bare.project();
   await b.psql('alter role postgres superuser; create table public.moved (id bigint primary key); alter table public.moved owner to postgres');
   f = await Freehold.start();
   await f.deploy(example('static-site'), 'site');

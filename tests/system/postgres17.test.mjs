@@ -4,7 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { Freehold, example, folder, root, until } from './freehold.mjs';
+import { Freehold, example, folder, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
 
 let f;
@@ -43,9 +43,8 @@ test('another app beside it has the machine\'s own, and a cluster keeps its majo
 });
 
 test('a project of 17 is moved into an app that had 15, with its vectors', async () => {
-  const b = await Bare.start({ bin: path.join(f.home, 'postgres/17/usr/lib/postgresql/17/bin') });
+  const b = await Bare.project({ bin: path.join(f.home, 'postgres/17/usr/lib/postgresql/17/bin') });
   try {
-    await b.file(path.join(root, 'tests/system/import/project.sql'));
     await b.psql('create extension vector with schema extensions; create table public.near (id int primary key, at extensions.vector(3)); alter table public.near owner to postgres; insert into public.near values (1, \'[1,2,3]\')');
     await b.psql('alter role postgres superuser');
     const dump = path.join(f.home, 'of17.dump');
@@ -76,7 +75,7 @@ test('both are backed up, the one that was 15 too, and one is restored to a seco
     const drill = await f.cli('db', app, 'drill');
     assert.equal(drill.code, 0, drill.all);
   }
-  const ask = async (sql) => (await f.cli('db', 'new', 'psql', '--', '-XAtc', sql)).stdout.trim();
+  const ask = (sql) => f.ask('new', sql);
   await new Promise((resolve) => setTimeout(resolve, 1100)); // restores go to a second
   const at = new Date().toISOString();
   await new Promise((resolve) => setTimeout(resolve, 1100));

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A bare PostgreSQL beside Freehold, for what comes from elsewhere or goes there: made by initdb, on a port of 127.0.0.1 with passwords.
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, chmod, chown, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { until } from '../freehold.mjs';
+import { root, until } from '../freehold.mjs';
 
 const run = promisify(execFile);
 const isRoot = process.getuid() === 0;
 const NOBODY = 65534;
 
 export class Bare {
-  // bin: PostgreSQL's folder of programs. superuser: a role.
-  static async start({ bin, superuser = 'supabase_admin', walLevel = 'logical' }) {
+  // bin: PostgreSQL's folder of programs, of the newest one installed where it is not said. superuser: a role.
+  static async start({ bin = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim(), superuser = 'supabase_admin', walLevel = 'logical' } = {}) {
     const b = new Bare();
     b.bin = bin;
     b.superuser = superuser;
@@ -32,6 +32,13 @@ export class Bare {
       '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', `wal_level=${walLevel}`]);
     b.process = spawn(program, args, { stdio: 'ignore', env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } });
     await until('the bare PostgreSQL answers', () => b.psql('select 1').catch(() => null));
+    return b;
+  }
+
+  // One with a Supabase project's schemas, people and rows (project.sql).
+  static async project(options) {
+    const b = await Bare.start(options);
+    await b.file(path.join(root, 'tests/system/import/project.sql'));
     return b;
   }
 

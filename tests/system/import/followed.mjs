@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A source that can be followed, and those who write to it.
-import { execFileSync, spawn } from 'node:child_process';
-import path from 'node:path';
-import { root } from '../freehold.mjs';
+import { spawn } from 'node:child_process';
 import { Bare } from './bare.mjs';
-
-const BIN = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
 
 // A project whose owner may replicate, with a table that has no key, one that is not logged, and a sequence.
 export async function startSource() {
-  const b = await Bare.start({ bin: BIN });
-  await b.file(path.join(root, 'tests/system/import/project.sql'));
+  const b = await Bare.project();
   await b.psql(`alter role postgres replication; set role postgres; create table public.moved (id bigint primary key, body text);
     create table public.keyless (id bigint); create unlogged table public.scratch (id int primary key); insert into public.scratch values (7); create sequence public.counter;
     insert into public.moved select n, md5(n::text) from generate_series(100, 20000) n`);
