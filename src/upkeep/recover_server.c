@@ -208,6 +208,14 @@ static bool own_repository(struct recovering *r, const struct parts *p, struct e
 	       file_chown_tree(path, p->users.db.uid, p->users.db.gid, err);
 }
 
+/* What lay on the lost server's own disk begins anew: without a repository there, the place would be said to fail until
+ * the next backup makes it. One that cannot be reached just now is told from what waits for it. */
+static void open_places(struct recovering *r, const struct parts *p)
+{
+	struct err why;
+	if (!archive_open_all(&r->flow, p, &why)) log_warn("%s: %s", p->app.name, why.msg);
+}
+
 /* The newest state of the cluster, made beside and renamed when it is whole. */
 static bool bring_database(struct recovering *r, struct job_run *job, json_t *entry, struct err *err)
 {
@@ -229,6 +237,7 @@ static bool bring_database(struct recovering *r, struct job_run *job, json_t *en
 	if (rename(c.data_dir, p->data_dir) != 0) return err_set_errno(err, "%s", p->data_dir);
 	json_object_set_new(entry, "backup", json_string(s.label));
 	json_object_set_new(entry, "tables", json_integer((json_int_t)json_object_size(rows)));
+	open_places(r, p);
 	return archive_push_histories(&r->flow, p, err) && file_remove_tree(dir, err);
 }
 

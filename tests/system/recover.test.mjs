@@ -4,7 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, chownSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, chownSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Freehold, bin, until } from './freehold.mjs';
@@ -73,6 +73,12 @@ test('one command brings it back on another server', async () => {
   assert.equal(done.code, 0, done.all);
   assert.match(done.stdout, /^served +\d{8}-\d{6}F.*\nshop +\d{8}-.*\n\nEverything is back\. Now start it/m);
   assert.equal(existsSync(path.join(home, 'recovering')), false);
+  // Every place takes what it gets from the first moment on, also the new server's own disk, whose repository is new.
+  for (const app of ['shop', 'served']) {
+    const archive = path.join(home, 'apps', app, 'postgres/archive');
+    assert.deepEqual(readdirSync(archive).filter((name) => /\.(failing|broken)$/.test(name)).map((name) => readFileSync(path.join(archive, name), 'utf8')), []);
+    assert.deepEqual(readdirSync(archive).filter((name) => name.endsWith('.queue')).flatMap((name) => readdirSync(path.join(archive, name))), []);
+  }
   const again = await recover('--at', moved);
   assert.match(again.all, /is in use: everything is recovered into an empty home/);
 });
@@ -82,6 +88,7 @@ test('apps, rows, files, releases and secrets are there, and backups go on', asy
   const answers = async () => Promise.all(['shop', 'served'].map(async (app) => (await g.get(app, '/')).status));
   await until('both answer', async () => (await answers()).every((status) => status === 200), 40000)
     .catch(async (error) => assert.fail(`${error.message}: ${await answers()}\n${(await g.cli('status')).all}\n${readFileSync(g.log, 'utf8')}`));
+  assert.deepEqual((await g.api('GET', '/v1/status')).body.warnings.filter((w) => /have not reached|cannot be restored/.test(w)), []);
   assert.deepEqual(await psql(g, 'shop', 'select count(*) from public.n'), ['200']);
   assert.equal(readFileSync(g.app('shop', 'data/wrote.txt'), 'utf8'), 'shop');
   assert.equal(readFileSync(g.app('shop', 'storage/x/object'), 'utf8'), 'bytes');
