@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "edge/port.h"
+#include "move/following.h"
 #include "os/proc.h"
 #include "run/record.h"
 #include "store/deployment.h"
@@ -180,12 +181,23 @@ static void on_all_stopped(void *arg, const struct err *err)
 	http_server_drain(d->server, DRAIN_MS, on_drained, d);
 }
 
+static bool warn_of_left(void *arg, const struct app *app, struct err *err)
+{
+	struct daemon *d = arg;
+	char text[FOLLOWING_LEFT_SIZE];
+	(void)err;
+	if (following_left(&d->flow, app->name, text)) log_warn("%s", text);
+	return true;
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
+	struct err ignored;
 	struct daemon *d = signal->data;
 	for (int i = 0; i < 3; i++) (void)uv_signal_stop(&d->signals[i]);
 	log_info("ending on signal %d; what serves %s", number,
 		 number == SIGQUIT ? "is stopped too" : "goes on serving");
+	(void)app_each(d->flow.db, warn_of_left, d, &ignored);
 	if (number == SIGQUIT)
 		supervisor_stop_all(d->supervisor, on_all_stopped, d);
 	else
@@ -236,6 +248,26 @@ static bool run(struct daemon *d, const char *bin_dir, struct err *err)
 	return true;
 }
 
+static bool say_left(void *arg, const struct app *app, struct err *err)
+{
+	const struct flow *f = arg;
+	char text[FOLLOWING_LEFT_SIZE];
+	(void)err;
+	if (following_left(f, app->name, text)) (void)fprintf(stderr, "%s\n", text);
+	return true;
+}
+
+/* What goes on at a server of somebody else's, though everything here has ended. */
+static bool say_what_is_left(const struct layout *layout, struct err *err)
+{
+	char path[FILE_PATH_SIZE];
+	struct flow f = {.layout = *layout};
+	if (!layout_home(layout, "freehold.db", path, err) || !db_open(path, &f.db, err)) return false;
+	bool ok = app_each(f.db, say_left, &f, err);
+	db_close(f.db);
+	return ok;
+}
+
 /* Whoever holds the lock of the home wrote its pid there; when the lock is free, it is gone. */
 bool daemon_stop_everything(struct err *err)
 {
@@ -253,6 +285,7 @@ bool daemon_stop_everything(struct err *err)
 	bool ok = (runs && str_to_int(str_trim(buf_view(&text)), &pid) && kill((pid_t)pid, SIGQUIT) == 0) ||
 		  err_set(err, ERR_NOT_FOUND, "freeholdd does not run for %s", layout.home);
 	if (ok) ok = flock(fd, LOCK_EX) == 0 || err_set_errno(err, "%s", path);
+	ok = ok && say_what_is_left(&layout, err);
 	(void)close(fd);
 	return ok;
 }

@@ -42,7 +42,8 @@ struct daemon {
  */
 int daemon_main(const char *program, const char *bin_dir);
 
-/* Sends SIGQUIT to the daemon of the environment's home and waits until it is gone. ERR_NOT_FOUND: none runs. */
+/* Sends SIGQUIT to the daemon of the environment's home and waits until it is gone. ERR_NOT_FOUND: none runs. What
+ * stays at the source of a move meanwhile is said on standard error. */
 bool daemon_stop_everything(struct err *err);
 
 #endif

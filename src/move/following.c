@@ -198,3 +198,27 @@ void following_show(const struct flow *f, const char *app, json_t *journal)
 	json_object_del(state, "url");
 	json_object_set_new(journal, "following", state);
 }
+
+bool following_left(const struct flow *f, const char *app, char ret_text[FOLLOWING_LEFT_SIZE])
+{
+	json_t *state JSON_CLEANUP = NULL;
+	struct err ignored;
+	char until[160];
+	if (!following_read(f, app, &state, &ignored) || following_is(state, "ended")) return false;
+	const char *name = json_str(state, "name", "");
+	int64_t keeps_mb = json_int(json_object_get(state, "plan"), "keeps_mb", -1);
+	if (keeps_mb < 0)
+		(void)snprintf(until, sizeof until, "without a limit of its own (max_slot_wal_keep_size)");
+	else
+		(void)snprintf(until, sizeof until, "up to its own limit of %lld MB (max_slot_wal_keep_size)",
+			       (long long)keeps_mb);
+	(void)snprintf(
+	    ret_text, FOLLOWING_LEFT_SIZE,
+	    "%s is being moved, and the slot %s stays at %.300s: as long as freeholdd does not run, that server "
+	    "keeps its log for it %s, and the limit that was set here (--slot-limit, %lld MB) is not looked "
+	    "at. Start freeholdd soon; if it is to stay off, first end the move (freehold move %s --finish or "
+	    "--back), or remove the slot there: select pg_drop_replication_slot('%s')",
+	    app, name, json_str(state, "source", ""), until, (long long)json_int(state, "limit_mb", FOLLOWING_LIMIT_MB),
+	    app, name);
+	return true;
+}

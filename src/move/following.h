@@ -65,6 +65,10 @@ void following_judge(const json_t *state, const struct twin_status *status, char
 /* What people may see of it, as "following" of the journal; nothing where nothing is known. */
 void following_show(const struct flow *f, const char *app, json_t *journal);
 
+/* What stays at the source while no daemon runs, and what to do, in a sentence. False: nothing does. */
+#define FOLLOWING_LEFT_SIZE 1100
+bool following_left(const struct flow *f, const char *app, char ret_text[FOLLOWING_LEFT_SIZE]);
+
 /* The process that looks after it: until SIGTERM, or until nothing is left to do. */
 bool following_run(const struct flow *f, const char *app, struct err *err);
 
