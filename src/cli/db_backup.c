@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/db.h"
 #include "cli/job.h"
 #include "cli/screen.h"
@@ -45,7 +46,7 @@ static void when(const json_t *object, const char *key, int64_t now_ms, char ret
 	char ago[TEXT_SHORT_SIZE] = "";
 	const char *iso = json_str(object, key, "");
 	int64_t at_ms = 0;
-	if (text_to_wall_ms(iso, &at_ms)) text_ago(ago, at_ms, now_ms);
+	if (clock_from_iso8601(iso, &at_ms)) text_ago(ago, at_ms, now_ms);
 	(void)snprintf(ret_text, 64, "%.10s %.8s%s%s%s", iso, iso[0] != '\0' ? iso + 11 : "",
 		       ago[0] != '\0' ? " (" : "", ago, ago[0] != '\0' ? ")" : "");
 }

@@ -101,7 +101,7 @@ static void step_began(struct progress *p, const char *name, const char *time)
 	copy(p->step, sizeof p->step, str_from(name));
 	copy(p->tail_step, sizeof p->tail_step, str_from(name));
 	p->tail_count = 0;
-	if (!text_to_wall_ms(time, &p->began_ms)) p->began_ms = clock_wall_ms();
+	if (!clock_from_iso8601(time, &p->began_ms)) p->began_ms = clock_wall_ms();
 }
 
 static void clean_member(const json_t *object, const char *key, enum text_shape shape, struct buf *ret_text)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/auth.h"
 #include "cli/screen.h"
 #include "cli/table.h"
@@ -27,7 +28,7 @@ static void put_ago(struct table *t, const json_t *entry, const char *member, in
 {
 	char text[TEXT_SHORT_SIZE] = "";
 	int64_t at_ms;
-	if (text_to_wall_ms(json_str(entry, member, ""), &at_ms)) text_ago(text, at_ms, now_ms);
+	if (clock_from_iso8601(json_str(entry, member, ""), &at_ms)) text_ago(text, at_ms, now_ms);
 	table_cell(t, TONE_DIM, text);
 }
 

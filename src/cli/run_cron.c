@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
@@ -34,7 +35,7 @@ static void when(char ret_text[TEXT_SHORT_SIZE], const char *at, int64_t now_ms)
 {
 	int64_t at_ms;
 	ret_text[0] = '\0';
-	if (text_to_wall_ms(at, &at_ms)) text_ago(ret_text, at_ms, now_ms);
+	if (clock_from_iso8601(at, &at_ms)) text_ago(ret_text, at_ms, now_ms);
 }
 
 static void put_job(struct table *t, const struct view *v, const json_t *job, bool is_paused)

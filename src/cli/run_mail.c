@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
@@ -50,7 +51,7 @@ static void put_mails(struct cli *cli, const json_t *answer)
 		char number[24], since[TEXT_SHORT_SIZE] = "";
 		int64_t at_ms;
 		(void)snprintf(number, sizeof number, "%lld", (long long)json_int(m, "id", 0));
-		if (text_to_wall_ms(json_str(m, "queued_at", ""), &at_ms)) text_ago(since, at_ms, v.now_ms);
+		if (clock_from_iso8601(json_str(m, "queued_at", ""), &at_ms)) text_ago(since, at_ms, v.now_ms);
 		table_cell(&t, TONE_STRONG, number);
 		table_cell(&t, TONE_DIM, since);
 		table_cell(&t, strcmp(json_str(m, "state", ""), "dead") == 0 ? TONE_BAD : TONE_PLAIN,

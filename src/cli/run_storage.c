@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
@@ -60,7 +61,7 @@ static bool key_list(struct cli *cli, struct err *err)
 		const json_t *key = json_array_get(list, i);
 		char since[TEXT_SHORT_SIZE] = "";
 		int64_t at_ms;
-		if (text_to_wall_ms(json_str(key, "created_at", ""), &at_ms)) text_ago(since, at_ms, v.now_ms);
+		if (clock_from_iso8601(json_str(key, "created_at", ""), &at_ms)) text_ago(since, at_ms, v.now_ms);
 		table_cell(&t, TONE_STRONG, json_str(key, "id", ""));
 		table_cell(&t, TONE_DIM, since);
 		table_cell(&t, TONE_PLAIN, json_str(key, "note", ""));

@@ -54,7 +54,7 @@ static bool await(struct cli *cli, const char *kind, int64_t since_ms, json_t **
 		int64_t at_ms = 0;
 		if (!storage_ask(cli, NULL, "/place", NULL, &place, err)) return false;
 		const json_t *state = json_object_get(place, "state");
-		bool is_new = text_to_wall_ms(json_str(state, "at", ""), &at_ms) && at_ms >= since_ms &&
+		bool is_new = clock_from_iso8601(json_str(state, "at", ""), &at_ms) && at_ms >= since_ms &&
 			      strcmp(json_str(state, "place", ""), kind) == 0;
 		bool is_told = is_new && (json_bool(state, "done", false) || json_int(state, "failed", 0) > 0);
 		if (is_told || clock_now_ms() > until || json_object_get(place, "bucket") == NULL) {

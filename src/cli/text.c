@@ -305,18 +305,3 @@ void text_for(char ret_text[TEXT_SHORT_SIZE], int64_t then_ms, int64_t now_ms)
 	else
 		(void)snprintf(ret_text, TEXT_SHORT_SIZE, "since %.20s", ago);
 }
-
-bool text_to_wall_ms(const char *iso8601, int64_t *ret_wall_ms)
-{
-	struct tm utc = {0};
-	const char *rest = strptime(iso8601, "%Y-%m-%dT%H:%M:%S", &utc);
-	if (rest == NULL) return false;
-	int64_t ms = 0;
-	if (*rest == '.') {
-		int64_t unit = 100;
-		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10) ms += (*rest - '0') * unit;
-	}
-	if (strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0) return false;
-	*ret_wall_ms = (int64_t)timegm(&utc) * 1000 + ms;
-	return true;
-}

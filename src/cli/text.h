@@ -34,7 +34,4 @@ void text_limit(char ret_text[TEXT_SHORT_SIZE], uint64_t bytes); /* "1 GB", as i
 void text_ago(char ret_text[TEXT_SHORT_SIZE], int64_t then_ms, int64_t now_ms); /* "3 min ago", "2026-08-15" */
 void text_for(char ret_text[TEXT_SHORT_SIZE], int64_t then_ms, int64_t now_ms); /* "for 3 min", "since 2026-08-15" */
 
-/* Reads "2026-11-22T21:03:20.123Z" (the fraction may be absent), or with PostgreSQL's "+00:00" behind it. */
-bool text_to_wall_ms(const char *iso8601, int64_t *ret_wall_ms);
-
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/db.h"
 #include "cli/step.h"
 #include "cli/table.h"
@@ -40,7 +41,7 @@ static void ago(const struct view *v, const json_t *object, const char *key, cha
 {
 	int64_t then_ms;
 	ret_text[0] = '\0';
-	if (text_to_wall_ms(json_str(object, key, ""), &then_ms)) text_ago(ret_text, then_ms, v->now_ms);
+	if (clock_from_iso8601(json_str(object, key, ""), &then_ms)) text_ago(ret_text, then_ms, v->now_ms);
 }
 
 static void size_cell(struct table *t, const json_t *object, const char *key)
@@ -103,7 +104,7 @@ static void process_row(const struct view *v, struct table *t, const json_t *pro
 	char since[TEXT_SHORT_SIZE] = "", restarts[64] = "";
 	const char *state = json_str(process, "state", "?");
 	int64_t count = json_int(process, "restarts", 0), since_ms;
-	if (text_to_wall_ms(json_str(process, "since", ""), &since_ms)) text_for(since, since_ms, v->now_ms);
+	if (clock_from_iso8601(json_str(process, "since", ""), &since_ms)) text_for(since, since_ms, v->now_ms);
 	if (count > 0) (void)snprintf(restarts, sizeof restarts, "%" PRId64 " restart%s", count, count == 1 ? "" : "s");
 	table_cell(t, TONE_PLAIN, json_str(process, "name", "?"));
 	table_cell(t, tone_of_state(state), state);
