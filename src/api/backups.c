@@ -16,6 +16,7 @@
 #include "store/deployment.h"
 #include "store/home.h"
 #include "upkeep/backup.h"
+#include "upkeep/files.h"
 #include "upkeep/restore.h"
 
 static void reply_job(struct route_call *c, unsigned status, int64_t id)
@@ -175,6 +176,23 @@ static json_t *retention_json(const struct retention *r)
 			 (json_int_t)r->ceiling_bytes, "drill_days", (json_int_t)r->drill_days);
 }
 
+/* What the newest copy of files came to at a place: {"at", "snapshots", "bytes"} or {"at", "error"}. */
+static json_t *files_json(const json_t *newest, int64_t place)
+{
+	const json_t *places = json_object_get(newest, "places");
+	for (size_t i = 0; i < json_array_size(places); i++) {
+		const json_t *one = json_array_get(places, i);
+		if (json_int(one, "place", 0) != place) continue;
+		json_t *files = json_pack("{s:s}", "at", json_str(newest, "at", ""));
+		const char *error = json_str(one, "error", NULL);
+		if (error != NULL) json_object_set_new(files, "error", json_string(error));
+		json_object_set(files, "snapshots", json_object_get(one, "snapshots"));
+		json_object_set(files, "bytes", json_object_get(one, "bytes"));
+		return files;
+	}
+	return json_null();
+}
+
 void route_backup(struct route_call *c)
 {
 	struct err err;
@@ -185,14 +203,14 @@ void route_backup(struct route_call *c)
 		reply_error(c->req, &err);
 		return;
 	}
-	json_t *list = json_array();
+	json_t *list = json_array(), *files JSON_CLEANUP = files_newest(&c->d->flow);
 	for (int i = 0; i < places.count; i++) {
 		const struct backup_place *p = &places.list[i];
 		char name[BACKUP_LOCATION_SIZE + 8];
 		archive_place_name(p, name);
-		json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:b, s:O}", "place", (json_int_t)p->id, "kind",
-						      p->kind, "name", name, "is_elsewhere", p->is_elsewhere, "options",
-						      p->options));
+		json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:b, s:O, s:o}", "place", (json_int_t)p->id,
+						      "kind", p->kind, "name", name, "is_elsewhere", p->is_elsewhere,
+						      "options", p->options, "files", files_json(files, p->id)));
 	}
 	backup_places_done(&places);
 	reply_json(c->req, 200, json_pack("{s:o, s:o}", "places", list, "settings", retention_json(&r)));

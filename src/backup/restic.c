@@ -12,6 +12,7 @@
 
 #define DEADLINE_MS ((int64_t)24 * 3600 * 1000)
 #define OUTPUT_MAX_BYTES (64u << 10)
+#define ANSWER_MAX_BYTES (64u << 20) /* a snapshot names each of its paths */
 #define STATUS_PARTIAL 3 /* of restic backup */
 #define REST_MAX 1100
 #define HOST "freehold"
@@ -70,25 +71,45 @@ static struct str reason(struct str output)
 	return str_next(&rest, '\n', &line) ? str_sub(str_trim(line), 0, 500) : found;
 }
 
-static bool run(const struct restic *r, const char *const *rest, const char *cwd, int *ret_status, struct err *err)
+static bool run_for(const struct restic *r, const char *const *rest, const char *cwd, struct buf *ret_output,
+		    int *ret_status, struct err *err)
 {
 	struct environment e;
 	const char *argv[REST_MAX + 4] = {"restic", "--quiet"};
 	struct proc_result result = {0};
-	struct buf output BUF_CLEANUP;
 	size_t n = 2;
-	buf_init(&output, OUTPUT_MAX_BYTES);
 	if (!fill(r, &e, err)) return false;
 	if (!json_bool(r->place->options, "verify_tls", true)) argv[n++] = "--insecure-tls";
 	for (size_t i = 0; i < REST_MAX && rest[i] != NULL; i++) argv[n++] = rest[i];
 	struct proc_spec spec = {.argv = argv, .env = e.list, .cwd = cwd, .deadline_ms = DEADLINE_MS};
-	if (!proc_run(&spec, &output, &result, err))
+	if (!proc_run(&spec, ret_output, &result, err))
 		return err->code == ERR_NOT_FOUND
 			   ? err_set(err, ERR_UNAVAILABLE, "restic is not installed; install the package restic")
 			   : false;
 	*ret_status = result.exit_status;
 	if (result.exit_status == 0) return true;
-	return err_set(err, ERR_FAILED, "restic: %.*s", STR_FMT(reason(buf_view(&output))));
+	return err_set(err, ERR_FAILED, "restic: %.*s", STR_FMT(reason(buf_view(ret_output))));
+}
+
+static bool run(const struct restic *r, const char *const *rest, const char *cwd, int *ret_status, struct err *err)
+{
+	struct buf output BUF_CLEANUP;
+	buf_init(&output, OUTPUT_MAX_BYTES);
+	return run_for(r, rest, cwd, &output, ret_status, err);
+}
+
+/* The document that it prints; what it warns of stands before. */
+static bool ask(const struct restic *r, const char *const *rest, char first, json_t **ret_answer, struct err *err)
+{
+	struct buf output BUF_CLEANUP;
+	int status = 0;
+	buf_init(&output, ANSWER_MAX_BYTES);
+	if (!run_for(r, rest, "/", &output, &status, err)) return false;
+	ptrdiff_t at = str_find_char(buf_view(&output), first);
+	return (at >= 0 &&
+		json_parse(str_sub(buf_view(&output), (size_t)at, buf_view(&output).len), ret_answer, err)) ||
+	       err_set(err, ERR_FAILED, "restic did not say what is kept: %.*s",
+		       STR_FMT(str_sub(buf_view(&output), 0, 300)));
 }
 
 bool restic_open(const struct restic *r, struct err *err)
@@ -122,15 +143,40 @@ bool restic_backup(const struct restic *r, const char *folder, const char *const
 	return *ret_is_partial;
 }
 
-bool restic_forget(const struct restic *r, int64_t days, int64_t count, struct err *err)
+bool restic_snapshots(const struct restic *r, json_t **ret_list, struct err *err)
 {
-	char within[32], last[32];
+	static const char *const rest[] = {"snapshots", "--host", HOST, "--json", NULL};
+	json_t *answer JSON_CLEANUP = NULL;
+	if (!ask(r, rest, '[', &answer, err)) return false;
+	json_t *list = json_array();
+	for (size_t i = 0; i < json_array_size(answer); i++) {
+		const json_t *one = json_array_get(answer, i);
+		int64_t at_ms = 0;
+		if (clock_from_iso8601(json_str(one, "time", ""), &at_ms))
+			json_array_append_new(
+			    list, json_pack("{s:s, s:I}", "id", json_str(one, "id", ""), "at_ms", (json_int_t)at_ms));
+	}
+	*ret_list = list;
+	return true;
+}
+
+bool restic_forget(const struct restic *r, const json_t *ids, struct err *err)
+{
+	const char *rest[REST_MAX] = {"forget", "--prune"};
 	int status = 0;
-	(void)snprintf(within, sizeof within, "%lldd", (long long)days);
-	(void)snprintf(last, sizeof last, "%lld", (long long)count);
-	const char *const rest[] = {"forget", "--host",      HOST, "--group-by", "host", "--keep-within",
-				    within,   "--keep-last", last, "--prune",    NULL};
-	return run(r, rest, "/", &status, err);
+	size_t n = 2;
+	for (size_t i = 0; i < json_array_size(ids) && n + 1 < REST_MAX; i++)
+		rest[n++] = json_string_value(json_array_get(ids, i));
+	return n == 2 || run(r, rest, "/", &status, err);
+}
+
+bool restic_size(const struct restic *r, int64_t *ret_bytes, struct err *err)
+{
+	static const char *const rest[] = {"stats", "--host", HOST, "--mode", "raw-data", "--json", NULL};
+	json_t *answer JSON_CLEANUP = NULL;
+	if (!ask(r, rest, '{', &answer, err)) return false;
+	*ret_bytes = json_int(answer, "total_size", 0);
+	return true;
 }
 
 bool restic_restore(const struct restic *r, const char *to, struct err *err)

@@ -5,6 +5,7 @@
 #ifndef FREEHOLD_BACKUP_RESTIC_H
 #define FREEHOLD_BACKUP_RESTIC_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,8 +27,16 @@ bool restic_open(const struct restic *r, struct err *err);
 bool restic_backup(const struct restic *r, const char *folder, const char *const *paths, int64_t at_ms,
 		   bool *ret_is_partial, struct err *err);
 
-/* Keeps all snapshots of the last `days` before the newest, and at least `count`. */
-bool restic_forget(const struct restic *r, int64_t days, int64_t count, struct err *err);
+/* [{"id", "at_ms"}] of the snapshots there are, the caller's. */
+bool restic_snapshots(const struct restic *r, json_t **ret_list, struct err *err);
+
+/* Forgets these, and gives back what they alone held, but for a twentieth of the whole: what is spread over files that
+ * hold other things too is written anew only then. Which, retention_forget says, and not restic: its own rules go by
+ * the machine's clock, and nothing ever goes once a snapshot was taken while that was ahead. */
+bool restic_forget(const struct restic *r, const json_t *ids, struct err *err);
+
+/* What all snapshots together hold, as it is kept: what they have in common once, compressed. */
+bool restic_size(const struct restic *r, int64_t *ret_bytes, struct err *err);
 
 /* The newest snapshot into a folder. */
 bool restic_restore(const struct restic *r, const char *to, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/retention.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "codec/json.h"
@@ -49,4 +50,27 @@ int retention_keep_full(const struct retention *r, const json_t *backups, int64_
 		if (json_int(b, "taken_at_ms", 0) <= edge && keep >= r->count) break;
 	}
 	return keep > 0 ? keep : 1;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x < y) - (x > y);
+}
+
+json_t *retention_forget(const struct retention *r, const json_t *snapshots, int64_t now_ms)
+{
+	json_t *ids = json_array();
+	size_t count = json_array_size(snapshots), kept = 0;
+	int64_t *times = calloc(count + 1, sizeof *times), edge = now_ms - r->days * RETENTION_DAY_MS;
+	if (times == NULL) abort();
+	for (size_t i = 0; i < count; i++) times[i] = json_int(json_array_get(snapshots, i), "at_ms", 0);
+	qsort(times, count, sizeof *times, newest_first);
+	while (kept < count && (times[kept] > edge || (int64_t)kept + 1 < r->count)) kept++;
+	for (size_t i = 0; kept < count && i < count; i++) {
+		const json_t *one = json_array_get(snapshots, i);
+		if (json_int(one, "at_ms", 0) < times[kept]) json_array_append(ids, json_object_get(one, "id"));
+	}
+	free(times);
+	return ids;
 }

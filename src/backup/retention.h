@@ -33,4 +33,8 @@ enum due retention_due(const struct retention *r, const json_t *backups, int64_t
 /* How many full backups stay: enough that one is older than `days`, and at least `count`. */
 int retention_keep_full(const struct retention *r, const json_t *backups, int64_t now_ms);
 
+/* Of snapshots of files ([{"id", "at_ms"}], in any order) the ids of those that may go, the caller's: all before the
+ * newest that is older than `days`, as long as `count` stay. So what was there at any moment of those days is. */
+json_t *retention_forget(const struct retention *r, const json_t *snapshots, int64_t now_ms);
+
 #endif

@@ -28,9 +28,26 @@ static void put_settings(struct view *v, const json_t *s)
 	    (long long)json_int(s, "full_days", 0), (long long)json_int(s, "hour", 0), size);
 }
 
+/* "57 MB in 15 snapshots"; what was taken before sizes were counted has none. */
+static void cell_files(struct table *t, const json_t *files)
+{
+	char size[TEXT_SHORT_SIZE], text[80];
+	const json_t *bytes = json_object_get(files, "bytes");
+	text_size(size, (uint64_t)json_int(files, "bytes", 0));
+	long long count = (long long)json_int(files, "snapshots", 0);
+	(void)snprintf(text, sizeof text, "%s in %lld snapshot%s", size, count, count == 1 ? "" : "s");
+	if (json_str(files, "error", NULL) != NULL)
+		table_cell(t, TONE_BAD, "the last copy failed");
+	else
+		table_cell(t, TONE_PLAIN,
+			   json_is_integer(bytes)                  ? text
+			   : files != NULL && !json_is_null(files) ? ""
+								   : "none yet");
+}
+
 static bool put(struct cli *cli, const json_t *answer)
 {
-	static const char *const columns[] = {"PLACE", "WHERE", "", NULL};
+	static const char *const columns[] = {"PLACE", "WHERE", "", "COPIES OF FILES", NULL};
 	const json_t *places = json_object_get(answer, "places");
 	struct buf out BUF_CLEANUP;
 	struct view v = cli_view(cli, &out);
@@ -49,6 +66,7 @@ static bool put(struct cli *cli, const json_t *answer)
 		table_cell(&t, TONE_PLAIN, json_str(p, "name", ""));
 		table_cell(&t, is_elsewhere ? TONE_GOOD : TONE_WARN,
 			   is_elsewhere ? "outlives this server" : "lost with this server");
+		cell_files(&t, json_object_get(p, "files"));
 	}
 	table_render(&t, &v.look, 0, &out);
 	buf_putc(&out, '\n');

@@ -12,6 +12,7 @@
 #include "codec/json.h"
 #include "store/home.h"
 #include "store/job.h"
+#include "upkeep/files.h"
 
 #define SILENT_MS ((int64_t)36 * 3600 * 1000) /* a day's backup and half a day for it */
 
@@ -78,6 +79,15 @@ static bool look_at_jobs(struct looking *l, const char *app, struct err *err)
 	else if (strcmp(backup.state, "failed") == 0)
 		say(l->jobs, "The last backup of %s failed: %.500s", app, backup.error);
 	return true;
+}
+
+/* Those of the whole home. */
+static void look_at_files(struct looking *l)
+{
+	json_t *newest JSON_CLEANUP = files_newest(l->f);
+	const char *failed = json_str(newest, "failed", NULL);
+	if (failed != NULL)
+		say(l->jobs, "The last copy of files (storage, sources, releases, settings) failed: %.500s", failed);
 }
 
 /* Some drill restored a backup from a place that outlives this server. */
@@ -149,6 +159,7 @@ bool backup_warnings(const struct flow *f, json_t *warnings, struct err *err)
 			    .jobs = json_array()};
 	bool ok = backup_places_get(f->db, f->seal, &l.places, err) && app_each(f->db, look_at, &l, err);
 	if (ok) {
+		look_at_files(&l);
 		json_array_extend(warnings, l.drills);
 		say_what_is_lost(&l, warnings);
 		json_array_extend(warnings, l.broken);

@@ -81,8 +81,23 @@ static bool check_room(const struct flow *f, const struct backup_place *place, s
 		       (unsigned long long)(room >> 20));
 }
 
+/* What is too old goes; what stays is counted for the owner. */
+static bool forget(struct job_run *r, const struct restic *restic, const struct retention *retention, json_t *entry,
+		   struct err *err)
+{
+	json_t *all JSON_CLEANUP = NULL;
+	int64_t bytes = 0;
+	if (!restic_snapshots(restic, &all, err)) return false;
+	json_t *ids JSON_CLEANUP = retention_forget(retention, all, home_now_ms(r->f->db));
+	if (!restic_forget(restic, ids, err) || !restic_size(restic, &bytes, err)) return false;
+	json_object_set_new(entry, "snapshots",
+			    json_integer((json_int_t)(json_array_size(all) - json_array_size(ids))));
+	json_object_set_new(entry, "bytes", json_integer(bytes));
+	return true;
+}
+
 static bool take_one(struct job_run *r, const struct backup_place *place, const char *key, const struct paths *paths,
-		     struct err *err)
+		     json_t *entry, struct err *err)
 {
 	char cache[FILE_PATH_SIZE];
 	struct retention retention;
@@ -98,7 +113,7 @@ static bool take_one(struct job_run *r, const struct backup_place *place, const 
 	(void)close(packing);
 	if (!ok) return false;
 	if (is_partial) job_note(r, "Some files changed or went away while they were copied; the next copy has them.");
-	return restic_forget(&restic, retention.days, retention.count, err);
+	return forget(r, &restic, &retention, entry, err);
 }
 
 static bool take_all(struct job_run *r, const struct backup_places *places, const struct paths *paths, struct err *err)
@@ -116,12 +131,15 @@ static bool take_all(struct job_run *r, const struct backup_places *places, cons
 		(void)snprintf(step, sizeof step, "place-%lld", (long long)place->id);
 		if (!job_begin_step(r, step, err)) return false;
 		int64_t began_ms = clock_now_ms();
-		bool ok = take_one(r, place, key, paths, &why);
-		json_t *entry = json_pack("{s:I, s:s, s:I}", "place", (json_int_t)place->id, "name", name, "ms",
-					  (json_int_t)(clock_now_ms() - began_ms));
+		json_t *entry = json_pack("{s:I, s:s}", "place", (json_int_t)place->id, "name", name);
+		bool ok = take_one(r, place, key, paths, entry, &why);
+		json_object_set_new(entry, "ms", json_integer((json_int_t)(clock_now_ms() - began_ms)));
 		if (!ok) json_object_set_new(entry, "error", json_string(why.msg));
 		if (!ok) job_note(r, "%s: %s", name, why.msg);
-		if (!ok && first.code == ERR_NONE) first = why;
+		if (!ok && first.code == ERR_NONE) {
+			first = why;
+			(void)err_wrap(&first, "%s", name);
+		}
 		json_array_append_new(entries, entry);
 	}
 	if (first.code == ERR_NONE) return true;
@@ -140,4 +158,28 @@ bool files_run(struct job_run *r, struct err *err)
 	paths_done(&paths);
 	backup_places_done(&places);
 	return ok;
+}
+
+json_t *files_newest(const struct flow *f)
+{
+	struct db_query q;
+	struct err ignored;
+	char at[CLOCK_ISO8601_SIZE];
+	json_t *answer = NULL, *result = NULL;
+	db_query(
+	    f->db, &q,
+	    "select ended_at, state, error_message, coalesce(result, '{}') from job where kind = 'files' and state in "
+	    "('done', 'failed') order by id desc limit 1",
+	    "");
+	if (db_row(&q) && json_parse(str_from(db_text(&q, 3)), &result, &ignored)) {
+		clock_iso8601(sqlite3_column_int64(q.stmt, 0), at);
+		bool has_failed = strcmp(db_text(&q, 1), "failed") == 0;
+		json_t *places = json_object_get(result, "places");
+		answer = json_pack("{s:s, s:o, s:o}", "at", at, "failed",
+				   has_failed ? json_string(db_text(&q, 2)) : json_null(), "places",
+				   places != NULL ? json_incref(places) : json_array());
+	}
+	json_decref(result);
+	(void)db_end(&q, &ignored);
+	return answer;
 }

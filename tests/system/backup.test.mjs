@@ -139,6 +139,9 @@ test('a second place gets its own, and one that fails holds up nobody', async ()
   await until('it is said', async () => (await warnings()).some((w) => /have not reached .*second since/.test(w)));
   await until('it waits', async () => (await backups())[1].waiting_bytes > 0);
   assert.equal((await backups())[0].failing, '', 'the place that is there has everything');
+  assert.notEqual((await f.cli('backup', 'files')).code, 0);
+  assert.ok((await warnings()).some((w) => /^The last copy of files .* failed: .*second: .*is the disk mounted/.test(w)), `${await warnings()}`);
+  assert.match((await f.cli('backup')).stdout, /this disk .* kB in \d+ snapshots?\n.*second .*the last copy failed/);
   await f.deploy((await source()).dir, 'shop');
   const began = Date.now();
   assert.equal((await f.cli('stop', 'shop')).code, 0);
@@ -148,6 +151,9 @@ test('a second place gets its own, and one that fails holds up nobody', async ()
   await until('what waited has arrived', async () => { const [, s] = await backups(); return s.waiting_bytes === 0 && s.failing === ''; }, 60000);
   const [, told] = await backups();
   assert.equal(told.windows.length, 1, `the window has no gap: ${JSON.stringify(told)}`);
+  assert.equal((await f.cli('backup', 'files')).code, 0);
+  assert.ok(!(await warnings()).some((w) => /copy of files/.test(w)));
+  assert.match((await f.cli('backup')).stdout, /this disk .* kB in \d+ snapshots\n.*second .* kB in \d+ snapshots?\n/);
 });
 
 test('at its ceiling the queue is dropped, the window says so, and a full backup mends it', async () => {

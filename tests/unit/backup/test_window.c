@@ -120,13 +120,48 @@ static void test_keep(void **state)
 	assert_int_equal(retention_keep_full(&r, list, 65 * DAY), 10);
 }
 
+/* The ids that go, each one letter. */
+static const char *forgotten(const struct retention *r, const char *snapshots, int64_t now_ms)
+{
+	static char text[32];
+	json_t *list JSON_CLEANUP = parse(snapshots), *ids JSON_CLEANUP = retention_forget(r, list, now_ms);
+	text[0] = '\0';
+	for (size_t i = 0; i < json_array_size(ids); i++)
+		(void)snprintf(text + i, sizeof text - i, "%s", json_string_value(json_array_get(ids, i)));
+	return text;
+}
+
+static void test_forget(void **state)
+{
+	(void)state;
+	struct retention r = retention_default();
+	static const char three[] = "[{\"id\": \"a\", \"at_ms\": 0}, {\"id\": \"c\", \"at_ms\": 172800000}, "
+				    "{\"id\": \"b\", \"at_ms\": 86400000}]"; /* days 0, 2, 1 */
+	assert_string_equal(forgotten(&r, "[]", 50 * DAY), "");
+	/* What was there 14 days ago is in the newest that is as old: only what is before that one goes. */
+	assert_string_equal(forgotten(&r, three, 15 * DAY - 1), "");
+	assert_string_equal(forgotten(&r, three, 15 * DAY), "a");
+	assert_string_equal(forgotten(&r, three, 16 * DAY - 1), "a");
+	/* By its days b could go too; two stay in any case. */
+	assert_string_equal(forgotten(&r, three, 400 * DAY), "a");
+	r.count = 1;
+	assert_string_equal(forgotten(&r, three, 400 * DAY), "ab");
+	r.count = 3;
+	assert_string_equal(forgotten(&r, three, 400 * DAY), "");
+	/* Taken while the clock was ahead: it stays until that time has come, and keeps nothing else. */
+	r.count = 2;
+	assert_string_equal(forgotten(&r,
+				      "[{\"id\": \"a\", \"at_ms\": 0}, {\"id\": \"b\", \"at_ms\": 86400000}, {\"id\": "
+				      "\"f\", \"at_ms\": 99999999999999}]",
+				      30 * DAY),
+			    "a");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_choose),
-	    cmocka_unit_test(test_gaps),
-	    cmocka_unit_test(test_due),
-	    cmocka_unit_test(test_keep),
+	    cmocka_unit_test(test_choose), cmocka_unit_test(test_gaps),   cmocka_unit_test(test_due),
+	    cmocka_unit_test(test_keep),   cmocka_unit_test(test_forget),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
