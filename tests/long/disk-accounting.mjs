@@ -15,6 +15,7 @@ import path from 'node:path';
 import { Freehold, folder, until } from '../system/freehold.mjs';
 import { random } from '../system/loss.mjs';
 import { psql } from '../system/crash.mjs';
+import { Copies, filesIn, kept, weigh } from './copies.mjs';
 
 const [deployments, branches, days, seed] = [process.argv[2] ?? 200, process.argv[3] ?? 50, process.argv[4] ?? 60, process.argv[5] ?? Date.now() % 1e6].map(Number);
 const next = random(seed), below = (n) => Math.floor(next() * n);
@@ -82,17 +83,62 @@ function look() {
       branches: sized((n) => n.startsWith('branch-')), 'other copies': sized((n) => !known.test(n)), 'releases and assets': bytes(f.app('shop', 'releases'), f.app('shop', 'assets')),
       'dumps before migrations': at('backups'), 'work folders': at('work'), cache: bytes(path.join(f.home, 'cache')),
     },
-    history: { 'every source (repo.git)': at('repo.git'), 'logs of the app': at('logs'), 'logs of deployments and jobs': bytes(path.join(f.home, 'logs')), 'the store': bytes(path.join(f.home, 'freehold.db'), path.join(f.home, 'freehold.db-wal')) },
+    history: { 'every source (repo.git)': at('repo.git'), 'logs of the app': at('logs'), 'logs of deployments and jobs': bytes(path.join(f.home, 'logs')), 'the store': bytes(path.join(f.home, 'freehold.db')), 'its log (WAL)': bytes(path.join(f.home, 'freehold.db-wal')) },
     copies: { 'copies of files, all of that among them': bytes(path.join(f.home, 'backups')) },
   };
 }
 
 const mb = (n) => `${(n / 1e6).toFixed(1)} MB`, sum = (o) => Object.values(o).reduce((a, b) => a + b, 0);
-const seen = [];
+const seen = [], deployed = []; // by day
 function note(day) {
   const l = look();
   seen.push({ day, ...l, total: sum(l.bounded) });
   console.log(`day ${day}: ${serial} deployments, ${counted.made} branches made; bounded ${mb(sum(l.bounded))}, history ${mb(sum(l.history))}`);
+}
+
+// Copies of files: what retention says must be there, and nothing more. From the outside in:
+//
+//   1. Kept are the snapshots of the last `days` and the newest before them (kept() of copies.mjs), no others.
+//   2. restic cuts files into pieces and keeps each piece once, compressed. So it keeps at most each content that any of those snapshots
+//      has, once, as it is compressed: measured here by restoring every snapshot, hashing every file and deflating each new one. A twentieth
+//      more, since restic's own compressor is zstd at its default, about as good; 32 bytes a piece for its cipher; and a description of each
+//      file and folder in a snapshot: two hashes that do not compress, and little else, 128 bytes.
+//   3. What was taken away leaves holes: prune repacks until at most a twentieth of the whole is unused (restic's --max-unused 5%).
+//      A piece has 41 bytes in its pack's head and at most 160 in the index; a snapshot is a file. What an interrupted copy left goes with the next prune.
+//   4. On the disk each of its files takes whole blocks of 4 kB, and restic makes 261 folders.
+//
+// And how much must be there, from what was done in the days that are kept:
+//
+//   5. A source is in its pack, and packs only come, until there are fifty: all that were ever in a copy are in the newest. Beside that,
+//      what was deployed in those days was found as loose objects by its day's copy, until after ten deployments (PACK_EVERY of
+//      upkeep/pack.h) they were packed; so were up to ten deployments more, and a day's, at their beginning.
+//   6. A release's files are there once if it was kept on one of those days: deployed in them, or among the twelve at their beginning.
+//   7. The store is another content each day, and grows: none is larger than the newest. Nothing else is there, but 100 kB.
+const PACK_EVERY = 10, PACKS_MAX = 50, RELEASES_MAX = 12, DEPLOYMENT_BYTES = 202000;
+function copiesAreWhatRetentionSays(copies, settings) {
+  const times = copies.times(), taken = store("select coalesce(group_concat(began_at), '') from job where kind = 'files' and state = 'done'").split(',').map(Number);
+  const { parts, entries } = copies.contents(), used = copies.used(), onDisk = weigh(copies.repository), blocks = bytes(copies.repository), count = filesIn(copies.repository);
+  const contents = Object.values(parts).reduce((n, p) => n + p.contents, 0), packed = Object.values(parts).reduce((n, p) => n + p.packed, 0);
+  console.log(`  copies of files: ${times.length} snapshots of ${taken.length} that were taken`);
+  for (const [name, p] of Object.entries(parts).sort(([, a], [, b]) => b.packed - a.packed))
+    console.log(`    ${name.padEnd(28)} ${mb(p.packed).padStart(9)} compressed, of ${mb(p.bytes)} in ${p.contents} contents; in the newest snapshot ${mb(p.newest)}`);
+  console.log(`    restic has ${mb(used.total_size)} in ${used.total_blob_count} pieces, its files ${mb(onDisk)}, on the disk ${mb(blocks)}`);
+  const wanted = kept(taken, settings);
+  assert.equal(times.length, wanted.length, `snapshots: ${times.map((t) => new Date(t).toISOString())}`);
+  times.forEach((t, i) => assert.ok(Math.abs(t - wanted[i]) < 60000, `the snapshot of ${new Date(t).toISOString()} is kept, ${new Date(wanted[i]).toISOString()} is wanted`));
+  const below = (is, most, what) => assert.ok(is <= most, `${what}: ${mb(is)}, at most ${mb(most)}`);
+  below(used.total_size, packed * 1.05 + contents * 32 + entries * 128, 'pieces in use');
+  below(onDisk, used.total_size / 0.95 + used.total_blob_count * 201 + times.length * 4096 + 16384, 'files of the repository');
+  below(blocks, onDisk + (count + 261) * 4096, 'the repository on the disk');
+  const first = Math.max(0, days - settings.days - 1), lately = serial - (deployed[first] ?? 0), aDay = Math.ceil(deployments / days);
+  const sources = parts['sources, packed'] ?? { bytes: 0, newest: 0 }, loose = parts['sources, an object a file'] ?? { bytes: 0, newest: 0 };
+  const perSource = (sources.newest + loose.newest) / serial;
+  if (deployments < PACK_EVERY * PACKS_MAX) assert.equal(sources.bytes, sources.newest, 'packs only come');
+  below(loose.bytes, (lately + PACK_EVERY + aDay) * perSource * 1.02, 'loose objects');
+  below(parts['releases and assets'].bytes, (lately + RELEASES_MAX) * DEPLOYMENT_BYTES, 'releases');
+  below(parts['the store'].bytes, times.length * parts['the store'].newest, 'stores');
+  const known = ['sources, packed', 'sources, an object a file', 'releases and assets', 'the store'];
+  below(Object.entries(parts).reduce((n, [name, p]) => n + (known.includes(name) ? 0 : p.packed), 0), 100e3, 'the rest');
 }
 
 try {
@@ -105,6 +151,7 @@ try {
     todo.push(() => churn(day));
     while (todo.length > 0) { await idle(); await todo.splice(below(todo.length), 1)[0](); }
     await sleep(day);
+    deployed[day] = serial;
     if (day % Math.ceil(days / 12) === 0 || day === days) note(day);
   }
 
@@ -128,8 +175,11 @@ try {
   const [place] = body.places;
   console.log(`  ${place.backups.length} backups here (kept: ${settings.days} days and ${settings.count} full, one each ${settings.full_days} days)`);
   assert.ok(place.backups.length <= Math.max(settings.days, settings.count * settings.full_days) + settings.full_days + 2, `${place.backups.length} backups`);
-  // Copies of files hold the history once, and what changed in the days that are kept.
-  assert.ok(sum(last.copies) <= 2 * sum(last.history), `${mb(sum(last.copies))} of copies for ${mb(sum(last.history))}`);
+  await idle();
+  const kit = await f.cli('backup', 'kit');
+  assert.equal(kit.code, 0, kit.all);
+  const copies = new Copies(path.join(f.home, 'backups/files'), kit.stdout);
+  try { copiesAreWhatRetentionSays(copies, settings); } finally { copies.end(); }
   assert.equal(last.bounded['other copies'], 0);
   // As a whole: what it took in its second quarter it takes at the end, give or take what branches there are just now.
   const still = (s) => s.total - s.bounded.branches;
