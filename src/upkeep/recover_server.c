@@ -199,13 +199,25 @@ static bool mend_links(struct recovering *r, const struct parts *p, struct err *
 	return true;
 }
 
-/* So has the repository, where the place is a folder. */
-static bool own_repository(struct recovering *r, const struct parts *p, struct err *err)
+static bool own_repository(const struct parts *p, const struct backup_place *place, struct err *err)
 {
 	char path[FILE_PATH_SIZE];
-	if (!r->flow.is_root || strcmp(r->place.kind, "folder") != 0) return true;
-	return archive_repo_path(p, &r->place, path, err) &&
-	       file_chown_tree(path, p->users.db.uid, p->users.db.gid, err);
+	struct err away;
+	if (strcmp(place->kind, "folder") != 0 || !archive_place_check(place, &away)) return true;
+	return archive_repo_path(p, place, path, err) &&
+	       (!file_exists(path) || file_chown_tree(path, p->users.db.uid, p->users.db.gid, err));
+}
+
+/* So have the repositories, in each place that is a folder and is there. */
+static bool own_repositories(struct recovering *r, const struct parts *p, struct err *err)
+{
+	struct backup_places places;
+	bool ok = true;
+	if (!r->flow.is_root) return true;
+	if (!backup_places_get(r->flow.db, r->flow.seal, &places, err)) return false;
+	for (int i = 0; ok && i < places.count; i++) ok = own_repository(p, &places.list[i], err);
+	backup_places_done(&places);
+	return ok;
 }
 
 /* What lay on the lost server's own disk begins anew: without a repository there, the place would be said to fail until
@@ -249,7 +261,7 @@ static bool bring_app(struct recovering *r, const struct app *app, json_t *entry
 	    !mend_links(r, &job.parts, err))
 		return false;
 	bool is_ours = !job.parts.elsewhere.is; /* else it is where it was, and nothing of it is in a backup */
-	if (is_ours && (!own_repository(r, &job.parts, err) || !archive_prepare(&r->flow, &job.parts, err)))
+	if (is_ours && (!own_repositories(r, &job.parts, err) || !archive_prepare(&r->flow, &job.parts, err)))
 		return false;
 	if (strcmp(app->state, "new") == 0) return true;
 	if (is_ours) log_info("%s: fetching the database", app->name);

@@ -10,13 +10,14 @@ import path from 'node:path';
 import { Freehold, bin, until } from './freehold.mjs';
 import { psql, source } from './crash.mjs';
 
-let f, g, folder, place, moved, kit, home, users;
+let f, g, folder, place, second, moved, kit, home, users;
 
 before(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'fh-burned-'));
   chmodSync(folder, 0o755);
-  [place, moved, kit, home] = ['place', 'moved', 'kit.txt', 'home'].map((name) => path.join(folder, name));
+  [place, second, moved, kit, home] = ['place', 'second', 'moved', 'kit.txt', 'home'].map((name) => path.join(folder, name));
   mkdirSync(place);
+  mkdirSync(second);
   f = await Freehold.start();
   users = new Set();
 });
@@ -32,6 +33,7 @@ const recover = (...words) => new Promise((resolve) => execFile(path.join(bin, '
 
 test('everything is in the place', async () => {
   assert.equal((await f.cli('backup', 'add', place, '--elsewhere')).code, 0);
+  assert.equal((await f.cli('backup', 'add', second)).code, 0);
   await f.deploy((await source()).dir, 'shop');
   await f.deploy((await source({ hasServer: true })).dir, 'served');
   await f.cli('env', 'shop', 'set', 'SECRET=-', { input: 'kept' });
@@ -47,7 +49,7 @@ test('everything is in the place', async () => {
   writeFileSync(f.app('shop', 'storage/x/object'), 'bytes');
   await until('both are backed up there', async () => {
     const all = await Promise.all(['shop', 'served'].map((app) => f.api('GET', `/v1/apps/${app}/db/backups`)));
-    return all.every(({ body }) => body.places[1].backups.length > 0);
+    return all.every(({ body }) => body.places.every(({ backups }) => backups.length > 0));
   }, 90000);
   await until('files', async () => (await f.cli('backup', 'files')).code === 0, 60000);
   assert.equal((await f.cli('backup', 'kit', kit)).code, 0);
@@ -73,7 +75,8 @@ test('one command brings it back on another server', async () => {
   assert.equal(done.code, 0, done.all);
   assert.match(done.stdout, /^served +\d{8}-\d{6}F.*\nshop +\d{8}-.*\n\nEverything is back\. Now start it/m);
   assert.equal(existsSync(path.join(home, 'recovering')), false);
-  // Every place takes what it gets from the first moment on, also the new server's own disk, whose repository is new.
+  // Every place takes what it gets from the first moment on, also the new server's own disk, whose repository is new, and
+  // a second one that was carried over, where the users of the lost server own what lies there.
   for (const app of ['shop', 'served']) {
     const archive = path.join(home, 'apps', app, 'postgres/archive');
     assert.deepEqual(readdirSync(archive).filter((name) => /\.(failing|broken)$/.test(name)).map((name) => readFileSync(path.join(archive, name), 'utf8')), []);
