@@ -72,11 +72,10 @@ static void on_done(void *arg, struct pg_call *call)
 	pg_pool_stop(q->pool, free, q);
 }
 
-/* Looking a name up is the one thing here that waits, as long as the machine's resolver does. */
 static bool find_elsewhere(const struct elsewhere *e, const char *role, char ret_conninfo[CONNINFO_SIZE],
 			   struct err *err)
 {
-	const struct owndb_elsewhere there = {.url = e->url};
+	const struct owndb_elsewhere there = elsewhere_address(e);
 	char conninfo[ELSEWHERE_CONNINFO_SIZE];
 	if (!owndb_elsewhere_conninfo(&there, ELSEWHERE_AS_OWNER, role, "-c search_path=pg_catalog", conninfo, err))
 		return false;

@@ -88,7 +88,7 @@ static void on_looked(void *arg, bool is_ok, struct str output)
 	free(l);
 }
 
-/* {"url": "postgresql://…"} */
+/* {"url": "postgresql://…", "authority": "-----BEGIN CERTIFICATE-----…"}, each as it is where it is left out. */
 void route_external_put(struct route_call *c)
 {
 	struct err err, ignored;
@@ -99,9 +99,10 @@ void route_external_put(struct route_call *c)
 	l->d = c->d;
 	l->req = c->req;
 	(void)snprintf(l->app, sizeof l->app, "%s", c->app);
-	const char *url = json_str(body, "url", "");
-	bool ok = owndb_elsewhere_url_check(url, &err) && import_may_begin(c, &err) &&
-		  app_ensure(c, true, &l->is_created, &err) && elsewhere_offer(&c->d->flow, c->app, url, &err) &&
+	const char *url = json_str(body, "url", NULL), *authority = json_str(body, "authority", NULL);
+	bool ok = (url == NULL || owndb_elsewhere_url_check(url, &err)) && import_may_begin(c, &err) &&
+		  app_ensure(c, true, &l->is_created, &err) &&
+		  elsewhere_offer(&c->d->flow, c->app, url, authority, &err) &&
 		  worker_import(c->d, c->app, "--external", on_looked, l, &err);
 	json_decref(body);
 	if (ok) return;

@@ -3,11 +3,15 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/daemon.h"
 #include "app/database.h"
+#include "app/elsewhere_authority.h"
 #include "codec/json.h"
+#include "owndb/authority.h"
 
 #define KIND "database" /* of the kept values, store/app.h */
 #define FACTS_MAX_BYTES 8192
@@ -67,10 +71,22 @@ bool elsewhere_get(const struct flow *f, const char *app, struct elsewhere *ret_
 	if (e.is && (!get(f, app, "login", e.login, sizeof e.login, err) ||
 		     !get(f, app, "password", e.password, sizeof e.password, err) || !get_facts(f, app, &facts, err)))
 		return false;
+	if (e.is && json_bool(facts, "authority", false) && !elsewhere_authority_path(f, app, e.authority, err))
+		return false;
+	(void)snprintf(e.sslmode, sizeof e.sslmode, "%s", json_str(facts, "sslmode", ""));
 	e.major = (int)json_int(facts, "major", 0);
 	e.has_changes = facts != NULL && json_str(facts, "changes", NULL) == NULL;
 	*ret_elsewhere = e;
 	return true;
+}
+
+struct owndb_elsewhere elsewhere_address(const struct elsewhere *e)
+{
+	return (struct owndb_elsewhere){.url = e->url,
+					.login = e->login,
+					.password = e->password,
+					.sslmode = e->sslmode,
+					.authority = e->authority};
 }
 
 bool elsewhere_is(const struct flow *f, const char *app, bool *ret_is, struct err *err)
@@ -112,6 +128,11 @@ static json_t *missing_json(const json_t *facts)
 	json_array_append_new(list, json_string("no branches, no pool, no settings"));
 	json_array_append_new(list, json_string("migrations are tried on a copy of its tables, without their rows"));
 	json_array_append_new(list, json_string("no vault"));
+	if (json_bool(facts, "tls", false) && json_str(facts, "proof", NULL) == NULL)
+		json_array_append_new(
+		    list,
+		    json_string("no proof that the server is the one you mean (sslmode=require): give its authority, "
+				"freehold db APP external --database-ca FILE"));
 	if (json_str(facts, "changes", NULL) != NULL)
 		json_array_append_new(list, json_sprintf("no live changes (realtime postgres_changes): %s",
 							 json_str(facts, "changes", "")));
@@ -127,15 +148,38 @@ bool elsewhere_json(const struct flow *f, const char *app, json_t **ret_json, st
 	if (url[0] == '\0') return true;
 	if (!owndb_elsewhere_shown(url, shown, sizeof shown, err) || !get_facts(f, app, &facts, err)) return false;
 	const char *changes = json_str(facts, "changes", NULL);
-	*ret_json = json_pack("{s:s, s:s, s:b, s:o, s:o}", "at", shown, "version", json_str(facts, "version", "?"),
-			      "tls", json_bool(facts, "tls", false), "changes",
+	const char *proof = json_str(facts, "proof", NULL);
+	*ret_json = json_pack("{s:s, s:s, s:b, s:s, s:o, s:b, s:o, s:o}", "at", shown, "version",
+			      json_str(facts, "version", "?"), "tls", json_bool(facts, "tls", false), "sslmode",
+			      json_str(facts, "sslmode", ""), "proof", proof != NULL ? json_string(proof) : json_null(),
+			      "authority", json_bool(facts, "authority", false), "changes",
 			      changes != NULL ? json_string(changes) : json_null(), "missing", missing_json(facts));
 	return true;
 }
 
-bool elsewhere_offer(const struct flow *f, const char *app, const char *url, struct err *err)
+static bool offer_authority(const struct flow *f, const char *app, const char *given, bool *ret_has, struct err *err)
 {
-	return owndb_elsewhere_url_check(url, err) && set(f, app, "wanted", url, err);
+	struct buf pem BUF_CLEANUP;
+	buf_init(&pem, OWNDB_AUTHORITY_MAX_BYTES);
+	if (given == NULL && !elsewhere_authority_get(f, app, AUTHORITY_KEPT, &pem, err)) return false;
+	if (given != NULL && given[0] != '\0' && !owndb_authority_read(str_from(given), &pem, err))
+		return err_wrap(err, "the authority of the database");
+	*ret_has = pem.len > 0;
+	return elsewhere_authority_keep(f, app, AUTHORITY_OFFERED, buf_view(&pem), err);
+}
+
+bool elsewhere_offer(const struct flow *f, const char *app, const char *url, const char *authority, struct err *err)
+{
+	char kept[ELSEWHERE_URL_MAX + 1], mode[ELSEWHERE_SSLMODE_SIZE];
+	bool has_authority = false;
+	if (url == NULL && !get_url(f, app, kept, err)) return false;
+	if (url == NULL && kept[0] == '\0')
+		return err_set(err, ERR_INVALID,
+			       "%s has no database elsewhere yet; give its address: freehold db %s external ADDRESS",
+			       app, app);
+	if (url == NULL) url = kept;
+	return owndb_elsewhere_url_check(url, err) && offer_authority(f, app, authority, &has_authority, err) &&
+	       owndb_elsewhere_sslmode(url, has_authority, mode, err) && set(f, app, "wanted", url, err);
 }
 
 /* Made once; on one server there may be several apps' databases, whose roles are the server's. */
@@ -179,27 +223,66 @@ static bool go_on(const struct flow *f, const char *app, struct err *err)
 	       daemon_stop_part(f, app, "backend", err) && daemon_start_part(f, app, "backend", err);
 }
 
-static bool take(const struct flow *f, const char *app, const char *url, struct err *err)
+static json_t *facts_json(const struct owndb_elsewhere *e, const struct owndb_elsewhere_facts *facts)
+{
+	static const char *const proofs[] = {NULL, "certificate", "channel_binding"};
+	const char *proof = facts->has_tls ? proofs[owndb_elsewhere_proof(e)] : NULL;
+	json_t *kept = json_pack("{s:s, s:i, s:b, s:b, s:I, s:s, s:b}", "version", facts->version, "major",
+				 facts->major, "tls", facts->has_tls, "superuser", facts->is_superuser, "tables",
+				 (json_int_t)facts->tables, "sslmode", e->sslmode, "authority", e->authority != NULL);
+	if (proof != NULL) json_object_set_new(kept, "proof", json_string(proof));
+	return kept;
+}
+
+static bool take(const struct flow *f, const char *app, const struct owndb_elsewhere *e, struct str authority,
+		 struct err *err)
 {
 	struct owndb_elsewhere_facts facts;
 	struct app is;
-	if (!app_get(f->db, app, &is, err) || !may_take(f, &is, NULL, err) ||
-	    !owndb_elsewhere_check(url, &facts, err) || !may_take(f, &is, &facts, err))
+	if (!app_get(f->db, app, &is, err) || !may_take(f, &is, NULL, err) || !owndb_elsewhere_check(e, &facts, err) ||
+	    !may_take(f, &is, &facts, err))
 		return false;
-	json_t *kept JSON_CLEANUP =
-	    json_pack("{s:s, s:i, s:b, s:b, s:I}", "version", facts.version, "major", facts.major, "tls", facts.has_tls,
-		      "superuser", facts.is_superuser, "tables", (json_int_t)facts.tables);
-	return keep_login(f, app, err) && set_facts(f, app, kept, err) && set(f, app, "url", url, err) &&
-	       (strcmp(is.state, "running") != 0 || go_on(f, app, err));
+	json_t *kept JSON_CLEANUP = facts_json(e, &facts);
+	return keep_login(f, app, err) && elsewhere_authority_keep(f, app, AUTHORITY_KEPT, authority, err) &&
+	       set_facts(f, app, kept, err) && set(f, app, "url", e->url, err) &&
+	       elsewhere_authority_write(f, app, err) && (strcmp(is.state, "running") != 0 || go_on(f, app, err));
+}
+
+/* libpq reads an authority from a file only, and the app may have no folder yet. */
+static bool take_with_authority(const struct flow *f, const char *app, struct owndb_elsewhere *e, struct str authority,
+				struct err *err)
+{
+	char path[] = "/tmp/freehold-authority-XXXXXX";
+	int fd = mkstemp(path);
+	if (fd < 0) return err_set_errno(err, "%s", path);
+	bool ok = write(fd, authority.ptr, authority.len) == (ssize_t)authority.len || err_set_errno(err, "%s", path);
+	(void)close(fd);
+	e->authority = path;
+	ok = ok && take(f, app, e, authority, err);
+	(void)unlink(path);
+	return ok;
+}
+
+static bool take_offered(const struct flow *f, const char *app, struct err *err)
+{
+	char url[ELSEWHERE_URL_MAX + 1], mode[ELSEWHERE_SSLMODE_SIZE];
+	struct buf pem BUF_CLEANUP;
+	struct owndb_elsewhere e = {.url = url, .sslmode = mode};
+	buf_init(&pem, OWNDB_AUTHORITY_MAX_BYTES);
+	if (!get(f, app, "wanted", url, sizeof url, err) ||
+	    !elsewhere_authority_get(f, app, AUTHORITY_OFFERED, &pem, err) ||
+	    !owndb_elsewhere_sslmode(url, pem.len > 0, mode, err))
+		return false;
+	return pem.len > 0 ? take_with_authority(f, app, &e, buf_view(&pem), err)
+			   : take(f, app, &e, buf_view(&pem), err);
 }
 
 bool elsewhere_take(const struct flow *f, const char *app, json_t **ret_json, struct err *err)
 {
-	char url[ELSEWHERE_URL_MAX + 1];
 	struct err ignored;
-	if (!get(f, app, "wanted", url, sizeof url, err)) return false;
-	bool ok = take(f, app, url, err);
+	bool ok = take_offered(f, app, err);
 	(void)app_secret_unset(f->db, app, KIND, "wanted", &ignored);
+	(void)elsewhere_authority_keep(f, app, AUTHORITY_OFFERED, STR(""), &ignored);
 	return ok && elsewhere_json(f, app, ret_json, err);
 }
 
@@ -246,7 +329,7 @@ bool elsewhere_put_backend(const struct elsewhere *e, json_t *config, struct err
 	    {"jobs_database", "freehold_jobs", "-c search_path=public,extensions", ELSEWHERE_AS_BACKEND},
 	    {"realtime_database", NULL, "", ELSEWHERE_AS_READER},
 	};
-	const struct owndb_elsewhere db = {.url = e->url, .login = e->login, .password = e->password};
+	const struct owndb_elsewhere db = elsewhere_address(e);
 	char conninfo[ELSEWHERE_CONNINFO_SIZE];
 	for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
 		if (doors[i].door == ELSEWHERE_AS_READER && !e->has_changes) continue;

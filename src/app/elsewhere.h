@@ -8,7 +8,8 @@
  * rename that puts a cluster there (app/cluster_switch.h), and taking it away again leads back.
  *
  * Kept sealed, as secrets of kind "database": url, login and password (the backend's), facts (what was seen there
- * last), and for the time of a look, wanted. What Freehold does for a cluster of its own and cannot do elsewhere is
+ * last, and how TLS is done), the authority of its certificate (flow/elsewhere_authority.h), and for the time of a
+ * look, wanted. What Freehold does for a cluster of its own and cannot do elsewhere is
  * refused by elsewhere_refuse, which says what to do instead. */
 #ifndef FREEHOLD_APP_ELSEWHERE_H
 #define FREEHOLD_APP_ELSEWHERE_H
@@ -21,11 +22,16 @@
 struct elsewhere {
 	bool is; /* else the rest is empty */
 	char url[ELSEWHERE_URL_MAX + 1], login[64], password[64];
+	char sslmode[ELSEWHERE_SSLMODE_SIZE]; /* "": what the address says */
+	char authority[FILE_PATH_SIZE]; /* the file, or "" */
 	int major; /* of the other server, as it was seen last */
 	bool has_changes; /* the log of changes can be read */
 };
 
 bool elsewhere_get(const struct flow *f, const char *app, struct elsewhere *ret_elsewhere, struct err *err);
+
+/* The same in owndb's words; borrows. */
+struct owndb_elsewhere elsewhere_address(const struct elsewhere *e);
 bool elsewhere_is(const struct flow *f, const char *app, bool *ret_is, struct err *err);
 
 /* It has an address, used or not: how the backend finds its database is then to be written anew before each start. */
@@ -34,12 +40,14 @@ bool elsewhere_is_known(const struct flow *f, const char *app, bool *ret_is, str
 /* The app has a cluster of its own now: the backend is told where, then the address is kept no more. */
 bool elsewhere_forget(const struct flow *f, const char *app, struct err *err);
 
-/* For people and the API, nothing secret: {"at", "version", "tls", "changes": null or why there are none, "missing":
- * [what Freehold does not promise of it]}; NULL where the app has a cluster of its own. */
+/* For people and the API, nothing secret: {"at", "version", "tls", "sslmode", "proof": "certificate",
+ * "channel_binding" or null, "authority": whether it is one of the owner's, "changes": null or why there are none,
+ * "missing": [what Freehold does not promise of it]}; NULL where the app has a cluster of its own. */
 bool elsewhere_json(const struct flow *f, const char *app, json_t **ret_json, struct err *err);
 
-/* Keeps an address to be looked at, or forgets it. */
-bool elsewhere_offer(const struct flow *f, const char *app, const char *url, struct err *err);
+/* Keeps an address to be looked at; NULL: the one that is in use. authority: PEM of whom its certificate is signed by,
+ * NULL: as before, "": those that this machine trusts. ERR_INVALID as owndb/elsewhere.h and owndb/authority.h say. */
+bool elsewhere_offer(const struct flow *f, const char *app, const char *url, const char *authority, struct err *err);
 
 /* In a process that may wait: looks at the address that was offered, and from then on the app's database is there.
  * Nothing has changed when it fails. An app that is live may be given another address of the same database.

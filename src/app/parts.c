@@ -11,6 +11,7 @@
 
 #include "app/archive.h"
 #include "app/asked.h"
+#include "app/elsewhere_authority.h"
 #include "app/keys.h"
 #include "app/lovable.h"
 #include "app/place.h"
@@ -94,10 +95,8 @@ static bool find_tools(const struct flow *f, struct parts *p, struct err *err)
 	for (int major = OWNDB_MAJOR_MAX; tools == 0 && major >= OWNDB_MAJOR_MIN; major--)
 		if (owndb_find_postgres_major(p->majors_dir, major, p->pg_bin_dir, sizeof p->pg_bin_dir, &ignored))
 			tools = major;
-	p->address = (struct owndb_elsewhere){.url = p->elsewhere.url,
-					      .login = p->elsewhere.login,
-					      .password = p->elsewhere.password,
-					      .tools_major = tools >= p->elsewhere.major ? tools : 0};
+	p->address = elsewhere_address(&p->elsewhere);
+	p->address.tools_major = tools >= p->elsewhere.major ? tools : 0;
 	p->owndb = (struct owndb){.elsewhere = &p->address,
 				  .data_dir = p->data_dir,
 				  .socket_dir = p->pg_socket_dir,
@@ -196,6 +195,13 @@ static bool ensure_folders(const struct flow *f, struct parts *p, struct err *er
 	return file_path(path, err, "%s/backend.sock", p->dir) && file_link_swap(p->backend_socket, path, err);
 }
 
+/* On a server that took the place of a lost one it is in the store only. */
+static bool ensure_authority(const struct flow *f, const struct parts *p, struct err *err)
+{
+	const char *path = p->elsewhere.authority;
+	return path[0] == '\0' || file_exists(path) || elsewhere_authority_write(f, p->app.name, err);
+}
+
 static bool open_parts(const struct flow *f, const char *app, struct parts *p, struct err *err)
 {
 	*p = (struct parts){0};
@@ -204,7 +210,7 @@ static bool open_parts(const struct flow *f, const char *app, struct parts *p, s
 	    !(p->elsewhere.is ? find_tools(f, p, err) : find_postgres(f, p, err)))
 		return false;
 	set_owner(f, p);
-	return ensure_run_folders(f, p, err) && ensure_storage(f, p, err);
+	return ensure_run_folders(f, p, err) && ensure_storage(f, p, err) && ensure_authority(f, p, err);
 }
 
 bool parts_ensure_major(const struct flow *f, const char *app, void (*on_step)(void *arg, const char *text), void *arg,

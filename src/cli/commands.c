@@ -22,6 +22,9 @@ static const struct option_spec deploy_options[] = {
      "of which PostgreSQL a new app's database is made, such as 17; fetched where it is missing"},
     {0, "database", "URL",
      "a database that you keep elsewhere (postgresql://...; - to type it unseen), instead of one of the app's own"},
+    {0, "database-ca", "FILE",
+     "with --database: the certificates (PEM) of the authority that signed the database's; public: those this machine "
+     "trusts"},
     {0, "detach", NULL, "come back at once instead of following"},
     {0},
 };
@@ -143,6 +146,9 @@ static const struct option_spec move_options[] = {
     {0, "files", "URL|FOLDER", "bring the storage's files too, from the old project or a folder of BUCKET/PATH"},
     {0, "files-key", "FILE", "with --files: a file that holds the old project's service_role key; - to type it unseen"},
     {0, "drop-missing", NULL, "with --files: remove the rows whose files are not at the source"},
+    {0, "database-ca", "FILE",
+     "with external: the certificates (PEM) of the authority that signed the database's; public: those this machine "
+     "trusts"},
     {0},
 };
 static const struct option_spec db_options[] = {
@@ -185,6 +191,9 @@ static const struct option_spec db_options[] = {
      "alone"},
     {0, "files-key", "FILE", "with --files: a file that holds the old project's service_role key; - to type it unseen"},
     {0, "drop-missing", NULL, "with --files: remove the rows whose files are not at the source"},
+    {0, "database-ca", "FILE",
+     "with external: the certificates (PEM) of the authority that signed the database's; public: those this machine "
+     "trusts"},
     {0},
 };
 
@@ -219,7 +228,8 @@ const struct command commands[] = {
      "node_modules and .git are left out.",
      "freehold deploy my-export.zip\nfreehold deploy . --app shop\nfreehold deploy "
      "https://github.com/me/shop\nfreehold deploy shop.zip "
-     "--accept no-row-security:public.votes\nfreehold deploy . --app shop --database -",
+     "--accept no-row-security:public.votes\nfreehold deploy . --app shop --database -\nfreehold deploy . --app shop "
+     "--database - --database-ca eu-central-1-bundle.pem",
      deploy_options, 1, 1, "f", run_deploy},
     {"check", LIVE, "PATH|ARCHIVE", "say whether an export can go live, and change nothing",
      "Looks through a folder or an archive: what it is, what it needs, what is dangerous in it, what of it does not "
@@ -350,9 +360,8 @@ const struct command commands[] = {
      "and runs no jobs.\n"
      "external: a database that you keep elsewhere (RDS, Neon, a server of yours), by its address, before the app's "
      "first "
-     "deployment; later, another address or password of the same one. Without an address it says where it is, and what "
-     "is "
-     "not promised of it.\n"
+     "deployment; later, another address or password of the same one, or with --database-ca alone another authority of "
+     "its certificate. Without any of these it says where it is, and what is not promised of it.\n"
      "import: a dump (pg_dump custom or plain, also compressed), a folder of SQL files, or the address of a running "
      "project; - lets the address be typed unseen. It is tried in a database beside, compared row by row, and only "
      "then "

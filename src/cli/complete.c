@@ -159,7 +159,7 @@ static char kind_of_value(const struct option_spec *option)
 {
 	if (strcmp(option->name, "app") == 0 || strcmp(option->name, "confirm") == 0) return 'a';
 	if (strcmp(option->name, "source") == 0) return 'l';
-	if (strcmp(option->name, "file") == 0) return 'f';
+	if (strcmp(option->name, "file") == 0 || strcmp(option->value, "FILE") == 0) return 'f';
 	if (strcmp(option->name, "build") == 0) return 'd';
 	return strcmp(option->name, "socket") == 0 ? 'f' : '\0';
 }

@@ -51,7 +51,9 @@ extern const char *const db_branch_verbs[];
 bool db_branch(const struct db_words *w, int *ret_status, struct err *err);
 
 bool db_external(const struct db_words *w, int *ret_status, struct err *err);
-/* Gives an app, which is made where there is none, a database elsewhere; word: its address, or - to type it unseen. */
+/* Gives an app, which is made where there is none, a database elsewhere; word: its address, - to type it unseen, NULL:
+ * the one it has. Reads the file of --database-ca, or of sslrootcert in the address, which is a file of who types it.
+ */
 bool db_external_give(const struct cli *cli, const char *app, const char *word, json_t **ret_answer, struct err *err);
 /* "external" of an app, for people. */
 void db_external_put(const json_t *there, struct buf *out);

@@ -68,6 +68,21 @@ static bool take_as_words(struct cli *cli, int argc, char **argv)
 	return true;
 }
 
+/* An address that was typed here has a password in it, and every user of this machine reads command lines for as long
+ * as a program runs. */
+static void hide_addresses(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		char *at = strstr(argv[i], "postgres");
+		char *secret = at != NULL ? strstr(at, "://") : NULL;
+		if (secret == NULL) continue;
+		char *copy = strdup(argv[i]);
+		if (copy == NULL) abort();
+		for (char *c = secret + 3; *c != '\0'; c++) *c = '.';
+		argv[i] = copy;
+	}
+}
+
 int cli_main(int argc, char **argv)
 {
 	struct err err = {0};
@@ -75,6 +90,7 @@ int cli_main(int argc, char **argv)
 	struct cli *cli = calloc(1, sizeof *cli);
 	if (cli == NULL) abort();
 	cli->look = look_of(STDOUT_FILENO);
+	hide_addresses(argc, argv);
 	bool wants_help = argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
 	bool wants_version = argc > 1 && strcmp(argv[1], "--version") == 0;
 	if (!wants_help) cli->command = command_find(wants_version ? "version" : argv[1]);

@@ -39,7 +39,7 @@ static bool bring_up_elsewhere(struct deploy *d, struct err *err)
 	json_t *there JSON_CLEANUP = NULL;
 	struct parts *p = &d->parts;
 	bool had_changes = p->elsewhere.has_changes, is_running = strcmp(d->state_before, "running") == 0;
-	if (!owndb_elsewhere_check(p->elsewhere.url, &facts, err) || !cluster_settle(d->f, p, err) ||
+	if (!owndb_elsewhere_check(&p->address, &facts, err) || !cluster_settle(d->f, p, err) ||
 	    !elsewhere_get(d->f, p->app.name, &p->elsewhere, err) || !elsewhere_json(d->f, p->app.name, &there, err))
 		return false;
 	/* It reads where that is when it starts. */

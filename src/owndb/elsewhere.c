@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "os/authority.h"
+
 #define OPTIONS_SIZE 1024
 #define ENV_MAX 40
-#define AUTHORITIES "/etc/ssl/certs/ca-certificates.crt" /* Debian's */
 
 /* The keywords of an address that say something about the other end, or about what is sent there. */
 static const char *const allowed[] = {"host",
@@ -48,6 +49,26 @@ static bool is_here(const char *host)
 	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
 }
 
+/* An address may name where it really goes beside the name that the certificate has. */
+static bool is_local(const PQconninfoOption *options)
+{
+	const char *address = value_of(options, "hostaddr");
+	return is_here(address[0] != '\0' ? address : value_of(options, "host"));
+}
+
+/* Libraries for Node and for Python have words of their own. Only a keyword is quoted: the rest may hold a password. */
+static bool refuse_keyword(const char *why, struct err *err)
+{
+	static const char begin[] = "invalid URI query parameter: \"";
+	if (why == NULL || strncmp(why, begin, sizeof begin - 1) != 0) return false;
+	const char *word = why + sizeof begin - 1;
+	(void)err_set(
+	    err, ERR_INVALID,
+	    "the address has \"%.*s\" behind its question mark, which only some libraries know; leave that out",
+	    (int)strcspn(word, "\""), word);
+	return true;
+}
+
 static bool parse(const char *url, PQconninfoOption **ret_options, struct err *err)
 {
 	char *why = NULL;
@@ -56,7 +77,9 @@ static bool parse(const char *url, PQconninfoOption **ret_options, struct err *e
 	if (strlen(url) > ELSEWHERE_URL_MAX)
 		return err_set(err, ERR_LIMIT, "an address of more than %d bytes", ELSEWHERE_URL_MAX);
 	PQconninfoOption *options = PQconninfoParse(url, &why);
+	bool is_said = options == NULL && refuse_keyword(why, err);
 	PQfreemem(why); /* it quotes from the address, and so from the password */
+	if (is_said) return false;
 	if (options == NULL)
 		return err_set(
 		    err, ERR_INVALID,
@@ -104,6 +127,18 @@ bool owndb_elsewhere_shown(const char *url, char *ret_text, size_t size, struct 
 	return true;
 }
 
+void owndb_elsewhere_host(const char *url, char ret_host[256], char ret_address[64], char ret_port[16])
+{
+	PQconninfoOption *options = NULL;
+	struct err ignored;
+	ret_host[0] = ret_address[0] = ret_port[0] = '\0';
+	if (!parse(url, &options, &ignored)) return;
+	(void)snprintf(ret_host, 256, "%s", value_of(options, "host"));
+	(void)snprintf(ret_address, 64, "%s", value_of(options, "hostaddr"));
+	(void)snprintf(ret_port, 16, "%s", value_of(options, "port"));
+	PQconninfoFree(options);
+}
+
 /* The role and the settings go along as options, behind what the address has there (Neon names its endpoint so). */
 static void put_options(const PQconninfoOption *options, const char *role, const char *settings,
 			char ret_text[OPTIONS_SIZE])
@@ -130,9 +165,60 @@ static void fill_words(const struct owndb_elsewhere *e, const PQconninfoOption *
 	bool is_owner = door == ELSEWHERE_AS_OWNER;
 	w->user = is_owner ? value_of(options, "user") : w->login;
 	w->password = is_owner ? value_of(options, "password") : e->password;
-	w->sslmode = value_of(options, "sslmode");
-	if (w->sslmode[0] == '\0') w->sslmode = is_here(value_of(options, "host")) ? "prefer" : "require";
-	w->sslrootcert = strncmp(w->sslmode, "verify-", 7) == 0 ? AUTHORITIES : "";
+	bool has_authority = e->authority != NULL && e->authority[0] != '\0';
+	w->sslmode = e->sslmode != NULL && e->sslmode[0] != '\0' ? e->sslmode : value_of(options, "sslmode");
+	if (w->sslmode[0] == '\0') w->sslmode = is_local(options) ? "prefer" : "require";
+	bool is_proved = strncmp(w->sslmode, "verify-", 7) == 0;
+	w->sslrootcert = !is_proved ? "" : has_authority ? e->authority : AUTHORITY_BUNDLE;
+}
+
+bool owndb_elsewhere_sslmode(const char *url, bool has_authority, char ret_mode[ELSEWHERE_SSLMODE_SIZE],
+			     struct err *err)
+{
+	static const char *const modes[] = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full", NULL};
+	PQconninfoOption *options = NULL;
+	if (!parse(url, &options, err)) return false;
+	char given[ELSEWHERE_SSLMODE_SIZE];
+	bool is_near = is_local(options);
+	(void)snprintf(given, sizeof given, "%s", value_of(options, "sslmode"));
+	PQconninfoFree(options);
+	if (given[0] != '\0' && !is_in(modes, given))
+		return err_set(err, ERR_INVALID,
+			       "sslmode=%s is none of PostgreSQL's; it is verify-full, verify-ca, require or disable",
+			       given);
+	if (!is_near && (strcmp(given, "allow") == 0 || strcmp(given, "prefer") == 0))
+		return err_set(
+		    err, ERR_INVALID,
+		    "sslmode=%s protects nothing: it goes without TLS as soon as somebody on the way says that "
+		    "there is none. Leave it out, or say disable in a network of yours",
+		    given);
+	if (strcmp(given, "verify-ca") == 0 && !has_authority)
+		return err_set(
+		    err, ERR_INVALID,
+		    "sslmode=verify-ca proves nothing with the authorities that this server trusts, since they "
+		    "sign for everybody; say verify-full, or give the authority's file: --database-ca FILE");
+	/* Who hands over an authority wants to know who answers. */
+	bool is_weak = given[0] == '\0' || strcmp(given, "require") == 0;
+	if (has_authority && is_weak) (void)snprintf(given, sizeof given, "verify-full");
+	if (given[0] == '\0') (void)snprintf(given, sizeof given, is_near ? "prefer" : "verify-full");
+	(void)snprintf(ret_mode, ELSEWHERE_SSLMODE_SIZE, "%s", given);
+	return true;
+}
+
+enum elsewhere_proof owndb_elsewhere_proof(const struct owndb_elsewhere *e)
+{
+	PQconninfoOption *options = NULL;
+	struct err ignored;
+	struct words w;
+	enum elsewhere_proof proof = ELSEWHERE_UNPROVED;
+	if (!parse(e->url, &options, &ignored)) return proof;
+	fill_words(e, options, ELSEWHERE_AS_OWNER, NULL, "", &w);
+	if (strcmp(w.sslmode, "disable") != 0 && strcmp(value_of(options, "channel_binding"), "require") == 0)
+		proof = ELSEWHERE_BY_CHANNEL_BINDING;
+	if (strcmp(w.sslmode, "verify-full") == 0 || strcmp(w.sslmode, "verify-ca") == 0)
+		proof = ELSEWHERE_BY_CERTIFICATE;
+	PQconninfoFree(options);
+	return proof;
 }
 
 /* What the words say instead of the address. */

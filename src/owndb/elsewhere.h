@@ -10,8 +10,13 @@
  * of their own; they act as the role that the connection says, as in a cluster of ours
  *
  * What the address may say: host, port, database, user, password, how TLS is done (sslmode), and what libpq sends
- * along. Nothing that names a file of this machine. Where it says nothing about TLS, it is asked for (sslmode=require)
- * unless the host is this machine; verify-ca and verify-full take the machine's own authorities. */
+ * along. Nothing that names a file of this machine.
+ *
+ * How TLS is done is decided once, when an address is taken (owndb_elsewhere_sslmode), and kept beside it. An address
+ * that says nothing means verify-full, unless its host is this machine: "prefer", libpq's own, goes without TLS as soon
+ * as somebody on the way answers that there is none, and "require" takes everybody's certificate, so that who sits on
+ * the way reads the password and all rows. Whose server has a certificate that no machine knows hands over its
+ * authority, or says sslmode=require and knows it. */
 #ifndef FREEHOLD_OWNDB_ELSEWHERE_H
 #define FREEHOLD_OWNDB_ELSEWHERE_H
 
@@ -26,6 +31,8 @@
 struct owndb_elsewhere {
 	const char *url; /* as its owner gave it: it holds a password */
 	const char *login, *password; /* the backend's; "" before owndb_elsewhere_settle */
+	const char *sslmode; /* what was decided; NULL or "": what the address says, else require */
+	const char *authority; /* a file of certificates (owndb/authority.h); NULL or "": those the machine trusts */
 	int tools_major; /* of the PostgreSQL whose programs are in bin_dir; 0: none here */
 };
 
@@ -39,8 +46,24 @@ enum elsewhere_door {
 /* ERR_INVALID when it is no address, or says what it may not. Asks nobody. */
 bool owndb_elsewhere_url_check(const char *url, struct err *err);
 
+/* How TLS is done with this address. ERR_INVALID: a word that is none, or one that protects nothing there. */
+#define ELSEWHERE_SSLMODE_SIZE 16
+bool owndb_elsewhere_sslmode(const char *url, bool has_authority, char ret_mode[ELSEWHERE_SSLMODE_SIZE],
+			     struct err *err);
+
+/* What proves that the server is the one that is meant. */
+enum elsewhere_proof {
+	ELSEWHERE_UNPROVED,
+	ELSEWHERE_BY_CERTIFICATE,
+	ELSEWHERE_BY_CHANNEL_BINDING, /* it knows what was kept of the password, and nobody is between */
+};
+enum elsewhere_proof owndb_elsewhere_proof(const struct owndb_elsewhere *e);
+
 /* Where it leads, for people: "db.example.com:5432/shop as owner", nothing secret. */
 bool owndb_elsewhere_shown(const char *url, char *ret_text, size_t size, struct err *err);
+
+/* Host, address beside it (""), port ("") of one that was checked. */
+void owndb_elsewhere_host(const char *url, char ret_host[256], char ret_address[64], char ret_port[16]);
 
 /* libpq's words for a door. role: whom it acts as, in the names of a cluster of ours (OWNDB_MIGRATOR is
  * ELSEWHERE_OWNER, OWNDB_SUPERUSER and NULL nobody else). settings: more "-c name=value", or "". */
@@ -65,7 +88,7 @@ struct owndb_elsewhere_facts {
 /* Goes there and looks whether an app could live in it; changes nothing. Each refusal names what is missing and who can
  * give it: ERR_UNAVAILABLE (not reached), ERR_DENIED (password, rights), ERR_REFUSED (too old or too new, a pooler, a
  * Supabase project's own schemas). */
-bool owndb_elsewhere_check(const char *url, struct owndb_elsewhere_facts *ret_facts, struct err *err);
+bool owndb_elsewhere_check(const struct owndb_elsewhere *e, struct owndb_elsewhere_facts *ret_facts, struct err *err);
 
 /* After the prelude: the backend's two logins exist, with e's names and password, and may act as whom they must.
  * ret_why: why changes cannot be read from there, or "" where they can. */

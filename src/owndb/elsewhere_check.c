@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/authority.h"
+#include "owndb/authority.h"
 #include "owndb/elsewhere.h"
 
 #define CONNECT_DEADLINE_MS 15000
@@ -50,8 +52,47 @@ static bool say_pooler(struct err *err)
 	    "up; take the direct address from your host's console (for Neon without \"-pooler\", port 5432)");
 }
 
+/* libpq only says that verifying failed; what is wrong with the certificate is looked up. */
+static bool explain_certificate(const struct owndb_elsewhere *e, const char *shown, struct err *err)
+{
+	char words[AUTHORITY_WORDS_SIZE], host[256], address[64], port[16];
+	bool has_authority = e->authority != NULL && e->authority[0] != '\0';
+	const char *path = has_authority ? e->authority : AUTHORITY_BUNDLE;
+	owndb_elsewhere_host(e->url, host, address, port);
+	switch (owndb_authority_look(host, address, port, path, words)) {
+	case AUTHORITY_ISSUER:
+		return err_set(
+		    err, ERR_DENIED,
+		    "the certificate of %.110s is not accepted: %.140s, %s. Download that authority's certificates "
+		    "from "
+		    "where the database is kept and give them along: --database-ca FILE%s",
+		    shown, words,
+		    has_authority ? "which is not in the file that you gave" : "whom this server does not know",
+		    has_authority ? "" : ". Or say ?sslmode=require: encrypted, without a proof of who answers");
+	case AUTHORITY_TIME:
+		return err_set(
+		    err, ERR_DENIED,
+		    "the certificate of %.150s is not accepted: %.150s. It has to be renewed where the database "
+		    "is kept",
+		    shown, words);
+	case AUTHORITY_NAME:
+		return err_set(err, ERR_DENIED,
+			       "the certificate of %.100s is not accepted: %.200s. Say a name that it is for in the "
+			       "address%s",
+			       shown, words,
+			       has_authority ? ", or sslmode=verify-ca, which takes every server of that authority"
+					     : "");
+	default:
+		return err_set(
+		    err, ERR_DENIED,
+		    "the certificate of %.200s is not accepted. Give the certificates of its authority along: "
+		    "--database-ca FILE",
+		    shown);
+	}
+}
+
 /* libpq's words, with what helps. */
-static bool explain(const char *shown, struct err *err)
+static bool explain(const struct owndb_elsewhere *e, const char *shown, struct err *err)
 {
 	char why[sizeof err->msg];
 	(void)snprintf(why, sizeof why, "%s", err->msg);
@@ -63,11 +104,12 @@ static bool explain(const char *shown, struct err *err)
 		    "the server at %.300s has no TLS, so everything, passwords too, would be readable on the way; "
 		    "only in a private network of yours add ?sslmode=disable to the address",
 		    shown);
-	if (has(why, "certificate"))
-		return err_set(
-		    err, ERR_DENIED,
-		    "the certificate of %.200s is not accepted (%.200s); sslmode=require does without that proof",
-		    shown, why);
+	if (has(why, "certificate")) return explain_certificate(e, shown, err);
+	if (has(why, "channel binding"))
+		return err_set(err, ERR_DENIED,
+			       "%.200s: the address asks for channel_binding=require, and the server checks passwords "
+			       "without it; leave that out and say sslmode=verify-full instead",
+			       shown);
 	if (has(why, "password authentication failed") || has(why, "authentication failed"))
 		return err_set(err, ERR_DENIED,
 			       "%.300s: the user or the password is not accepted; take the address anew from where the "
@@ -144,18 +186,18 @@ static bool judge(const char *shown, const PGresult *rows, struct owndb_elsewher
 	return true;
 }
 
-bool owndb_elsewhere_check(const char *url, struct owndb_elsewhere_facts *ret_facts, struct err *err)
+bool owndb_elsewhere_check(const struct owndb_elsewhere *e, struct owndb_elsewhere_facts *ret_facts, struct err *err)
 {
-	const struct owndb_elsewhere e = {.url = url};
 	struct owndb_elsewhere_facts facts = {0};
 	char shown[400], conninfo[ELSEWHERE_CONNINFO_SIZE];
 	struct pg_conn *conn = NULL;
 	PGresult *rows PG_RESULT_CLEANUP = NULL;
-	if (!owndb_elsewhere_url_check(url, err) || !owndb_elsewhere_shown(url, shown, sizeof shown, err)) return false;
-	if (is_pooler(shown)) return say_pooler(err);
-	if (!owndb_elsewhere_conninfo(&e, ELSEWHERE_AS_OWNER, NULL, "-c search_path=pg_catalog", conninfo, err))
+	if (!owndb_elsewhere_url_check(e->url, err) || !owndb_elsewhere_shown(e->url, shown, sizeof shown, err))
 		return false;
-	if (!pg_conn_open(conninfo, CONNECT_DEADLINE_MS, &conn, err)) return explain(shown, err);
+	if (is_pooler(shown)) return say_pooler(err);
+	if (!owndb_elsewhere_conninfo(e, ELSEWHERE_AS_OWNER, NULL, "-c search_path=pg_catalog", conninfo, err))
+		return false;
+	if (!pg_conn_open(conninfo, CONNECT_DEADLINE_MS, &conn, err)) return explain(e, shown, err);
 	PGconn *raw = pg_conn_raw(conn);
 	(void)snprintf(facts.database, sizeof facts.database, "%s", PQdb(raw));
 	(void)snprintf(facts.user, sizeof facts.user, "%s", PQuser(raw));

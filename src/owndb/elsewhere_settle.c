@@ -27,7 +27,8 @@ static bool can_log_in(const struct owndb *db, enum elsewhere_door door, const c
 	return ok;
 }
 
-/* Its password goes as PostgreSQL keeps it, so that it is in no log; Neon takes it only as it is typed. */
+/* Its password goes as PostgreSQL keeps it, so that it is in no log. Neon says that it takes
+ * plaintext passwords only, and is given one. */
 static bool set_login(struct pg_conn *conn, const char *login, const char *password, struct err *err)
 {
 	static const char make[] =
@@ -38,8 +39,8 @@ static bool set_login(struct pg_conn *conn, const char *login, const char *passw
 		return err_set(err, ERR_INTERNAL, "hash a password: %s", PQerrorMessage(pg_conn_raw(conn)));
 	bool ok = run_made(conn, make, 2, (const char *const[]){login, verifier}, err);
 	PQfreemem(verifier);
-	return ok ||
-	       (err->code != ERR_UNAVAILABLE && run_made(conn, make, 2, (const char *const[]){login, password}, err));
+	return ok || (strstr(err->msg, "plaintext") != NULL &&
+		      run_made(conn, make, 2, (const char *const[]){login, password}, err));
 }
 
 /* It acts as these, and has nothing of theirs before it does. */

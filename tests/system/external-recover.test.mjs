@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Freehold, bin, folder, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
+import { makeCertificate } from './outside.mjs';
 
 let f, g, bare, dir;
 const users = new Set();
@@ -19,7 +20,8 @@ before(async () => {
   chmodSync(dir, 0o755);
   mkdirSync(path.join(dir, 'place'));
   const version = readdirSync('/usr/lib/postgresql').map(Number).sort((a, b) => b - a)[0];
-  bare = await Bare.start({ bin: `/usr/lib/postgresql/${version}/bin`, superuser: 'boss' });
+  makeCertificate(dir, ['127.0.0.1']);
+  bare = await Bare.start({ bin: `/usr/lib/postgresql/${version}/bin`, superuser: 'boss', certificate: dir });
   await bare.psql("create role keeper login createrole createdb password 'keeps'");
   await bare.psql('create database shop owner keeper');
   f = await Freehold.start();
@@ -38,7 +40,7 @@ test('what is on this server is backed up, though its database is not', async ()
 alter table public.notes enable row level security;
 create policy all_read on public.notes for select using (true);
 insert into public.notes values (7);` });
-  await f.deploy(source, 'shop', '--database', `postgresql://keeper:keeps@127.0.0.1:${bare.port}/shop`);
+  await f.deploy(source, 'shop', '--database', `postgresql://keeper:keeps@127.0.0.1:${bare.port}/shop?sslmode=verify-full`, '--database-ca', path.join(dir, 'ca.pem'));
   for (const name of ['data', 'storage', 'postgres']) users.add(execFileSync('id', ['-nu', String(statSync(f.app('shop', name)).uid)], { encoding: 'utf8' }).trim());
   users.delete('root');
   assert.equal((await f.cli('backup', 'add', path.join(dir, 'place'), '--elsewhere')).code, 0);
@@ -57,6 +59,7 @@ test('after the server is lost the app is back, with its rows', async () => {
   g = await Freehold.start({ home });
   const { keys, external } = (await g.api('GET', '/v1/apps/shop')).body;
   assert.match(external.at, /shop as keeper/);
+  assert.deepEqual([external.proof, external.authority], ['certificate', true]);
   const rows = () => g.get('shop', '/rest/v1/notes', { headers: { apikey: keys.anon } });
   await until('it answers', async () => (await rows()).status === 200);
   assert.deepEqual((await rows()).body, [{ id: 7 }]);

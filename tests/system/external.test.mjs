@@ -204,7 +204,7 @@ test('status says what is not promised, and what is about a cluster says what to
     assert.match(tried.all, said, words.join(' '));
   }
   const asked = JSON.parse((await f.cli('db', 'shop', 'external', '--json')).stdout);
-  assert.deepEqual(Object.keys(asked).sort(), ['at', 'changes', 'missing', 'tls', 'version']);
+  assert.deepEqual(Object.keys(asked).sort(), ['at', 'authority', 'changes', 'missing', 'proof', 'sslmode', 'tls', 'version']);
 });
 
 test('psql, size, slow and dump go there, and tell nobody the password', async () => {

@@ -11,10 +11,13 @@
 //   const freehold = await Freehold.start({ wrap: outside.wrap });
 //   await outside.ask('api.stripe.com', '/stand-in/…');
 //   await outside.stop();
+//
+// Without a program nothing answers yet: `within` runs one there.
 import { execFileSync, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { copyFileSync, mkdirSync, readFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -25,19 +28,20 @@ const BUNDLE = '/etc/ssl/certs/ca-certificates.crt', ADDED = '/usr/local/share/c
 const quiet = { stdio: ['ignore', 'ignore', 'pipe'] };
 
 // Mounts that nobody else sees, then the command.
-const ALONE = (dir) => `set -e
+const ALONE = (dir, trusts) => `set -e
 mount --bind ${dir}/tun /dev/net/tun
 mount --bind ${dir}/resolv.conf /etc/resolv.conf
-mount --bind ${dir}/bundle.pem ${BUNDLE}
+${trusts ? `mount --bind ${dir}/bundle.pem ${BUNDLE}
 mkdir -p ${ADDED}
-mount --bind ${dir}/added ${ADDED}
+mount --bind ${dir}/added ${ADDED}` : ''}
 exec "$@"`;
 
-function makeCertificate(dir, names) {
+// In dir: ca.pem with its ca.key, and certificate.pem with key.pem for the names; an address is a name, too.
+export function makeCertificate(dir, names) {
   const ssl = (...args) => execFileSync('openssl', args, { cwd: dir, ...quiet });
   ssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=Authority of a test', '-keyout', 'ca.key', '-out', 'ca.pem');
   ssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${names[0]}`, '-keyout', 'key.pem', '-out', 'ask.pem');
-  writeFileSync(path.join(dir, 'names'), `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\n`);
+  writeFileSync(path.join(dir, 'names'), `subjectAltName=${names.map((name) => `${net.isIP(name) ? 'IP' : 'DNS'}:${name}`).join(',')}\n`);
   ssl('x509', '-req', '-in', 'ask.pem', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'names', '-out', 'certificate.pem');
   mkdirSync(path.join(dir, 'added'));
   copyFileSync(path.join(dir, 'ca.pem'), path.join(dir, 'added', 'authority-of-a-test.crt'));
@@ -89,21 +93,29 @@ export class Outside {
       execFileSync('mknod', [path.join(o.dir, 'tun'), 'c', '10', '200'], quiet);
       execFileSync('chmod', ['0666', path.join(o.dir, 'tun')]);
       o.resolver = await resolver(o.near, names, o.address);
-      await o.#run(program);
+      if (program) await o.#run(program);
     } catch (error) {
       await o.stop();
       throw error;
     }
-    o.wrap = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', ALONE(o.dir), 'alone'];
+    o.wrap = o.wrapped(true);
     return o;
   }
+
+  // trusts: whether the authority of the certificate is in the machine's list.
+  wrapped(trusts) {
+    return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', ALONE(this.dir, trusts), 'alone'];
+  }
+
+  // To run a program where the names lead.
+  get within() { return ['ip', 'netns', 'exec', this.space]; }
 
   // Two ends of a wire: `near` is this machine's, `address` is where the names lead.
   #join() {
     const ip = (...args) => execFileSync('ip', args, quiet);
-    const net = (process.pid % 64) * 4, wire = `fh-o${process.pid}`;
-    this.near = `198.51.100.${net + 1}`;
-    this.address = `198.51.100.${net + 2}`;
+    const part = (process.pid % 64) * 4, wire = `fh-o${process.pid}`;
+    this.near = `198.51.100.${part + 1}`;
+    this.address = `198.51.100.${part + 2}`;
     ip('netns', 'add', this.space);
     ip('link', 'add', wire, 'type', 'veth', 'peer', 'name', 'wire', 'netns', this.space);
     ip('addr', 'add', `${this.near}/30`, 'dev', wire);

@@ -2,36 +2,33 @@
 //
 // A bare PostgreSQL beside Freehold, for what comes from elsewhere or goes there: made by initdb, on a port of 127.0.0.1 with passwords.
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtemp, rm, chmod, chown, writeFile } from 'node:fs/promises';
-import net from 'node:net';
+import { closeSync, openSync } from 'node:fs';
+import { appendFile, mkdtemp, rm, chmod, chown, copyFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { root, until } from '../freehold.mjs';
+import { freePort, root, until } from '../freehold.mjs';
 
 const run = promisify(execFile);
 const isRoot = process.getuid() === 0;
 const NOBODY = 65534;
 
 export class Bare {
-  // bin: PostgreSQL's folder of programs, of the newest one installed where it is not said. superuser: a role.
-  static async start({ bin = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim(), superuser = 'supabase_admin', walLevel = 'logical' } = {}) {
+  // bin: PostgreSQL's folder of programs, of the newest one installed where it is not said. superuser: a role. settings: {name: value}. certificate: a folder of makeCertificate. within: a
+  // command to run it under, where `address` is to be listened at. hba: further lines. What it logs is in `log`.
+  static async start({ bin = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim(), superuser = 'supabase_admin', walLevel = 'logical', settings = {}, certificate, within = [], address = '127.0.0.1', port, hba = '' } = {}) {
     const b = new Bare();
-    b.bin = bin;
-    b.superuser = superuser;
+    Object.assign(b, { bin, superuser, within, address });
     b.dir = await mkdtemp(path.join(os.tmpdir(), 'fh-bare-'));
     await chmod(b.dir, 0o755);
     if (isRoot) await chown(b.dir, NOBODY, NOBODY);
     await b.as(['initdb', '-D', `${b.dir}/data`, '-U', superuser, '--auth-local=trust', '--auth-host=scram-sha-256', '--encoding=UTF8',
       '--locale=C.UTF-8', '--no-sync']);
-    const server = net.createServer();
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-    b.port = server.address().port;
-    await new Promise((resolve) => server.close(resolve));
-    const [program, args] = b.dropped(path.join(bin, 'postgres'), ['-D', `${b.dir}/data`, '-k', b.dir, '-c', `port=${b.port}`,
-      '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', `wal_level=${walLevel}`]);
-    b.process = spawn(program, args, { stdio: 'ignore', env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } });
-    await until('the bare PostgreSQL answers', () => b.psql('select 1').catch(() => null));
+    b.port = port ?? await freePort();
+    if (hba) await appendFile(`${b.dir}/data/pg_hba.conf`, hba);
+    if (certificate) await b.certify(certificate);
+    b.settings = { port: b.port, listen_addresses: address, fsync: 'off', wal_level: walLevel, ...(certificate ? { ssl: 'on' } : {}), ...settings };
+    await b.run();
     return b;
   }
 
@@ -40,6 +37,38 @@ export class Bare {
     const b = await Bare.start(options);
     await b.file(path.join(root, 'tests/system/import/project.sql'));
     return b;
+  }
+
+  get log() { return `${this.dir}/log`; }
+
+  async run() {
+    const options = Object.entries(this.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const [program, args] = this.dropped(path.join(this.bin, 'postgres'), ['-D', `${this.dir}/data`, '-k', this.dir, ...options]);
+    const log = openSync(this.log, 'a');
+    const [first, ...all] = [...this.within, program, ...args];
+    this.process = spawn(first, all, { stdio: ['ignore', log, log], env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' } });
+    closeSync(log);
+    await until('the bare PostgreSQL answers', () => this.psql('select 1').catch(() => null));
+  }
+
+  // What it shows from its next start, or reload(), on.
+  async certify(folder) {
+    for (const [from, to] of [['certificate.pem', 'server.crt'], ['key.pem', 'server.key']]) {
+      const file = `${this.dir}/data/${to}`;
+      await copyFile(path.join(folder, from), file);
+      await chmod(file, 0o600);
+      if (isRoot) await chown(file, NOBODY, NOBODY);
+    }
+  }
+
+  reload() { return this.as(['pg_ctl', 'reload', '-D', `${this.dir}/data`]); }
+
+  // mode: fast, immediate.
+  async end(mode = 'fast') {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.process.once('exit', resolve));
+    this.process.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+    await ended;
   }
 
   dropped(program, args) {
@@ -69,11 +98,7 @@ export class Bare {
   }
 
   async stop() {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      const ended = new Promise((resolve) => this.process.once('exit', resolve));
-      this.process.kill('SIGINT');
-      await ended;
-    }
+    await this.end();
     await rm(this.dir, { recursive: true, force: true });
   }
 }

@@ -31,6 +31,7 @@ static void test_url(void **state)
 	refuses("mysql://u:secret@h/d", "postgresql://");
 	refuses("host=h user=u password=secret", "postgresql://");
 	refuses("postgresql://u:secret@h/%zz", "not understood");
+	refuses("postgresql://u:secret@h/d?pgbouncer=true", "\"pgbouncer\"");
 	refuses("postgresql://u:secret@/d", "host");
 	refuses("postgresql://u:secret@%2Frun%2Fother/d", "host");
 	refuses("postgresql://u@h/d", "password");
@@ -67,7 +68,50 @@ static void test_conninfo(void **state)
 	      "sslrootcert='/etc/ssl/certs/ca-certificates.crt'");
 	leads("postgresql://u:p@h/d?options=endpoint%3Dx", ELSEWHERE_AS_BACKEND, "authenticator",
 	      "options='endpoint=x -c role=authenticator");
+	leads("postgresql://u:p@127.0.0.1/d?hostaddr=192.0.2.9", ELSEWHERE_AS_OWNER, NULL, "sslmode='require'");
 	leads("postgresql://o'brien:p@h/d", ELSEWHERE_AS_OWNER, NULL, "user='o\\'brien'");
+}
+
+static void means(const char *url, bool has_authority, const char *expected)
+{
+	char mode[ELSEWHERE_SSLMODE_SIZE] = "";
+	struct err err = {0};
+	bool ok = owndb_elsewhere_sslmode(url, has_authority, mode, &err);
+	if (ok ? strcmp(mode, expected) != 0 : strstr(err.msg, expected) == NULL)
+		fail_msg("%s: %s %s, not %s", url, mode, err.msg, expected);
+}
+
+static void test_sslmode(void **state)
+{
+	(void)state;
+	means("postgresql://u:p@h/d", false, "verify-full");
+	means("postgresql://u:p@h/d", true, "verify-full");
+	means("postgresql://u:p@h/d?sslmode=require", false, "require");
+	means("postgresql://u:p@h/d?sslmode=require", true, "verify-full");
+	means("postgresql://u:p@h/d?sslmode=verify-ca", true, "verify-ca");
+	means("postgresql://u:p@h/d?sslmode=verify-ca", false, "proves nothing");
+	means("postgresql://u:p@h/d?sslmode=disable", true, "disable");
+	means("postgresql://u:p@h/d?sslmode=prefer", false, "protects nothing");
+	means("postgresql://u:p@h/d?sslmode=no-verify", false, "none of PostgreSQL's");
+	means("postgresql://u:p@localhost/d", false, "prefer");
+	means("postgresql://u:p@localhost/d", true, "verify-full");
+	means("postgresql://u:p@localhost/d?hostaddr=192.0.2.9", false, "verify-full");
+	means("postgresql://u:p@127.0.0.1/d?sslmode=prefer", false, "prefer");
+}
+
+static void proves(const char *url, const char *sslmode, enum elsewhere_proof expected)
+{
+	assert_int_equal(owndb_elsewhere_proof(&(struct owndb_elsewhere){.url = url, .sslmode = sslmode}), expected);
+}
+
+static void test_proof(void **state)
+{
+	(void)state;
+	proves(URL, "require", ELSEWHERE_UNPROVED);
+	proves(URL, "verify-full", ELSEWHERE_BY_CERTIFICATE);
+	proves(URL "?channel_binding=require", "require", ELSEWHERE_BY_CHANNEL_BINDING);
+	proves(URL "?channel_binding=require", "disable", ELSEWHERE_UNPROVED);
+	proves(URL "?channel_binding=prefer", "require", ELSEWHERE_UNPROVED);
 }
 
 static void renames(const char *text, const char *expected)
@@ -109,7 +153,8 @@ static void test_files(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_url), cmocka_unit_test(test_conninfo),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_url),    cmocka_unit_test(test_sslmode),
+					   cmocka_unit_test(test_proof),  cmocka_unit_test(test_conninfo),
 					   cmocka_unit_test(test_rename), cmocka_unit_test(test_files)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
