@@ -401,8 +401,10 @@ bool parts_backend_unit(const struct flow *f, const struct parts *p, struct aren
 {
 	const char *program = arena_printf(arena, "%s/freehold-backend", f->helpers);
 	if (program == NULL) return err_set(err, ERR_LIMIT, "backend of %s", p->app.name);
+	/* Where nobody answers what a name's address is, its thread is free for the next look sooner (resolv.conf(5)).
+	 */
 	struct unit_spec spec = {.argv = {program, "--config", p->backend_config},
-				 .env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
+				 .env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "RES_OPTIONS=timeout:2 attempts:2"},
 				 .has_user = f->is_root,
 				 .uid = p->users.api.uid,
 				 .gid = p->users.api.gid,

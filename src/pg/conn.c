@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "pg/way.h"
 
 #define DEFAULT_DEADLINE_MS 60000
 #define CANCEL_GRACE_MS 2000
@@ -56,30 +57,70 @@ static bool open_refused(const PGconn *raw, struct err *err)
 	return err_set(err, code, "cannot connect to PostgreSQL: %s", e.message);
 }
 
-static bool drive_open(PGconn *raw, int64_t until_ms, struct err *err)
+/* Of one address. until_ms counts for all of it, dial_until_ms for connecting the socket. */
+struct opening {
+	int64_t dial_until_ms, until_ms;
+	bool is_reached;
+};
+
+static bool drive_open(PGconn *raw, struct opening *o, struct err *err)
 {
+	PostgresPollingStatusType state = PGRES_POLLING_WRITING; /* after PQconnectStart */
 	for (;;) {
-		PostgresPollingStatusType state = PQconnectPoll(raw);
+		o->is_reached = !pg_way_is_dialling(raw);
+		if (!wait_socket(raw, state == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+				 o->is_reached ? o->until_ms : o->dial_until_ms))
+			return err_set(err, ERR_TIMEOUT, "PostgreSQL did not answer in time; is it running?");
+		state = PQconnectPoll(raw);
 		if (state == PGRES_POLLING_OK) return true;
 		if (state == PGRES_POLLING_FAILED) return open_refused(raw, err);
-		if (!wait_socket(raw, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms))
-			return err_set(err, ERR_TIMEOUT, "PostgreSQL did not answer in time; is it running?");
 	}
+}
+
+static bool open_raw(const char *conninfo, struct opening *o, PGconn **ret_raw, struct err *err)
+{
+	PGconn *raw = PQconnectStart(conninfo);
+	if (raw == NULL) abort();
+	bool ok = PQstatus(raw) == CONNECTION_BAD ? open_refused(raw, err) : drive_open(raw, o, err);
+	if (ok)
+		*ret_raw = raw;
+	else
+		PQfinish(raw);
+	return ok;
+}
+
+/* A server that was reached has the last word. */
+static bool open_named(const char *conninfo, const char *name, const char *port, int64_t until_ms, PGconn **ret_raw,
+		       struct err *err)
+{
+	const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *list = NULL;
+	struct opening o = {.until_ms = until_ms};
+	bool ok = false;
+	int code = getaddrinfo(name, port, &wanted, &list);
+	if (code != 0) return pg_way_err(err, name, code);
+	for (const struct addrinfo *a = list; a != NULL && !ok && !o.is_reached; a = a->ai_next) {
+		int64_t dial_until_ms = clock_now_ms() + PG_WAY_TCP_MS;
+		bool has_less = until_ms > 0 && until_ms < dial_until_ms;
+		o.dial_until_ms = a->ai_next == NULL || has_less ? until_ms : dial_until_ms;
+		char *words = pg_way_conninfo(conninfo, a);
+		ok = words != NULL ? open_raw(words, &o, ret_raw, err)
+				   : err_set(err, ERR_INTERNAL, "a connection string that libpq cannot read");
+		free(words);
+	}
+	freeaddrinfo(list);
+	return ok;
 }
 
 bool pg_conn_open(const char *conninfo, int64_t deadline_ms, struct pg_conn **ret_conn, struct err *err)
 {
 	int64_t until_ms = deadline_ms > 0 ? clock_now_ms() + deadline_ms : 0;
-	PGconn *raw = PQconnectStart(conninfo);
-	if (raw == NULL) abort();
-	bool ok = PQstatus(raw) == CONNECTION_BAD ? open_refused(raw, err)
-		  : wait_socket(raw, POLLOUT, until_ms)
-		      ? drive_open(raw, until_ms, err)
-		      : err_set(err, ERR_TIMEOUT, "PostgreSQL did not answer in time; is it running?");
-	if (!ok) {
-		PQfinish(raw);
-		return false;
-	}
+	char name[PG_WAY_NAME_SIZE], port[PG_WAY_PORT_SIZE];
+	PGconn *raw = NULL;
+	struct opening direct = {.dial_until_ms = until_ms, .until_ms = until_ms};
+	bool ok = pg_way_name(conninfo, name, port) ? open_named(conninfo, name, port, until_ms, &raw, err)
+						    : open_raw(conninfo, &direct, &raw, err);
+	if (!ok) return false;
 	(void)PQsetNoticeReceiver(raw, ignore_notice, NULL);
 	struct pg_conn *conn = calloc(1, sizeof *conn);
 	if (conn == NULL) abort();

@@ -7,7 +7,8 @@
  *     pg_link_open ─▶ connecting ─▶ on_open(NULL) ─▶ on_ready, again and again ─▶ pg_link_close
  *                         └───────▶ on_open(err)  ─▶ pg_link_close
  *
- * Everything runs on the loop's thread. The handlers may close the link. */
+ * A host's name is looked up beside the loop, and its addresses are tried one after the other (pg/way.h); meanwhile the
+ * link has no `raw`. Everything runs on the loop's thread. The handlers may close the link. */
 #ifndef FREEHOLD_PG_LINK_H
 #define FREEHOLD_PG_LINK_H
 
@@ -19,6 +20,7 @@
 
 struct pg_link;
 struct pg_link_watch;
+struct pg_link_name;
 
 struct pg_link_events {
 	void (*on_open)(struct pg_link *link, const struct err *err); /* err NULL: it is open, non-blocking */
@@ -26,11 +28,12 @@ struct pg_link_events {
 };
 
 struct pg_link {
-	PGconn *raw; /* NULL when closed */
+	PGconn *raw; /* NULL when closed, or not yet begun */
 	void *owner;
 	const struct pg_link_events *events;
 	uv_loop_t *loop;
 	struct pg_link_watch *watch;
+	struct pg_link_name *name; /* while it connects to a host that was named */
 	bool is_open;
 };
 

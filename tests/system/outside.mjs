@@ -56,8 +56,12 @@ function questionOf(packet) {
   return { name: labels.join('.').toLowerCase(), type: packet.readUInt16BE(at + 1), end: at + 5 };
 }
 
-function answer(packet, { type, end }, address) {
+function answer(packet, { type, end }, address, six) {
   const head = Buffer.from(packet.subarray(0, end));
+  if (type === 28 && six) {
+    head.writeUInt16BE(0x8580, 2), head.writeUInt16BE(1, 6), head.writeUInt32BE(0, 8);
+    return Buffer.concat([head, Buffer.from([0xc0, 12, 0, 28, 0, 1, 0, 0, 0, 60, 0, 16]), six]);
+  }
   const isAddress = type === 1;
   head.writeUInt16BE(0x8580, 2);
   head.writeUInt16BE(isAddress ? 1 : 0, 6);
@@ -65,13 +69,14 @@ function answer(packet, { type, end }, address) {
   return isAddress ? Buffer.concat([head, Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address.split('.').map(Number)])]) : head;
 }
 
-// Answers for `names`; hands every other question to whom this machine asks.
-async function resolver(at, names, address) {
+// Answers for `names`, or says nothing to them while `state.isSilent`; hands every other question to whom this machine asks. state.six: an address of IPv6
+// that they have, too.
+async function resolver(at, names, address, state) {
   const upstream = /^nameserver\s+(\S+)/m.exec(readFileSync('/etc/resolv.conf', 'utf8'))?.[1];
   const socket = dgram.createSocket('udp4');
   socket.on('message', (packet, from) => {
     const question = questionOf(packet);
-    if (names.includes(question.name)) return socket.send(answer(packet, question, address), from.port, from.address);
+    if (names.includes(question.name)) return state.isSilent ? undefined : socket.send(answer(packet, question, address, state.six), from.port, from.address);
     if (!upstream) return undefined;
     const onward = dgram.createSocket(upstream.includes(':') ? 'udp6' : 'udp4');
     const late = setTimeout(() => onward.close(), 5000);
@@ -85,14 +90,14 @@ async function resolver(at, names, address) {
 export class Outside {
   static async start({ program, names }) {
     if (process.getuid() !== 0) throw new Error('a network of its own is made by root only');
-    const o = Object.assign(new Outside(), { names, dir: mkdtempSync(path.join(os.tmpdir(), 'fh-outside-')), space: `fh-outside-${process.pid}` });
+    const o = Object.assign(new Outside(), { names, dir: mkdtempSync(path.join(os.tmpdir(), 'fh-outside-')), space: `fh-outside-${process.pid}`, state: {} });
     try {
       o.#join();
       makeCertificate(o.dir, names);
       writeFileSync(path.join(o.dir, 'resolv.conf'), `nameserver ${o.near}\n`);
       execFileSync('mknod', [path.join(o.dir, 'tun'), 'c', '10', '200'], quiet);
       execFileSync('chmod', ['0666', path.join(o.dir, 'tun')]);
-      o.resolver = await resolver(o.near, names, o.address);
+      o.resolver = await resolver(o.near, names, o.address, o.state);
       if (program) await o.#run(program);
     } catch (error) {
       await o.stop();
@@ -105,6 +110,15 @@ export class Outside {
   // trusts: whether the authority of the certificate is in the machine's list.
   wrapped(trusts) {
     return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', ALONE(this.dir, trusts), 'alone'];
+  }
+
+  // The names get an address of IPv6 too, which takes what is sent there and never answers: as long as the wire is there.
+  swallow() {
+    const ip = (...args) => execFileSync('ip', args, quiet), wire = `fh-o${process.pid}`;
+    const part = process.pid & 0xffff, prefix = `fd5e:f1:${part.toString(16)}`;
+    ip('addr', 'add', `${prefix}::1/64`, 'dev', wire, 'nodad');
+    ip('neigh', 'add', `${prefix}::2`, 'lladdr', '02:00:00:00:00:99', 'dev', wire, 'nud', 'permanent');
+    this.state.six = Buffer.from([0xfd, 0x5e, 0, 0xf1, part >> 8, part & 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
   }
 
   // To run a program where the names lead.
