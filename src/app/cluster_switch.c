@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "app/cluster.h"
 #include "app/daemon.h"
 #include "app/database.h"
 #include "app/pause.h"
@@ -60,19 +62,42 @@ static bool start(const struct flow *f, const char *app, struct err *err)
 	/* One that was set aside may know the server by another password's verifier. */
 	return parts_open(f, app, &parts, err) && daemon_start_part(f, app, "postgres", err) &&
 	       owndb_wait_ready(&parts.owndb, 0, READY_DEADLINE_MS, err) &&
-	       (parts.elsewhere.is || database_let_server_in(f, &parts, &parts.owndb, err));
+	       database_let_server_in(f, &parts, &parts.owndb, err);
 }
 
-/* One elsewhere is there again as soon as the cluster is not. */
-static bool go_back_elsewhere(const struct flow *f, const char *app, const struct places *p, bool is_running,
-			      struct err *err)
+/* Between a cluster and a database elsewhere the whole app stops and starts: its server knows one address of it. Where
+ * the cluster lies decides which of the two it is, so one rename is the switch, and another one the way back. */
+static bool cross(const struct flow *f, const char *app, const char *from, const char *to, int64_t *ret_stopped_ms,
+		  struct err *err)
 {
-	struct err why = *err;
-	if (!daemon_stop_part(f, app, "postgres", err) || !move(p->data, p->incoming, err) ||
-	    (is_running && !daemon_start_part(f, app, "backend", err)))
-		return err_wrap(err, "%s; and the way to the former database could not be taken again", why.msg);
-	*err = why;
-	return err_wrap(err, "the new cluster did not start; the database is where it was");
+	struct parts *before = calloc(1, sizeof *before), *after = calloc(1, sizeof *after);
+	int64_t from_ms = clock_now_ms();
+	struct err why;
+	if (before == NULL || after == NULL) abort();
+	bool ok = parts_open(f, app, before, err) && cluster_stop_app(f, before, err);
+	bool is_moved = ok && move(from, to, err);
+	pause_here("switch", "exchanged");
+	ok = is_moved && parts_open(f, app, after, err) && cluster_start_app(f, after, err);
+	if (!ok) {
+		why = *err;
+		if (is_moved && !(cluster_stop_app(f, after, err) && move(to, from, err)))
+			(void)err_wrap(&why, "the way to the former database could not be taken again (%s)", err->msg);
+		else if (before->dir[0] != '\0' && !cluster_start_app(f, before, err))
+			(void)err_wrap(&why, "the app did not start again (%s)", err->msg);
+		*err = why;
+	}
+	*ret_stopped_ms = clock_now_ms() - from_ms;
+	free(before);
+	free(after);
+	return ok || err_wrap(err, "the database is where it was");
+}
+
+/* The app had an address before its cluster: that is what it goes back to, and the cluster is set aside. */
+static bool leave_cluster(const struct flow *f, const char *app, const struct places *p, int64_t *ret_stopped_ms,
+			  struct err *err)
+{
+	return file_remove_tree(p->before, err) && cross(f, app, p->data, p->before, ret_stopped_ms, err) &&
+	       file_sync_dir(p->folder, err);
 }
 
 /* An app that does not run gets its cluster too, which then rests. */
@@ -99,6 +124,8 @@ static bool switch_to_incoming(const struct flow *f, const char *app, const stru
 	bool had = file_exists(p->data), was_elsewhere = false;
 	if (!app_get(f->db, app, &a, err) || !elsewhere_is(f, app, &was_elsewhere, err)) return false;
 	bool is_running = strcmp(a.state, "running") == 0;
+	if (was_elsewhere) /* what was set aside earlier is older than the database that is left now */
+		return file_remove_tree(p->before, err) && cross(f, app, p->incoming, p->data, ret_stopped_ms, err);
 	if (!daemon_stop_part(f, app, "backend", err) || !daemon_stop_part(f, app, "postgres", err)) return false;
 	pause_here("switch", "stopped");
 	bool ok = exchange(p, err);
@@ -109,11 +136,10 @@ static bool switch_to_incoming(const struct flow *f, const char *app, const stru
 		return false;
 	}
 	if (!run_again(f, app, is_running, err)) {
-		if (was_elsewhere) return go_back_elsewhere(f, app, p, is_running, err);
 		return had ? put_back(f, app, p, is_running, err) : false;
 	}
 	*ret_stopped_ms = clock_now_ms() - from_ms;
-	return true;
+	return !had || elsewhere_forget(f, app, err);
 }
 
 bool cluster_switch(const struct flow *f, const char *app, const char *data_dir, int64_t *ret_stopped_ms,
@@ -131,7 +157,11 @@ bool cluster_switch(const struct flow *f, const char *app, const char *data_dir,
 bool cluster_switch_back(const struct flow *f, const char *app, int64_t *ret_stopped_ms, struct err *err)
 {
 	struct places p;
-	if (!find_places(f, app, &p, err) || !cluster_switch_settle(f, app, err)) return false;
+	bool has_address = false;
+	if (!find_places(f, app, &p, err) || !cluster_switch_settle(f, app, err) ||
+	    !elsewhere_is_known(f, app, &has_address, err))
+		return false;
+	if (has_address && file_exists(p.data)) return leave_cluster(f, app, &p, ret_stopped_ms, err);
 	if (!file_exists(p.before))
 		return err_set(err, ERR_NOT_FOUND, "%s has no former database that was set aside", app);
 	char mark[FILE_PATH_SIZE];

@@ -2,7 +2,8 @@
  *
  * Another cluster in the place of an app's own: one rename (RENAME_EXCHANGE), while its PostgreSQL and backend are
  * stopped for a moment. The one that was there is kept aside, as postgres/before, until another switch or
- * cluster_forget; so a switch can be undone. */
+ * cluster_forget; so a switch can be undone. Where the app's database was elsewhere (app/elsewhere.h) the switch puts
+ * a cluster where none was, and undoing it takes that away: the address is known as long as that can be undone. */
 #ifndef FREEHOLD_APP_CLUSTER_SWITCH_H
 #define FREEHOLD_APP_CLUSTER_SWITCH_H
 

@@ -51,10 +51,17 @@ bool database_let_server_in(const struct flow *f, const struct parts *p, const s
 static bool settle_elsewhere(const struct flow *f, const struct parts *p, const struct owndb *db, const char *secret,
 			     struct err *err)
 {
-	char why[ELSEWHERE_WHY_SIZE];
+	char why[ELSEWHERE_WHY_SIZE], password[SERVE_ENV_PASSWORD_SIZE];
 	struct err ignored;
+	int pool = 0;
+	struct owndb_elsewhere address = *db->elsewhere;
+	struct owndb there = *db;
+	there.elsewhere = &address;
+	address.server_password = password;
+	elsewhere_share(p->elsewhere.connections, &pool, &address.server_connections);
 	(void)owndb_setting_set(db, "app.settings.jwt_secret", secret, &ignored);
-	return owndb_elsewhere_settle(db, why, err) && elsewhere_note_changes(f, p->app.name, why, err);
+	return serve_env_database_password(f, p->app.name, password, err) && owndb_elsewhere_settle(&there, why, err) &&
+	       elsewhere_note_changes(f, p->app.name, why, err);
 }
 
 bool database_settle(const struct flow *f, const struct parts *p, const struct owndb *db, struct err *err)

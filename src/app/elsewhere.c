@@ -74,6 +74,7 @@ bool elsewhere_get(const struct flow *f, const char *app, struct elsewhere *ret_
 	if (e.is && json_bool(facts, "authority", false) && !elsewhere_authority_path(f, app, e.authority, err))
 		return false;
 	(void)snprintf(e.sslmode, sizeof e.sslmode, "%s", json_str(facts, "sslmode", ""));
+	e.connections = (int)json_int(facts, "connections", 0);
 	e.major = (int)json_int(facts, "major", 0);
 	e.has_changes = facts != NULL && json_str(facts, "changes", NULL) == NULL;
 	*ret_elsewhere = e;
@@ -227,9 +228,10 @@ static json_t *facts_json(const struct owndb_elsewhere *e, const struct owndb_el
 {
 	static const char *const proofs[] = {NULL, "certificate", "channel_binding"};
 	const char *proof = facts->has_tls ? proofs[owndb_elsewhere_proof(e)] : NULL;
-	json_t *kept = json_pack("{s:s, s:i, s:b, s:b, s:I, s:s, s:b}", "version", facts->version, "major",
-				 facts->major, "tls", facts->has_tls, "superuser", facts->is_superuser, "tables",
-				 (json_int_t)facts->tables, "sslmode", e->sslmode, "authority", e->authority != NULL);
+	json_t *kept =
+	    json_pack("{s:s, s:i, s:b, s:b, s:I, s:s, s:b, s:i}", "version", facts->version, "major", facts->major,
+		      "tls", facts->has_tls, "superuser", facts->is_superuser, "tables", (json_int_t)facts->tables,
+		      "sslmode", e->sslmode, "authority", e->authority != NULL, "connections", facts->connections);
 	if (proof != NULL) json_object_set_new(kept, "proof", json_string(proof));
 	return kept;
 }
@@ -316,6 +318,24 @@ bool elsewhere_note_changes(const struct flow *f, const char *app, const char *w
 	return set_facts(f, app, facts, err);
 }
 
+#define POOL_MIN 2
+#define POOL_MAX 8
+#define SERVER_MIN 2
+#define SERVER_MAX 25
+#define LIVE_MAX 4 /* the backend's own for live changes */
+#define LASTING 6 /* its listeners, jobs and two that run at once */
+#define SPARE 3 /* deployments, psql, an administrator's tool */
+
+void elsewhere_share(int connections, int *ret_pool_size, int *ret_server)
+{
+	int pool = connections <= 0 ? POOL_MAX : (connections - LASTING - SPARE) / 3;
+	pool = pool < POOL_MIN ? POOL_MIN : pool > POOL_MAX ? POOL_MAX : pool;
+	int backend = pool + pool / 2 + (pool < LIVE_MAX ? pool : LIVE_MAX) + LASTING;
+	int server = connections <= 0 ? SERVER_MAX : connections - backend - SPARE;
+	*ret_pool_size = pool;
+	*ret_server = server < SERVER_MIN ? SERVER_MIN : server > SERVER_MAX ? SERVER_MAX : server;
+}
+
 bool elsewhere_put_backend(const struct elsewhere *e, json_t *config, struct err *err)
 {
 	static const struct {
@@ -330,6 +350,9 @@ bool elsewhere_put_backend(const struct elsewhere *e, json_t *config, struct err
 	    {"realtime_database", NULL, "", ELSEWHERE_AS_READER},
 	};
 	const struct owndb_elsewhere db = elsewhere_address(e);
+	int pool_size = 0, server = 0;
+	elsewhere_share(e->connections, &pool_size, &server);
+	json_object_set_new(config, "pool_size", json_integer(pool_size));
 	char conninfo[ELSEWHERE_CONNINFO_SIZE];
 	for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
 		if (doors[i].door == ELSEWHERE_AS_READER && !e->has_changes) continue;

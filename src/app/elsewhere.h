@@ -5,10 +5,11 @@
  * differently asks p->owndb.elsewhere.
  *
  * A cluster in apps/<app>/postgres/data wins: so an import into an app whose database is elsewhere ends in the one
- * rename that puts a cluster there (app/cluster_switch.h), and taking it away again leads back.
+ * rename that puts a cluster there (app/cluster_switch.h), and taking it away again leads back. The address is kept
+ * for that until another import takes the place of the cluster.
  *
  * Kept sealed, as secrets of kind "database": url, login and password (the backend's), facts (what was seen there
- * last, and how TLS is done), the authority of its certificate (flow/elsewhere_authority.h), and for the time of a
+ * last, and how TLS is done), the authority of its certificate (app/elsewhere_authority.h), and for the time of a
  * look, wanted. What Freehold does for a cluster of its own and cannot do elsewhere is
  * refused by elsewhere_refuse, which says what to do instead. */
 #ifndef FREEHOLD_APP_ELSEWHERE_H
@@ -24,6 +25,7 @@ struct elsewhere {
 	char url[ELSEWHERE_URL_MAX + 1], login[64], password[64];
 	char sslmode[ELSEWHERE_SSLMODE_SIZE]; /* "": what the address says */
 	char authority[FILE_PATH_SIZE]; /* the file, or "" */
+	int connections; /* that the address's user may have at once; 0: not known */
 	int major; /* of the other server, as it was seen last */
 	bool has_changes; /* the log of changes can be read */
 };
@@ -60,6 +62,9 @@ bool elsewhere_refuse(const struct flow *f, const char *app, const char *what, c
 
 /* Notes why changes cannot be read; "" when they can. */
 bool elsewhere_note_changes(const struct flow *f, const char *app, const char *why, struct err *err);
+
+/* How they are shared out: the backend's pool (bin/backend/config.h pool_size) and the app's own server. */
+void elsewhere_share(int connections, int *ret_pool_size, int *ret_server);
 
 /* What the backend connects with: as elsewhere_conninfo, role as in a cluster of ours. */
 bool elsewhere_put_backend(const struct elsewhere *e, json_t *config, struct err *err);

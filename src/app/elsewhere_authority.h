@@ -3,8 +3,8 @@
  * The certificates of the authority that vouches for a database elsewhere, as its owner gave them. They are kept with
  * the address, in the store, so that they come back with it when a server was lost, and lie in a file that PostgreSQL's
  * user, the backend and the app's server may read: nothing in it is secret. */
-#ifndef FREEHOLD_FLOW_ELSEWHERE_AUTHORITY_H
-#define FREEHOLD_FLOW_ELSEWHERE_AUTHORITY_H
+#ifndef FREEHOLD_APP_ELSEWHERE_AUTHORITY_H
+#define FREEHOLD_APP_ELSEWHERE_AUTHORITY_H
 
 #include "app/flow.h"
 

@@ -19,6 +19,7 @@
 #include "app/signin.h"
 #include "app/signing.h"
 #include "app/tuning.h"
+#include "base/log.h"
 #include "build/cache.h"
 #include "codec/json.h"
 #include "owndb/major.h"
@@ -102,6 +103,7 @@ static bool find_tools(const struct flow *f, struct parts *p, struct err *err)
 				  .socket_dir = p->pg_socket_dir,
 				  .log_path = p->pg_log,
 				  .bin_dir = p->pg_bin_dir,
+				  .app_socket_dir = p->pg_app_socket_dir, /* of what stands for it */
 				  .major = p->elsewhere.major};
 	return true;
 }
@@ -213,6 +215,20 @@ static bool open_parts(const struct flow *f, const char *app, struct parts *p, s
 	return ensure_run_folders(f, p, err) && ensure_storage(f, p, err) && ensure_authority(f, p, err);
 }
 
+/* Copies, dumps and psql want programs that are not older than the server. */
+static bool needs_tools(const struct flow *f, const char *app, const char *majors, bool *ret_needs, struct err *err)
+{
+	struct elsewhere there;
+	char bin_dir[FILE_PATH_SIZE];
+	struct err ignored;
+	if (!elsewhere_get(f, app, &there, err)) return false;
+	bool needs = there.is && there.major <= MAJOR_FETCHED;
+	for (int major = there.major; needs && major <= OWNDB_MAJOR_MAX; major++)
+		needs = !owndb_find_postgres_major(majors, major, bin_dir, sizeof bin_dir, &ignored);
+	*ret_needs = needs;
+	return true;
+}
+
 bool parts_ensure_major(const struct flow *f, const char *app, void (*on_step)(void *arg, const char *text), void *arg,
 			struct err *err)
 {
@@ -223,7 +239,12 @@ bool parts_ensure_major(const struct flow *f, const char *app, void (*on_step)(v
 	    !layout_app(&f->layout, app, "postgres/data/PG_VERSION", version, err) ||
 	    !wanted_major(f, app, &major, err))
 		return false;
-	if (major == 0 || file_exists(version) ||
+	bool needs = false;
+	if (!needs_tools(f, app, majors, &needs, err)) return false;
+	/* Without them an app elsewhere lives all the same. */
+	if (needs && !major_install(majors, MAJOR_FETCHED, on_step, arg, &ignored))
+		log_warn("%s: the programs of PostgreSQL %d: %s", app, MAJOR_FETCHED, ignored.msg);
+	if (needs || major == 0 || file_exists(version) ||
 	    owndb_find_postgres_major(majors, major, bin_dir, sizeof bin_dir, &ignored))
 		return true;
 	return major_install(majors, major, on_step, arg, err);

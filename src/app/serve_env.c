@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/serve_env.h"
 #include "app/elsewhere.h"
+#include "os/authority.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -107,6 +108,7 @@ static const struct pair made[] = {
 #define ACTIONS_KEY "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
+#define ARENA_BYTES (16u * 1024)
 
 static void put(json_t *env, const char *name, const char *value)
 {
@@ -231,17 +233,39 @@ void serve_env_put_database(json_t *env, const char *password, int direct_port)
 	for (size_t i = 0; i < COUNT(database_passwords); i++) put(env, database_passwords[i], password);
 }
 
+/* A driver of Node trusts whom NODE_EXTRA_CA_CERTS names beside the public ones; libpq wants one file. */
+static bool put_elsewhere(json_t *env, const struct elsewhere *there, const char *password, struct err *err)
+{
+	char url[ELSEWHERE_URL_MAX];
+	struct owndb_elsewhere_pieces p;
+	struct owndb_elsewhere e = elsewhere_address(there);
+	struct arena *arena = arena_new(ARENA_BYTES);
+	e.server_password = password;
+	bool ok =
+	    owndb_elsewhere_server_url(&e, url, sizeof url, err) && owndb_elsewhere_server_pieces(&e, arena, &p, err);
+	for (size_t i = 0; ok && i < COUNT(database_urls); i++) put(env, database_urls[i], url);
+	for (size_t i = 0; ok && i < COUNT(direct_urls); i++) put(env, direct_urls[i], url);
+	for (size_t i = 0; ok && i < COUNT(database_passwords); i++) put(env, database_passwords[i], password);
+	if (ok) {
+		const struct pair pairs[] = {{"PGHOST", p.host},        {"PGPORT", p.port},
+					     {"PGUSER", p.user},        {"PGDATABASE", p.database},
+					     {"PGSSLMODE", p.sslmode},  {"POSTGRES_HOST", p.host},
+					     {"POSTGRES_USER", p.user}, {"POSTGRES_DATABASE", p.database}};
+		put_pairs(env, pairs, COUNT(pairs));
+	}
+	if (ok && strncmp(p.sslmode, "verify-", 7) == 0)
+		put(env, "PGSSLROOTCERT", there->authority[0] != '\0' ? SERVE_ENV_AUTHORITY : AUTHORITY_BUNDLE);
+	arena_free(arena);
+	return ok;
+}
+
 static bool put_database(const struct flow *f, const char *app, json_t *env, struct err *err)
 {
 	char password[SERVE_ENV_PASSWORD_SIZE];
 	struct elsewhere there;
 	if (!elsewhere_get(f, app, &there, err)) return false;
-	if (there.is) {
-		for (size_t i = 0; i < COUNT(database_urls); i++) put(env, database_urls[i], there.url);
-		for (size_t i = 0; i < COUNT(direct_urls); i++) put(env, direct_urls[i], there.url);
-		return true;
-	}
 	if (!serve_env_database_password(f, app, password, err)) return false;
+	if (there.is) return put_elsewhere(env, &there, password, err);
 	serve_env_put_database(env, password, SERVE_ENV_DIRECT_PORT);
 	return true;
 }

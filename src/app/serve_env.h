@@ -17,7 +17,8 @@
  * app's pool of connections (app/pool.h) or its PostgreSQL, SERVE_ENV_DIRECT_PORT always to PostgreSQL (parts.h
  * pg_app_socket). SUPABASE_URL is the address that visitors use; inside, its host name and
  * port lead to the edge. An owner who sets DATABASE_URL has a database elsewhere: then none of 4 is given, since
- * drivers mix the two. Where the app's whole database is elsewhere (app/elsewhere.h), 4 is its address alone.
+ * drivers mix the two. Where the app's whole database is elsewhere (app/elsewhere.h), 4 leads there, for a login of
+ * the server's own (owndb/elsewhere.h).
  *
  * PATH is not among them: only who starts the server knows which tools it mounts. */
 #ifndef FREEHOLD_APP_SERVE_ENV_H

@@ -59,13 +59,16 @@ struct telling {
 	struct web_settings settings;
 };
 
-/* What it trusts beside what Node brings: the edge, and whom this machine's owner added. */
+/* What it trusts beside what Node brings: the edge, whom this machine's owner added, and whoever vouches for a database
+ * elsewhere. */
 static bool write_trusted(const struct telling *t, char ret_path[FILE_PATH_SIZE], struct err *err)
 {
 	struct buf pem BUF_CLEANUP;
 	buf_init(&pem, 2 * AUTHORITY_MAX_BYTES);
 	if (!file_read(t->s.f->edge.authority_path, &pem, err)) return false;
 	authority_added(AUTHORITY_FOLDER, &pem);
+	const char *of_database = t->s.p->elsewhere.authority;
+	if (of_database[0] != '\0' && !file_read(of_database, &pem, err)) return false;
 	return file_path(ret_path, err, "%s/trusted.pem", t->s.dir) && file_write(ret_path, buf_view(&pem), 0644, err);
 }
 

@@ -151,9 +151,10 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	g->callers = callers_new(c);
 	g->rest_pool = pool_of(b, c->rest_database, c->pool_size);
 	g->auth_pool = pool_of(b, c->auth_database, c->pool_size / 2);
-	g->live_pool = pg_pool_new(&b->loop, &(struct pg_pool_settings){.conninfo = c->rest_database,
-									.size = LIVE_POOL_SIZE,
-									.queue_max = REALTIME_CLIENTS_MAX});
+	int live = c->pool_size < LIVE_POOL_SIZE ? c->pool_size : LIVE_POOL_SIZE;
+	g->live_pool = pg_pool_new(
+	    &b->loop,
+	    &(struct pg_pool_settings){.conninfo = c->rest_database, .size = live, .queue_max = REALTIME_CLIENTS_MAX});
 	g->realtime = live_new(g, c->realtime_database);
 	g->rest = rest_new(&b->loop, g->rest_pool, rest_settings, c->rest_database);
 	g->http = http_multi_new(&b->loop);

@@ -222,7 +222,9 @@ static void put_next(const struct db_words *w, const json_t *end, struct buf *ou
 		return;
 	}
 	buf_printf(out, "\nThe database of %s is what came.", w->app);
-	if (json_bool(r, "former", true))
+	if (json_bool(r, "former_elsewhere", false))
+		buf_printf(out, " The one elsewhere is as it was; back to it: freehold db %s import --undo", w->app);
+	else if (json_bool(r, "former", true))
 		buf_printf(out, " The former one is set aside; back to it: freehold db %s import --undo", w->app);
 	buf_putc(out, '\n');
 	if (!json_bool(r, "deployed", true))

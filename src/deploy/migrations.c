@@ -65,6 +65,11 @@ void migrations_note_failure(struct deploy *d, const struct owndb_failure *failu
 	if (!failure->is_sql) return;
 	step_note(d, "The statement in %s, line %u: %s", failure->file, failure->line, failure->statement);
 	if (failure->advice[0] != '\0') step_note(d, "%s", failure->advice);
+	struct str begin = str_sub(str_from(failure->statement), 0, sizeof "create extension" - 1);
+	if (d->parts.owndb.elsewhere != NULL && str_eq_nocase(begin, STR("create extension")))
+		step_note(
+		    d, "What extensions there may be is for the database's host to say: allow it where the database is "
+		       "kept, or have an administrator create it there, and deploy again.");
 	if (d->is_first && explain_is_missing(failure->error.sqlstate))
 		step_note(
 		    d,

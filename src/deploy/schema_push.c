@@ -20,15 +20,15 @@
 
 bool schema_push_is_wanted(struct deploy *d, bool *ret_is, struct err *err)
 {
-	bool is_elsewhere = false;
+	char host[SERVE_ENV_HOST_SIZE];
 	*ret_is = json_is_object(json_object_get(d->inspection, "schema_push"));
 	if (!*ret_is) return true;
-	if (!serve_env_has_own_database(d->f, d->parts.app.name, &is_elsewhere, err)) return false;
-	if (is_elsewhere)
+	if (!serve_env_elsewhere(d->f, d->parts.app.name, host, err)) return false;
+	if (host[0] != '\0')
 		step_note(d,
 			  "DATABASE_URL is set to a database of your own, so its schema is yours to change: the app's "
 			  "schema was not pushed.");
-	*ret_is = !is_elsewhere;
+	*ret_is = host[0] == '\0';
 	return true;
 }
 

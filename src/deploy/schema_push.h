@@ -17,7 +17,7 @@
 /* The name of its row in schema_migrations. */
 #define SCHEMA_PUSH_NAME "schema_push"
 
-/* Does the inspection say so, and is the database ours? */
+/* Does the inspection say so, and did the owner not lead the server to another database (DATABASE_URL)? */
 bool schema_push_is_wanted(struct deploy *d, bool *ret_is, struct err *err);
 
 /* On a clone that has all migrations: fills d->push. Ends the clone. */

@@ -121,16 +121,37 @@ static void say_rehearsed(struct deploy *d, size_t migrations, bool pushes, int6
 		    schema);
 }
 
+/* Its sandbox has a network of its own, in which 127.0.0.1 is itself. */
+static void note_server_elsewhere(struct deploy *d)
+{
+	struct owndb_elsewhere_pieces p;
+	struct err err;
+	int pool = 0, server = 0;
+	elsewhere_share(d->parts.elsewhere.connections, &pool, &server);
+	if (!owndb_elsewhere_server_pieces(&d->parts.address, d->arena, &p, &err))
+		step_note(d, "%s", err.msg);
+	else if (p.is_local)
+		step_note(
+		    d,
+		    "The database's address is this machine's own (%s), which the app's server cannot reach from its "
+		    "sandbox. Give an address of the machine's network: freehold db %s external ADDRESS",
+		    p.host, d->parts.app.name);
+	else
+		step_note(
+		    d,
+		    "DATABASE_URL leads the app's server to that database, as a user of its own (%s), with up to %d "
+		    "connections and no pool between.",
+		    p.user, server);
+}
+
 /* What Freehold promises of a database, it promises of its own. */
 static bool note_elsewhere(struct deploy *d, struct err *err)
 {
 	char host[SERVE_ENV_HOST_SIZE];
 	if (!json_is_object(json_object_get(d->release, "server"))) return true;
 	if (!serve_env_elsewhere(d->f, d->parts.app.name, host, err)) return false;
-	if (d->parts.owndb.elsewhere != NULL)
-		step_note(
-		    d, "DATABASE_URL of the app's server is the address that you gave, with its user's rights; no pool "
-		       "is between.");
+	if (d->parts.owndb.elsewhere != NULL && host[0] == '\0')
+		note_server_elsewhere(d);
 	else if (host[0] != '\0')
 		step_note(
 		    d,
@@ -171,6 +192,10 @@ bool step_rehearse(struct deploy *d, struct err *err)
 	}
 	if (rehearsal.why_not[0] != '\0') {
 		step_note(d, "The migrations were not tried on a copy: %s", rehearsal.why_not);
+		if (pushes)
+			step_note(
+			    d, "The schema in the app's code was not brought into the database either: what its tool "
+			       "does is first looked at in such a copy.");
 		return step_skip(d, "no copy of the database elsewhere could be made");
 	}
 	if (rehearsal.is_schema_only)

@@ -76,7 +76,8 @@ static bool give_folder(struct import_job *j, struct err *err)
 static bool wake_live(struct import_job *j, struct err *err)
 {
 	/* An app whose database is elsewhere has none beside which this one could be compared: it is to have one. */
-	if (j->parts.elsewhere.is && !parts_take_own(j->f, &j->parts, err)) return false;
+	j->was_elsewhere = j->parts.elsewhere.is;
+	if (j->was_elsewhere && !parts_take_own(j->f, &j->parts, err)) return false;
 	j->has_live = file_exists(j->parts.data_dir);
 	if (!j->has_live) return true;
 	j->was_stopped = strcmp(j->parts.app.state, "running") != 0;

@@ -296,12 +296,14 @@ static bool step_switch(struct import_job *j, struct err *err)
 	if (import_job_is_held(j))
 		json_object_set_new(j->report, "held_ms", json_integer(clock_now_ms() - j->still.since_ms));
 	struct err why;
-	if (!elsewhere_forget(j->f, j->parts.app.name, &why)) events_note(&j->events, why.msg);
 	if (!import_open_places(j->f, j->parts.app.name, &why)) events_note(&j->events, why.msg);
 	json_object_set_new(j->report, "stopped_ms", json_integer(stopped_ms));
-	json_object_set_new(j->report, "former", json_boolean(j->has_live));
+	json_object_set_new(j->report, "former", json_boolean(j->has_live || j->was_elsewhere));
+	json_object_set_new(j->report, "former_elsewhere", json_boolean(j->was_elsewhere));
 	json_object_set_new(j->report, "deployed", json_boolean(strcmp(j->parts.app.state, "new") != 0));
-	if (j->has_live)
+	if (j->was_elsewhere)
+		detail(j, "the database elsewhere is left as it is");
+	else if (j->has_live)
 		detail(j, "the database was away for %.1f s; the former one is set aside", (double)stopped_ms / 1000);
 	return true;
 }

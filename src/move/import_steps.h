@@ -32,7 +32,7 @@ struct import_job {
 	struct quiesce still; /* the source, where it is held */
 	struct import_follow follow;
 	int64_t began_ms;
-	bool has_live, was_stopped;
+	bool has_live, was_stopped, was_elsewhere;
 	char detail[400];
 };
 

@@ -62,10 +62,11 @@ static bool carry_schema(const struct owndb *live, const struct clone *c, struct
 	if (!file_path(schema, err, "%s/schema.sql", c->dir) ||
 	    !owndb_elsewhere_env(live->elsewhere, NULL, arena, &env, err))
 		return false;
+	static const char quiet[] = "set client_min_messages = error"; /* what is said is quoted */
 	const char *const dump[] = {"pg_dump", "--no-password", "--schema-only", "-f", schema, NULL};
 	const char *const load[] = {"psql", "-XqAt",         "-h", c->socket_dir,  "-p", "5432",
 				    "-U",   OWNDB_SUPERUSER, "-d", OWNDB_DATABASE, "-v", "ON_ERROR_STOP=1",
-				    "-f",   schema,          NULL};
+				    "-c",   quiet,           "-f", schema,         NULL};
 	return run(&c->db, dump, env, err) && run(&c->db, load, NULL, err);
 }
 

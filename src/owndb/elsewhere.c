@@ -274,3 +274,61 @@ bool owndb_elsewhere_env(const struct owndb_elsewhere *e, const char *role, stru
 	*ret_env = env;
 	return true;
 }
+
+/* Drivers of Node take prefer for no TLS at all, or refuse it; only a server on this machine has it. */
+bool owndb_elsewhere_server_pieces(const struct owndb_elsewhere *e, struct arena *arena,
+				   struct owndb_elsewhere_pieces *ret_pieces, struct err *err)
+{
+	PQconninfoOption *options = NULL;
+	struct words w;
+	if (!parse(e->url, &options, err)) return false;
+	fill_words(e, options, ELSEWHERE_AS_OWNER, NULL, "", &w);
+	const char *port = value_of(options, "port");
+	*ret_pieces = (struct owndb_elsewhere_pieces){
+	    .host = arena_strdup(arena, value_of(options, "host")),
+	    .port = arena_strdup(arena, port[0] != '\0' ? port : "5432"),
+	    .user = arena_printf(arena, "%.55s_server", e->login),
+	    .database = arena_strdup(arena, value_of(options, "dbname")),
+	    .sslmode = arena_strdup(arena, strcmp(w.sslmode, "prefer") == 0 ? "disable" : w.sslmode),
+	    .is_local = is_local(options)};
+	PQconninfoFree(options);
+	bool ok = ret_pieces->host != NULL && ret_pieces->port != NULL && ret_pieces->user != NULL &&
+		  ret_pieces->database != NULL && ret_pieces->sslmode != NULL;
+	return ok || err_set(err, ERR_LIMIT, "no room for the database's address");
+}
+
+static void put_escaped(struct buf *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		bool is_plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
+				(*text >= '0' && *text <= '9') || strchr("-._~", *text) != NULL;
+		if (is_plain)
+			buf_putc(out, *text);
+		else
+			buf_printf(out, "%%%02X", (unsigned)(unsigned char)*text);
+	}
+}
+
+bool owndb_elsewhere_server_url(const struct owndb_elsewhere *e, char *ret_url, size_t size, struct err *err)
+{
+	struct arena *arena = arena_new(16u * 1024);
+	struct owndb_elsewhere_pieces p;
+	struct buf url BUF_CLEANUP;
+	buf_init(&url, size - 1);
+	bool ok = owndb_elsewhere_server_pieces(e, arena, &p, err);
+	if (ok) {
+		bool is_six = strchr(p.host, ':') != NULL;
+		buf_puts(&url, "postgresql://");
+		put_escaped(&url, p.user);
+		buf_putc(&url, ':');
+		put_escaped(&url, e->server_password);
+		buf_printf(&url, "@%s%s%s:%s/", is_six ? "[" : "", p.host, is_six ? "]" : "", p.port);
+		put_escaped(&url, p.database);
+		buf_printf(&url, "?sslmode=%s", p.sslmode);
+	}
+	arena_free(arena);
+	if (!ok) return false;
+	if (!buf_is_ok(&url)) return err_set(err, ERR_LIMIT, "an address of more than %zu bytes", size);
+	(void)snprintf(ret_url, size, "%s", buf_cstr(&url));
+	return true;
+}

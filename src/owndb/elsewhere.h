@@ -6,6 +6,8 @@
  *
  *     owndb_connect(…, OWNDB_SUPERUSER)   the owner of the address, who need be no superuser
  *     owndb_connect(…, OWNDB_MIGRATOR)    the same, acting as freehold_owner, who owns what the app makes
+ *     the app's own server                one login, NAME_server, that acts as freehold_owner from its first statement
+ * on
  *     the backend                         two logins that Freehold makes there, NAME and NAME_changes, with a password
  * of their own; they act as the role that the connection says, as in a cluster of ours
  *
@@ -31,6 +33,9 @@
 struct owndb_elsewhere {
 	const char *url; /* as its owner gave it: it holds a password */
 	const char *login, *password; /* the backend's; "" before owndb_elsewhere_settle */
+	/* Of the app's own server, NAME_server, and how many connections it may have; NULL: it gets none. */
+	const char *server_password;
+	int server_connections;
 	const char *sslmode; /* what was decided; NULL or "": what the address says, else require */
 	const char *authority; /* a file of certificates (owndb/authority.h); NULL or "": those the machine trusts */
 	int tools_major; /* of the PostgreSQL whose programs are in bin_dir; 0: none here */
@@ -80,6 +85,7 @@ struct owndb_elsewhere_facts {
 	char version[32]; /* "16.4" */
 	char database[64], user[64];
 	bool has_tls, is_superuser;
+	int connections; /* that this user may have at once, as the server, the database and the role limit them */
 	bool is_prepared; /* Freehold's schemas are there already */
 	int64_t tables; /* of somebody's, outside Freehold's schemas */
 	uint64_t bytes;
@@ -87,13 +93,25 @@ struct owndb_elsewhere_facts {
 
 /* Goes there and looks whether an app could live in it; changes nothing. Each refusal names what is missing and who can
  * give it: ERR_UNAVAILABLE (not reached), ERR_DENIED (password, rights), ERR_REFUSED (too old or too new, a pooler, a
- * Supabase project's own schemas). */
+ * Supabase project's own schemas). A pooler that gives a session away between two statements is noticed by two
+ * connections that are one session, whatever its name and port are. */
 bool owndb_elsewhere_check(const struct owndb_elsewhere *e, struct owndb_elsewhere_facts *ret_facts, struct err *err);
 
 /* After the prelude: the backend's two logins exist, with e's names and password, and may act as whom they must.
  * ret_why: why changes cannot be read from there, or "" where they can. */
 #define ELSEWHERE_WHY_SIZE 300
 bool owndb_elsewhere_settle(const struct owndb *db, char ret_why[ELSEWHERE_WHY_SIZE], struct err *err);
+
+/* DATABASE_URL of the app's own server, in the words that drivers of Node know. */
+bool owndb_elsewhere_server_url(const struct owndb_elsewhere *e, char *ret_url, size_t size, struct err *err);
+
+/* The same in pieces; each text lasts as long as the arena. */
+struct owndb_elsewhere_pieces {
+	const char *host, *port, *user, *database, *sslmode;
+	bool is_local; /* a host that is this machine, to which no sandbox leads */
+};
+bool owndb_elsewhere_server_pieces(const struct owndb_elsewhere *e, struct arena *arena,
+				   struct owndb_elsewhere_pieces *ret_pieces, struct err *err);
 
 /* The logins can log in no more. Nothing is dropped. */
 bool owndb_elsewhere_lock(const struct owndb *db, struct err *err);

@@ -31,6 +31,12 @@ static const char look_sql[] =
     " pg_database_size(current_database()),"
     " (select coalesce(string_agg(pg_catalog.quote_ident(r.rolname), ', '), '') from wanted w"
     "   join pg_catalog.pg_roles r on r.rolname = w.name where not pg_has_role(r.oid, 'member'))"
+    ","
+    " (select min(n) from (values (current_setting('max_connections')::int -"
+    "   current_setting('superuser_reserved_connections')::int -"
+    "   coalesce(current_setting('reserved_connections', true)::int, 0)),"
+    "   ((select nullif(rolconnlimit, -1) from me)),"
+    "   ((select nullif(datconnlimit, -1) from pg_catalog.pg_database where datname = current_database()))) as l (n))"
     " from me";
 
 static bool has(const char *text, const char *words)
@@ -131,6 +137,38 @@ static bool explain(const struct owndb_elsewhere *e, const char *shown, struct e
 		       shown, strncmp(why, "cannot connect to PostgreSQL: ", 30) == 0 ? why + 30 : why);
 }
 
+static bool is_true(const PGresult *rows, int column)
+{
+	return PQgetvalue(rows, 0, column)[0] == 't';
+}
+
+/* What a session is, and whether it heeds what it was begun with. */
+static bool read_session(struct pg_conn *conn, int *ret_pid, bool *ret_is_heeded, struct err *err)
+{
+	PGresult *rows PG_RESULT_CLEANUP = NULL;
+	static const char sql[] =
+	    "select pg_catalog.pg_backend_pid(), pg_catalog.current_setting('search_path') = 'pg_catalog'";
+	if (!pg_conn_exec(conn, sql, 0, NULL, &rows, NULL, err)) return false;
+	*ret_pid = (int)strtol(PQgetvalue(rows, 0, 0), NULL, 10);
+	*ret_is_heeded = is_true(rows, 1);
+	return true;
+}
+
+/* A pooler lends the session that it lent last: to whoever of two asks. */
+static bool check_sessions(struct pg_conn *one, const char *conninfo, struct err *err)
+{
+	struct pg_conn *two = NULL;
+	int pids[3] = {0};
+	bool is_heeded[3] = {false};
+	if (!pg_conn_open(conninfo, CONNECT_DEADLINE_MS, &two, err)) return false;
+	bool ok = read_session(one, &pids[0], &is_heeded[0], err) && read_session(two, &pids[1], &is_heeded[1], err) &&
+		  read_session(one, &pids[2], &is_heeded[2], err);
+	pg_conn_close(two);
+	if (!ok) return false;
+	bool is_one = pids[0] != pids[1] && pids[0] == pids[2];
+	return (is_one && is_heeded[0] && is_heeded[1] && is_heeded[2]) || say_pooler(err);
+}
+
 static bool check_version(const char *shown, PGconn *raw, struct owndb_elsewhere_facts *facts, struct err *err)
 {
 	const char *version = PQparameterStatus(raw, "server_version");
@@ -144,11 +182,6 @@ static bool check_version(const char *shown, PGconn *raw, struct owndb_elsewhere
 							  : "Take an older one, or a newer Freehold");
 }
 
-static bool is_true(const PGresult *rows, int column)
-{
-	return PQgetvalue(rows, 0, column)[0] == 't';
-}
-
 static bool judge(const char *shown, const PGresult *rows, struct owndb_elsewhere_facts *facts, struct err *err)
 {
 	if (PQntuples(rows) != 1) return err_set(err, ERR_DENIED, "%.300s: the user sees no roles", shown);
@@ -158,6 +191,7 @@ static bool judge(const char *shown, const PGresult *rows, struct owndb_elsewher
 	facts->is_prepared = is_true(rows, 4);
 	facts->has_tls = is_true(rows, 6);
 	facts->tables = strtoll(PQgetvalue(rows, 0, 7), NULL, 10);
+	facts->connections = (int)strtol(PQgetvalue(rows, 0, 10), NULL, 10);
 	facts->bytes = strtoull(PQgetvalue(rows, 0, 8), NULL, 10);
 	if (has_schemas && !facts->is_prepared)
 		return err_set(err, ERR_REFUSED,
@@ -201,8 +235,8 @@ bool owndb_elsewhere_check(const struct owndb_elsewhere *e, struct owndb_elsewhe
 	PGconn *raw = pg_conn_raw(conn);
 	(void)snprintf(facts.database, sizeof facts.database, "%s", PQdb(raw));
 	(void)snprintf(facts.user, sizeof facts.user, "%s", PQuser(raw));
-	bool ok = check_version(shown, raw, &facts, err) && pg_conn_exec(conn, look_sql, 0, NULL, &rows, NULL, err) &&
-		  judge(shown, rows, &facts, err);
+	bool ok = check_version(shown, raw, &facts, err) && check_sessions(conn, conninfo, err) &&
+		  pg_conn_exec(conn, look_sql, 0, NULL, &rows, NULL, err) && judge(shown, rows, &facts, err);
 	pg_conn_close(conn);
 	if (ok) *ret_facts = facts;
 	return ok;

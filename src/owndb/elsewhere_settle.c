@@ -54,6 +54,28 @@ static bool grant_to_login(struct pg_conn *conn, const char *login, struct err *
 	    1, &login, err);
 }
 
+/* What it makes belongs to whom migrations work for, and its connections are counted apart from the backend's. */
+static bool let_server_in(struct pg_conn *conn, const struct owndb_elsewhere *e, struct err *err)
+{
+	static const char *const settings[] = {
+	    "select pg_catalog.format('grant freehold_owner to %I%s', $1::text,"
+	    " case when pg_catalog.current_setting('server_version_num')::int >= 160000"
+	    " then ' with inherit true, set true' else '' end)",
+	    "select pg_catalog.format('alter role %I inherit', $1::text)",
+	    "select pg_catalog.format('alter role %I set role = freehold_owner', $1::text)",
+	    "select pg_catalog.format('alter role %I set search_path = public, extensions', $1::text)",
+	    "select pg_catalog.format('alter role %I set idle_in_transaction_session_timeout = 60000', $1::text)"};
+	char login[LOGIN_SIZE], limit[16];
+	(void)snprintf(login, sizeof login, "%.55s_server", e->login);
+	(void)snprintf(limit, sizeof limit, "%d", e->server_connections);
+	const char *const params[] = {login, limit};
+	if (!set_login(conn, login, e->server_password, err)) return false;
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (!run_made(conn, settings[i], 1, params, err)) return false;
+	return run_made(conn, "select pg_catalog.format('alter role %I connection limit %s', $1::text, $2::int)", 2,
+			params, err);
+}
+
 static bool may_replicate(struct pg_conn *conn, const char *login)
 {
 	struct err ignored;
@@ -109,7 +131,8 @@ bool owndb_elsewhere_settle(const struct owndb *db, char ret_why[ELSEWHERE_WHY_S
 	if (!owndb_connect(db, OWNDB_SUPERUSER, &conn, err)) return false;
 	bool ok = (can_log_in(db, ELSEWHERE_AS_BACKEND, "authenticator") ||
 		   set_login(conn, login, db->elsewhere->password, err)) &&
-		  grant_to_login(conn, login, err);
+		  grant_to_login(conn, login, err) &&
+		  (db->elsewhere->server_password == NULL || let_server_in(conn, db->elsewhere, err));
 	if (ok) settle_reader(db, conn, ret_why);
 	pg_conn_close(conn);
 	return ok || err_wrap(err, "make the backend's way into the database");
@@ -118,12 +141,13 @@ bool owndb_elsewhere_settle(const struct owndb *db, char ret_why[ELSEWHERE_WHY_S
 bool owndb_elsewhere_lock(const struct owndb *db, struct err *err)
 {
 	struct pg_conn *conn = NULL;
-	char reader[LOGIN_SIZE];
+	char reader[LOGIN_SIZE], server[LOGIN_SIZE];
 	(void)snprintf(reader, sizeof reader, "%.63s_changes", db->elsewhere->login);
-	const char *const logins[] = {db->elsewhere->login, reader};
+	(void)snprintf(server, sizeof server, "%.55s_server", db->elsewhere->login);
+	const char *const logins[] = {db->elsewhere->login, reader, server};
 	if (!owndb_connect(db, OWNDB_SUPERUSER, &conn, err)) return false;
 	bool ok = true;
-	for (int i = 0; ok && i < 2; i++)
+	for (int i = 0; ok && i < 3; i++)
 		ok = run_made(conn,
 			      "select coalesce((select pg_catalog.format('alter role %I nologin', rolname)"
 			      " from pg_catalog.pg_roles where rolname = $1), 'select 1')",

@@ -5,10 +5,12 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, mkdir, rm, writeFile, readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Freehold } from './freehold.mjs';
+import { Bare } from './import/bare.mjs';
 
 let f, dir;
 const schema = (columns, more = '') => `import { pgTable, pgEnum, serial, text, integer, boolean } from 'drizzle-orm/pg-core';
@@ -131,4 +133,33 @@ test('a database of the owner is left alone', { timeout: 300000 }, async () => {
   const done = await f.cli('deploy', dir, '--app', 'desk');
   assert.equal(done.code, 0, done.all);
   assert.match(done.all, /not pushed/);
+});
+
+test('of a database elsewhere the same: shown first, brought in, and what takes rows away stops', { timeout: 300000 }, async () => {
+  const version = readdirSync('/usr/lib/postgresql').map(Number).sort((a, b) => b - a)[0];
+  const bare = await Bare.start({ bin: `/usr/lib/postgresql/${version}/bin`, superuser: 'boss' });
+  const there = (text) => bare.psql(text, { database: 'away' });
+  try {
+    await bare.psql("create role keeper login createrole createdb password 'keeps'");
+    await bare.psql('create database away owner keeper');
+    await setSchema('age: integer("age")', '');
+    const done = await f.cli('deploy', dir, '--app', 'away', '--database', `postgresql://keeper:keeps@127.0.0.1:${bare.port}/away`);
+    assert.equal(done.code, 0, done.all);
+    assert.match(done.all, /CREATE TABLE "users"/);
+    assert.equal(await there("select string_agg(tableowner, ' ') from pg_tables where schemaname = 'public'"), 'freehold_owner freehold_owner');
+    assert.equal(await there("select has_table_privilege('anon', 'public.users', 'select')"), 'f');
+    await there("set role freehold_owner; insert into users (name, age) values ('ada', 36)");
+    await setSchema('city: text("city")', '');
+    const stopped = await f.cli('deploy', dir, '--app', 'away');
+    assert.notEqual(stopped.code, 0, stopped.all);
+    assert.match(stopped.all, /schema-loss/);
+    assert.equal(await there('select age from users'), '36');
+    const accepted = await f.cli('deploy', dir, '--app', 'away', '--accept', 'schema-loss');
+    assert.equal(accepted.code, 0, accepted.all);
+    assert.match(accepted.all, /restore-point: done/);
+    assert.equal(await there("select string_agg(column_name, ' ' order by ordinal_position) from information_schema.columns where table_name = 'users' and table_schema = 'public'"), 'id name city');
+  } finally {
+    await f.api('DELETE', '/v1/apps/away');
+    await bare.stop();
+  }
 });

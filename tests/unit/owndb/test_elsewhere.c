@@ -114,6 +114,28 @@ static void test_proof(void **state)
 	proves(URL "?channel_binding=prefer", "require", ELSEWHERE_UNPROVED);
 }
 
+static void serves(const char *url, const char *sslmode, const char *expected)
+{
+	char made[ELSEWHERE_URL_MAX];
+	struct err err;
+	const struct owndb_elsewhere e = {
+	    .url = url, .login = "fh_shop_abc", .password = "no", .server_password = "m+ade", .sslmode = sslmode};
+	assert_true(owndb_elsewhere_server_url(&e, made, sizeof made, &err));
+	assert_string_equal(made, expected);
+}
+
+/* What drivers of Node read: nothing of the owner's, and no word that one of them would send on to the server. */
+static void test_server_url(void **state)
+{
+	(void)state;
+	serves(URL "?channel_binding=require&options=endpoint%3Dx", "require",
+	       "postgresql://fh_shop_abc_server:m%2Bade@db.example.com:6000/shop?sslmode=require");
+	serves("postgresql://u:p@[2001:db8::1]/a%2Fb", "verify-full",
+	       "postgresql://fh_shop_abc_server:m%2Bade@[2001:db8::1]:5432/a%2Fb?sslmode=verify-full");
+	serves("postgresql://u:p@127.0.0.1/d", "prefer",
+	       "postgresql://fh_shop_abc_server:m%2Bade@127.0.0.1:5432/d?sslmode=disable");
+}
+
 static void renames(const char *text, const char *expected)
 {
 	struct buf out BUF_CLEANUP;
@@ -153,8 +175,9 @@ static void test_files(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_url),    cmocka_unit_test(test_sslmode),
-					   cmocka_unit_test(test_proof),  cmocka_unit_test(test_conninfo),
-					   cmocka_unit_test(test_rename), cmocka_unit_test(test_files)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_url),      cmocka_unit_test(test_sslmode),
+					   cmocka_unit_test(test_proof),    cmocka_unit_test(test_server_url),
+					   cmocka_unit_test(test_conninfo), cmocka_unit_test(test_rename),
+					   cmocka_unit_test(test_files)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
