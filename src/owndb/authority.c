@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -177,7 +178,7 @@ static enum authority_fault look(int fd, SSL *ssl, const char *host, char *words
 	X509_VERIFY_PARAM *wanted = SSL_get0_param(ssl);
 	if (is_address(host))
 		(void)X509_VERIFY_PARAM_set1_ip_asc(wanted, host);
-	else if (SSL_set_tlsext_host_name(ssl, host) == 1)
+	else if (SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host) == 1)
 		(void)X509_VERIFY_PARAM_set1_host(wanted, host, 0);
 	if (SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1) return AUTHORITY_UNKNOWN;
 	return judge(ssl, host, words);

@@ -10,6 +10,7 @@
 
 #define SAID_MAX_BYTES 4096
 #define ARENA_BYTES (64u * 1024)
+#define SCHEMA_MAX_BYTES (64u << 20)
 
 /* Who is there, and who is a member of whom; none of them is to log in here or to be more than it must. */
 static const char roles_sql[] = "select pg_catalog.format('create role %I nologin%s%s', rolname, case when "
@@ -41,7 +42,8 @@ static void on_said(void *arg, int stream, struct str bytes)
 {
 	struct buf *said = arg;
 	(void)stream;
-	buf_str(said, str_sub(bytes, 0, SAID_MAX_BYTES - said->len));
+	if (bytes.len > SAID_MAX_BYTES - said->len) buf_clear(said); /* what it ended for stands last */
+	buf_str(said, str_sub(bytes, 0, SAID_MAX_BYTES));
 }
 
 static bool run(const struct owndb *db, const char *const *argv, const char *const *env, struct err *err)
@@ -51,8 +53,29 @@ static bool run(const struct owndb *db, const char *const *argv, const char *con
 	buf_init(&said, SAID_MAX_BYTES);
 	if (!tool_stream(db, argv, env, on_said, &said, &result, err)) return false;
 	struct str words = str_trim(buf_view(&said));
+	ptrdiff_t error = str_find(words, STR("ERROR:")); /* behind warnings that it went past */
+	if (error > 0) words = str_sub(words, (size_t)error, words.len);
 	return result.exit_status == 0 ||
 	       err_set(err, ERR_FAILED, "%s: %.*s", argv[0], STR_FMT(str_sub(words, 0, 300)));
+}
+
+/* An event trigger of the host's belongs to an administrator there, and only a superuser may own one: no role of a copy
+ * is one but its own. */
+static bool leave_event_triggers_to_us(const char *path, struct err *err)
+{
+	struct buf text BUF_CLEANUP, kept BUF_CLEANUP;
+	struct str rest, line;
+	buf_init(&text, SCHEMA_MAX_BYTES);
+	buf_init(&kept, SCHEMA_MAX_BYTES);
+	if (!file_read(path, &text, err)) return false;
+	rest = buf_view(&text);
+	while (str_next(&rest, '\n', &line)) {
+		if (str_has_prefix(line, STR("ALTER EVENT TRIGGER ")) && str_find(line, STR(" OWNER TO ")) > 0)
+			continue;
+		buf_str(&kept, line);
+		buf_putc(&kept, '\n');
+	}
+	return file_write(path, buf_view(&kept), 0644, err);
 }
 
 static bool carry_schema(const struct owndb *live, const struct clone *c, struct arena *arena, struct err *err)
@@ -62,12 +85,11 @@ static bool carry_schema(const struct owndb *live, const struct clone *c, struct
 	if (!file_path(schema, err, "%s/schema.sql", c->dir) ||
 	    !owndb_elsewhere_env(live->elsewhere, NULL, arena, &env, err))
 		return false;
-	static const char quiet[] = "set client_min_messages = error"; /* what is said is quoted */
 	const char *const dump[] = {"pg_dump", "--no-password", "--schema-only", "-f", schema, NULL};
 	const char *const load[] = {"psql", "-XqAt",         "-h", c->socket_dir,  "-p", "5432",
 				    "-U",   OWNDB_SUPERUSER, "-d", OWNDB_DATABASE, "-v", "ON_ERROR_STOP=1",
-				    "-c",   quiet,           "-f", schema,         NULL};
-	return run(&c->db, dump, env, err) && run(&c->db, load, NULL, err);
+				    "-f",   schema,          NULL};
+	return run(&c->db, dump, env, err) && leave_event_triggers_to_us(schema, err) && run(&c->db, load, NULL, err);
 }
 
 bool copy_elsewhere(const struct owndb *live, struct clone *c, const char *cache_dir, struct err *err)

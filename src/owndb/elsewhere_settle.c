@@ -57,11 +57,11 @@ static bool grant_to_login(struct pg_conn *conn, const char *login, struct err *
 /* What it makes belongs to whom migrations work for, and its connections are counted apart from the backend's. */
 static bool let_server_in(struct pg_conn *conn, const struct owndb_elsewhere *e, struct err *err)
 {
+	static const char grant[] = "select pg_catalog.format('grant freehold_owner to %I%s', $1::text,"
+				    " case when pg_catalog.current_setting('server_version_num')::int >= 160000"
+				    " then ' with inherit true, set true' else '' end)";
 	static const char *const settings[] = {
-	    "select pg_catalog.format('grant freehold_owner to %I%s', $1::text,"
-	    " case when pg_catalog.current_setting('server_version_num')::int >= 160000"
-	    " then ' with inherit true, set true' else '' end)",
-	    "select pg_catalog.format('alter role %I inherit', $1::text)",
+	    grant, "select pg_catalog.format('alter role %I inherit', $1::text)",
 	    "select pg_catalog.format('alter role %I set role = freehold_owner', $1::text)",
 	    "select pg_catalog.format('alter role %I set search_path = public, extensions', $1::text)",
 	    "select pg_catalog.format('alter role %I set idle_in_transaction_session_timeout = 60000', $1::text)"};
