@@ -12,10 +12,12 @@
 /* Of a clone that stands for a database elsewhere: what is there belongs to another role than in a cluster of ours. */
 static bool act_as_migrator(const struct clone *c, struct pg_conn *conn, struct err *err)
 {
-	char sql[300];
+	char sql[600];
 	if (c->db.migrator == NULL) return true;
 	(void)snprintf(sql, sizeof sql,
-		       "grant %s to " OWNDB_SERVER_ROLE "; alter role " OWNDB_SERVER_ROLE " set role = %s",
+		       "create role " OWNDB_SERVER_ROLE "; grant %s to " OWNDB_SERVER_ROLE
+		       "; alter role " OWNDB_SERVER_ROLE " set role = %s; alter role " OWNDB_SERVER_ROLE
+		       " set search_path = public, extensions",
 		       c->db.migrator, c->db.migrator);
 	return pg_conn_script(conn, sql, NULL, err);
 }
@@ -23,9 +25,8 @@ static bool act_as_migrator(const struct clone *c, struct pg_conn *conn, struct 
 bool captured_begin(const struct clone *c, const char *password, struct err *err)
 {
 	struct pg_conn *conn = NULL;
-	if (!owndb_server_role(&c->db, password, err) || !owndb_connect(&c->db, OWNDB_SUPERUSER, &conn, err))
-		return false;
-	bool ok = act_as_migrator(c, conn, err) &&
+	if (!owndb_connect(&c->db, OWNDB_SUPERUSER, &conn, err)) return false;
+	bool ok = act_as_migrator(c, conn, err) && owndb_server_role(&c->db, password, err) &&
 		  pg_conn_exec(conn, "alter role " OWNDB_SERVER_ROLE " set log_statement = 'mod'", 0, NULL, NULL, NULL,
 			       err) &&
 		  pg_conn_exec(conn, "alter role " OWNDB_SERVER_ROLE " set log_min_duration_statement = -1", 0, NULL,
