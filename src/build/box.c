@@ -41,7 +41,8 @@ static void emit(struct lines *l, int stream, struct str raw)
 	char line[LINE_MAX_BYTES + 1];
 	size_t len = clean(raw.ptr, raw.len < LINE_MAX_BYTES ? raw.len : LINE_MAX_BYTES, line);
 	const struct build_job *job = l->call->job;
-	if (job->on_line != NULL && !l->call->is_ours) job->on_line(job->arg, stream, (struct str){line, len});
+	if (job->on_line != NULL && !l->call->is_ours && !l->call->is_quiet)
+		job->on_line(job->arg, stream, (struct str){line, len});
 	line[len++] = '\n';
 	if (l->tail == NULL) return;
 	if (l->tail->len + len > BOX_TAIL_BYTES) buf_consume(l->tail, l->tail->len + len - BOX_TAIL_BYTES);

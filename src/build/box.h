@@ -39,6 +39,7 @@ struct box_call {
 	const char *const *env; /* further variables, NULL-terminated, or NULL; a later one wins */
 	bool has_network;
 	bool is_ours; /* runs nothing of the app: as the user of tools, and without being shown */
+	bool is_quiet; /* an answer for us: without being shown */
 };
 
 /* The last lines it printed, for messages; cut at its maximum. */

@@ -31,6 +31,7 @@ struct run {
 	struct build_wish wish;
 	struct installed found;
 	char app_dir[FILE_PATH_SIZE];
+	char top[FILE_PATH_SIZE]; /* our copy; becomes /app */
 	char modules[FILE_PATH_SIZE]; /* of the cache; "" when they lie in our copy */
 	char inner[FILE_PATH_SIZE]; /* the app's folder inside */
 	char inner_modules[FILE_PATH_SIZE];
@@ -38,7 +39,9 @@ struct run {
 	char kept[FILE_PATH_SIZE]; /* its build cache; "" where there is none */
 	char inner_kept[FILE_PATH_SIZE];
 	bool has_network;
+	bool is_kept_filled;
 	bool is_copied;
+	struct fonts fonts;
 	struct buf tail, pictures; /* pictures: how it went, empty where none are wanted */
 	struct sandbox_result result;
 };
@@ -71,14 +74,9 @@ static bool make_mount_point(const void *arg, json_t **ret_answer, struct err *e
 /* Next keeps what a build can use again, fetched fonts among it. */
 static bool find_kept(struct run *r, struct err *err)
 {
-	bool is_filled = false, needs_network = false;
 	if (strcmp(json_str(r->job->inspection, "shape", ""), "nextjs") != 0) return true;
-	if (!file_path(r->inner_kept, err, "%s/.next/cache", r->inner) ||
-	    !cache_kept(r->job, "next", r->kept, &is_filled, err) ||
-	    !fonts_prepare(r->job, &r->found.host, is_filled, &needs_network, err))
-		return false;
-	r->has_network = r->has_network || needs_network;
-	return true;
+	return file_path(r->inner_kept, err, "%s/.next/cache", r->inner) &&
+	       cache_kept(r->job, "next", r->kept, &r->is_kept_filled, err);
 }
 
 static bool find_modules(struct run *r, struct err *err)
@@ -97,16 +95,14 @@ static bool find_modules(struct run *r, struct err *err)
 	       build_child_run(r->job, "prepare the build", make_mount_point, r, -1, &answer, err);
 }
 
-static bool run_command(struct run *r, const char *const *argv, const struct sandbox_mount *mounts, int count,
-			struct err *err)
+static struct box_call call_of(const struct run *r, const char *const *argv, const struct sandbox_mount *mounts,
+			       int count)
 {
-	char top[FILE_PATH_SIZE];
-	if (!file_path(top, err, "%s/app/src", r->job->work_dir)) return false;
-	struct box_call call = {
+	return (struct box_call){
 	    .job = r->job,
 	    .host = &r->found.host,
 	    .argv = argv,
-	    .app_dir = top,
+	    .app_dir = r->top,
 	    .cwd = r->inner,
 	    .tools = r->found.tools,
 	    .tool_count = r->found.tool_count,
@@ -115,6 +111,22 @@ static bool run_command(struct run *r, const char *const *argv, const struct san
 	    .env = r->env,
 	    .has_network = r->has_network,
 	};
+}
+
+static bool find_fonts(struct run *r, struct err *err)
+{
+	if (r->kept[0] == '\0') return true;
+	const struct sandbox_mount modules = {SANDBOX_READ, r->modules, r->inner_modules};
+	struct box_call call = call_of(r, NULL, &modules, r->modules[0] != '\0');
+	if (!fonts_prepare(&call, r->is_kept_filled, &r->fonts, err)) return false;
+	r->has_network = r->has_network || r->fonts.needs_network;
+	return true;
+}
+
+static bool run_command(struct run *r, const char *const *argv, const struct sandbox_mount *mounts, int count,
+			struct err *err)
+{
+	struct box_call call = call_of(r, argv, mounts, count);
 	buf_clear(&r->tail);
 	return box_run(&call, &r->tail, &r->result, err);
 }
@@ -122,7 +134,8 @@ static bool run_command(struct run *r, const char *const *argv, const struct san
 static bool run_script(struct run *r, struct err *err)
 {
 	enum { IN_MEMORY = sizeof in_memory / sizeof *in_memory };
-	struct sandbox_mount mounts[2 + IN_MEMORY];
+	struct sandbox_mount mounts[2 + IN_MEMORY + FONTS_MAX];
+	const char *command[FONTS_COMMAND_MAX];
 	char paths[IN_MEMORY][FILE_PATH_SIZE];
 	int n = 0;
 	if (r->modules[0] != '\0' && !r->is_copied)
@@ -132,7 +145,9 @@ static bool run_script(struct run *r, struct err *err)
 		mounts[n++] = (struct sandbox_mount){SANDBOX_TMPFS, NULL, paths[i]};
 	}
 	if (r->kept[0] != '\0') mounts[n++] = (struct sandbox_mount){SANDBOX_WRITE, r->kept, r->inner_kept};
-	return run_command(r, r->wish.command, mounts, n, err);
+	n += fonts_mount(&r->fonts, mounts + n);
+	fonts_wrap(&r->fonts, r->wish.command, command);
+	return run_command(r, command, mounts, n, err);
 }
 
 static bool copy_modules(struct run *r, struct err *err)
@@ -192,22 +207,21 @@ static bool explain(struct run *r, struct err *err)
 
 static bool bring_pictures(struct run *r, struct err *err)
 {
-	char top[FILE_PATH_SIZE];
-	if (!pictures_are_wanted(r->job)) return true;
-	return file_path(top, err, "%s/app/src", r->job->work_dir) &&
-	       pictures_bring(r->job, &r->found.host, top, r->inner, r->env, &r->pictures, err);
+	return !pictures_are_wanted(r->job) ||
+	       pictures_bring(r->job, &r->found.host, r->top, r->inner, r->env, &r->pictures, err);
 }
 
 static bool run(struct run *r, struct err *err)
 {
 	int lock_fd = -1;
 	json_t *meta JSON_CLEANUP = NULL;
-	if (!build_app_path(r->job, r->app_dir, err) || !install_recall(r->job, &r->found, err) || !fill_env(r, err) ||
-	    !find_modules(r, err) || !bring_pictures(r, err))
+	if (!build_app_path(r->job, r->app_dir, err) || !file_path(r->top, err, "%s/app/src", r->job->work_dir) ||
+	    !install_recall(r->job, &r->found, err) || !fill_env(r, err) || !find_modules(r, err) ||
+	    !bring_pictures(r, err))
 		return false;
 	if (r->found.key[0] != '\0' && !cache_get(r->job, r->found.key, &meta, &lock_fd, err))
 		return err_wrap(err, "the installed dependencies are gone; deploy again");
-	bool ok = run_script(r, err);
+	bool ok = find_fonts(r, err) && run_script(r, err);
 	if (ok && wants_to_write(r)) ok = copy_modules(r, err) && run_script(r, err);
 	if (lock_fd >= 0) (void)close(lock_fd);
 	return ok && explain(r, err);
@@ -232,6 +246,8 @@ bool build_run(const struct build_job *job, json_t **ret_outcome, struct err *er
 	if (ok && *ret_outcome == NULL) ok = err_set(err, ERR_INTERNAL, "the outcome of the build");
 	if (ok && r->pictures.len > 0)
 		json_object_set_new(*ret_outcome, "pictures", json_string(buf_cstr(&r->pictures)));
+	if (ok && r->fonts.adaptations != NULL) json_object_set(*ret_outcome, "adaptations", r->fonts.adaptations);
+	json_decref(r->fonts.adaptations);
 	buf_done(&r->pictures);
 	buf_done(&r->tail);
 	free(r);

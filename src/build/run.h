@@ -13,8 +13,9 @@
 #include "base/err.h"
 #include "build/job.h"
 
-/* ret_outcome (the caller's): {"script", "node", "copied" (node_modules), "memory_peak_bytes", "duration_ms"}. On
- * failure the message has the program's own lines that say why. */
+/* ret_outcome (the caller's): {"script", "node", "copied" (node_modules), "memory_peak_bytes", "duration_ms"},
+ * and "adaptations" as build_adapt's where the build is given something in another's place. On failure the message has
+ * the program's own lines that say why. */
 bool build_run(const struct build_job *job, json_t **ret_outcome, struct err *err);
 
 #endif

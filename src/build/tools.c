@@ -16,6 +16,7 @@
 
 #define CPUINFO_MAX_BYTES (1u << 20)
 #define PACKAGE_JSON_MAX_BYTES (1u << 20)
+#define FONT_NAME_MAX 40
 
 /* npm's word for this processor. */
 static const char *machine(void)
@@ -56,8 +57,9 @@ static bool fetch(const struct build_job *job, const struct build_host *host, co
 	if (!box_run(&call, &tail, &result, err)) return false;
 	if (sandbox_judge(&result, &limits, "npm", err)) return true;
 	struct str why = box_reason(buf_view(&tail), 500);
-	return err_set(err, ERR_UNAVAILABLE, "%s could not be fetched from the npm registry: %.*s", package,
-		       STR_FMT(why));
+	bool is_unknown = str_find(buf_view(&tail), STR("code E404")) >= 0;
+	return err_set(err, is_unknown ? ERR_NOT_FOUND : ERR_UNAVAILABLE,
+		       "%s could not be fetched from the npm registry: %.*s", package, STR_FMT(why));
 }
 
 static bool settle(const char *staged, const char *final, struct err *err)
@@ -139,17 +141,47 @@ bool tool_deno(const struct build_job *job, const struct build_host *host, struc
 	return ensure(job, host, package, &tool, ret_tool, err);
 }
 
+/* Of the app's own words, so that only what can be such a package's name goes on. */
+static bool is_font_name(const char *name)
+{
+	struct str text = str_from(name), word;
+	if (str_has_prefix(text, STR("@fontsource-variable/")))
+		word = str_sub(text, sizeof "@fontsource-variable/" - 1, text.len);
+	else if (str_has_prefix(text, STR("@fontsource/")))
+		word = str_sub(text, sizeof "@fontsource/" - 1, text.len);
+	else
+		return false;
+	for (size_t i = 0; i < word.len; i++)
+		if (!(word.ptr[i] >= 'a' && word.ptr[i] <= 'z') && !isdigit((unsigned char)word.ptr[i]) &&
+		    (word.ptr[i] != '-' || i == 0))
+			return false;
+	return word.len > 0 && word.len <= FONT_NAME_MAX;
+}
+
+bool tool_font(const struct build_job *job, const struct build_host *host, const char *name, struct box_tool *ret_tool,
+	       struct err *err)
+{
+	struct box_tool tool;
+	char package[128];
+	if (!is_font_name(name)) return err_set(err, ERR_NOT_FOUND, "%.100s is no package of a font", name);
+	(void)snprintf(package, sizeof package, "%s@5", name);
+	(void)snprintf(tool.name, sizeof tool.name, "%.61s-5", name + 1);
+	*strchr(tool.name, '/') = '-';
+	(void)snprintf(tool.bin, sizeof tool.bin, "node_modules/%s", name);
+	return ensure(job, host, package, &tool, ret_tool, err);
+}
+
 void tool_version(const struct build_job *job, const struct box_tool *tool, char ret_version[32])
 {
 	char path[FILE_PATH_SIZE];
 	struct err ignored;
 	json_t *package JSON_CLEANUP = NULL;
-	size_t len = strlen(tool->bin);
+	size_t len = strlen(tool->bin), end = str_has_suffix(str_from(tool->bin), STR("/bin")) ? strlen("/bin") : 0;
 	ret_version[0] = '\0';
-	/* node_modules/PACKAGE/bin, but pnpm's is node_modules/.bin */
+	/* node_modules/PACKAGE or node_modules/PACKAGE/bin, but pnpm's is node_modules/.bin */
 	bool is_linked = str_has_suffix(str_from(tool->bin), STR("/.bin"));
 	const char *name = is_linked ? "node_modules/pnpm" : tool->bin;
-	int keep = is_linked ? (int)strlen(name) : (int)(len - strlen("/bin"));
+	int keep = is_linked ? (int)strlen(name) : (int)(len - end);
 	if (!file_path(path, &ignored, "%s/tools/%s/%.*s/package.json", job->cache_dir, tool->name, keep, name)) return;
 	if (json_parse_file(path, PACKAGE_JSON_MAX_BYTES, &package, &ignored))
 		(void)snprintf(ret_version, 32, "%s", json_str(package, "version", ""));

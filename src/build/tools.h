@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Programs that an app wants and the machine lacks, from the npm registry: bun, pnpm, another Node, Deno. Installed
+ * What an app wants and the machine lacks, from the npm registry: bun, pnpm, another Node, Deno, fonts. Installed
  * once for all apps into cache_dir/tools, without running a script of theirs, as the user nobody; root's and read-only
  * from then on. */
 #ifndef FREEHOLD_BUILD_TOOLS_H
@@ -24,6 +24,11 @@ bool tool_node(const struct build_job *job, const struct build_host *host, int m
 
 /* Runs edge functions; major 2, whatever the newest of it is when it is first needed. */
 bool tool_deno(const struct build_job *job, const struct build_host *host, struct box_tool *ret_tool, struct err *err);
+
+/* A font: name is the package's, "@fontsource/inter"; ERR_NOT_FOUND when the registry has none of that name. bin is the
+ * package's folder. */
+bool tool_font(const struct build_job *job, const struct build_host *host, const char *name, struct box_tool *ret_tool,
+	       struct err *err);
 
 /* The exact version that is installed, "1.3.2", or "". */
 void tool_version(const struct build_job *job, const struct box_tool *tool, char ret_version[32]);

@@ -263,6 +263,7 @@ bool step_build(struct deploy *d, struct err *err)
 	}
 	const char *pictures = json_str(outcome, "pictures", NULL);
 	if (pictures != NULL) step_note(d, "%s", pictures);
+	(void)json_array_extend(json_object_get(d->report, "adaptations"), json_object_get(outcome, "adaptations"));
 	json_object_set(d->release, "build", outcome);
 	step_detail(d, "%s with Node %s", json_str(outcome, "script", "build"), json_str(outcome, "node", ""));
 	return true;

@@ -43,7 +43,7 @@ struct sandbox_mount {
 	const char *to; /* absolute, inside; later ones may lie in earlier ones */
 };
 
-#define SANDBOX_MOUNTS_MAX 32
+#define SANDBOX_MOUNTS_MAX 48
 
 /* Borrowed from the caller for the time of the call. */
 struct sandbox_spec {

@@ -29,7 +29,9 @@ enum env_scope env_scope_by_name(const char *name)
 					       "NUXT_PUBLIC_", "REACT_APP_",   "GATSBY_", NULL};
 	for (const char *const *p = prefixes; *p != NULL; p++)
 		if (strncmp(name, *p, strlen(*p)) == 0) return ENV_BOTH;
-	return strcmp(name, "FREEHOLD_PICTURES_FROM") == 0 ? ENV_BUILD : ENV_RUN; /* build/pictures.h */
+	/* build/pictures.h, build/fonts.h */
+	bool is_ours = strcmp(name, "FREEHOLD_PICTURES_FROM") == 0 || strcmp(name, "FREEHOLD_FONTS") == 0;
+	return is_ours ? ENV_BUILD : ENV_RUN;
 }
 
 bool env_name_check(const char *name, struct err *err)

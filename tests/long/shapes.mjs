@@ -30,6 +30,13 @@ const next = (version, more = {}, config = '') => app(`next-${version}`, { next:
     ...more,
   });
 
+// Its fonts are served by itself, wherever they came from.
+const withFont = (version, more = '') => {
+  const it = next(version, { 'app/layout.jsx': 'import { Geist_Mono as Mono, Inter } from "next/font/google"; const inter = Inter({ subsets: ["latin"] }), mono = Mono({ subsets: ["latin"], weight: "400" }); export default ({ children }) => <html className={inter.className}><body className={mono.className}>{children}</body></html>' });
+  const files = { ...it.files, 'package.json': it.files['package.json'].replace('next build', `next build${more}`) };
+  return { ...it, files, name: `${it.name}-font${more.replace(/\W+/g, '-')}`, page: /<link rel="preload" href="\/_next\/static\/media\/[^"]+\.woff2"/ };
+};
+
 const start = { '@tanstack/react-start': '1.168.32', '@tanstack/react-router': '1.170.18', '@tanstack/router-plugin': '1.168.23', '@vitejs/plugin-react': '5.2.0', vite: '8.2.0', ...react, ...types };
 const startFiles = {
   'tsconfig.json': json({ compilerOptions: { jsx: 'react-jsx', module: 'ESNext', moduleResolution: 'Bundler', skipLibCheck: true, strict: true, paths: { '@/*': ['./src/*'] } } }),
@@ -75,8 +82,7 @@ const apps = [
   app('tanstack-bare', start, { build: 'vite build' }, { ...startFiles, 'vite.config.ts': `import { tanstackStart } from "@tanstack/react-start/plugin/vite"; import react from "@vitejs/plugin-react"; export default { plugins: [tanstackStart(), react()] };` }),
   next('14.2.35'), next('15.5.9'), next('16.1.1'),
   { ...next('16.1.1', { 'app/page.jsx': 'export default function Page() { return <p>shape</p>; }' }, 'export default { output: "export" };'), name: 'next-export', ...files },
-  { ...next('15.5.9', { 'app/layout.jsx': 'import { Inter } from "next/font/google"; const inter = Inter({ subsets: ["latin"] }); export default ({ children }) => <html className={inter.className}><body>{children}</body></html>' }), name: 'next-font-google', fails: /fonts\.googleapis\.com|fonts\.gstatic\.com/ },
-  { ...next('16.1.1', { 'app/layout.jsx': 'import { Geist } from "next/font/google"; const geist = Geist({ subsets: ["latin"] }); export default ({ children }) => <html className={geist.className}><body>{children}</body></html>' }), name: 'next-font-google-16', fails: /fonts\.googleapis\.com|fonts\.gstatic\.com/ },
+  withFont('14.2.35'), withFont('15.5.9'), withFont('16.1.1'), withFont('16.1.1', ' --webpack'),
   { ...next('16.1.1', { 'app/page.jsx': `export default async function Page() { const reply = await fetch(${SHOWN} + '/rest/v1/things'); return <p>{reply.status}</p>; }` }), name: 'next-prerender', fails: /asks its database, which no build has/ },
   app('nuxt-4', { nuxt: '4.2.1', vue: '3.5.25' }, { build: 'nuxt build', dev: 'nuxt dev' }, { 'app/app.vue': `<script setup>const told = useState('told', () => ${SHOWN});</script><template><p>shape {{ told }}</p></template>` }),
   app('nuxt-3', { nuxt: '3.20.1', vue: '3.5.25' }, { build: 'nuxt build', dev: 'nuxt dev' }, { 'app.vue': `<script setup>const told = useState('told', () => ${SHOWN});</script><template><p>shape {{ told }}</p></template>` }),

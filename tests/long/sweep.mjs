@@ -7,11 +7,13 @@
 // whatever the page complained of. Nothing here knows an app, so that nothing but a page without text counts as failed:
 // read it.
 //
-//   node tests/long/sweep.mjs ~/exports/*          --again   deploys a second time, and rolls back
+//   node tests/long/sweep.mjs ~/exports/*          --again   deploys a second time, a copy with a text of the first page changed, looks whether it
+//                                                            shows that, rolls back, and looks again
 //                                                  --shots DIR   a picture of each first page
 //
 // FREEHOLD_BIN names the folder of the programs. A table ends it. The exit status is 0 when each export is live and shows a page.
-import { mkdtemp, rm } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -105,6 +107,7 @@ async function visit(freehold, app) {
     await settle(who.page);
     shown = await text(who.page);
     say(`  it shows: ${shown.slice(0, 240)}`);
+    if (values.shots) await mkdir(values.shots, { recursive: true });
     if (values.shots) await who.page.screenshot({ path: path.join(values.shots, `${app}.png`) }).catch(() => {});
     const known = await links(who.page, body.url);
     for (const page of known.slice(0, PAGES_MAX)) {
@@ -133,14 +136,45 @@ function tell(report) {
   list("notes", report.notes, (it) => it);
 }
 
-async function again(freehold, source, app, first) {
-  const began = Date.now();
-  const result = await freehold.cli("deploy", source, "--app", app);
+async function look(freehold, app) {
+  const { body } = await freehold.api("GET", `/v1/apps/${app}`);
+  const browser = await launch();
+  try {
+    const { page } = await Visitor.open(browser, { name: app, origin: body.url, key: body.keys.anon });
+    await page.goto("/", { waitUntil: "load" });
+    await settle(page);
+    return await page.locator("body").innerText();
+  } finally {
+    await browser.close();
+  }
+}
+
+const grep = ["-rlF", "--exclude-dir=node_modules", "--exclude-dir=.git", ...["ts", "tsx", "js", "jsx", "vue", "svelte", "astro", "html"].map((it) => `--include=*.${it}`)];
+
+// Changes the first line of the page that stands in the code as it is shown; gives what it was and what it is, or null.
+async function change(copy, shown) {
+  for (const line of shown.split("\n").map((it) => it.trim()).filter((it) => /^[\p{L}\p{N} ,.!?-]{6,80}$/u.test(it))) {
+    let files = [];
+    try { files = execFileSync("grep", [...grep, "--", line, copy], { encoding: "utf8" }).trim().split("\n"); } catch { continue; }
+    for (const file of files) await writeFile(file, (await readFile(file, "utf8")).replaceAll(line, `${line} MK2`));
+    return { was: line, is: `${line} MK2` };
+  }
+  return null;
+}
+
+async function again(freehold, source, work, app, first) {
+  const began = Date.now(), copy = path.join(work, "second");
+  await cp(source, copy, { recursive: true, verbatimSymlinks: true });
+  const text = await change(copy, await look(freehold, app));
+  const result = await freehold.cli("deploy", copy, "--app", app);
   if (result.code !== 0) return say(`  the second deployment failed:\n${indent(words(result).split("\n").slice(-12).join("\n"))}`);
   say(`  release ${await freehold.live(app)} after ${seconds(began)} s`);
-  const back = await freehold.cli("rollback", app);
+  const shows = async (what) => text === null || (await look(freehold, app)).includes(what);
+  const isNew = await shows(text?.is), back = await freehold.cli("rollback", app);
   say(indent(back.all.trim()));
-  return back.code === 0 && (await freehold.live(app)) === first;
+  const isOld = (await shows(text?.was)) && (text === null || !(await shows(text.is)));
+  say(text ? `  "${text.is}": ${isNew ? "shown" : "NOT SHOWN"}; after the rollback "${text.was}": ${isOld ? "shown" : "NOT SHOWN"}` : "  no text of its first page stands in its code");
+  return back.code === 0 && isNew && isOld && (await freehold.live(app)) === first;
 }
 
 async function one(freehold, folder, index) {
@@ -165,7 +199,7 @@ async function one(freehold, folder, index) {
     }
     if (body.report) tell(body.report);
     row.outcome = (await visit(freehold, app)) ? "live" : "blank page";
-    if (values.again && !(await again(freehold, source, app, release))) row.outcome += ", no way back";
+    if (values.again && !(await again(freehold, source, work, app, release))) row.outcome += ", no way back";
   } catch (error) {
     say(`  FAILED ${error.stack}`);
     row.outcome = "broken";
