@@ -16,7 +16,6 @@
 #include "build/job.h"
 
 #define FONTS_HOST "fonts.googleapis.com"
-#define FONTS_FILES_HOST "fonts.gstatic.com"
 #define FONTS_VARIABLE "FREEHOLD_FONTS" /* "npm": Google is not asked */
 #define FONTS_WHY_SIZE 192
 #define FONTS_MAX 24 /* packages of one app */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Fonts of Google's for a Next.js app (next/font/google) on a machine that does not reach Google: the same files, from packages of the npm
-// registry (@fontsource-variable/NAME, @fontsource/NAME). In the build's sandbox, in the folder of the project, without the network:
+// registry (@fontsource-variable/NAME, @fontsource/NAME). In the build's sandbox, in the folder of the project and without the network:
 //
+//     reach              with the network, and without the project: whether Google's hosts answer; any answer will do. Prints why not
 //     look               a line for each font that the code asks for: NAME, FILE, LINE and the packages that would do, the best one first,
 //                        with tabs between them
 //     build COMMAND ...   runs the build. Next is told the style sheet of every address that it would ask Google for, which it takes from a
@@ -206,6 +207,17 @@ function look() {
   }
 }
 
+async function reach() {
+  const hosts = ['fonts.googleapis.com', 'fonts.gstatic.com'];
+  try {
+    await Promise.all(hosts.map((host) => fetch(`https://${host}/`, { signal: AbortSignal.timeout(8000) })));
+    process.exit(0);
+  } catch (error) {
+    console.log(String(error.cause?.code ?? error.cause?.message ?? error.message));
+    process.exit(1);
+  }
+}
+
 const placeOf = (name, file) => path.join('/fonts', toolOf(name), file);
 
 // Node, that is webpack, reads files; Turbopack runs the module in its own way and asks by HTTP.
@@ -248,6 +260,7 @@ async function build(command) {
 }
 
 const [, mode, ...rest] = process.argv;
+if (mode === 'reach') await reach();
 if (mode === 'look' || mode === 'build') {
   try {
     if (mode === 'look') look();

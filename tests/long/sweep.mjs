@@ -107,6 +107,8 @@ async function visit(freehold, app) {
     await settle(who.page);
     shown = await text(who.page);
     say(`  it shows: ${shown.slice(0, 240)}`);
+    const fonts = await who.page.evaluate(() => [...new Set([...document.fonts].filter((it) => it.status === "loaded").map((it) => `${it.family} ${it.weight}`))]);
+    if (fonts.length) say(`  fonts: ${fonts.join(", ")}`);
     if (values.shots) await mkdir(values.shots, { recursive: true });
     if (values.shots) await who.page.screenshot({ path: path.join(values.shots, `${app}.png`) }).catch(() => {});
     const known = await links(who.page, body.url);
