@@ -42,8 +42,28 @@ static bool is_ending(struct str s)
 	return s.len > 0;
 }
 
-bool asset_is_fingerprinted(struct str name)
+/* Which folders of Next's hold only such files; its others are named by the build. */
+static bool is_of_next(struct str path, struct str name)
 {
+	static const char *const folders[] = {"_next/static/chunks/", "_next/static/css/", "_next/static/media/"};
+	size_t from = 0;
+	bool is_there = false;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		is_there = is_there || str_has_prefix(path, str_from(folders[i]));
+	for (size_t i = 0; is_there && i < name.len; i++) {
+		if (name.ptr[i] != '-' && name.ptr[i] != '.') continue;
+		if (is_hex_hash(str_sub(name, from, i))) return true;
+		from = i + 1;
+	}
+	return false;
+}
+
+bool asset_is_fingerprinted(struct str path)
+{
+	size_t at = path.len;
+	while (at > 0 && path.ptr[at - 1] != '/') at--;
+	struct str name = str_sub(path, at, path.len);
+	if (is_of_next(path, name)) return true;
 	for (size_t dot = 1; dot < name.len; dot++) {
 		if (name.ptr[dot] != '.' || !is_ending(str_sub(name, dot + 1, name.len))) continue;
 		/* There is something before the dash. */

@@ -110,7 +110,7 @@ static bool take_file(struct package *p, int from_dir, int to_dir, const char *n
 {
 	struct stat st;
 	uint64_t bytes = 0;
-	bool is_asset = asset_is_fingerprinted(str_from(name)) && !is_of_the_source(p, relative);
+	bool is_asset = asset_is_fingerprinted(str_from(relative)) && !is_of_the_source(p, relative);
 	if (p->has_assets_only && !is_asset) return true;
 	if (++p->files > PACKAGE_MAX_FILES)
 		return err_set(err, ERR_LIMIT, "the build left more than %d files", PACKAGE_MAX_FILES);

@@ -17,7 +17,7 @@
 	"txt|xml|webmanifest"
 
 /* Names that bundlers give: they change with the content. */
-#define FINGERPRINTED "^/.+[-.][a-z0-9_-]{8,}\\.(?:" ASSET_ENDINGS ")$"
+#define FINGERPRINTED "^/(?:.+[-.][a-z0-9_-]{8,}|_next/static/(?:chunks|css|media)/.+)\\.(?:" ASSET_ENDINGS ")$"
 
 #define BACKEND "^/(?:(?:rest|auth|storage|realtime|functions|graphql|analytics|pg)/v1|~oauth|~ai|~mail)(?:/|$)"
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { Freehold, folder } from './freehold.mjs';
 
-let f;
+let f, earlier;
 before(async () => { f = await Freehold.start(); });
 after(async () => { await f.end(); });
 
@@ -51,6 +51,7 @@ function check({ page, faces, files }) {
   assert.ok(files.size >= 6, [...files.keys()].join());
   for (const [at, { status, text, headers }] of files) {
     assert.deepEqual([status, text.slice(0, 4), headers['content-type']], [200, 'wOF2', 'font/woff2'], at);
+    assert.match(headers['cache-control'], /immutable/, at);
   }
   assert.equal([...page.matchAll(/<link rel="preload" href="[^"]+\.woff2"[^>]* as="font"/g)].length, 3, 'latin of three files is loaded before');
 }
@@ -63,7 +64,8 @@ test('its fonts come from the npm registry, said and listed', { timeout: 900_000
   assert.match(first.all, /fetching @fontsource-variable\/geist@5 from the npm registry/);
   assert.match(first.all, /app\/layout\.jsx:2 +Geist comes from @fontsource-variable\/geist 5\.\S+ of the npm registry: FREEHOLD_FONTS=npm is set/);
   assert.match(first.all, /app\/layout\.jsx:3 +Roboto Mono comes from @fontsource-variable\/roboto-mono 5/);
-  check(await facesOf('fonts'));
+  earlier = await facesOf('fonts');
+  check(earlier);
 });
 
 test('webpack is given the same, and nothing is fetched again', { timeout: 900_000 }, async () => {
@@ -71,6 +73,14 @@ test('webpack is given the same, and nothing is fetched again', { timeout: 900_0
   assert.equal(second.code, 0, second.all);
   assert.doesNotMatch(second.all, /fetching @fontsource/);
   check(await facesOf('fonts'));
+  // A tab of the release before still asks for its parts.
+  const parts = [...earlier.page.matchAll(/\/_next\/static\/(?:chunks|css|media)\/[\w./~-]+\.(?:js|css|woff2)/g)].map(([at]) => at);
+  assert.ok(parts.some((at) => /\.js$/.test(at)) && parts.some((at) => /\.css$/.test(at)) && parts.some((at) => /\.woff2$/.test(at)), parts.join());
+  for (const at of new Set([...parts, ...earlier.files.keys()])) {
+    const { status, headers } = await f.get('fonts', at);
+    assert.deepEqual([at, status], [at, 200]);
+    assert.match(headers['cache-control'], /immutable/, at);
+  }
   const tools = await readdir(path.join(f.home, 'cache/tools'));
   assert.deepEqual(tools.filter((name) => /^fontsource/.test(name)).sort(), ['fontsource-variable-geist-5', 'fontsource-variable-roboto-mono-5']);
 });
