@@ -139,10 +139,10 @@ void flow_grant_password(struct auth_call *call)
 	}
 	if (!call_limit(call, LIMIT_PASSWORD)) return;
 	if (l->email[0] != '\0')
-		user_sql_by_email(call_sql(call), l->email);
+		user_sql_row_by_email(call_sql(call), l->email);
 	else if (phone_check(call->arena, l->phone, &l->phone, &problem))
-		user_sql_by_phone(call_sql(call), l->phone);
+		user_sql_row_by_phone(call_sql(call), l->phone);
 	else
-		user_sql_by_phone(call_sql(call), "");
+		user_sql_row_by_phone(call_sql(call), "");
 	call_run(call, "Database error querying schema", on_found);
 }

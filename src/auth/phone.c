@@ -105,7 +105,7 @@ static void step_send(struct auth_call *call, const struct auth_user *user, cons
 		return;
 	}
 	json_t *input = hook_input(call, AUTH_HOOK_SEND_SMS);
-	if (user->fields != NULL) (void)json_object_set_new(input, "user", hook_user(call, user));
+	if (auth_user_is_shown(user)) (void)json_object_set_new(input, "user", hook_user(call, user));
 	(void)json_object_set_new(input, "sms", json_pack("{s:s, s:s}", "otp", code, "phone", phone));
 	hook_ask(call, AUTH_HOOK_SEND_SMS, input, on_hook, NULL);
 }

@@ -230,7 +230,7 @@ void post_run(struct auth_call *call, const struct auth_user *user, const struct
 	call->posting = p;
 	if (call->on_refused == NULL) call->on_refused = post_on_refused;
 	if (!is_within_limit(call)) return;
-	if (hook_is_on(call, AUTH_HOOK_SEND_EMAIL) && user->fields != NULL)
+	if (hook_is_on(call, AUTH_HOOK_SEND_EMAIL) && auth_user_is_shown(user))
 		step_hook(call, p);
 	else
 		step_queue(call, p);
@@ -298,7 +298,7 @@ void post_notify(struct auth_call *call, const struct auth_user *user, const str
 {
 	struct err ignored;
 	if (!call->settings->email.templates[post->kind].is_enabled || post->to[0] == '\0') return;
-	if (hook_is_on(call, AUTH_HOOK_SEND_EMAIL) && user->fields != NULL)
+	if (hook_is_on(call, AUTH_HOOK_SEND_EMAIL) && auth_user_is_shown(user))
 		tell_hook(call, user, post);
 	else
 		(void)queue(call, user, post, call->settings->site_url, &ignored);

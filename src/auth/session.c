@@ -5,6 +5,7 @@
 
 #include "auth/hook.h"
 #include "auth/token.h"
+#include "auth/user_columns.h"
 #include "codec/json.h"
 
 #define SESSION_MAX_BYTES (16u << 20)
@@ -12,6 +13,7 @@
 struct begun {
 	const char *id, *refresh_token, *method, *extra;
 	bool is_new; /* its row was written by this call */
+	int user_statement; /* which gives the user as it leaves them */
 	struct auth_user user;
 	struct session session;
 	void (*done)(struct auth_call *call, const struct session *session);
@@ -128,6 +130,7 @@ void session_continue(struct auth_call *call, const struct session_facts *facts,
 static void on_begun(struct auth_call *call, const PGresult *rows)
 {
 	struct begun *b = call->begun;
+	rows = call_rows(call, b->user_statement);
 	if (PQntuples(rows) == 0) {
 		call_fail(call, 500, "unexpected_failure", "Database error loading user");
 		return;
@@ -141,11 +144,16 @@ static void on_begun(struct auth_call *call, const PGresult *rows)
 		step_token(call, b, "aal1", amr);
 }
 
-static void add_rows(struct auth_call *call, const struct session_start *start, const struct begun *b)
+/* The user's row first, and read as it is written: whoever signs in as the same user at once waits there, and nothing
+ * is looked for twice. */
+static void add_rows(struct auth_call *call, const struct session_start *start, struct begun *b)
 {
 	struct pg_batch *sql = &call->sql;
-	PG_ADD(sql, "update auth.users set last_sign_in_at = now(), updated_at = now() where id = $1::uuid",
-	       start->user_id);
+	b->user_statement =
+	    PG_ADD(sql,
+		   "update auth.users u set last_sign_in_at = now(), updated_at = now() where u.id = $1::uuid "
+		   "returning " AUTH_USER_COLUMNS,
+		   start->user_id);
 	PG_ADD(sql,
 	       "insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip) "
 	       "values ($1::uuid, $2::uuid, now(), now(), 'aal1', $3, $4::inet)",
@@ -158,7 +166,6 @@ static void add_rows(struct auth_call *call, const struct session_start *start, 
 	       "insert into auth.refresh_tokens (instance_id, token, user_id, revoked, created_at, updated_at, "
 	       "session_id) values (" SQL_NOBODY ", $1, $2, false, now(), now(), $3::uuid)",
 	       b->refresh_token, start->user_id, b->id);
-	user_sql_by_id(sql, start->user_id);
 }
 
 void session_begin(struct auth_call *call, const struct session_start *start, const char *failure,
@@ -183,17 +190,18 @@ void session_begin(struct auth_call *call, const struct session_start *start, co
 
 static void put_session(struct buf *b, const struct session *s)
 {
-	json_t *refresh JSON_CLEANUP = json_string(s->refresh_token);
-	char *quoted = json_text(refresh);
-	buf_printf(b, "{\"access_token\":\"%s\",\"token_type\":\"bearer\",", s->access_token);
+	buf_puts(b, "{\"access_token\":\"");
+	buf_puts(b, s->access_token);
+	buf_puts(b, "\",\"token_type\":\"bearer\",");
 	buf_printf(b, "\"expires_in\":%lld,\"expires_at\":%lld,", (long long)s->expires_in_s,
 		   (long long)s->expires_at_s);
-	buf_printf(b, "\"refresh_token\":%s,", quoted);
+	buf_puts(b, "\"refresh_token\":");
+	json_put_string(b, str_from(s->refresh_token));
+	buf_putc(b, ',');
 	if (s->extra != NULL) buf_printf(b, "%s,", s->extra);
 	buf_puts(b, "\"user\":");
 	auth_user_put(b, &s->user);
 	buf_putc(b, '}');
-	free(quoted);
 }
 
 void session_reply(struct auth_call *call, const struct session *session)

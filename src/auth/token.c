@@ -26,31 +26,34 @@ static bool json_is_map(const json_t *value)
 	return json_is_object(value);
 }
 
-static void put_text(struct buf *b, const char *key, const char *text)
+static void put_text(struct buf *b, const char *before, const char *text)
 {
-	json_t *value JSON_CLEANUP = json_string(text);
-	char *quoted = json_text(value);
-	buf_printf(b, "\"%s\":%s,", key, quoted);
-	free(quoted);
+	buf_puts(b, before);
+	json_put_string(b, str_from(text));
+}
+
+static void put_json(struct buf *b, const char *before, const char *json)
+{
+	buf_puts(b, before);
+	buf_puts(b, json);
 }
 
 static void put_claims(struct buf *b, const struct token_facts *f)
 {
 	const struct auth_user *u = f->user;
-	buf_putc(b, '{');
-	put_text(b, "iss", f->issuer);
-	put_text(b, "sub", u->id);
-	put_text(b, "aud", u->aud);
-	buf_printf(b, "\"exp\":%lld,\"iat\":%lld,", (long long)f->expires_at_s, (long long)f->now_s);
-	put_text(b, "email", u->email);
-	put_text(b, "phone", u->phone);
-	buf_printf(b, "\"app_metadata\":%s,", u->app_metadata);
-	buf_printf(b, "\"user_metadata\":%s,", u->user_metadata);
-	put_text(b, "role", u->role);
-	put_text(b, "aal", f->aal);
-	buf_printf(b, "\"amr\":%s,", f->amr);
-	put_text(b, "session_id", f->session_id);
-	buf_printf(b, "\"is_anonymous\":%s}", u->is_anonymous ? "true" : "false");
+	put_text(b, "{\"iss\":", f->issuer);
+	put_text(b, ",\"sub\":", u->id);
+	put_text(b, ",\"aud\":", u->aud);
+	buf_printf(b, ",\"exp\":%lld,\"iat\":%lld", (long long)f->expires_at_s, (long long)f->now_s);
+	put_text(b, ",\"email\":", u->email);
+	put_text(b, ",\"phone\":", u->phone);
+	put_json(b, ",\"app_metadata\":", u->app_metadata);
+	put_json(b, ",\"user_metadata\":", u->user_metadata);
+	put_text(b, ",\"role\":", u->role);
+	put_text(b, ",\"aal\":", f->aal);
+	put_json(b, ",\"amr\":", f->amr);
+	put_text(b, ",\"session_id\":", f->session_id);
+	put_json(b, ",\"is_anonymous\":", u->is_anonymous ? "true}" : "false}");
 }
 
 char *token_claims(struct arena *a, const struct token_facts *facts)

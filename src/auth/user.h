@@ -18,25 +18,51 @@ struct auth_pending {
 	int64_t age_ms; /* since it was sent; -1: never */
 };
 
+enum auth_user_time {
+	USER_EMAIL_CONFIRMED,
+	USER_INVITED,
+	USER_PHONE_CONFIRMED,
+	USER_CONFIRMATION_SENT,
+	USER_CONFIRMED,
+	USER_RECOVERY_SENT,
+	USER_EMAIL_CHANGE_SENT,
+	USER_PHONE_CHANGE_SENT,
+	USER_REAUTHENTICATION_SENT,
+	USER_LAST_SIGN_IN,
+	USER_CREATED,
+	USER_UPDATED,
+	USER_BANNED_UNTIL,
+	USER_DELETED,
+};
+#define AUTH_USER_TIMES 14
+#define AUTH_NEVER INT64_MIN
+#define AUTH_INFINITE INT64_MAX
+
 /* Texts are the row's: borrowed from the result, which lives as long as the call. Null columns are "". */
 struct auth_user {
 	const char *id; /* NULL: nobody */
-	const char *fields; /* JSON object of what is shown, without the next four */
+	/* Of somebody whose row is not there yet: a JSON object of what is shown, without the next four. */
+	const char *fields;
 	const char *app_metadata, *user_metadata; /* JSON objects */
 	const char *factors; /* JSON list, or "" */
 	const char *identities; /* JSON list */
 	const char *email, *phone, *role, *aud;
 	const char *password; /* the hash */
+	bool has_row; /* it was read from one */
 	bool is_anonymous, is_banned, is_email_confirmed, is_phone_confirmed, is_invited;
 	bool has_factor; /* a verified one */
 	const char *email_change, *phone_change; /* what they are to become */
 	bool is_change_half_confirmed; /* one of two mails about it was followed */
 	struct auth_pending confirmation, recovery, reauthentication, email_change_new, phone_change_pending;
 	const char *email_change_current; /* token, as old as email_change_new */
+	int64_t times[AUTH_USER_TIMES]; /* microseconds since 1970 */
 };
 
 /* A row of AUTH_USER_COLUMNS (user_columns.h). */
 void auth_user_read(const PGresult *rows, int row, struct auth_user *ret_user);
+
+/* There is something to show of them. */
+bool auth_user_is_shown(const struct auth_user *user);
 
 /* As clients see it. */
 void auth_user_put(struct buf *b, const struct auth_user *user);
@@ -46,6 +72,10 @@ char *auth_user_json(struct arena *a, const struct auth_user *user); /* NULL at 
 void user_sql_by_id(struct pg_batch *sql, const char *user_id);
 void user_sql_by_email(struct pg_batch *sql, const char *email); /* in lower case */
 void user_sql_by_phone(struct pg_batch *sql, const char *phone);
+
+/* The same without factors and identities: for who shows the user to nobody. */
+void user_sql_row_by_email(struct pg_batch *sql, const char *email);
+void user_sql_row_by_phone(struct pg_batch *sql, const char *phone);
 
 /* Whoever has the address, also as that of an identity alone; other than except_id (may be NULL). */
 void user_sql_duplicate(struct pg_batch *sql, const char *email, const char *except_id);

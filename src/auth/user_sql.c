@@ -8,13 +8,18 @@ void user_sql_by_id(struct pg_batch *sql, const char *user_id)
 }
 
 /* By the index on (instance_id, lower(email)): what was moved in may have capitals. */
+#define BY_EMAIL                                                                                                       \
+	" from auth.users u where u.instance_id = " SQL_NOBODY                                                         \
+	" and lower(u.email) = $1 and not u.is_sso_user and u.aud = 'authenticated' order by u.created_at limit 1"
+
 void user_sql_by_email(struct pg_batch *sql, const char *email)
 {
-	PG_ADD(sql,
-	       "select " AUTH_USER_COLUMNS " from auth.users u where u.instance_id = " SQL_NOBODY
-	       " and lower(u.email) = $1 and not u.is_sso_user and u.aud = 'authenticated' order by u.created_at "
-	       "limit 1",
-	       email);
+	PG_ADD(sql, "select " AUTH_USER_COLUMNS BY_EMAIL, email);
+}
+
+void user_sql_row_by_email(struct pg_batch *sql, const char *email)
+{
+	PG_ADD(sql, "select " AUTH_USER_ROW_COLUMNS BY_EMAIL, email);
 }
 
 void user_sql_duplicate(struct pg_batch *sql, const char *email, const char *except_id)
@@ -27,12 +32,16 @@ void user_sql_duplicate(struct pg_batch *sql, const char *email, const char *exc
 	       email, except_id);
 }
 
+#define BY_PHONE " from auth.users u where u.phone = $1 and not u.is_sso_user and u.aud = 'authenticated'"
+
 void user_sql_by_phone(struct pg_batch *sql, const char *phone)
 {
-	PG_ADD(sql,
-	       "select " AUTH_USER_COLUMNS " from auth.users u where u.phone = $1 and not u.is_sso_user "
-	       "and u.aud = 'authenticated'",
-	       phone);
+	PG_ADD(sql, "select " AUTH_USER_COLUMNS BY_PHONE, phone);
+}
+
+void user_sql_row_by_phone(struct pg_batch *sql, const char *phone)
+{
+	PG_ADD(sql, "select " AUTH_USER_ROW_COLUMNS BY_PHONE, phone);
 }
 
 static const char *or_else(const char *text, const char *otherwise)

@@ -77,17 +77,21 @@ void buf_str(struct buf *b, struct str s)
 	buf_append(b, s.ptr, s.len);
 }
 
+/* It mostly fits into what is there, and is formatted once then. */
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list args, again;
+	size_t room = b->is_overflowed ? 0 : b->capacity - b->len;
 	va_start(args, fmt);
 	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, fmt, args);
+	int len = vsnprintf(room > 0 ? b->ptr + b->len : NULL, room, fmt, args);
 	va_end(args);
 	if (len < 0) abort();
 	if (reserve(b, (size_t)len)) {
-		(void)vsnprintf(b->ptr + b->len, (size_t)len + 1, fmt, again);
+		if ((size_t)len >= room) (void)vsnprintf(b->ptr + b->len, (size_t)len + 1, fmt, again);
 		b->len += (size_t)len;
+	} else if (room > 0) {
+		b->ptr[b->len] = '\0';
 	}
 	va_end(again);
 }

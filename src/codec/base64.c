@@ -5,13 +5,14 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 void base64url_encode(struct str bytes, struct buf *ret_text)
 {
-	uint32_t bits = 0;
-	unsigned count = 0;
-	for (size_t i = 0; i < bytes.len; i++) {
-		bits = bits << 8 | (unsigned char)bytes.ptr[i];
-		for (count += 8; count >= 6; count -= 6) buf_putc(ret_text, alphabet[bits >> (count - 6) & 63]);
+	for (size_t i = 0; i < bytes.len; i += 3) {
+		uint32_t bits = 0;
+		char text[4];
+		size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
+		for (size_t k = 0; k < 3; k++) bits = bits << 8 | (k < n ? (unsigned char)bytes.ptr[i + k] : 0);
+		for (int k = 0; k < 4; k++) text[k] = alphabet[bits >> (18 - 6 * k) & 63];
+		buf_append(ret_text, text, n + 1);
 	}
-	if (count > 0) buf_putc(ret_text, alphabet[bits << (6 - count) & 63]);
 }
 
 static int value_of(char c)

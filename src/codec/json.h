@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -24,6 +25,9 @@ bool json_parse_file(const char *path, size_t max_bytes, json_t **ret_value, str
 
 /* Compact text, keys in the order they were set; the caller frees it. */
 char *json_text(const json_t *value);
+
+/* Text as a JSON string, in its quotes; what is not UTF-8 becomes U+FFFD. */
+void json_put_string(struct buf *b, struct str text);
 
 /* Members of an object: borrowed, or the given default where absent, null or of another type. */
 const char *json_str(const json_t *object, const char *key, const char *otherwise);

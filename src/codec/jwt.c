@@ -279,11 +279,15 @@ void jwt_sign_text(const struct jwt_key *key, struct str claims, struct buf *ret
 {
 	unsigned char signature[SIGNATURE_MAX_BYTES];
 	size_t start = ret_token->len, len = 0;
-	json_t *header JSON_CLEANUP = json_pack("{s:s, s:s}", "alg", algorithms[key->algorithm].name, "typ", "JWT");
-	if (key->kid.len > 0) (void)json_object_set_new(header, "kid", json_stringn(key->kid.ptr, key->kid.len));
-	char *text = json_text(header);
-	base64url_encode(str_from(text), ret_token);
-	free(text);
+	struct buf header BUF_CLEANUP;
+	buf_init(&header, JWT_MAX_BYTES);
+	buf_printf(&header, "{\"alg\":\"%s\",\"typ\":\"JWT\"", algorithms[key->algorithm].name);
+	if (key->kid.len > 0) {
+		buf_puts(&header, ",\"kid\":");
+		json_put_string(&header, key->kid);
+	}
+	buf_putc(&header, '}');
+	base64url_encode(buf_view(&header), ret_token);
 	buf_putc(ret_token, '.');
 	base64url_encode(claims, ret_token);
 	if (!buf_is_ok(ret_token)) return;

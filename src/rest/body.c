@@ -2,6 +2,7 @@
 #include "rest/body.h"
 
 #include "base/buf.h"
+#include "codec/json.h"
 #include "rest/problem.h"
 #include "rest/rest.h"
 #include "rest/target.h"
@@ -34,9 +35,9 @@ bool body_pairs_to_json(struct arena *a, const struct body_pair *pairs, int coun
 	buf_putc(&json, '{');
 	for (int i = 0; i < count; i++) {
 		if (i > 0) buf_putc(&json, ',');
-		problem_json_string(&json, pairs[i].name);
+		json_put_string(&json, pairs[i].name);
 		buf_putc(&json, ':');
-		problem_json_string(&json, pairs[i].value);
+		json_put_string(&json, pairs[i].value);
 	}
 	buf_putc(&json, '}');
 	struct str copy = buf_is_ok(&json) ? arena_str(a, buf_view(&json)) : (struct str){0};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "codec/json.h"
 #include "rest/body.h"
 #include "rest/problem.h"
 #include "rest/rest.h"
@@ -127,12 +128,12 @@ static void write_row(const struct csv *c, struct buf *json)
 		if (c->next[i] < c->field_count) continue; /* the last counts */
 		if (!is_first) buf_putc(json, ',');
 		is_first = false;
-		problem_json_string(json, c->names[i]);
+		json_put_string(json, c->names[i]);
 		buf_putc(json, ':');
 		if (str_eq(value, STR("NULL")))
 			buf_puts(json, "null");
 		else
-			problem_json_string(json, value);
+			json_put_string(json, value);
 	}
 	buf_putc(json, '}');
 }

@@ -3,6 +3,7 @@
  * Which relationship an embed means: by the other relation's name, by a constraint, by a column, with a hint. None is
  * PGRST200, more than one PGRST201, with all candidates in the details. */
 #include "base/buf.h"
+#include "codec/json.h"
 #include "rest/plan.h"
 
 #define CANDIDATES_MAX 64
@@ -112,7 +113,7 @@ static void put_columns(struct buf *b, const struct catalogue_pair *pairs, int c
 
 static void put_string(struct buf *b, const struct buf *text)
 {
-	problem_json_string(b, buf_view(text));
+	json_put_string(b, buf_view(text));
 }
 
 /* One candidate, as an object of PGRST201's details. */

@@ -165,56 +165,13 @@ bool problem_from_err(struct problem *p, struct arena *a, const struct err *err)
 	return false;
 }
 
-static size_t utf8_length(struct str s, size_t at)
-{
-	for (size_t n = 1; n <= 4 && at + n <= s.len; n++)
-		if (str_is_utf8(str_sub(s, at, at + n))) return n;
-	return 0;
-}
-
-static size_t plain_length(struct str s, size_t at)
-{
-	size_t end = at;
-	while (end < s.len && s.ptr[end] >= ' ' && s.ptr[end] <= '~' && s.ptr[end] != '"' && s.ptr[end] != '\\') end++;
-	return end - at;
-}
-
-void problem_json_string(struct buf *b, struct str text)
-{
-	buf_putc(b, '"');
-	for (size_t i = 0; i < text.len;) {
-		size_t plain = plain_length(text, i);
-		buf_append(b, text.ptr + i, plain);
-		i += plain;
-		if (i == text.len) break;
-		unsigned char c = (unsigned char)text.ptr[i];
-		size_t n = utf8_length(text, i);
-		if (n == 0)
-			buf_puts(b, "\xEF\xBF\xBD");
-		else if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", c);
-		else if (c == '\n')
-			buf_puts(b, "\\n");
-		else if (c == '\r')
-			buf_puts(b, "\\r");
-		else if (c == '\t')
-			buf_puts(b, "\\t");
-		else if (c < 0x20)
-			buf_printf(b, "\\u%04x", c);
-		else
-			buf_append(b, text.ptr + i, n);
-		i += n > 0 ? n : 1;
-	}
-	buf_putc(b, '"');
-}
-
 static void write_member(struct buf *b, const char *name, const char *text)
 {
 	buf_printf(b, "\"%s\":", name);
 	if (text == NULL)
 		buf_puts(b, "null");
 	else
-		problem_json_string(b, str_from(text));
+		json_put_string(b, str_from(text));
 }
 
 void problem_write(const struct problem *p, struct buf *ret_json)

@@ -39,7 +39,4 @@ bool problem_from_err(struct problem *p, struct arena *a, const struct err *err)
 /* {"code":…,"details":…,"hint":…,"message":…} */
 void problem_write(const struct problem *p, struct buf *ret_json);
 
-/* A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
-void problem_json_string(struct buf *b, struct str text);
-
 #endif

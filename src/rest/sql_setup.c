@@ -3,6 +3,7 @@
  * The statements before the main one: who asks and what, with which settings; the isolation; db-pre-request. */
 #include <ctype.h>
 
+#include "codec/json.h"
 #include "pg/statements.h"
 #include "rest/sql.h"
 
@@ -39,7 +40,7 @@ static void put_lower(struct sql *s, struct buf *b, struct str name)
 {
 	char *lower = arena_cstr(s->arena, name);
 	for (char *p = lower; p != NULL && *p != '\0'; p++) *p = (char)tolower((unsigned char)*p);
-	problem_json_string(b, str_from(lower));
+	json_put_string(b, str_from(lower));
 }
 
 /* The headers as one JSON object, cookies left out; of several with one name the last counts. */
@@ -56,7 +57,7 @@ static void headers_json(struct sql *s, const struct rest_request *r, struct buf
 		is_first = false;
 		put_lower(s, b, r->headers[i].name);
 		buf_putc(b, ':');
-		problem_json_string(b, r->headers[i].value);
+		json_put_string(b, r->headers[i].value);
 	}
 	buf_putc(b, '}');
 }
@@ -71,9 +72,9 @@ static void cookies_json(const struct rest_request *r, struct buf *b)
 		if (!str_cut(str_trim(part), '=', &name, &value)) continue;
 		if (!is_first) buf_putc(b, ',');
 		is_first = false;
-		problem_json_string(b, name);
+		json_put_string(b, name);
 		buf_putc(b, ':');
-		problem_json_string(b, value);
+		json_put_string(b, value);
 	}
 	buf_putc(b, '}');
 }

@@ -251,6 +251,43 @@ static void test_refresh_rotates(void **state)
 	json_decref(a.body), json_decref(b.body), json_decref(c.body), json_decref(d.body), json_decref(e.body);
 }
 
+static long long counted(const char *of)
+{
+	char sql[200];
+	(void)snprintf(sql, sizeof sql, "select coalesce(%s, 0) from pg_stat_user_tables where schemaname = 'auth'",
+		       of);
+	return atoll(authbox_text(&box, sql));
+}
+
+/* PostgreSQL tells of a connection's reads once in a second at most. */
+static void until_told(const char *token)
+{
+	int64_t until_ms = clock_now_ms() + 20000;
+	long long before = counted("sum(idx_scan)");
+	while (counted("sum(idx_scan)") == before && clock_now_ms() < until_ms)
+		json_decref(answer_ok(ask("GET", "/user", "", token, "")));
+}
+
+/* Who refreshes is looked for by an index, however many users there are. */
+static void test_refresh_does_not_read_all_users(void **state)
+{
+	(void)state;
+	struct answer a = sign_up_named("many@example.com", "secret1");
+	const char *token = json_str(a.body, "access_token", "");
+	authbox_run(&box,
+		    "insert into auth.users (id, aud, email) select gen_random_uuid(), 'authenticated', 'many' || i "
+		    "|| '@example.com' from generate_series(1, 2000) i; analyze auth.users, auth.refresh_tokens, "
+		    "auth.sessions");
+	until_told(token);
+	long long before = counted("max(seq_tup_read) filter (where relname = 'users')");
+	json_t *b JSON_CLEANUP = answer_ok(refresh_by(json_str(a.body, "refresh_token", "")));
+	until_told(token);
+	until_told(token);
+	assert_int_equal(counted("max(seq_tup_read) filter (where relname = 'users')"), before);
+	authbox_run(&box, "delete from auth.users where email like 'many%@example.com'; analyze auth.users");
+	json_decref(a.body);
+}
+
 static void test_refresh_from_two_places_at_once(void **state)
 {
 	(void)state;
@@ -440,6 +477,7 @@ int main(void)
 	    cmocka_unit_test(test_user_get_and_update),
 	    cmocka_unit_test(test_tokens_that_do_not_count),
 	    cmocka_unit_test(test_refresh_rotates),
+	    cmocka_unit_test(test_refresh_does_not_read_all_users),
 	    cmocka_unit_test(test_refresh_from_two_places_at_once),
 	    cmocka_unit_test(test_logout_scopes),
 	    cmocka_unit_test(test_administration),

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "bin/backend/access.h"
+#include "codec/json.h"
 #include "rest/problem.h"
 
 #define FIELDS_MAX 64
@@ -170,7 +171,7 @@ static bool authenticate(struct visit *v, struct token_refusal *refusal)
 	BUF_CLEANUP struct buf claims;
 	buf_init(&claims, 8192);
 	buf_puts(&claims, "{\"role\":");
-	problem_json_string(&claims, str_from(anon));
+	json_put_string(&claims, str_from(anon));
 	buf_putc(&claims, '}');
 	r->role = arena_str(r->arena, str_from(anon)); /* the settings may be replaced while the request waits */
 	r->claims = arena_str(r->arena, buf_view(&claims));

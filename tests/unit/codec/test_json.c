@@ -40,10 +40,24 @@ static void test_bad_texts_are_refused(void **state)
 	}
 }
 
+static void test_a_text_is_put(void **state)
+{
+	(void)state;
+	struct buf b BUF_CLEANUP;
+	struct err err;
+	json_t *v JSON_CLEANUP = NULL;
+	buf_init(&b, 1000);
+	json_put_string(&b, STR("a\"b\\\n\x01\x7f\xC3\xA4\xC3!"));
+	assert_string_equal(buf_cstr(&b), "\"a\\\"b\\\\\\n\\u0001\x7f\xC3\xA4\xEF\xBF\xBD!\"");
+	assert_true(json_parse(buf_view(&b), &v, &err));
+	assert_string_equal(json_string_value(v), "a\"b\\\n\x01\x7f\xC3\xA4\xEF\xBF\xBD!");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_members),
+	    cmocka_unit_test(test_a_text_is_put),
 	    cmocka_unit_test(test_bad_texts_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
