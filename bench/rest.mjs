@@ -11,7 +11,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
-import { family, head, inTurns, median, pssKiB, run, table, wrk } from './lib.mjs';
+import { cpuMicroseconds, family, head, inTurns, median, pssKiB, run, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 3), Number(process.argv[3] ?? 4)];
 const pool = Number(process.env.POOL ?? 10);
@@ -53,11 +53,6 @@ async function startServer(program) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
-
-// Of the process and, for the first (the postmaster), of its children that have ended, which are counted in hundredths of a second only.
-const ended = async (pid) => { const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''); const f = stat.slice(stat.lastIndexOf(')') + 2).split(' '); return (Number(f[13] ?? 0) + Number(f[14] ?? 0)) * 10_000; };
-const ran = async (pid) => Number((await readFile(`/proc/${pid}/schedstat`, 'utf8').catch(() => '0')).split(' ')[0]) / 1000;
-const microseconds = async (pids) => { let sum = await ended(pids[0]); for (const pid of pids) sum += await ran(pid); return sum; };
 
 const cases = {
   list: { path: '/items?select=id,title,price,created_at&order=created_at.desc&limit=20' },
@@ -106,10 +101,10 @@ try {
   };
   const measured = async (pid, work) => {
     const pg = () => family(postmaster);
-    const before = [pid ? await microseconds([pid]) : 0, await microseconds(await pg())], from = performance.now();
+    const before = [pid ? await cpuMicroseconds([pid]) : 0, await cpuMicroseconds(await pg())], from = performance.now();
     const found = await work();
     const requests = found.rate * seconds, took = performance.now() - from;
-    return { ...found, server: pid ? (await microseconds([pid]) - before[0]) / requests : NaN, pg: (await microseconds(await pg()) - before[1]) / requests, took };
+    return { ...found, server: pid ? (await cpuMicroseconds([pid]) - before[0]) / requests : NaN, pg: (await cpuMicroseconds(await pg()) - before[1]) / requests, took };
   };
   for (const [name, c] of Object.entries(cases)) {
     const turns = Object.fromEntries(Object.entries(servers).map(([server, s]) => [server, () => measured(s.pid, () => load(s.url, c))]));
