@@ -16,7 +16,7 @@ struct jwk_set;
 /* ERR_INVALID names the key and what is wrong with it, ERR_LIMIT when there are too many. */
 bool jwk_read(struct str text, struct jwk_set **ret_set, struct err *err);
 
-/* One secret for HS256, HS384 and HS512. */
+/* One secret, for HS256: an oct key says others. */
 struct jwk_set *jwk_from_secret(struct str secret);
 
 struct jwt_keys jwk_keys(const struct jwk_set *set); /* live as long as the set */

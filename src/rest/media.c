@@ -196,7 +196,7 @@ int media_accept(struct arena *a, struct str header, struct media ret[MEDIA_ACCE
 		ret[0] = media_of(MEDIA_ANY);
 		return 1;
 	}
-	while (header.len > 0 && n < MEDIA_ACCEPT_MAX && str_next(&header, ',', &part)) {
+	while (n < MEDIA_ACCEPT_MAX && str_next(&header, ',', &part)) {
 		wishes[n] = read_wish(a, part, n);
 		n++;
 	}

@@ -106,16 +106,24 @@ static json_t *table_path(const struct catalogue_table *t)
 	return path;
 }
 
-/* Types of this database without their schema. */
-static struct str short_type(struct str type)
+static bool is_in(struct str type, struct str schema)
 {
-	ptrdiff_t dot = str_find_char(type, '.');
-	return dot >= 0 && str_find_char(type, '"') < 0 ? str_sub(type, (size_t)dot + 1, type.len) : type;
+	return schema.len > 0 && type.len > schema.len && str_has_prefix(type, schema) && type.ptr[schema.len] == '.';
 }
 
-static json_t *query_parameter(const struct catalogue_param *param)
+/* Without its schema where that is in the search path, which counts where privileges are asked for. */
+static struct str short_type(const struct openapi_writing *w, struct str type)
 {
-	struct str type = short_type(param->type);
+	struct str schema = w->schema;
+	if (w->settings->openapi_mode == REST_OPENAPI_IGNORE) return type;
+	for (int i = 0; !is_in(type, schema) && i < w->settings->extra_search_path_count; i++)
+		schema = str_from(w->settings->extra_search_path[i]);
+	return is_in(type, schema) ? str_sub(type, schema.len + 1, type.len) : type;
+}
+
+static json_t *query_parameter(const struct openapi_writing *w, const struct catalogue_param *param)
+{
+	struct str type = short_type(w, param->type);
 	const char *name = openapi_type(type);
 	bool is_array = name != NULL && strcmp(name, "array") == 0;
 	json_t *o = json_pack("{s:o, s:b, s:s}", "name", openapi_text(param->name), "required", param->is_required,
@@ -136,19 +144,20 @@ static json_t *query_parameter(const struct catalogue_param *param)
 	return o;
 }
 
-static json_t *arguments(const struct catalogue_routine *f)
+static json_t *arguments(const struct openapi_writing *w, const struct catalogue_routine *f)
 {
 	json_t *properties = json_object(), *required = json_array(), *o = json_object();
 	for (int i = 0; i < f->param_count; i++) {
 		json_t *p = json_object();
-		openapi_set_type(p, short_type(f->params[i].type));
+		openapi_set_type(p, short_type(w, f->params[i].type));
 		openapi_set_named(properties, f->params[i].name, p);
 		if (f->params[i].is_required) (void)json_array_append_new(required, openapi_text(f->params[i].name));
 	}
 	openapi_set_text(o, "description", f->comment);
 	if (json_array_size(required) > 0) (void)json_object_set(o, "required", required);
 	json_decref(required);
-	(void)json_object_set_new(o, "properties", properties);
+	if (f->param_count > 0) (void)json_object_set(o, "properties", properties);
+	json_decref(properties);
 	(void)json_object_set_new(o, "type", json_string("object"));
 	return o;
 }
@@ -162,21 +171,23 @@ static json_t *routine_operation(const struct catalogue_routine *f, json_t *para
 	set_summary(o, f->comment);
 	(void)json_object_set_new(o, "tags", json_pack("[o]", openapi_text(buf_view(&tag))));
 	(void)json_object_set_new(o, "produces", json_pack("[s, s, s]", JSON_TYPES));
-	(void)json_object_set_new(o, "parameters", parameters);
+	if (json_array_size(parameters) > 0) (void)json_object_set(o, "parameters", parameters);
+	json_decref(parameters);
 	(void)json_object_set_new(o, "responses", answer("200", "OK"));
 	return o;
 }
 
-static json_t *routine_path(const struct catalogue_routine *f)
+static json_t *routine_path(const struct openapi_writing *w, const struct catalogue_routine *f)
 {
 	json_t *path = json_object();
 	if (f->volatility != 'v') {
 		json_t *p = json_array();
-		for (int i = 0; i < f->param_count; i++) (void)json_array_append_new(p, query_parameter(&f->params[i]));
+		for (int i = 0; i < f->param_count; i++)
+			(void)json_array_append_new(p, query_parameter(w, &f->params[i]));
 		(void)json_object_set_new(path, "get", routine_operation(f, p));
 	}
 	json_t *body =
-	    json_pack("{s:s, s:b, s:s, s:o}", "name", "args", "required", 1, "in", "body", "schema", arguments(f));
+	    json_pack("{s:s, s:b, s:s, s:o}", "name", "args", "required", 1, "in", "body", "schema", arguments(w, f));
 	(void)json_object_set_new(path, "post",
 				  routine_operation(f, json_pack("[o, o]", body, common("preferParams"))));
 	return path;
@@ -268,7 +279,7 @@ static void add_routines(const struct openapi_writing *w, json_t *root)
 		buf_init(&path, 1024);
 		if (!str_eq(f->name.schema, w->schema) || !is_seen(w, "routines", f->oid)) continue;
 		buf_printf(&path, "/rpc/%.*s", STR_FMT(f->name.name));
-		openapi_set_named(json_object_get(root, "paths"), buf_view(&path), routine_path(f));
+		openapi_set_named(json_object_get(root, "paths"), buf_view(&path), routine_path(w, f));
 	}
 }
 

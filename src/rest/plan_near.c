@@ -5,6 +5,7 @@
  * Levenshtein distance). */
 #include <ctype.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "rest/plan.h"
@@ -13,39 +14,54 @@
 #define GRAMS_MAX (NAME_MAX_BYTES + 2)
 
 struct name {
-	char text[NAME_MAX_BYTES + 3]; /* "-name-", lower case, without signs */
+	uint32_t text[NAME_MAX_BYTES + 3]; /* "-name-", lower case, without signs */
 	int len;
-	char whole[NAME_MAX_BYTES]; /* lower case */
+	uint32_t whole[NAME_MAX_BYTES]; /* lower case */
 	int whole_len;
 };
+
+/* The bytes of one letter, in one number. */
+static uint32_t take_letter(struct str *s)
+{
+	uint32_t letter = (uint32_t)tolower((unsigned char)s->ptr[0]);
+	size_t n = 1;
+	for (; n < s->len && n < 4 && ((unsigned char)s->ptr[n] & 0xC0) == 0x80; n++)
+		letter = letter << 8 | (unsigned char)s->ptr[n];
+	*s = str_sub(*s, n, s->len);
+	return letter;
+}
 
 static bool normalise(struct str s, struct name *ret)
 {
 	if (s.len > NAME_MAX_BYTES) return false;
 	ret->len = 0;
-	ret->whole_len = (int)s.len;
-	for (size_t i = 0; i < s.len; i++) ret->whole[i] = (char)tolower((unsigned char)s.ptr[i]);
+	ret->whole_len = 0;
 	ret->text[ret->len++] = '-';
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-		if (isalnum(c) || c >= 0x80 || c == ' ' || c == ',' || c == '_')
-			ret->text[ret->len++] = (char)tolower(c);
+	while (s.len > 0) {
+		uint32_t c = take_letter(&s);
+		ret->whole[ret->whole_len++] = c;
+		if (c >= 0x80 || isalnum((int)c) || c == ' ' || c == ',' || c == '_') ret->text[ret->len++] = c;
 	}
 	ret->text[ret->len++] = '-';
 	return true;
 }
 
-static int count_gram(const struct name *n, const char *gram, int size)
+static bool is_same_gram(const uint32_t *a, const uint32_t *b, int size)
+{
+	return memcmp(a, b, (size_t)size * sizeof *a) == 0;
+}
+
+static int count_gram(const struct name *n, const uint32_t *gram, int size)
 {
 	int count = 0;
-	for (int i = 0; i + size <= n->len; i++) count += memcmp(n->text + i, gram, (size_t)size) == 0;
+	for (int i = 0; i + size <= n->len; i++) count += is_same_gram(n->text + i, gram, size);
 	return count;
 }
 
 static bool is_first(const struct name *n, int at, int size)
 {
 	for (int i = 0; i < at; i++)
-		if (memcmp(n->text + i, n->text + at, (size_t)size) == 0) return false;
+		if (is_same_gram(n->text + i, n->text + at, size)) return false;
 	return true;
 }
 

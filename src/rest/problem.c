@@ -7,6 +7,9 @@
 #include "codec/json.h"
 #include "pg/error.h"
 
+#define STATUS_MIN 100 /* of three digits, as HTTP has it */
+#define STATUS_MAX 999
+
 bool problem_set(struct problem *p, int status, const char *code, const char *message, const char *details,
 		 const char *hint)
 {
@@ -62,7 +65,7 @@ static void apply_pt(struct problem *p, const char *state)
 {
 	char *end;
 	long status = strtol(state + 2, &end, 10);
-	p->status = *end == '\0' && end > state + 2 && status >= 100 ? (int)status : 500;
+	p->status = *end == '\0' && end > state + 2 && status >= STATUS_MIN ? (int)status : 500;
 	p->reason = p->message;
 }
 
@@ -84,7 +87,8 @@ static bool apply_raise_detail(struct problem *p, struct arena *a, const char *t
 {
 	const json_t *headers = json_object_get(detail, "headers");
 	const json_t *status_text = json_object_get(detail, "status_text");
-	if (!json_is_integer(json_object_get(detail, "status")) || !json_is_object(headers) ||
+	int64_t status = json_int(detail, "status", -1);
+	if (status < STATUS_MIN || status > STATUS_MAX || !json_is_object(headers) ||
 	    (status_text != NULL && !json_is_null(status_text) && !json_is_string(status_text)))
 		return raise_is_malformed(p, a, "DETAIL", text);
 	const char *key;
@@ -96,7 +100,7 @@ static bool apply_raise_detail(struct problem *p, struct arena *a, const char *t
 		p->headers[p->header_count][0] = arena_strdup(a, key);
 		p->headers[p->header_count++][1] = arena_strdup(a, json_string_value(value));
 	}
-	p->status = (int)json_integer_value(json_object_get(detail, "status"));
+	p->status = (int)status;
 	if (json_is_string(status_text)) p->reason = arena_strdup(a, json_string_value(status_text));
 	return false;
 }
@@ -131,6 +135,12 @@ static bool apply_pgrst(struct problem *p, struct arena *a, const char *message_
 	return apply_raise_detail(p, a, detail_text, detail);
 }
 
+static void add_header(struct problem *p, const char *name, const char *value)
+{
+	p->headers[p->header_count][0] = name;
+	p->headers[p->header_count++][1] = value;
+}
+
 bool problem_from_pg(struct problem *p, struct arena *a, const PGresult *result, bool is_authenticated)
 {
 	const char *state = field_text(a, result, PG_DIAG_SQLSTATE);
@@ -142,10 +152,8 @@ bool problem_from_pg(struct problem *p, struct arena *a, const PGresult *result,
 	problem_set(p, pg_status(state, message, is_authenticated), state, message, detail,
 		    field_text(a, result, PG_DIAG_MESSAGE_HINT));
 	if (starts(state, "PT")) apply_pt(p, state);
-	if (p->status == 401) {
-		p->headers[p->header_count][0] = "WWW-Authenticate";
-		p->headers[p->header_count++][1] = "Bearer";
-	}
+	if (p->status == 401) add_header(p, "WWW-Authenticate", "Bearer");
+	if (p->status == 503) add_header(p, "Retry-After", "1");
 	return false;
 }
 
@@ -160,8 +168,7 @@ bool problem_from_err(struct problem *p, struct arena *a, const struct err *err)
 				  arena_strdup(a, err->msg + strlen(PG_CANNOT_CONNECT)), NULL);
 	else
 		(void)problem_set(p, 503, "PGRST001", "Database client error. Retrying the connection.", details, NULL);
-	p->headers[p->header_count][0] = "Retry-After";
-	p->headers[p->header_count++][1] = "1";
+	add_header(p, "Retry-After", "1");
 	return false;
 }
 

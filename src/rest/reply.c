@@ -227,16 +227,22 @@ static bool apply_headers(struct replying *r)
 	return true;
 }
 
-static bool apply_status(struct replying *r)
+static bool refuse_status(struct replying *r)
+{
+	return problem_set(r->problem, 500, "PGRST112", "response.status guc must be a valid status code", NULL, NULL);
+}
+
+/* What response.status says, then what response.headers says: what is no number at all is told of before their faults.
+ */
+static bool apply_settings(struct replying *r)
 {
 	struct str text = value_at(r->row, SQL_STATUS);
-	int64_t status;
-	if (text.ptr == NULL) return true;
+	int64_t status = r->reply->http.status;
 	size_t digits = 0; /* what follows them is passed over */
 	while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9') digits++;
-	if (!str_to_int(str_sub(text, 0, digits), &status) || status < 100 || status > 999)
-		return problem_set(r->problem, 500, "PGRST112", "response.status guc must be a valid status code", NULL,
-				   NULL);
+	if (text.ptr != NULL && !str_to_int(str_sub(text, 0, digits), &status)) return refuse_status(r);
+	if (!apply_headers(r)) return false;
+	if (status < 100 || status > 999) return refuse_status(r);
 	r->reply->http.status = (int)status;
 	return true;
 }
@@ -314,7 +320,7 @@ bool reply_make(struct arena *a, const struct rest_settings *settings, const str
 		reply_call(&r);
 	else
 		reply_write(&r);
-	if (!apply_status(&r) || !apply_headers(&r)) return false;
+	if (!apply_settings(&r)) return false;
 	ret_reply->http.headers = ret_reply->headers;
 	return true;
 }

@@ -114,24 +114,29 @@ static void put_count(struct sql *s, const struct rest_settings *settings)
 #define ROWS "pg_catalog.count(*)"
 #define ROWS_KEPT "set_config('freehold.rows'," ROWS "::text,true)"
 
+static bool is_single_call(const struct plan *p)
+{
+	return p->routine != NULL && !p->routine->returns_set;
+}
+
 static bool is_guarded(const struct plan *p)
 {
 	const struct ask *ask = p->ask;
 	bool is_one = p->media.kind == MEDIA_OBJECT || p->media.kind == MEDIA_OBJECT_STRIPPED;
 	bool has_maximum = ask->prefer.has_max_affected && ask->prefer.handling == HANDLING_STRICT;
-	return !p->explains && !p->is_read_only && (is_one || ask->action == ASK_UPSERT || has_maximum);
+	return !p->explains && !p->is_read_only && !is_single_call(p) &&
+	       (is_one || ask->action == ASK_UPSERT || has_maximum);
 }
 
 static void put_result(struct sql *s)
 {
 	const struct plan *p = s->plan;
-	bool is_single_call = p->routine != NULL && !p->routine->returns_set;
 	const char *as_text = p->handler == HANDLER_CUSTOM ? "::text" : ""; /* whose answer comes in binary form */
 	if (counts(p))
 		buf_printf(&s->text, "(select pg_catalog.count(*)%s from pgrst_source_count),", as_text);
 	else
 		buf_puts(&s->text, "null,");
-	if (is_single_call)
+	if (is_single_call(p))
 		buf_puts(&s->text, "'1',");
 	else if (is_guarded(p))
 		buf_puts(&s->text, ROWS_KEPT ",");

@@ -41,6 +41,12 @@ static const char fixture[] =
     "create function api.teapot() returns void language plpgsql as $$ begin raise sqlstate 'PT418' using message = "
     "'tea';"
     " end $$;"
+    "create function api.said(code text, message text default 'm', detail text default 'd') returns int language "
+    "plpgsql as $$ begin raise using errcode = code, message = message, detail = detail; end $$;"
+    "create function api.answers(headers text, status text) returns text language sql as $$ select "
+    "set_config('response.headers', headers, true) || set_config('response.status', status, true) $$;"
+    "create function api.an_author(i int) returns api.author language sql as $$ insert into api.author values (i, 'n') "
+    "returning * $$;"
     "create function api.limits() returns text stable language sql as $$ select current_setting('statement_timeout') ||"
     " ' ' || current_setting('transaction_isolation') $$;"
     "alter role member set statement_timeout = '1234ms';"
@@ -159,6 +165,8 @@ static void test_the_root_describes_what_a_role_may_see(void **state)
 	struct answer a = get("/", NULL);
 	assert_int_equal(a.status, 200);
 	assert_non_null(strstr(a.headers, "Content-Type: application/openapi+json; charset=utf-8"));
+	assert_null(strstr(a.body, "\"parameters\":[]")); /* a function without any has none */
+	assert_null(strstr(a.body, "\"properties\":{}"));
 	assert_non_null(strstr(a.body, "\"/book\""));
 	assert_null(strstr(a.body, "\"/secret\""));
 	assert_int_equal(ask((struct asked){"GET", "/", .accept = "text/csv"}).status, 406);
@@ -234,12 +242,51 @@ static void test_what_must_be_one_row_is_undone(void **state)
 	assert_string_equal(get("/book?select=id&order=id", "u1").body, "[{\"id\":1}, \n {\"id\":3}]");
 }
 
+static void test_a_function_of_one_row_gives_one(void **state)
+{
+	(void)state;
+	struct answer a = ask((struct asked){"POST", "/rpc/an_author", "{\"i\":50}", .sub = "u1",
+					     .accept = "application/vnd.pgrst.object+json"});
+	assert_int_equal(a.status, 200);
+	assert_string_equal(a.body, "{\"id\":50,\"name\":\"n\"}");
+	assert_int_equal(ask((struct asked){"DELETE", "/author?id=eq.50", .sub = "u1"}).status, 204);
+}
+
 static void test_raised_statuses(void **state)
 {
 	(void)state;
 	struct answer a = ask((struct asked){"POST", "/rpc/teapot", .sub = "u1"});
 	assert_int_equal(a.status, 418);
 	assert_string_equal(a.body, "{\"code\":\"PT418\",\"details\":null,\"hint\":null,\"message\":\"tea\"}");
+}
+
+static void test_what_is_raised_must_be_a_status(void **state)
+{
+	(void)state;
+	struct answer a = ask((struct asked){"POST", "/rpc/said",
+					     "{\"code\":\"PGRST\",\"message\":\"{\\\"code\\\":\\\"1\\\","
+					     "\\\"message\\\":\\\"m\\\"}\",\"detail\":\"{\\\"status\\\":99,"
+					     "\\\"headers\\\":{}}\"}",
+					     .sub = "u1"});
+	assert_int_equal(a.status, 500);
+	assert_non_null(strstr(a.body, "PGRST121"));
+	a = ask((struct asked){"POST", "/rpc/said", "{\"code\":\"53300\"}", .sub = "u1"});
+	assert_int_equal(a.status, 503);
+	assert_non_null(strstr(a.headers, "Retry-After: 1\n"));
+	a = ask((struct asked){"POST", "/rpc/answers", "{\"headers\":\"x\",\"status\":\"99\"}", .sub = "u1"});
+	assert_non_null(strstr(a.body, "PGRST111"));
+	a = ask((struct asked){"POST", "/rpc/answers", "{\"headers\":\"x\",\"status\":\"x\"}", .sub = "u1"});
+	assert_non_null(strstr(a.body, "PGRST112"));
+}
+
+static void test_what_is_accepted_is_named_whole(void **state)
+{
+	(void)state;
+	struct answer a = ask((struct asked){"GET", "/author", .accept = ""});
+	assert_int_equal(a.status, 406);
+	assert_non_null(strstr(a.body, "\"message\":\"None of these media types are available: \""));
+	a = ask((struct asked){"GET", "/author", .accept = "a/b,"});
+	assert_non_null(strstr(a.body, "available: a/b, \""));
 }
 
 static void test_a_client_that_leaves_ends_its_query(void **state)
@@ -307,7 +354,10 @@ int main(void)
 	    cmocka_unit_test(test_names_of_the_client),
 	    cmocka_unit_test(test_writing),
 	    cmocka_unit_test(test_what_must_be_one_row_is_undone),
+	    cmocka_unit_test(test_a_function_of_one_row_gives_one),
 	    cmocka_unit_test(test_raised_statuses),
+	    cmocka_unit_test(test_what_is_raised_must_be_a_status),
+	    cmocka_unit_test(test_what_is_accepted_is_named_whole),
 	    cmocka_unit_test(test_a_client_that_leaves_ends_its_query),
 	    cmocka_unit_test(test_a_changed_schema_is_seen_after_notify),
 	};

@@ -90,6 +90,12 @@ describe('settings', () => {
     const page = { Origin: 'https://page.example' };
     const preflight = await s.ask('OPTIONS', '/a', { headers: { ...page, 'Access-Control-Request-Method': 'PATCH', 'Access-Control-Request-Headers': 'x-one,Accept' } });
     assert.deepEqual([preflight.status, preflight.headers['access-control-allow-headers'], preflight.headers['access-control-max-age']], [200, 'Authorization, x-one, Accept, Accept-Language, Content-Language', '86400']);
+    const nothing = await s.ask('OPTIONS', '/a', { headers: { ...page, 'Access-Control-Request-Method': 'GET', 'Access-Control-Request-Headers': '' } });
+    assert.equal(nothing.headers['access-control-allow-headers'], 'Authorization, Accept, Accept-Language, Content-Language');
+    const missing = await s.ask('HEAD', '/nothing');
+    assert.deepEqual([missing.status, missing.headers['content-length']], [404, String((await s.ask('GET', '/nothing')).body.length)]);
+    const refused = await s.ask('HEAD', '/a', { headers: { Authorization: 'Bearer x' } });
+    assert.deepEqual([refused.status, refused.headers['content-length'] > 0], [401, true]);
     const options = await s.ask('OPTIONS', '/a', { headers: { ...page, 'Access-Control-Request-Method': 'TRACE' } });
     assert.equal(options.headers.allow, 'OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE');
     const reply = await s.ask('GET', '/a', { headers: { 'x-trace': 'abc' } });

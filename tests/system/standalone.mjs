@@ -27,11 +27,12 @@ const freePort = () => new Promise((resolve) => { const s = net.createServer().l
 const nameOf = (socket) => stat(socket).then((found) => found.ino, () => null);
 
 export class Standalone {
-  static async start({ schema, settings = {}, isUnix = false }) {
+  // program: another server that takes PostgREST's settings.
+  static async start({ schema, settings = {}, isUnix = false, program = path.join(bin, 'freehold-backend') }) {
     const s = new Standalone();
     s.dir = await mkdtemp(path.join(os.tmpdir(), 'fh-rest-'));
     await chmod(s.dir, 0o777);
-    Object.assign(s, { isUnix, settings, servers: [] });
+    Object.assign(s, { isUnix, settings, program, servers: [] });
     [s.port, s.admin] = [await freePort(), await freePort()];
     s.agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
     try {
@@ -58,12 +59,12 @@ export class Standalone {
     const env = { PGRST_DB_URI: `postgresql://auth@/postgres?host=${this.dir}`, PGRST_DB_ANON_ROLE: 'anon', PGRST_JWT_SECRET: 'x'.repeat(40), PGRST_LOG_LEVEL: 'crit', PGRST_ADMIN_SERVER_HOST: '127.0.0.1', ...where,
       ...(admin ? { PGRST_ADMIN_SERVER_PORT: String(this.admin) } : {}), ...this.settings, ASAN_OPTIONS: process.env.ASAN_OPTIONS ?? '', UBSAN_OPTIONS: process.env.UBSAN_OPTIONS ?? '' };
     const before = await nameOf(this.socket);
-    const child = spawn(path.join(bin, 'freehold-backend'), [], { stdio: ['ignore', 'inherit', 'inherit'], env });
+    const child = spawn(this.program, [], { stdio: ['ignore', 'inherit', 'inherit'], env });
     const server = { pid: child.pid, child, ended: null };
     server.exit = new Promise((resolve) => child.once('exit', (code, signal) => resolve((server.ended = signal ?? code))));
     this.servers.push(server);
     await until('the server is ready', async () => {
-      if (server.ended !== null) throw new Error(`freehold-backend ended: ${server.ended}`);
+      if (server.ended !== null) throw new Error(`${this.program} ended: ${server.ended}`);
       if (admin) return (await fetch(`http://127.0.0.1:${this.admin}/ready`).catch(() => null))?.status === 200;
       return (await nameOf(this.socket)) !== before; // the name is the new one's
     });

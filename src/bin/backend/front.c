@@ -103,7 +103,7 @@ static void on_reply(void *arg, const struct rest_reply *reply)
 				 &(struct http_stream_spec){.on_room = on_room, .arg = v});
 		return;
 	}
-	if (!str_eq(http_method(v->http), STR("HEAD"))) {
+	if (!str_eq(http_method(v->http), STR("HEAD")) || reply->status >= 400) {
 		http_reply(v->http, (unsigned)reply->status, fields, n, reply->body);
 		return;
 	}
@@ -136,8 +136,7 @@ static void refuse(struct visit *v, const struct token_refusal *why)
 			: arena_printf(a, "Bearer error=\"invalid_token\", error_description=\"%s\"", why->message)};
 	if (access_is_logged(v->s->settings->log_level, (unsigned)why->status))
 		access_log(v->http, (struct str){0}, (unsigned)why->status, (int64_t)b.len);
-	http_reply(v->http, (unsigned)why->status, fields, n,
-		   str_eq(http_method(v->http), STR("HEAD")) ? STR("") : buf_view(&b));
+	http_reply(v->http, (unsigned)why->status, fields, n, buf_view(&b));
 }
 
 /* The role and claims of the token, or of nobody. */
@@ -196,7 +195,7 @@ static char *allowed_headers(struct arena *a, struct str wanted)
 	while (str_next(&rest, ',', &part)) {
 		part = str_trim(part);
 		for (int i = 0; i < 3; i++) is_asked[i] = is_asked[i] || str_eq_nocase(part, str_from(simple[i]));
-		buf_printf(&b, ", %.*s", STR_FMT(part));
+		if (part.len > 0) buf_printf(&b, ", %.*s", STR_FMT(part));
 	}
 	for (int i = 0; i < 3; i++)
 		if (!is_asked[i]) buf_printf(&b, ", %s", simple[i]);

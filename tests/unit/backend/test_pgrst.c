@@ -76,7 +76,7 @@ static void test_environment(void **state)
 	assert_int_equal(p->rest.app_setting_count, 1);
 	assert_string_equal(p->rest.app_settings[0], "app.settings.Word");
 	assert_int_equal(p->rest.tx_end, REST_TX_ROLLBACK_ALLOW_OVERRIDE);
-	assert_int_equal(jwk_keys(p->keys).count, 3);
+	assert_int_equal(jwk_keys(p->keys).count, 1);
 	assert_int_equal(p->server_port, 3000);
 	pgrst_put(p);
 	expect_error((const char *[]){"PGRST_DB_CONFIG=false", "PGRST_JWT_SECRET=short", NULL}, "at least 32");

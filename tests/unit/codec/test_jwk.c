@@ -159,6 +159,16 @@ static void expect_unreadable(const char *text)
 	assert_null(set);
 }
 
+static void test_a_secret_is_for_one_algorithm(void **state)
+{
+	(void)state;
+	struct jwk_set *set = jwk_from_secret(STR("0123456789012345678901234567890123456789"));
+	struct jwt_keys keys = jwk_keys(set);
+	assert_int_equal(keys.count, 1);
+	assert_int_equal(keys.keys[0].algorithm, JWT_HS256);
+	jwk_free(set);
+}
+
 static void test_what_is_no_key(void **state)
 {
 	(void)state;
@@ -179,7 +189,8 @@ static void test_what_is_no_key(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rsa), cmocka_unit_test(test_ecdsa),
-					   cmocka_unit_test(test_ed25519), cmocka_unit_test(test_what_is_no_key)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rsa), cmocka_unit_test(test_ecdsa), cmocka_unit_test(test_ed25519),
+	    cmocka_unit_test(test_a_secret_is_for_one_algorithm), cmocka_unit_test(test_what_is_no_key)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

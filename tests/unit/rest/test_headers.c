@@ -60,7 +60,8 @@ static void test_media_types(void **state)
 	assert_int_equal(media_parse(a, STR("application/vnd.pgrst.array")).kind, MEDIA_JSON);
 	assert_int_equal(media_parse(a, STR("nonsense")).kind, MEDIA_OTHER);
 	assert_int_equal(media_accept(a, (struct str){0}, m), 1);
-	assert_int_equal(media_accept(a, STR(""), m), 0);
+	assert_int_equal(media_accept(a, STR(""), m), 1);
+	assert_int_equal(media_accept(a, STR("a/b,"), m), 2);
 	arena_free(a);
 }
 

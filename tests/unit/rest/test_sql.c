@@ -177,6 +177,8 @@ static void test_names_that_are_not_there(void **state)
 	assert_false(make("GET", "/books", "", ""));
 	assert_string_equal(problem.code, "PGRST205");
 	assert_string_equal(problem.hint, "Perhaps you meant the table 'api.book'");
+	assert_false(make("GET", "/bo\xC3\xA9ok", "", "")); /* one letter, of two bytes */
+	assert_string_equal(problem.hint, "Perhaps you meant the table 'api.book'");
 	assert_false(make("POST", "/book", "", "{\"titel\":1}"));
 	assert_string_equal(problem.code, "PGRST204");
 	assert_false(make("POST", "/rpc/nothing", "", ""));
