@@ -68,8 +68,14 @@ export async function family(pid) {
 }
 
 // Of the process and, for the first (the postmaster), of its children that have ended, which are counted in hundredths of a second only.
-const ended = async (pid) => { const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''); const f = stat.slice(stat.lastIndexOf(')') + 2).split(' '); return (Number(f[13] ?? 0) + Number(f[14] ?? 0)) * 10_000; };
-const ran = async (pid) => Number((await readFile(`/proc/${pid}/schedstat`, 'utf8').catch(() => '0')).split(' ')[0]) / 1000;
+const fields = async (pid) => { const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''); return stat.slice(stat.lastIndexOf(')') + 2).split(' '); };
+const ended = async (pid) => { const f = await fields(pid); return (Number(f[13] ?? 0) + Number(f[14] ?? 0)) * 10_000; };
+// A process of several threads, of which some may have ended, is counted in hundredths of a second too.
+const ran = async (pid) => {
+  const f = await fields(pid);
+  if (Number(f[17] ?? 1) > 1) return (Number(f[11]) + Number(f[12])) * 10_000;
+  return Number((await readFile(`/proc/${pid}/schedstat`, 'utf8').catch(() => '0')).split(' ')[0]) / 1000;
+};
 export const cpuMicroseconds = async (pids) => { let sum = await ended(pids[0]); for (const pid of pids) sum += await ran(pid); return sum; };
 
 // In a session of its own, as Freehold's processes are: on a busy machine the kernel shares the processor out between sessions first, and what
