@@ -92,11 +92,17 @@ static bool read_text(struct route_call *c, const char *name, bool is_needed, co
 	return false;
 }
 
+static const char *no_such_job(struct route_call *c, const char *job)
+{
+	return arena_printf(http_arena(c->req), "job %.60s in %s; freehold cron %s lists those there are", job, c->app,
+			    c->app);
+}
+
 void route_cron_run(struct route_call *c)
 {
 	const char *job;
 	if (read_text(c, "job", true, &job, NULL))
-		app_query_as(c, "postgres", run_sql, &job, 1, "job of that name", NULL);
+		app_query_as(c, "postgres", run_sql, &job, 1, no_such_job(c, job), NULL);
 }
 
 static void pause_or_resume(struct route_call *c, const char *is_paused)
@@ -106,7 +112,7 @@ static void pause_or_resume(struct route_call *c, const char *is_paused)
 	if (params[1] == NULL)
 		app_query_as(c, "postgres", pause_all_sql, params, 1, "job", NULL);
 	else
-		app_query_as(c, "postgres", pause_one_sql, params, 2, "job of that name", NULL);
+		app_query_as(c, "postgres", pause_one_sql, params, 2, no_such_job(c, params[1]), NULL);
 }
 
 void route_cron_pause(struct route_call *c)

@@ -195,6 +195,7 @@ static void on_signal(uv_signal_t *signal, int number)
 	struct err ignored;
 	struct daemon *d = signal->data;
 	for (int i = 0; i < 3; i++) (void)uv_signal_stop(&d->signals[i]);
+	flow_lock_ending(d->lock_fd);
 	log_info("ending on signal %d; what serves %s", number,
 		 number == SIGQUIT ? "is stopped too" : "goes on serving");
 	(void)app_each(d->flow.db, warn_of_left, d, &ignored);
@@ -282,7 +283,9 @@ bool daemon_stop_everything(struct err *err)
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0) return err_set_errno(err, "%s", path);
 	bool runs = flock(fd, LOCK_EX | LOCK_NB) != 0;
-	bool ok = (runs && str_to_int(str_trim(buf_view(&text)), &pid) && kill((pid_t)pid, SIGQUIT) == 0) ||
+	struct str rest = buf_view(&text), first = STR("");
+	(void)str_next(&rest, '\n', &first);
+	bool ok = (runs && str_to_int(str_trim(first), &pid) && kill((pid_t)pid, SIGQUIT) == 0) ||
 		  err_set(err, ERR_NOT_FOUND, "freeholdd does not run for %s", layout.home);
 	if (ok) ok = flock(fd, LOCK_EX) == 0 || err_set_errno(err, "%s", path);
 	ok = ok && say_what_is_left(&layout, err);

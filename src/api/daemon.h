@@ -31,6 +31,7 @@ struct daemon {
 	struct pool_watch *pool_watch; /* looks at the pools of connections (api/pool_watch.h) */
 	struct retired *retired; /* servers that are not live any more and still run (api/app_parts.h) */
 	struct follower *followers; /* of moves (api/followers.h) */
+	struct deploy_run *deploying; /* deployments that have a process (api/worker.c) */
 	struct job_worker *jobs; /* that run and may be cut off (api/worker.c) */
 	const char *ending_how[DAEMON_ENDING_MAX]; /* "is being destroyed" and so on */
 	int64_t ending_job[DAEMON_ENDING_MAX]; /* 0: no job */

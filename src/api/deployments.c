@@ -36,10 +36,11 @@ static bool may_deploy(struct daemon *d, const char *name, struct err *err)
 		return false;
 	if (running == 0)
 		return layout_app_sockets_check(&d->flow.layout, name, err) && edge_check_ports(&d->flow.edge, err);
-	return err_set(err, ERR_CONFLICT,
-		       "%s is being deployed already (deployment %lld); wait for it, or watch it with: freehold logs "
-		       "%s --build %lld",
-		       name, (long long)running, name, (long long)running);
+	return err_set(
+	    err, ERR_CONFLICT,
+	    "%s is being deployed already (deployment %lld); wait for it, watch it (freehold logs %s --build "
+	    "%lld -f), or stop it: freehold cancel %s",
+	    name, (long long)running, name, (long long)running, name);
 }
 
 void route_deploy_head(struct route_call *c)
@@ -188,6 +189,27 @@ void route_deployment(struct route_call *c)
 {
 	int64_t number = 0;
 	if (number_of(c, &number)) reply_deployment(c, 200, number);
+}
+
+struct stopping {
+	struct route_call call;
+	int64_t number;
+};
+
+static void on_stopped(void *arg, bool is_ok, struct str output)
+{
+	(void)is_ok, (void)output;
+	struct stopping *s = arg;
+	reply_deployment(&s->call, 200, s->number);
+}
+
+void route_deployment_stop(struct route_call *c)
+{
+	struct err err;
+	struct stopping *s = arena_alloc(http_arena(c->req), sizeof *s);
+	*s = (struct stopping){.call = *c};
+	if (number_of(c, &s->number) && !worker_stop_deployment(c->d, c->app, s->number, on_stopped, s, &err))
+		reply_error(c->req, &err);
 }
 
 void reply_events(struct route_call *c, const char *path)

@@ -161,7 +161,7 @@ static void check_places(struct daemon *d, json_t *checks)
 		      "add a place elsewhere: freehold backup add s3://BUCKET");
 }
 
-struct following_check {
+struct looking {
 	struct daemon *d;
 	json_t *checks;
 };
@@ -173,7 +173,7 @@ static bool check_following(void *arg, const struct app *app, struct err *err)
 	char what[900], next[200];
 	(void)err;
 	struct err ignored;
-	const struct following_check *f = arg;
+	const struct looking *f = arg;
 	if (!following_read(&f->d->flow, app->name, &state, &ignored) || following_is(state, "ended")) return true;
 	const char *name = json_str(state, "name", ""), *trouble = json_str(state, "trouble", "");
 	bool is_leaving = following_is(state, "leaving");
@@ -189,10 +189,38 @@ static bool check_following(void *arg, const struct app *app, struct err *err)
 	return true;
 }
 
+/* Of apps that should run: the machine may be well and they not. */
+static bool check_app(void *arg, const struct app *app, struct err *err)
+{
+	const struct looking *f = arg;
+	(void)err;
+	json_t *whole JSON_CLEANUP = app->state[0] == 'r' ? app_json(f->d, app) : NULL;
+	const json_t *list = json_object_get(whole, "processes");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *process = json_array_get(list, i);
+		const char *part = json_str(process, "name", "");
+		char what[400], next[160];
+		if (strcmp(json_str(process, "state", ""), "failing") != 0) continue;
+		(void)snprintf(what, sizeof what, "%s of %s does not stay up (%.200s)", part, app->name,
+			       json_str(process, "reason", ""));
+		(void)snprintf(next, sizeof next, "freehold logs %s %s%s says why", app->name,
+			       strcmp(part, "functions") == 0 ? "--" : "--source ", part);
+		check(f->checks, "app", "bad", what, next);
+	}
+	return true;
+}
+
+static void check_apps(struct daemon *d, json_t *checks)
+{
+	struct err err;
+	struct looking f = {d, checks};
+	if (!app_each(d->flow.db, check_app, &f, &err)) check(checks, "app", "bad", err.msg, NULL);
+}
+
 static void check_moves(struct daemon *d, json_t *checks)
 {
 	struct err err;
-	struct following_check f = {d, checks};
+	struct looking f = {d, checks};
 	if (!app_each(d->flow.db, check_following, &f, &err)) check(checks, "move", "bad", err.msg, NULL);
 }
 
@@ -209,5 +237,6 @@ void route_doctor(struct route_call *c)
 	check_disk(c->d, checks);
 	check_places(c->d, checks);
 	check_moves(c->d, checks);
+	check_apps(c->d, checks);
 	reply_json(c->req, 200, json_pack("{s:o}", "checks", checks));
 }

@@ -89,10 +89,16 @@ static bool read_number(struct route_call *c, const char **ret_text)
 	return false;
 }
 
+static const char *no_such_mail(struct route_call *c, const char *number)
+{
+	return arena_printf(http_arena(c->req), "mail %.20s in %s; freehold mail %s lists those there are", number,
+			    c->app, c->app);
+}
+
 void route_mail_one(struct route_call *c)
 {
 	const char *number;
-	if (read_number(c, &number)) app_query(c, one_sql, &number, 1, "mail of that number", sends_mail(c));
+	if (read_number(c, &number)) app_query(c, one_sql, &number, 1, no_such_mail(c, number), sends_mail(c));
 }
 
 void route_mail_retry(struct route_call *c)
@@ -106,7 +112,8 @@ void route_mail_purge(struct route_call *c)
 	const char *state = query_param(c->req, "state");
 	struct err err;
 	if (state == NULL || (strcmp(state, "all") != 0 && !is_state(state))) {
-		(void)err_set(&err, ERR_INVALID, "say which: state=sent, dead, waiting or all");
+		(void)err_set(&err, ERR_INVALID,
+			      "say which mails: sent, dead, waiting or all (freehold mail %s purge sent)", c->app);
 		reply_error(c->req, &err);
 		return;
 	}

@@ -116,6 +116,7 @@ static const struct route {
     {"GET", "v1/apps/NAME/deployments", route_deployments, NULL},
     {"GET", "v1/apps/NAME/deployments/*", route_deployment, NULL},
     {"GET", "v1/apps/NAME/deployments/*/events", route_events, NULL},
+    {"POST", "v1/apps/NAME/deployments/*/stop", route_deployment_stop, NULL},
     {"GET", "v1/apps/NAME/releases", route_releases, NULL},
     {"POST", "v1/apps/NAME/rollback", route_rollback, NULL},
     {"GET", "v1/apps/NAME/logs", route_logs, NULL},

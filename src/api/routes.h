@@ -138,6 +138,7 @@ void route_deploy(struct route_call *c);
 void route_deploy_head(struct route_call *c);
 void route_deployments(struct route_call *c);
 void route_deployment(struct route_call *c);
+void route_deployment_stop(struct route_call *c);
 void route_events(struct route_call *c);
 void route_releases(struct route_call *c);
 void route_rollback(struct route_call *c);

@@ -90,41 +90,47 @@ bool worker_start_known(struct daemon *d, const char *const *args, worker_done d
 	return start(d, args, done, arg, ret_pid, err);
 }
 
-struct run {
+/* A deployment's process, and what takes it back when it ended without having ended the deployment. */
+struct deploy_run {
 	struct daemon *d;
+	struct deploy_run *next; /* among those whose process runs */
 	char app[LAYOUT_APP_NAME_MAX + 1];
 	int64_t number;
-	bool has_died; /* its process alone, not the daemon with it */
+	pid_t pid;
+	const char *recover; /* freeholdd's word for why */
+	worker_done on_stopped; /* whoever stopped it waits for that; or NULL */
+	void *arg;
 };
 
-static struct run *new_run(struct daemon *d, const char *app, int64_t number)
+static struct deploy_run *new_run(struct daemon *d, const char *app, int64_t number)
 {
-	struct run *r = calloc(1, sizeof *r);
+	struct deploy_run *r = calloc(1, sizeof *r);
 	if (r == NULL) abort();
-	r->d = d;
-	r->number = number;
+	*r = (struct deploy_run){.d = d, .number = number, .recover = "--recover"};
 	(void)snprintf(r->app, sizeof r->app, "%s", app);
 	return r;
 }
 
-static void recover(struct daemon *d, const char *app, int64_t number, bool has_died);
-
-static void on_try_again(uv_timer_t *timer)
+static void run_over(struct deploy_run *r)
 {
-	struct run *r = timer->data;
-	recover(r->d, r->app, r->number, r->has_died);
-	uv_close((uv_handle_t *)timer, on_handle_closed);
+	if (r->on_stopped != NULL) r->on_stopped(r->arg, true, STR(""));
 	free(r);
 }
 
-static void try_again(struct daemon *d, const char *app, int64_t number, bool has_died)
+static void recover(struct deploy_run *r);
+
+static void on_try_again(uv_timer_t *timer)
+{
+	recover(timer->data);
+	uv_close((uv_handle_t *)timer, on_handle_closed);
+}
+
+static void try_again(struct deploy_run *r)
 {
 	uv_timer_t *timer = calloc(1, sizeof *timer);
 	if (timer == NULL) abort();
-	struct run *r = new_run(d, app, number);
-	r->has_died = has_died;
 	timer->data = r;
-	(void)uv_timer_init(&d->loop, timer);
+	(void)uv_timer_init(&r->d->loop, timer);
 	(void)uv_timer_start(timer, on_try_again, RECOVER_AGAIN_MS, 0);
 	uv_unref((uv_handle_t *)timer);
 }
@@ -132,62 +138,87 @@ static void try_again(struct daemon *d, const char *app, int64_t number, bool ha
 static void on_recovered(void *arg, bool is_ok, struct str output)
 {
 	(void)output;
-	struct run *r = arg;
-	if (!is_ok) {
-		log_error("%s: deployment %lld could not be taken back; trying again in %d s", r->app,
-			  (long long)r->number, RECOVER_AGAIN_MS / 1000);
-		try_again(r->d, r->app, r->number, r->has_died);
+	struct deploy_run *r = arg;
+	if (is_ok) {
+		run_over(r);
+		return;
 	}
-	free(r);
+	log_error("%s: deployment %lld could not be taken back; trying again in %d s", r->app, (long long)r->number,
+		  RECOVER_AGAIN_MS / 1000);
+	try_again(r);
+}
+
+static bool start_run(struct deploy_run *r, const char *verb, worker_done done, struct err *err)
+{
+	char number[24];
+	(void)snprintf(number, sizeof number, "%lld", (long long)r->number);
+	return start(r->d, (const char *const[]){verb, r->app, number, NULL}, done, r, &r->pid, err);
+}
+
+static void recover(struct deploy_run *r)
+{
+	struct err err;
+	if (start_run(r, r->recover, on_recovered, &err)) return;
+	log_error("%s: %s", r->app, err.msg);
+	try_again(r);
+}
+
+static struct deploy_run **place_of(struct daemon *d, const char *app, int64_t number)
+{
+	struct deploy_run **at = &d->deploying;
+	while (*at != NULL && ((*at)->number != number || strcmp((*at)->app, app) != 0)) at = &(*at)->next;
+	return at;
 }
 
 static void on_deployed(void *arg, bool is_ok, struct str output)
 {
 	(void)is_ok, (void)output;
-	struct run *r = arg;
+	struct deploy_run *r = arg, **at = place_of(r->d, r->app, r->number);
 	struct err err;
 	int64_t running = 0;
-	if (deployment_running(r->d->flow.db, r->app, &running, &err) && running == r->number) {
-		log_error("%s: the process of deployment %lld died", r->app, (long long)r->number);
-		recover(r->d, r->app, r->number, true);
-	}
+	*at = r->next;
 	schedule_wake(r->d); /* a new app has no backup yet */
-	free(r);
-}
-
-static bool start_run(struct daemon *d, const char *verb, const char *app, int64_t number, worker_done done,
-		      struct err *err)
-{
-	char text[24];
-	(void)snprintf(text, sizeof text, "%lld", (long long)number);
-	struct run *r = new_run(d, app, number);
-	if (worker_start(d, (const char *const[]){verb, app, text, NULL}, done, r, err)) return true;
-	free(r);
-	return false;
+	if (!deployment_running(r->d->flow.db, r->app, &running, &err) || running != r->number) {
+		run_over(r);
+		return;
+	}
+	if (r->on_stopped == NULL) {
+		log_error("%s: the process of deployment %lld died", r->app, (long long)r->number);
+		r->recover = "--recover-died";
+	}
+	recover(r);
 }
 
 bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err *err)
 {
-	return start_run(d, "--deploy", app, number, on_deployed, err);
+	struct deploy_run *r = new_run(d, app, number);
+	if (!start_run(r, "--deploy", on_deployed, err)) {
+		free(r);
+		return false;
+	}
+	r->next = d->deploying;
+	d->deploying = r;
+	return true;
 }
 
-static void recover(struct daemon *d, const char *app, int64_t number, bool has_died)
+bool worker_stop_deployment(struct daemon *d, const char *app, int64_t number, worker_done done, void *arg,
+			    struct err *err)
 {
-	struct err err;
-	char text[24];
-	const char *verb = has_died ? "--recover-died" : "--recover";
-	(void)snprintf(text, sizeof text, "%lld", (long long)number);
-	struct run *r = new_run(d, app, number);
-	r->has_died = has_died;
-	if (worker_start(d, (const char *const[]){verb, app, text, NULL}, on_recovered, r, &err)) return;
-	log_error("%s: %s", app, err.msg);
-	free(r);
-	try_again(d, app, number, has_died);
+	struct deploy_run *r = *place_of(d, app, number);
+	if (r == NULL || r->on_stopped != NULL)
+		return err_set(err, ERR_CONFLICT, "deployment %lld of %s is over, or is being taken back already",
+			       (long long)number, app);
+	r->recover = "--recover-stopped";
+	r->on_stopped = done;
+	r->arg = arg;
+	log_info("%s: deployment %lld is stopped by its owner", app, (long long)number);
+	(void)kill(r->pid, SIGKILL); /* not reaped yet, so the number is its own */
+	return true;
 }
 
 void worker_recover(struct daemon *d, const char *app, int64_t number)
 {
-	recover(d, app, number, false);
+	recover(new_run(d, app, number));
 }
 
 /* Destroying, and going back to a release with a server. */

@@ -20,6 +20,11 @@ bool worker_start_known(struct daemon *d, const char *const *args, worker_done d
 /* The worker of a deployment; when it dies without having ended it, its recovery follows by itself. */
 bool worker_deploy(struct daemon *d, const char *app, int64_t number, struct err *err);
 
+/* Ends the process of a deployment; it is taken back as one that died is, and done comes when that is over (with
+ * is_ok): the journal says whether it was live already. ERR_CONFLICT: it has none. */
+bool worker_stop_deployment(struct daemon *d, const char *app, int64_t number, worker_done done, void *arg,
+			    struct err *err);
+
 /* Takes a deployment back that has no process any more; tried again until it is done (the disk may be full). */
 void worker_recover(struct daemon *d, const char *app, int64_t number);
 

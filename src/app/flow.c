@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,48 @@
 
 #define HELPER_MAX_BYTES (256u << 20)
 
+#define ENDING "ending"
+#define ENDING_WAIT_S 30
+
+void flow_lock_ending(int fd)
+{
+	if (fd >= 0) (void)!write(fd, ENDING "\n", sizeof ENDING);
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+/* One that has been told to end answers nobody any more, and is gone in a moment. */
+static bool wait_for_ending(int fd, const char *path)
+{
+	struct buf text BUF_CLEANUP;
+	struct err ignored;
+	struct sigaction alarmed = {.sa_handler = on_alarm}, before;
+	buf_init(&text, 64);
+	if (!file_read(path, &text, &ignored) || str_find(buf_view(&text), STR(ENDING)) < 0) return false;
+	(void)sigaction(SIGALRM, &alarmed, &before); /* without SA_RESTART: flock gives up */
+	(void)alarm(ENDING_WAIT_S);
+	bool is_ours = flock(fd, LOCK_EX) == 0;
+	(void)alarm(0);
+	(void)sigaction(SIGALRM, &before, NULL);
+	return is_ours;
+}
+
 bool flow_lock(const struct layout *l, int *ret_fd, struct err *err)
 {
 	char path[FILE_PATH_SIZE];
 	if (!file_mkdirs(l->home, 0755, err) || !layout_home(l, "lock", path, err)) return false;
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0) return err_set_errno(err, "%s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	int why = flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+	if (why == EWOULDBLOCK && wait_for_ending(fd, path)) why = 0;
+	if (why != 0) {
 		(void)close(fd);
-		if (errno == EWOULDBLOCK) return err_set(err, ERR_CONFLICT, "Freehold runs already for %s", l->home);
-		return err_set_errno(err, "lock %s", path);
+		errno = why;
+		return why == EWOULDBLOCK ? err_set(err, ERR_CONFLICT, "Freehold runs already for %s", l->home)
+					  : err_set_errno(err, "lock %s", path);
 	}
 	if (ftruncate(fd, 0) != 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) return err_set_errno(err, "%s", path);
 	*ret_fd = fd;

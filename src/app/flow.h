@@ -38,8 +38,9 @@ struct flow {
 bool flow_open(struct flow *f, const char *bin_dir, bool is_daemon, struct err *err);
 void flow_close(struct flow *f);
 
-/* The lock that makes one daemon the only one of its home: a descriptor to keep open. ERR_CONFLICT when another has it.
- */
+/* The lock that makes one daemon the only one of its home: a descriptor to keep open. ERR_CONFLICT when another has it;
+ * one that said that it is ending is waited for (30 s). */
 bool flow_lock(const struct layout *l, int *ret_fd, struct err *err);
+void flow_lock_ending(int fd);
 
 #endif

@@ -222,10 +222,11 @@ bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **r
 	if (!is_stopped && !wait_served(f, app, to, err)) return false;
 	if (!is_stopped && web_is_there(dir, live) && !web_retire(f, app, live, err)) return false;
 	if (!is_stopped && !functions_retire(f, app, live, err)) return false;
-	*ret_outcome = json_pack("{s:I, s:I, s:f, s:f, s:f, s:o}", "from", (json_int_t)live, "to", (json_int_t)to,
+	*ret_outcome = json_pack("{s:I, s:I, s:f, s:f, s:o, s:o}", "from", (json_int_t)live, "to", (json_int_t)to,
 				 "ready_ms", (double)(ready_us - began_us) / 1000, "switch_ms",
 				 (double)(switched_us - ready_us) / 1000, "first_served_ms",
-				 (double)(clock_now_us() - began_us) / 1000, "notes", schema_notes(f, app, live, to));
+				 is_stopped ? json_null() : json_real((double)(clock_now_us() - began_us) / 1000),
+				 "notes", schema_notes(f, app, live, to));
 	return true;
 }
 

@@ -29,7 +29,8 @@ bool live_reconcile(const struct flow *f, const char *app, struct err *err);
 
 /* Puts release `to` live (0: the one that was before the live one) and waits until the edge serves it. ret_outcome is
  * {"from", "to", "ready_ms", "switch_ms", "first_served_ms", "notes"}: its server answers, the link is swapped, a
- * visitor gets it. The database stays as it is. */
+ * visitor gets it. Of a stopped app "first_served_ms" is null, since no visitor gets anything. The database stays as it
+ * is. */
 bool live_rollback(const struct flow *f, const char *app, int64_t to, json_t **ret_outcome, struct err *err);
 
 /* Does this rollback start or stop a server? Then it waits, and is not for the daemon's loop: `freeholdd --rollback`.

@@ -210,6 +210,8 @@ int main(int argc, char **argv)
 		return deploy(
 		    bin_dir, argv[2], argv[3],
 		    "its process ended before it could say why (killed, out of memory, or the disk was full)");
+	if (argc == 4 && strcmp(argv[1], "--recover-stopped") == 0)
+		return deploy(bin_dir, argv[2], argv[3], "it was stopped (freehold cancel)");
 	if (argc == 4 && strcmp(argv[1], "--rollback") == 0) return rollback(bin_dir, argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--bind") == 0) return of_app(bin_dir, argv[2], bind_releases);
 	if (argc == 3 && strcmp(argv[1], "--destroy") == 0) return destroy(bin_dir, argv[2]);

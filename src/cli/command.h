@@ -13,6 +13,7 @@
 #include "cli/look.h"
 
 struct cli;
+struct verb; /* cli/verbs.h */
 
 struct option_spec {
 	char letter; /* or 0 */
@@ -32,12 +33,12 @@ struct command {
 	unsigned least_words;
 	unsigned most_words;
 	/* What completion offers for each word, f and v as the last one for all that follow: a app, r release, d
-	 * deployment, f file, c command, s shell, e what env does, u what auth does, b what db does, m what mail does,
-	 * t what tls does, k what backup does, j what cron does, i what ai does, v what set sets, g what
-	 * postgres does. */
+	 * deployment, f file, c command, s shell, w its verbs, e what env does, t what tls does, i what ai does, v what
+	 * set sets, g what postgres does. */
 	const char *completes;
 	/* True: *ret_status is the exit status. False: err is shown and gives it. */
 	bool (*run)(struct cli *cli, int *ret_status, struct err *err);
+	const struct verb *verbs; /* ends with a name of NULL; or NULL */
 };
 
 extern const struct command commands[]; /* ends with a name of NULL */
@@ -69,10 +70,9 @@ bool cli_has(const struct cli *cli, const char *option);
 const char *cli_value(const struct cli *cli, const char *option); /* the last one given, or NULL */
 
 void help_of_command(const struct command *command, const struct look *look, struct buf *out);
-/* One verb of a command that has several: its summary, the options whose help says that they are for it, its examples.
- */
-void help_of_verb(const struct command *command, const char *verb, const char *words, const char *summary,
-		  const struct look *look, struct buf *out);
+void help_of_verb(const struct command *command, const struct verb *verb, const struct look *look, struct buf *out);
+/* A line for each of its verbs; app NULL: without what stands before them. */
+void help_put_verbs(const struct command *command, const char *app, const struct look *look, struct buf *out);
 void help_of_all(const struct look *look, struct buf *out);
 
 /* Runs a whole command line, prints its error, returns the exit status. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 #include "cli/run.h"
+#include "cli/verbs.h"
 
 #define LIVE "Put an app live"
 #define LOOK "See what runs"
@@ -166,19 +167,20 @@ static const struct option_spec db_options[] = {
     {0, "forget", NULL, "with restore: let go of the copy and of what the last restore set aside"},
     {0, "table", "NAME",
      "with restore: bring rows of this table back from the copy; with import: the table that a CSV file goes into"},
-    {0, "where", "SQL", "with --table: only those rows"},
+    {0, "where", "SQL", "with restore: only those rows of the table"},
     {'y', "yes", NULL, "with restore, branch: do not ask"},
     {'c', "command", "SQL", "with psql, branch psql: run this and end"},
     {0, "fetch", NULL, "with pool: a newer PgBouncer, from Debian 13, beside the machine's own"},
     {0, "read-only", NULL, "with psql, branch psql: nothing is changed by mistake"},
     {0, "plain", NULL, "with dump: SQL text instead of PostgreSQL's custom format"},
     {0, "schema-only", NULL, "with dump, branch: tables without their rows"},
-    {0, "replace", NULL, "with import: even though the app's database has rows of its own (they are set aside)"},
-    {0, "check", NULL, "with import: try and compare everything, and change nothing"},
-    {0, "rewrite-urls", NULL, "with import: the old project's address in rows and jobs becomes the app's"},
-    {0, "make-roles", NULL, "with import: make roles that the dump names and that are not here"},
-    {0, "accept-errors", NULL, "with import: leave out what cannot be restored, and list it"},
-    {0, "postgres", "MAJOR", "with import: of which PostgreSQL the new database is (otherwise what the source needs)"},
+    {0, "replace", NULL, "with import, move: even though the app's database has rows of its own (they are set aside)"},
+    {0, "check", NULL, "with import, move: try and compare everything, and change nothing"},
+    {0, "rewrite-urls", NULL, "with import, move: the old project's address in rows and jobs becomes the app's"},
+    {0, "make-roles", NULL, "with import, move: make roles that the dump names and that are not here"},
+    {0, "accept-errors", NULL, "with import, move: leave out what cannot be restored, and list it"},
+    {0, "postgres", "MAJOR",
+     "with import, move: of which PostgreSQL the new database is (otherwise what the source needs)"},
     {0, "resume", NULL, "with import: go on with, or try again, what was received"},
     {0, "finish", NULL, "with move: the last copy; the old place refuses writes from then on"},
     {0, "back", NULL, "with move: the old place writes again, and the app's database is the one it had"},
@@ -186,7 +188,8 @@ static const struct option_spec db_options[] = {
     {0, "slot-limit", "MB",
      "with move: so much of its log the source may have to keep for the copy that follows (4096)"},
     {0, "files", "URL|FOLDER",
-     "with import: bring the storage's files too, from the old project or a folder of BUCKET/PATH; without a dump: "
+     "with import, move: bring the storage's files too, from the old project or a folder of BUCKET/PATH; without a "
+     "dump: "
      "them "
      "alone"},
     {0, "files-key", "FILE", "with --files: a file that holds the old project's service_role key; - to type it unseen"},
@@ -231,6 +234,11 @@ const struct command commands[] = {
      "--accept no-row-security:public.votes\nfreehold deploy . --app shop --database -\nfreehold deploy . --app shop "
      "--database - --database-ca eu-central-1-bundle.pem",
      deploy_options, 1, 1, "f", run_deploy},
+    {"cancel", LIVE, "APP", "stop a deployment that is under way",
+     "Ends the deployment of the app that runs now and takes back what it had begun, as one that fails is taken back. "
+     "What was live stays live; migrations that have committed stay, which is said. Where visitors got the new release "
+     "already, it stays.",
+     "freehold cancel shop", NULL, 1, 1, "a", run_cancel},
     {"check", LIVE, "PATH|ARCHIVE", "say whether an export can go live, and change nothing",
      "Looks through a folder or an archive: what it is, what it needs, what is dangerous in it, what of it does not "
      "work here yet. Needs no "
@@ -300,22 +308,15 @@ const struct command commands[] = {
      "postgres.work_mem=16MB\nfreehold set shop postgres.work_mem=default",
      NULL, 1, 6, "av", run_set},
     {"auth", CHANGE, "APP [WORD ...]", "how the app's users sign in",
-     "Without more it says how sign-in is set. What is set holds at once, without a restart. Words behind the app: "
-     "list, "
-     "set, unset, smtp, provider, template, keys, users.\n"
-     "set and unset: any setting by its name in supabase/config.toml; NAME=- types it unseen. smtp: the server that "
-     "mails "
-     "leave through, and smtp test ADDRESS tries it. provider: sign-in with Google and others; it prints the address "
-     "to "
-     "enter there. template: what mails say. keys: what signs tokens: list, standby, rotate, revoke KEY, import FILE; "
-     "renew service or public: others in place of the app's own. users: who is there.\nSecrets are kept encrypted and "
-     "never printed.",
-     "freehold auth shop\nfreehold auth shop set enable_signup=false email.otp_length=8\nfreehold auth shop smtp "
+     "Without more it says how sign-in is set. What is set holds at once, without a restart. Secrets are kept "
+     "encrypted and never printed.",
+     "freehold auth shop\nfreehold auth shop set enable_signup=false email.otp_length=8\nfreehold auth shop unset "
+     "enable_signup\nfreehold auth shop smtp "
      "smtp.example.com:587 --user me --from hello@example.com\nfreehold auth shop smtp test me@example.com\nfreehold "
      "auth "
      "shop provider google --client-id 123.apps.googleusercontent.com\nfreehold auth shop template confirmation "
-     "--edit\nfreehold auth shop keys standby && freehold auth shop keys rotate\nfreehold auth shop users --search ada",
-     auth_options, 1, CLI_WORDS_MAX, "au", run_auth},
+     "--edit\nfreehold auth shop keys standby\nfreehold auth shop keys rotate\nfreehold auth shop users --search ada",
+     auth_options, 1, CLI_WORDS_MAX, "aw", run_auth, auth_words},
     {"ai", CHANGE, "APP|--all [set|unset]", "who answers what the app asks of an AI",
      "Apps of Lovable ask its AI gateway. Here the provider that you set answers: any with OpenAI's API (OpenAI, "
      "Google, "
@@ -326,82 +327,57 @@ const struct command commands[] = {
      "google/gemini-2.5-flash=gpt-4o-mini\nfreehold ai shop unset",
      ai_options, 0, 2, "ai", run_ai},
     {"cron", CHANGE, "APP [WORD ...]", "the jobs that the app scheduled in its database",
-     "Without more it lists them: when each is due, how it last ended. Words behind the app: runs [JOB], run JOB, "
-     "pause "
-     "[JOB], resume [JOB], allow NETWORK, deny NETWORK.\nJobs are made by the app itself (cron.schedule). run runs one "
-     "now. pause without a name stops all. allow: an address or a network that the database may call (net.http_post …) "
-     "although it is not public.",
+     "Without more it lists them: when each is due, how it last ended. Jobs are made by the app itself "
+     "(cron.schedule).",
      "freehold cron shop\nfreehold cron shop runs nightly\nfreehold cron shop run nightly\nfreehold cron shop "
-     "pause\nfreehold cron shop allow 10.0.0.5",
-     cron_options, 1, 3, "aj", run_cron},
+     "pause\nfreehold cron shop resume nightly\nfreehold cron shop allow 10.0.0.5\nfreehold cron shop deny 10.0.0.5",
+     cron_options, 1, 3, "aw", run_cron, cron_words},
     {"mail", CHANGE, "APP [WORD ...]", "the mails of the app's sign-in",
-     "Words behind the app: list, show N, retry [N], purge STATE. Shows the mails that sign-up, password reset and the "
-     "like made: whether they left, what the mail server "
-     "answered, and "
-     "of those that did not leave their links and codes. Without a mail server all are kept here.\nretry sends what "
-     "waits or "
-     "was given up now; purge removes: sent, dead, waiting or all.",
+     "Shows the mails that sign-up, password reset and the like made: whether they left, what the mail server "
+     "answered, and of those that did not leave their links and codes. Without a mail server all are kept here.",
      "freehold mail shop\nfreehold mail shop show 12\nfreehold mail shop retry\nfreehold mail shop purge dead",
-     mail_options, 1, 3, "am", run_mail},
+     mail_options, 1, 3, "aw", run_mail, mail_words},
     {"db", CHANGE, "APP [VERB ...]", "the app's database",
-     "Without a verb it lists what there is.\n"
-     "psql: PostgreSQL's own shell, as the owner of the app's tables; no password is needed here, and what stands "
-     "behind "
-     "-- goes to it. dump: the whole database as one file that plain pg_restore reads. size: which tables and indexes "
-     "take the space, and how many rows in them are dead. backup, backups: backups are taken by themselves, a full one "
-     "each week and what changed each day, and the log of changes is kept as it comes, so that any second can be "
-     "restored. restore: first into a copy beside the app, with its rows counted beside the live ones; then the app is "
-     "switched over, and what was live is kept until --forget, so that --undo can bring it back. drill: proves that "
-     "the newest backup can be restored.\n"
-     "branch: copies of the live database, each one of its own, to try things in: create NAME makes one while the app "
-     "runs, with all rows, with none (--schema-only) or with a sample whose references lead somewhere (--sample); "
-     "list, "
-     "psql NAME, url NAME, reset NAME (as the live one is now), delete NAME. A branch is in no backup, has no network "
-     "and runs no jobs.\n"
-     "external: a database that you keep elsewhere (RDS, Neon, a server of yours), by its address, before the app's "
-     "first "
-     "deployment; later, another address or password of the same one, or with --database-ca alone another authority of "
-     "its certificate. Without any of these it says where it is, and what is not promised of it.\n"
-     "import: a dump (pg_dump custom or plain, also compressed), a folder of SQL files, or the address of a running "
-     "project; - lets the address be typed unseen. It is tried in a database beside, compared row by row, and only "
-     "then "
-     "takes the place of the app's own. --files brings the files of its storage too, with the old project's "
-     "service_role "
-     "key (asked for, or in FREEHOLD_FILES_KEY). A CSV file goes into the table that --table names.\nslow: the queries "
-     "that cost most, foreign keys without an index, indexes that "
-     "nobody uses, sequences near their end. It changes nothing.\npool: the connections of a server that connects by "
-     "itself (DATABASE_URL): clients that are at work, idle and waiting, and how large the pool is and why. "
-     "mode=transaction, session, auto or off; size=N or auto.\nsettings: what PostgreSQL is set to. It is sized to "
-     "the "
-     "machine's memory and cores, the number of apps and the size of the database at each start; freehold set shop "
-     "postgres.work_mem=16MB sets one yourself.",
-     "freehold db shop psql\nfreehold db shop psql --read-only -c 'select count(*) from orders'\nfreehold db shop dump "
-     "shop.dump\nfreehold db shop import shop.dump --files https://abcdefgh.supabase.co\nfreehold db shop import "
-     "customers.csv --table public.customers\nfreehold db shop dump --plain shop.sql\nfreehold db shop size "
-     "--json\nfreehold db shop restore --to "
-     "2026-11-30T12:00:00 --inspect\nfreehold db shop restore --copy\nfreehold db shop restore --undo\nfreehold db "
-     "shop "
-     "restore --table orders --where \"id < 100\"\nfreehold db shop drill\nfreehold db shop branch create try-1 "
-     "--sample 5% --days 7\nfreehold db shop branch psql try-1\nfreehold db shop branch delete try-1\nfreehold db shop "
-     "import project.dump "
-     "--check\nfreehold db shop import -\nfreehold db shop pool\nfreehold db shop pool size=20\nfreehold db shop pool "
-     "mode=session\nfreehold db shop pool --fetch\nfreehold db shop settings",
-     db_options, 1, CLI_WORDS_MAX, "ab", run_db},
+     "Everything about the app's database: looking in, taking it out, moving one in, backups and going back, copies to "
+     "try things in. Without a verb it lists what there is.",
+     "freehold db shop psql\n"
+     "freehold db shop psql --read-only -c 'select count(*) from orders'\n"
+     "freehold db shop dump shop.dump\n"
+     "freehold db shop restore --to 2026-11-30T12:00:00 --inspect\n"
+     "freehold db shop import project.dump --check\n"
+     "freehold db shop branch create try-1 --sample 5% --days 7\n"
+     "freehold db shop dump --plain shop.sql\n"
+     "freehold db shop restore --copy\n"
+     "freehold db shop restore --undo\n"
+     "freehold db shop restore --table orders --where \"id < 100\"\n"
+     "freehold db shop import shop.dump --files https://abcdefgh.supabase.co\n"
+     "freehold db shop import customers.csv --table public.customers\n"
+     "freehold db shop import -\n"
+     "freehold db shop move -\n"
+     "freehold db shop move --finish\n"
+     "freehold db shop external -\n"
+     "freehold db shop size\n"
+     "freehold db shop size --json\n"
+     "freehold db shop backup --full\n"
+     "freehold db shop backups\n"
+     "freehold db shop drill\n"
+     "freehold db shop branch psql try-1\n"
+     "freehold db shop branch delete try-1\n"
+     "freehold db shop pool\n"
+     "freehold db shop pool size=20\n"
+     "freehold db shop pool mode=session\n"
+     "freehold db shop pool --fetch\n"
+     "freehold db shop settings\n"
+     "freehold db shop renew\n"
+     "freehold db shop slow",
+     db_options, 1, CLI_WORDS_MAX, "aw", run_db, db_words},
     {"storage", CHANGE, "APP [WORD ...]", "the files of the app's users",
-     "Words behind the app: usage, buckets, sweep, key, place.\nusage (also without a word): files and bytes of each "
-     "bucket. buckets: who "
-     "reads them and what they take. sweep: compares files and objects, and says which file no object names and which "
-     "object has no file; with --fix it deletes the former that were written long enough ago.\nkey add, key list, key "
-     "remove ID: keys with which S3's tools (aws, rclone, "
-     "any "
-     "SDK) reach the app's files. A key may do all, whatever the policies say; its secret is shown once.\nplace: where "
-     "files lie. place s3 takes them to a bucket of any S3, whose secret is asked for; place local brings them back; "
-     "place forget forgets a bucket that is not needed any more. Files are served meanwhile.",
+     "The buckets and files of the app's users, which lie on this server's disk or in an S3 of yours.",
      "freehold storage shop usage\nfreehold storage shop sweep\nfreehold storage shop sweep --fix --older-than "
      "7d\nfreehold storage shop key add --note backup\nfreehold storage shop key remove FH0123456789ABCDEFGH\nfreehold "
      "storage shop place\nfreehold storage shop place s3 --endpoint https://s3.eu-central-1.amazonaws.com --region "
      "eu-central-1 --bucket my-files --access-key AKIA...\nfreehold storage shop place local",
-     storage_options, 1, CLI_WORDS_MAX, "ao", run_storage},
+     storage_options, 1, CLI_WORDS_MAX, "aw", run_storage, storage_words},
     {"tls", CHANGE, "APP [set|reset|redirect on|redirect off]",
      "https: whose certificate, and whether http leads there",
      "Every app is reached by http and by https. Its certificate is made by an authority of this machine (freehold "
@@ -456,17 +432,12 @@ const struct command commands[] = {
      "trust it; on a screen, how. It can sign names below localhost and nothing else.",
      "freehold trust\nfreehold trust > freehold-authority.pem", NULL, 0, 0, "", run_trust},
     {"backup", SELF, "[WORD ...]", "where backups lie, and for how long",
-     "Words: list, set NAME=NUMBER, add PLACE, remove N, files, kit [FILE]. A place is a folder (a second disk) or a "
-     "bucket of any S3; "
-     "several hold the same. Backups on this disk only are lost with it: add a place elsewhere.\nset: days and count "
-     "(what can be restored), full_days, hour (UTC), ceiling (changes that wait for a place that cannot be reached), "
-     "drill_days. files: copies what is no database now. kit: the key of the backups and a page that says what to do "
-     "on "
-     "the day the server is lost; keep it away from here.",
+     "Where backups lie and for how long. Each app's database has them from its first deployment on, on this disk; "
+     "until there is a place elsewhere they are lost with it.",
      "freehold backup\nfreehold backup set days=30 ceiling=2G\nfreehold backup add /mnt/disk2/backups\nfreehold backup "
      "add s3://my-bucket/freehold --endpoint s3.eu-central-1.amazonaws.com --region eu-central-1 --key-id "
-     "AKIA...\nfreehold backup remove 1",
-     backup_options, 0, CLI_WORDS_MAX, "k", run_backup},
+     "AKIA...\nfreehold backup remove 1\nfreehold backup files\nfreehold backup kit kit.txt",
+     backup_options, 0, CLI_WORDS_MAX, "w", run_backup, backup_words},
     {"postgres", SELF, "[list|look|update|back]", "PostgreSQL that Freehold fetched itself, and its newer editions",
      "What Debian 12 does not have (PostgreSQL 17, a newer PgBouncer) is fetched beside it, and apt upgrade does not "
      "know "

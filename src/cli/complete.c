@@ -10,6 +10,7 @@
 #include "cli/name.h"
 #include "cli/run.h"
 #include "cli/screen.h"
+#include "cli/verbs.h"
 #include "codec/json.h"
 
 #define NAMES_MAX (256 * 1024)
@@ -32,10 +33,13 @@ static void offer_commands(struct buf *out, const char *typed)
 		if (c->group != NULL) offer(out, c->name, typed);
 }
 
-static void offer_options(struct buf *out, const struct option_spec *specs, const char *typed)
+/* verb: the options that are for it; NULL: all. */
+static void offer_options(struct buf *out, const struct command *command, const char *verb,
+			  const struct option_spec *specs, const char *typed)
 {
 	char text[64];
 	for (; specs != NULL && specs->name != NULL; specs++) {
+		if (verb != NULL && verb_option_help(command, specs, verb).ptr == NULL) continue;
 		(void)snprintf(text, sizeof text, "--%s", specs->name);
 		offer(out, text, typed);
 	}
@@ -60,34 +64,21 @@ static void offer_kind(struct buf *out, const struct complete_names *names, char
 		       const char *typed)
 {
 	static const char *const shells[] = {"bash", "zsh", NULL}, *const verbs[] = {"set", "unset", "list", NULL};
-	static const char *const auth[] = {"list",     "set",  "unset", "smtp", "provider",
-					   "template", "keys", "users", NULL};
-	static const char *const storage[] = {"usage", "buckets", "sweep", "key", "place", NULL};
 	static const char *const pool[] = {
 	    "mode=auto", "mode=transaction", "mode=session", "mode=off", "size=auto", "size=", NULL};
-	static const char *const mail[] = {"list", "show", "retry", "purge", NULL};
 	static const char *const tls[] = {"set", "reset", "redirect", NULL};
-	static const char *const cron[] = {"runs", "run", "pause", "resume", "allow", "deny", NULL};
-	static const char *const settings[] = {"memory=", "instances=", "warm=", "drain=", "pin=", "postgres.", NULL};
+	static const char *const settings[] = {
+	    "memory=", "instances=", "warm=", "drain=", "boot=", "pin=", "postgres.", NULL};
 	static const char *const ai[] = {"set", "unset", NULL};
-	static const char *const backup[] = {"list", "set", "add", "remove", "files", "kit", NULL};
 	static const char *const postgres[] = {"list", "look", "update", "back", NULL};
 	static const char *const sources[] = {"edge", "backend", "postgres", "server", "pool", NULL};
 	switch (kind) {
 	case 'c': offer_commands(out, typed); break;
 	case 's': offer_all(out, shells, typed); break;
 	case 'e': offer_all(out, verbs, typed); break;
-	case 'u': offer_all(out, auth, typed); break;
-	case 'b':
-		for (const struct db_verb *v = db_verbs; v->name != NULL; v++) offer(out, v->name, typed);
-		break;
-	case 'm': offer_all(out, mail, typed); break;
 	case 'p': offer_all(out, pool, typed); break;
-	case 'o': offer_all(out, storage, typed); break;
 	case 't': offer_all(out, tls, typed); break;
-	case 'k': offer_all(out, backup, typed); break;
 	case 'g': offer_all(out, postgres, typed); break;
-	case 'j': offer_all(out, cron, typed); break;
 	case 'i': offer_all(out, ai, typed); break;
 	case 'v': offer_all(out, settings, typed); break;
 	case 'l': offer_all(out, sources, typed); break;
@@ -203,10 +194,15 @@ void complete_words(const char *const *words, size_t count, const struct complet
 	if (waiting != NULL)
 		offer_kind(out, names, kind_of_value(waiting), app, typed);
 	else if (typed[0] == '-') {
-		offer_options(out, command->options, typed);
-		offer_options(out, common_options, typed);
+		const char *word = verb_is_behind_app(command) ? verbs[0] : app;
+		const struct verb *verb = word != NULL ? verb_find(command, word) : NULL;
+		offer_options(out, command, verb != NULL ? verb->name : NULL, command->options, typed);
+		offer_options(out, command, NULL, common_options, typed);
 	} else {
-		offer_kind(out, names, kind_of_word(command, place, verbs), app, typed);
+		char kind = kind_of_word(command, place, verbs);
+		for (const struct verb *v = command->verbs; kind == 'w' && v->name != NULL; v++)
+			offer(out, v->name, typed);
+		offer_kind(out, names, kind, app, typed);
 		if (before != NULL && place < command->most_words) offer_followers(out, command->name, before, typed);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The verbs of freehold db, each a word behind the app's name: run_db.c has the table, each group of verbs a file of
- * its own (db_*.c). Words are those behind "freehold db APP VERB". */
+ * The verbs of freehold db, each a word behind the app's name: verbs.c says what they are, run_db.c who runs them, each
+ * group of verbs a file of its own (db_*.c). Words are those behind "freehold db APP VERB". */
 #ifndef FREEHOLD_CLI_DB_H
 #define FREEHOLD_CLI_DB_H
 
@@ -13,18 +13,6 @@ struct db_words {
 	const char *const *words;
 	size_t count;
 };
-
-struct db_verb {
-	const char *name;
-	const char *words; /* what may stand behind it, for messages */
-	const char *summary;
-	unsigned least_words, most_words;
-	/* As struct command's run. */
-	bool (*run)(const struct db_words *w, int *ret_status, struct err *err);
-};
-
-extern const struct db_verb db_verbs[]; /* ends with a name of NULL */
-const struct db_verb *db_verb_find(const char *name); /* or NULL */
 
 bool db_backup(const struct db_words *w, int *ret_status, struct err *err);
 bool db_backups(const struct db_words *w, int *ret_status, struct err *err);

@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/db.h"
 #include "cli/report.h"
 #include "cli/run.h"
 #include "cli/screen.h"
+#include "cli/verbs.h"
 
 static int show_error(const struct err *err)
 {
@@ -35,13 +35,12 @@ static int show_help(const struct command *command, const struct look *look)
 /* "db restore --help" and "db shop restore --help": of that verb alone. */
 static bool show_help_of_verb(const struct cli *cli)
 {
-	const struct db_verb *v = NULL;
+	const struct verb *v = NULL;
 	struct buf out BUF_CLEANUP;
 	buf_init(&out, VIEW_BYTES_MAX);
-	for (size_t i = 0; cli->command->run == run_db && i < cli->word_count && i < 2 && v == NULL; i++)
-		v = db_verb_find(cli->words[i]);
+	for (size_t i = 0; i < cli->word_count && i < 2 && v == NULL; i++) v = verb_find(cli->command, cli->words[i]);
 	if (v == NULL) return false;
-	help_of_verb(cli->command, v->name, v->words, v->summary, &cli->look, &out);
+	help_of_verb(cli->command, v, &cli->look, &out);
 	screen_write(buf_view(&out));
 	return true;
 }
@@ -104,7 +103,7 @@ int cli_main(int argc, char **argv)
 		    is_completion ? take_as_words(cli, argc - 1, argv + 1) : cli_parse(cli, argc - 1, argv + 1, &err);
 		if (ok && cli_has(cli, "help"))
 			status = show_help_of_verb(cli) ? 0 : show_help(cli->command, &cli->look);
-		else if (!ok || !cli->command->run(cli, &status, &err))
+		else if (!ok || !verb_check_options(cli, &err) || !cli->command->run(cli, &status, &err))
 			status = show_error(&err);
 	}
 	free(cli);

@@ -220,7 +220,7 @@ void report_success(const struct look *look, const json_t *deployment, struct bu
 	put_texts(out, look, "In the database, and still pointing elsewhere", json_object_get(report, "promises"));
 	put_findings(out, look, "Found in the app, and worth mending", json_object_get(report, "findings"));
 	put_texts(out, look, "Good to know", json_object_get(report, "notes"));
-	put_what_next(out, look, app, number > 1);
+	put_what_next(out, look, app, json_int(report, "replaces", 0) > 0);
 }
 
 /* A step's state in the list of steps, or "". */
@@ -243,7 +243,7 @@ static bool has_committed(const json_t *deployment)
 	return strcmp(state_of(deployment, "migrate"), "done") == 0;
 }
 
-static void put_what_is_live(struct buf *out, const json_t *deployment, const json_t *app)
+void report_what_is_live(const json_t *deployment, const json_t *app, struct buf *out)
 {
 	const json_t *live = json_object_get(app, "live");
 	const char *database =
@@ -271,7 +271,7 @@ void report_failure(const struct look *look, const json_t *deployment, const cha
 	}
 	buf_putc(out, '\n');
 	report_error(look, json_str(error, "message", "the deployment ended without saying why"), out);
-	put_what_is_live(out, deployment, app);
+	report_what_is_live(deployment, app, out);
 	bool is_refused = strcmp(json_str(error, "code", ""), "refused") == 0;
 	if (is_refused) put_findings(out, look, "Found", findings);
 	put_heading(out, look, "Next");
@@ -310,6 +310,7 @@ void report_detached(const char *app, int64_t number, struct buf *out)
 {
 	buf_printf(out,
 		   "\nThe deployment goes on without this terminal. To look at it again:\n"
-		   "  freehold logs %s --build %" PRId64 " -f\n  freehold deployments %s %" PRId64 "\n",
-		   app, number, app, number);
+		   "  freehold logs %s --build %" PRId64 " -f\n  freehold deployments %s %" PRId64
+		   "\nTo stop it: freehold cancel %s\n",
+		   app, number, app, number, app);
 }

@@ -15,6 +15,9 @@
 
 void report_success(const struct look *look, const json_t *deployment, struct buf *out);
 
+/* Which release visitors get after a deployment that did not go live; app: the APP, or NULL. */
+void report_what_is_live(const json_t *deployment, const json_t *app, struct buf *out);
+
 /* tail: the last lines of the step that failed, clean, or NULL. app: the APP after the failure, for what is live, or
  * NULL when it could not be asked. The daemon's own words come first in what is appended, as "freehold: ...". */
 void report_failure(const struct look *look, const json_t *deployment, const char *tail, const json_t *app,

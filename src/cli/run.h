@@ -19,6 +19,7 @@ bool run_apps(struct cli *cli, int *ret_status, struct err *err);
 bool run_auth(struct cli *cli, int *ret_status, struct err *err);
 bool run_backup(struct cli *cli, int *ret_status, struct err *err);
 bool run_postgres(struct cli *cli, int *ret_status, struct err *err);
+bool run_cancel(struct cli *cli, int *ret_status, struct err *err);
 bool run_check(struct cli *cli, int *ret_status, struct err *err);
 bool run_complete(struct cli *cli, int *ret_status, struct err *err);
 bool run_completion(struct cli *cli, int *ret_status, struct err *err);

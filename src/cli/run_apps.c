@@ -193,6 +193,10 @@ bool run_rollback(struct cli *cli, int *ret_status, struct err *err)
 		return err_set(err, ERR_CONFLICT, "nothing was changed");
 	}
 	if (!cli_ask(cli, "POST", buf_cstr(&path), body, &answer, err)) return false;
+	if (cli_has(cli, "with-data")) { /* what is noted of the newer data does not hold of these */
+		json_object_set_new(answer, "data", json_true());
+		json_object_set_new(answer, "notes", json_array());
+	}
 	if (cli->is_json)
 		cli_put_json(cli, answer);
 	else

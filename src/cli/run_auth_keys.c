@@ -56,6 +56,32 @@ static void put_keys(const struct auth_words *w, const json_t *answer, const cha
 	screen_write(buf_view(&out));
 }
 
+/* Whoever checks tokens without asking us keeps the list of keys for a while, as its answer allows (auth/jwks). */
+#define KEYS_KEPT_MS (10 * 60 * 1000)
+
+static void say_if_new(const struct auth_words *w, const json_t *answer)
+{
+	const json_t *list = json_object_get(answer, "keys");
+	struct buf out BUF_CLEANUP;
+	struct view v = cli_view(w->cli, &out);
+	for (size_t i = 0; i < json_array_size(list) && !w->cli->is_json; i++) {
+		const json_t *key = json_array_get(list, i);
+		char since[TEXT_SHORT_SIZE];
+		int64_t made_ms;
+		if (strcmp(json_str(key, "state", ""), "in_use") != 0 ||
+		    !text_to_wall_ms(json_str(key, "created_at", ""), &made_ms) || v.now_ms - made_ms >= KEYS_KEPT_MS)
+			continue;
+		text_ago(since, made_ms, v.now_ms);
+		buf_printf(
+		    &out,
+		    "! This key was announced %s. Whoever checks tokens by a list of keys (another server, an edge "
+		    "function elsewhere) may keep an old list for ten minutes, and refuses new sign-ins until then. "
+		    "The app itself has it already. Next time: keys standby, ten minutes, keys rotate.\n",
+		    since);
+	}
+	screen_write(buf_view(&out));
+}
+
 static bool act(const struct auth_words *w, const json_t *body, const char *said, struct err *err)
 {
 	json_t *answer JSON_CLEANUP = NULL;
@@ -164,8 +190,11 @@ bool auth_keys(const struct auth_words *w, struct err *err)
 		return false;
 	if (strcmp(verb, "rotate") == 0) {
 		json_t *body JSON_CLEANUP = json_pack("{s:s}", "action", "rotate");
-		return act(w, body,
-			   "New tokens are signed with it from now on; old ones are accepted until they end.\n", err);
+		if (!auth_ask(w, "POST", "/keys", body, &answer, err)) return false;
+		put_keys(w, answer,
+			 "New tokens are signed with it from now on; old ones are accepted until they end.\n");
+		say_if_new(w, answer);
+		return true;
 	}
 	if (strcmp(verb, "list") != 0)
 		return err_set(err, ERR_INVALID,

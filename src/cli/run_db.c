@@ -7,35 +7,38 @@
 #include "cli/db.h"
 #include "cli/name.h"
 #include "cli/screen.h"
-#include "cli/table.h"
+#include "cli/verbs.h"
+#include "codec/json.h"
 
 #define VERBS_MAX 40
 
-const struct db_verb db_verbs[] = {
-    {"psql", "[-- PSQL-OPTION...]", "PostgreSQL's own shell, as the owner of the app's tables", 0, CLI_WORDS_MAX,
-     db_psql},
-    {"dump", "[FILE]", "the database as one file (pg_dump)", 0, 1, db_dump},
-    {"import", "FILE|FOLDER|URL|-",
-     "another database in the place of this one: a dump, SQL, a running Supabase project", 0, 1, db_import},
-    {"move", "[URL|-]", "the day it moves in: a copy to try, then --finish; or --back", 0, 1, db_move},
-    {"external", "[URL|-]", "a database that is kept elsewhere, for an app that has none yet; or where it is", 0, 1,
-     db_external},
-    {"size", "", "what takes the space: tables, indexes, rows that are dead", 0, 0, db_size},
-    {"backup", "", "take a backup now (--full: everything, not only what changed)", 0, 0, db_backup},
-    {"backups", "", "which backups there are, and which moments can be restored", 0, 0, db_backups},
-    {"drill", "", "prove the newest backup by restoring it beside the app", 0, 0, db_drill},
-    {"restore", "", "go back: --to TIME, --point before-N or --backup ID; --inspect to look first", 0, 0, db_restore},
-    {"branch", "[create|list|psql|url|reset|delete] [NAME]",
-     "copies of the database to try things in: whole, without rows, or a sample", 0, CLI_WORDS_MAX, db_branch},
-    {"pool", "[mode=MODE] [size=N]", "the connections of the app's server: who waits, how many there are, and why", 0,
-     2, db_pool},
-    {"settings", "", "what PostgreSQL is set to, and why: sized to this machine, or set by you", 0, 0, db_settings},
-    {"renew", "", "restart PostgreSQL on the newest edition that was fetched (freehold postgres)", 0, 0, db_renew},
-    {"slow", "", "which queries cost most, and what would help", 0, 0, db_slow},
+struct db_verb {
+	const char *name;
+	unsigned most_words;
+	/* As struct command's run. */
+	bool (*run)(const struct db_words *w, int *ret_status, struct err *err);
+};
+
+static const struct db_verb db_verbs[] = {
+    {"psql", CLI_WORDS_MAX, db_psql},
+    {"dump", 1, db_dump},
+    {"import", 1, db_import},
+    {"move", 1, db_move},
+    {"external", 1, db_external},
+    {"size", 0, db_size},
+    {"backup", 0, db_backup},
+    {"backups", 0, db_backups},
+    {"drill", 0, db_drill},
+    {"restore", 0, db_restore},
+    {"branch", CLI_WORDS_MAX, db_branch},
+    {"pool", 2, db_pool},
+    {"settings", 0, db_settings},
+    {"renew", 0, db_renew},
+    {"slow", 0, db_slow},
     {0},
 };
 
-const struct db_verb *db_verb_find(const char *name)
+static const struct db_verb *find(const char *name)
 {
 	for (const struct db_verb *v = db_verbs; v->name != NULL; v++)
 		if (strcmp(v->name, name) == 0) return v;
@@ -60,27 +63,25 @@ bool db_where(const struct db_words *w, json_t **ret_where, struct err *err)
 /* Where nobody can be asked, what there is can be read all the same. */
 static bool is_there(const struct cli *cli, struct err *err)
 {
-	const struct db_verb *typed = db_verb_find(cli->words[0]);
+	const struct verb *typed = verb_find(cli->command, cli->words[0]);
 	if (cli_check_app(cli, cli->words[0], err) || err->code == ERR_UNAVAILABLE) return true;
 	if (err->code != ERR_NOT_FOUND || typed == NULL) return false;
 	return err_set(err, ERR_NOT_FOUND, "there is no app named %.40s; the app comes first: freehold db APP %s %s",
 		       typed->name, typed->name, typed->words);
 }
 
-static bool list_verbs(const struct cli *cli)
+static bool list_verbs(struct cli *cli)
 {
-	static const char *const columns[] = {"", "", NULL};
 	struct buf out BUF_CLEANUP;
-	struct table t TABLE_CLEANUP;
-	char name[160];
+	json_t *list JSON_CLEANUP = json_array();
 	buf_init(&out, 64 * 1024);
-	table_init(&t, columns);
-	for (const struct db_verb *v = db_verbs; v->name != NULL; v++) {
-		(void)snprintf(name, sizeof name, "freehold db %.60s %s %s", cli->words[0], v->name, v->words);
-		table_cell(&t, TONE_STRONG, name);
-		table_cell(&t, TONE_PLAIN, v->summary);
-	}
-	table_render(&t, &cli->look, 0, &out);
+	for (const struct verb *v = db_words; v->name != NULL && cli->is_json; v++)
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:s}", "name", v->name, "words", v->words, "what", v->summary));
+	if (cli->is_json)
+		cli_put_json(cli, list);
+	else
+		help_put_verbs(cli->command, cli->words[0], &cli->look, &out);
 	screen_write(buf_view(&out));
 	return true;
 }
@@ -98,10 +99,11 @@ bool run_db(struct cli *cli, int *ret_status, struct err *err)
 {
 	*ret_status = 0;
 	if (cli->word_count < 2) return is_there(cli, err) && list_verbs(cli);
-	const struct db_verb *v = db_verb_find(cli->words[1]);
+	const struct db_verb *v = find(cli->words[1]);
 	if (v == NULL) return unknown(cli->words[1], err);
 	struct db_words w = {cli, cli->words[0], cli->words + 2, cli->word_count - 2};
-	if (w.count < v->least_words || w.count > v->most_words)
-		return err_set(err, ERR_INVALID, "it is: freehold db %.60s %s %s", w.app, v->name, v->words);
+	if (w.count > v->most_words)
+		return err_set(err, ERR_INVALID, "it is: freehold db %.60s %s %s", w.app, v->name,
+			       verb_find(cli->command, v->name)->words);
 	return v->run(&w, ret_status, err);
 }

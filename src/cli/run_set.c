@@ -69,6 +69,18 @@ static void put_postgres(struct buf *out, const struct cli *cli, const json_t *a
 	    buf_printf(out, "  " POSTGRES "%s\t%s\n", name, json_string_value(value));
 	if (json_object_size(json_object_get(answer, "set")) == 0)
 		buf_puts(out, "No setting of PostgreSQL is yours now; all are Freehold's.\n");
+	bool has_at_once = false;
+	for (size_t i = 1; i < cli->word_count; i++) {
+		struct str given = str_from(cli->words[i] + sizeof POSTGRES - 1), rest;
+		bool waits = false;
+		(void)str_cut(given, '=', &given, &rest);
+		for (size_t k = 0; k < json_array_size(at_start); k++)
+			waits |= str_eq(given, str_from(json_string_value(json_array_get(at_start, k))));
+		if (waits) continue;
+		buf_printf(out, "%s%.*s", has_at_once ? ", " : "", (int)given.len, given.ptr);
+		has_at_once = true;
+	}
+	if (has_at_once) buf_puts(out, " holds at once, for what is asked from now on.\n");
 	for (size_t i = 0; i < json_array_size(at_start); i++)
 		buf_printf(out, "%s holds from the database's next start: freehold stop %s, freehold start %s\n",
 			   json_string_value(json_array_get(at_start, i)), cli->words[0], cli->words[0]);

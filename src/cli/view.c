@@ -170,11 +170,35 @@ bool view_app_is_empty(const json_t *app)
 	return true;
 }
 
-static void put_empty(const struct view *v, const char *name)
+static void put_empty(const struct view *v, const json_t *app)
 {
-	buf_printf(v->out,
-		   "  freehold deploy PATH --app %s makes it; freehold destroy %s takes it away, if nobody wants it\n",
-		   name, name);
+	char text[256];
+	const char *name = json_str(app, "name", "");
+	struct buf wrapped BUF_CLEANUP;
+	if (is(json_str(json_object_get(app, "deployment"), "state", ""), "running")) return;
+	buf_init(&wrapped, 1024);
+	(void)snprintf(
+	    text, sizeof text,
+	    "freehold deploy PATH --app %.40s makes it; freehold destroy %.40s takes it away, if nobody wants "
+	    "it",
+	    name, name);
+	text_wrap(&wrapped, str_from(text), 2, v->look.columns);
+	buf_str(v->out, buf_view(&wrapped));
+}
+
+/* What of an app that should run does not, and where to read why. */
+static void put_failing(const struct view *v, const json_t *app)
+{
+	const json_t *processes = json_object_get(app, "processes");
+	for (size_t i = 0; i < json_array_size(processes); i++) {
+		const json_t *process = json_array_get(processes, i);
+		const char *part = json_str(process, "name", ""), *name = json_str(app, "name", "");
+		char text[320];
+		if (!is(json_str(process, "state", ""), "failing")) continue;
+		(void)snprintf(text, sizeof text, "%.20s does not stay up: freehold logs %.40s %s%.20s -n 50 says why",
+			       part, name, is(part, "functions") ? "--" : "--source ", part);
+		put_sentence(v, look_mark(&v->look, MARK_FAILED), TONE_BAD, text);
+	}
 }
 
 void view_app(const struct view *v, const json_t *app)
@@ -205,13 +229,16 @@ void view_app(const struct view *v, const json_t *app)
 		buf_putc(v->out, '\n');
 	}
 	if (view_app_is_empty(app)) {
-		put_empty(v, json_str(app, "name", ""));
+		put_empty(v, app);
 	} else {
 		if (json_is_object(json_object_get(app, "external")))
 			db_external_put(json_object_get(app, "external"), v->out);
 		put_backup(v, json_object_get(app, "backup"));
 		put_processes(v, json_object_get(app, "processes"), 2);
 	}
+	put_failing(v, app);
+	if (is(state, "stopped"))
+		buf_printf(v->out, "  visitors get 503 meanwhile; freehold start %s\n", json_str(app, "name", ""));
 	put_newest_deployment(v, app);
 }
 
@@ -290,20 +317,25 @@ void view_releases(const struct view *v, const char *app, const json_t *answer)
 
 void view_rollback(const struct view *v, const char *app, const json_t *answer)
 {
-	const json_t *notes = json_object_get(answer, "notes");
-	double served_ms = json_number_value(json_object_get(answer, "first_served_ms"));
+	const json_t *notes = json_object_get(answer, "notes"), *served = json_object_get(answer, "first_served_ms");
+	int64_t from = json_int(answer, "from", 0), to = json_int(answer, "to", 0);
 	char line[256];
-	(void)snprintf(line, sizeof line, "%.40s is back at release %" PRId64, app, json_int(answer, "to", 0));
+	(void)snprintf(line, sizeof line, "%.40s is %s release %" PRId64, app, to < from ? "back at" : "again at", to);
 	look_put(v->out, &v->look, TONE_GOOD, line);
-	buf_printf(v->out, " (was %" PRId64 ")", json_int(answer, "from", 0));
-	if (json_is_number(json_object_get(answer, "first_served_ms")))
-		buf_printf(v->out, ", served to a visitor after %.0f ms", served_ms);
-	buf_puts(v->out, ". The database stays as it is.\n");
+	buf_printf(v->out, " (was %" PRId64 ")", from);
+	if (json_is_number(served))
+		buf_printf(v->out, ", served to a visitor after %.0f ms", json_number_value(served));
+	buf_puts(v->out, json_bool(answer, "data", false) ? ", with its data.\n" : ". The database stays as it is.\n");
+	if (json_is_null(served))
+		buf_printf(v->out,
+			   "It is stopped; visitors get that release from its next start on: freehold start %s\n", app);
 	for (size_t i = 0; i < json_array_size(notes); i++) {
 		const char *text = json_string_value(json_array_get(notes, i));
 		if (text != NULL) put_sentence(v, look_mark(&v->look, MARK_NOTE), TONE_WARN, text);
 	}
-	buf_printf(v->out, "Forward again: freehold rollback %s %" PRId64 "\n", app, json_int(answer, "from", 0));
+	buf_printf(v->out, "%s again: freehold rollback %s %" PRId64 "\n", to < from ? "Forward" : "Back", app, from);
+	if (json_bool(answer, "data", false))
+		buf_printf(v->out, "The data as they were: freehold db %s restore --undo\n", app);
 }
 
 static void deployment_row(const struct view *v, struct table *t, const json_t *d)

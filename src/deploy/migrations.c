@@ -5,6 +5,7 @@
 
 #include "app/pause.h"
 #include "deploy/ran.h"
+#include "deploy/seed.h"
 #include "owndb/explain.h"
 
 #define KNOWN_TABLES_MAX 2000
@@ -56,7 +57,9 @@ struct owndb_migration_run migrations_run(struct deploy *d, const struct owndb_p
 
 bool migrations_find(struct deploy *d, struct owndb_pending *ret_pending, struct err *err)
 {
-	return owndb_pending(&d->parts.owndb, d->source_dir, &d->plan, d->arena, ret_pending, err);
+	if (!owndb_pending(&d->parts.owndb, d->source_dir, &d->plan, d->arena, ret_pending, err)) return false;
+	seed_drop(d, ret_pending);
+	return true;
 }
 
 /* The error has PostgreSQL's words; which statement they are about, and what helps, is said beside it. */

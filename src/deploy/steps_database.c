@@ -16,6 +16,7 @@
 #include "deploy/migrations.h"
 #include "deploy/ran.h"
 #include "deploy/schema_push.h"
+#include "deploy/seed.h"
 #include "owndb/dump.h"
 #include "owndb/rehearse.h"
 
@@ -166,7 +167,7 @@ bool step_rehearse(struct deploy *d, struct err *err)
 {
 	struct owndb_pending pending;
 	struct owndb_failure failure = {0};
-	struct owndb_rehearsal rehearsal;
+	struct owndb_rehearsal rehearsal = {0};
 	bool pushes = false;
 	if (!bring_up(d, err) || !migrations_find(d, &pending, err) || !note_elsewhere(d, err) ||
 	    !schema_push_is_wanted(d, &pushes, err))
@@ -185,11 +186,12 @@ bool step_rehearse(struct deploy *d, struct err *err)
 					    .on_cloned = on_cloned,
 					    .on_migrated = pushes ? on_migrated_with_push : on_migrated,
 					    .arg = d};
-	if (!owndb_rehearse(&d->parts.owndb, &spec, d->arena, &rehearsal, &failure, err)) {
+	if (!seed_rehearse(d, &spec, &pending, &rehearsal, &failure, err)) {
 		migrations_note_failure(d, &failure);
 		ran_advise(d, &pending, &failure);
 		return false;
 	}
+	if (pending.pending_count == 0 && !pushes) return step_skip(d, "what was pending is left out");
 	if (rehearsal.why_not[0] != '\0') {
 		step_note(d, "The migrations were not tried on a copy: %s", rehearsal.why_not);
 		if (pushes)

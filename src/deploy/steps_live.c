@@ -128,6 +128,7 @@ bool step_promote(struct deploy *d, struct err *err)
 	if (!pin_keep(d->f, app, d->live_before, err) || !release_promote(d->parts.dir, d->number, err)) return false;
 	pause_here("promote", "renamed");
 	if (!promotion_add(d->f->db, app, d->live_before, d->number, "deploy", err)) return false;
+	json_object_set_new(d->report, "replaces", json_integer(d->live_before));
 	pause_here("promote", "noted");
 	if (!live_publish(d->f, app, err) || !app_set_state(d->f->db, app, "running", err)) return false;
 	step_detail(d, "switched in %.1f ms", (double)(clock_now_us() - began_us) / 1000);

@@ -148,7 +148,7 @@ MAIL = {"id": 12, "queued_at": "2026-11-22T21:03:20.123Z", "kind": "recovery", "
         "state": "waiting", "attempts": 0, "answer": None, "link": "http://shop.localhost:8080/auth/v1/verify?token=abc", "token": "123456"}
 
 REPORT = {
-    "url": "http://shop.localhost:8080", "shape": "Vite single-page app", "rung": "npm ci",
+    "url": "http://shop.localhost:8080", "shape": "Vite single-page app", "rung": "npm ci", "replaces": 6,
     "adaptations": [{"file": "src/integrations/supabase/client.ts", "line": 5, "what": "address of the backend: this app's own"},
                     {"file": "src/integrations/supabase/client.ts", "line": 6, "what": "public key: this app's own"}],
     "migrations": {"applied": ["20250815050926", "20250816101500"], "boundaries": [], "edited": []},

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The command `freehold` as a person or a script meets it, against a daemon that pretends. test_cli.py PATH-OF-FREEHOLD"""
+import fcntl
 import io
 import json
 import os
@@ -8,10 +9,12 @@ import pty
 import re
 import select
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+import termios
 import time
 import unittest
 
@@ -54,10 +57,12 @@ class Case(unittest.TestCase):
         self.daemon.answer("POST", f"/v1/apps/{app}/deployments", {"app": app, "number": 7, "state": "running"}, 201)
         self.daemon.stream(f"/v1/apps/{app}/deployments/7/events", events)
 
-    def on_terminal(self, *words, answers=(), interrupt_at=None, env=None):
+    def on_terminal(self, *words, answers=(), interrupt_at=None, env=None, columns=0):
         """Runs on a pseudo terminal; types answers; gives what was shown and the exit status."""
         pid, fd = pty.fork()
         if pid == 0:
+            if columns:
+                fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
             os.execve(FREEHOLD, [FREEHOLD, words[0], "--socket", self.daemon.socket, *words[1:]], self.env | (env or {}))
         shown, answers, deadline = b"", list(answers), time.monotonic() + 30
         while time.monotonic() < deadline and select.select([fd], [], [], 10)[0]:
@@ -227,6 +232,19 @@ class Terminal(Case):
         self.assertIn("back at release 6", shown)
         _, status = self.on_terminal("rollback", "shop", "6", "--yes")
         self.assertEqual(json.loads(self.daemon.asked[-1].body), {"release": 6})
+
+    def test_cancel_stops_the_one_that_runs(self):
+        self.daemon.answer("GET", "/v1/apps/shop", {"name": "shop", "live": 6})
+        self.daemon.answer("GET", "/v1/apps/shop/deployments", {"deployments": [{"number": 7, "state": "live"}]})
+        done = self.run_cli("cancel", "shop")
+        self.assertEqual((done.returncode, done.stdout), (4, ""))
+        self.assertIn("nothing of shop is being deployed; freehold deployments shop", done.stderr)
+        self.daemon.answer("GET", "/v1/apps/shop/deployments", {"deployments": [{"number": 8, "state": "running"}, {"number": 7, "state": "live"}]})
+        for state, said in (("interrupted", "Deployment 8 of shop is stopped, and what it had begun is taken back.\nRelease 6 is still live and untouched.\n"),
+                            ("live", "It was too late: release 8 of shop is live. The way back: freehold rollback shop\n")):
+            self.daemon.answer("POST", "/v1/apps/shop/deployments/8/stop", {"app": "shop", "number": 8, "state": state})
+            done = self.run_cli("cancel", "shop")
+            self.assertEqual((done.returncode, done.stdout), (0, said))
 
     def test_value_typed_unseen(self):
         self.daemon.answer("PUT", "/v1/apps/shop/env", {"env": []})
@@ -528,8 +546,30 @@ class Others(Case):
             for other in ("--files-key", "--read-only", "--sample", "shop psql", "db shop import"):
                 self.assertNotIn(other, shown)
             self.assertLess(len(shown.splitlines()), 40)
-        self.assertIn("--read-only", self.run_cli("db", "shop", "--help").stdout)
+        for words in (["db", "shop"], ["db"], ["auth"], ["storage"], ["backup"], ["cron"], ["mail"]):
+            shown = self.run_cli(*words, "--help").stdout
+            for verb in re.findall(r"^  ([a-z]+) ", shown.split("\nWords")[1].split("\nOptions")[0], re.M):
+                one = self.run_cli(words[0], verb, "--help").stdout
+                self.assertRegex(one, rf"^freehold {words[0]} (APP )?{verb}\b[^\n]*\n\n[A-Z]")
+                self.assertRegex(one, rf"Examples\n  freehold {words[0]} (shop )?{verb}\b")
+            self.assertNotIn("with ", "".join(line for line in shown.splitlines() if line.startswith("      --")))
+            self.assertNotIn("--read-only", shown.split("\nExamples")[0])
         self.assertIn("--drop-missing", self.run_cli("db", "import", "--help").stdout)
+
+    def test_options_of_another_verb(self):
+        for words, option in ((["db", "shop", "size", "--full"], "db size has no option --full"), (["auth", "shop", "users", "--edit"], "auth users has no option --edit"),
+                              (["backup", "set", "days=3", "--endpoint", "x"], "backup set has no option --endpoint")):
+            done = self.run_cli(*words)
+            self.assertEqual((done.returncode, self.daemon.asked), (2, []))
+            self.assertIn(option, done.stderr)
+
+    def test_narrow_screen_cuts_nothing(self):
+        for words in ([], ["deploy", "--help"], ["db", "--help"], ["db", "import", "--help"]):
+            shown, _ = self.on_terminal(*words, columns=60) if words else self.on_terminal("help", columns=60)
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r", "")
+            said = plain.split("\nExamples")[0]
+            self.assertEqual([line for line in said.splitlines() if len(line) > 60 and " APP " not in line], [])
+            self.assertNotIn("...\n", said.replace(" ...\n", ""))
 
     def test_no_daemon(self):
         home = self.env["FREEHOLD_HOME"]
@@ -645,6 +685,9 @@ class Completion(Case):
         self.assertEqual(self.complete("logs", "--so"), ["--source", "--socket"])
         self.assertEqual(self.complete("logs", "--source", "b"), ["backend"])
         self.assertEqual(self.complete("env", "shop", "un"), ["unset"])
+        self.assertEqual(self.complete("db", "shop", "dump", "--"), ["--plain", "--schema-only", "--json", "--socket", "--help"])
+        self.assertEqual(self.complete("backup", "add", "--e"), ["--elsewhere", "--endpoint"])
+        self.assertEqual(self.complete("backup", "set", "--e"), [])
         self.assertEqual(self.complete("auth", "shop", "s"), ["set", "smtp"])
         self.assertEqual(self.complete("mail", "shop", "p"), ["purge"])
         self.assertEqual(self.complete("mail", "shop", "purge", ""), ["sent", "dead", "waiting", "all"])

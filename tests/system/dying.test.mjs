@@ -97,11 +97,53 @@ test('a backend that cannot start is shown as failing, with the reason, and come
   process.kill((await part('backend')).pid, 'SIGKILL');
   const failing = await until('it fails', async () => { const p = await part('backend'); return p.state === 'failing' ? p : null; }, 20000);
   assert.match(failing.reason, /ended with status \d/);
-  assert.match((await f.cli('status')).all, /failing/);
+  assert.match((await f.cli('status')).all, /failing[^]*backend does not stay up: freehold logs shop --source backend -n 50/);
+  const doctor = await f.cli('doctor');
+  assert.equal(doctor.code, 1, doctor.all);
+  assert.match(doctor.all, /app: backend of shop does not stay up \(ended with status \d+\)\s+To do: freehold logs shop --source backend/);
   assert.equal((await f.get('shop', '/')).status, 200, 'pages need no backend');
   await writeFile(f.app('shop', 'backend.json'), config);
   assert.equal((await f.api('POST', '/v1/apps/shop/restart')).status, 200);
   assert.equal((await f.get('shop', '/auth/v1/health')).status, 200);
+});
+
+test('a deployment is stopped by its owner, in the middle of a build and of a migration', async () => {
+  const nothing = await f.cli('cancel', 'shop');
+  assert.equal(nothing.code, 4, nothing.all);
+  assert.match(nothing.stderr, /nothing of shop is being deployed/);
+  const before = await applied(f, 'shop');
+  const building = await folder({ 'index.html': '<!doctype html>', 'package.json': JSON.stringify({ name: 'slow', private: true, scripts: { build: 'touch begun && sleep 600' } }) });
+  const sleep = "select pg_sleep(case current_setting('max_logical_replication_workers') when '0' then 0 else 60 end);";
+  const migrating = (await source({ earlier: shop.migrations, sql: sleep })).dir;
+  for (const [dir, step] of [[building, 'build'], [migrating, 'migrate']]) {
+    const child = f.cli('deploy', dir, '--app', 'shop');
+    await until(`it is at ${step}`, async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === step, 60000);
+    const refused = await f.cli('deploy', dir, '--app', 'shop');
+    assert.match(refused.stderr, /being deployed already .*freehold cancel shop/);
+    const said = await f.cli('cancel', 'shop');
+    assert.equal(said.code, 0, said.all);
+    assert.match(said.stdout, new RegExp(`is stopped, and what it had begun is taken back\\.\nRelease ${shop.live} is still live`));
+    const deploy = await child;
+    assert.equal(deploy.code, 8, deploy.all);
+    assert.match(deploy.all, /it was stopped \(freehold cancel\)/);
+    assert.deepEqual(await applied(f, 'shop'), before);
+    await assertNothingLeft(f, 'shop');
+    assert.equal((await assertAgreement(f, 'shop')).live, shop.live);
+  }
+  const left = (await f.processes()).filter((p) => /sleep 600/.test(p.command));
+  assert.deepEqual(left, [], 'nothing of the build is left');
+});
+
+test('one that is started while the one before still ends waits for it', async () => {
+  const going = folder({ 'index.html': '<!doctype html>', 'package.json': JSON.stringify({ name: 'slow', private: true, scripts: { build: 'sleep 600' } }) });
+  const child = f.cli('deploy', await going, '--app', 'shop');
+  await until('it builds', async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === 'build', 60000);
+  const from = (await readFile(f.log, 'utf8')).length;
+  process.kill(f.daemon.pid, 'SIGTERM'); // whoever follows the deployment keeps it for a moment
+  await until('it ends', async () => (await readFile(f.log, 'utf8')).slice(from).includes('ending on signal'));
+  await f.startDaemon();
+  assert.notEqual((await child).code, 0);
+  await until('it is taken back', async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.state === 'interrupted');
 });
 
 test('PostgreSQL is killed in the middle of a migration', async () => {

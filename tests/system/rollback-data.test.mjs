@@ -55,7 +55,9 @@ test('with its data: shown first, nothing changed where nobody agrees, then both
   assert.match(refused.stderr, /nothing was changed.*--yes/s);
   assert.deepEqual({ orders: await ids(), page: await page() }, before);
 
-  await cli('rollback', 'shop', '2', '--with-data', '--yes');
+  const said = await cli('rollback', 'shop', '2', '--with-data', '--yes');
+  assert.match(said, /shop is back at release 2 .*with its data\.\n/);
+  assert.doesNotMatch(said, /The database/);
   await until('release 2 is served', async () => (await page()) === second.versions[0]);
   assert.deepEqual(await ids(), [1, 2, 3]);
   assert.equal(await hasTable('old_prices'), true, 'what the migration took away is there again');

@@ -107,6 +107,12 @@ test('public keys that are made anew stand in the pages at once, and in those th
   assert.ok((await read(page)).text.includes(fresh));
   const { number, hash_bound: hash, bind } = JSON.parse(await readFile(f.app('paged', 'releases/1/release.json')));
   assert.deepEqual([number, bind.hash_bound], [1, hash]);
+  // What it is written from is gone: said, and the other release gets them all the same.
+  await rm(f.app('paged', 'releases/1/unbound'), { recursive: true });
+  const gone = await f.cli('auth', 'paged', 'keys', 'renew', 'public');
+  assert.equal(gone.code, 3, gone.all);
+  assert.match(gone.stderr, /release 1 of paged: assets\/app-Ab12Cd34\.js as it was built is gone/);
+  assert.ok((await readFile(f.app('paged', 'releases/2/public/index.html'), 'utf8')).includes(await now()));
   assert.equal((await f.cli('destroy', 'paged', '--confirm', 'paged')).code, 0);
 });
 

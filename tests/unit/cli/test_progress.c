@@ -133,7 +133,8 @@ static void test_end_and_success(void **state)
 	feed(&p,
 	     "{\"event\":\"end\",\"deployment\":{\"app\":\"shop\",\"number\":7,\"state\":\"live\",\"duration_ms\":"
 	     "31000,\"report\":{"
-	     "\"url\":\"http://shop.localhost:8080\",\"shape\":\"Vite single-page app\",\"rung\":\"npm ci\","
+	     "\"url\":\"http://shop.localhost:8080\",\"shape\":\"Vite single-page app\",\"rung\":\"npm "
+	     "ci\",\"replaces\":6,"
 	     "\"adaptations\":[{\"file\":\"src/client.ts\",\"line\":5,\"what\":\"address of the backend\"}],"
 	     "\"migrations\":{\"applied\":[\"1\",\"2\"],\"boundaries\":[],\"edited\":[]},"
 	     "\"not_served\":[{\"what\":\"storage\",\"file\":\"src/up.ts\",\"line\":3}],\"promises\":[\"no mail "

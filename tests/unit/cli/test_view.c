@@ -114,6 +114,29 @@ static void test_rollback(void **state)
 	    "is.\n  ! n\nForward again: freehold rollback shop 7\n");
 }
 
+static void test_rollback_forward_stopped_and_with_data(void **state)
+{
+	(void)state;
+	struct view v = view_of();
+	json_t *forward JSON_CLEANUP = parse("{\"from\":6,\"to\":7,\"first_served_ms\":8.0,\"notes\":[]}"),
+			*stopped JSON_CLEANUP = parse("{\"from\":7,\"to\":6,\"first_served_ms\":null,\"notes\":[]}"),
+			*data JSON_CLEANUP =
+			    parse("{\"from\":7,\"to\":6,\"first_served_ms\":8.0,\"notes\":[],\"data\":true}");
+	view_rollback(&v, "shop", forward);
+	view_rollback(&v, "shop", stopped);
+	view_rollback(&v, "shop", data);
+	assert_string_equal(
+	    buf_cstr(&out),
+	    "shop is again at release 7 (was 6), served to a visitor after 8 ms. The database stays as it is.\n"
+	    "Back again: freehold rollback shop 6\n"
+	    "shop is back at release 6 (was 7). The database stays as it is.\n"
+	    "It is stopped; visitors get that release from its next start on: freehold start shop\n"
+	    "Forward again: freehold rollback shop 7\n"
+	    "shop is back at release 6 (was 7), served to a visitor after 8 ms, with its data.\n"
+	    "Forward again: freehold rollback shop 7\n"
+	    "The data as they were: freehold db shop restore --undo\n");
+}
+
 static void test_doctor(void **state)
 {
 	(void)state;
@@ -184,6 +207,7 @@ int main(void)
 	    cmocka_unit_test(test_an_empty_app_is_no_alarm),
 	    cmocka_unit_test(test_releases),
 	    cmocka_unit_test(test_rollback),
+	    cmocka_unit_test(test_rollback_forward_stopped_and_with_data),
 	    cmocka_unit_test(test_doctor),
 	    cmocka_unit_test(test_env_hides_values),
 	    cmocka_unit_test(test_answers_of_another_shape_are_survived),
