@@ -162,10 +162,10 @@ static const struct {
 } settings[] = {
     {"days", 1, 3650, "how many days can be restored"},
     {"count", 1, 100, "how many full backups stay at least"},
-    {"full_days", 1, 90, "a full backup each so many days"},
-    {"hour", 0, 23, "hour of the day, UTC"},
-    {"ceiling", 64 << 20, (int64_t)1 << 40, "bytes of changes that wait for a place"},
-    {"drill_days", 0, 90, "a drill each so many days, 0: none"},
+    {"full_days", 1, 90, "after how many days a full backup is taken again"},
+    {"hour", 0, 23, "the hour of the day, UTC"},
+    {"ceiling", 64 << 20, (int64_t)1 << 40, "how many bytes of changes may wait for a place"},
+    {"drill_days", 0, 90, "after how many days the newest backup is proved again, 0: never"},
 };
 #define SETTING_COUNT (sizeof settings / sizeof *settings)
 

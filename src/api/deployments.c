@@ -328,6 +328,17 @@ static void reply_function_logs(struct route_call *c, const char *only, bool is_
 	arena_free(arena);
 }
 
+static bool release_asked(const struct route_call *c, const char *app_dir, const char *number, int64_t *ret_release,
+			  struct err *err)
+{
+	json_t *facts JSON_CLEANUP = NULL;
+	struct err ignored;
+	if (str_to_int(str_from(number), ret_release) && release_facts(app_dir, *ret_release, &facts, &ignored))
+		return true;
+	return err_set(err, ERR_NOT_FOUND, "%s has no release %.20s; freehold releases %s lists those it has", c->app,
+		       number, c->app);
+}
+
 void route_logs(struct route_call *c)
 {
 	struct err err;
@@ -347,7 +358,7 @@ void route_logs(struct route_call *c)
 	    !layout_app(&c->d->flow.layout, c->app, "logs/backend.log", path[1], &err) ||
 	    !layout_app(&c->d->flow.layout, c->app, "logs/postgres.log", path[2], &err) ||
 	    !layout_app(&c->d->flow.layout, c->app, "", dir, &err) || !release_live(dir, &release, &err) ||
-	    (number != NULL && !str_to_int(str_from(number), &release)) ||
+	    (number != NULL && !release_asked(c, dir, number, &release, &err)) ||
 	    !web_log_path(&c->d->flow, c->app, release, path[3], &err) ||
 	    !layout_app(&c->d->flow.layout, c->app, "logs/pool.log", path[4], &err)) {
 		reply_error(c->req, &err);

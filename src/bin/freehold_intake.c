@@ -191,7 +191,7 @@ static int do_check(const char *path, bool is_json)
 	bool ok = inspect_path(path, aside, &inspection, &err);
 	(void)file_remove_tree(aside, &ignored);
 	if (ok) return print_inspection(inspection, is_json);
-	(void)fprintf(stderr, "check %s: %s\n", path, err.msg);
+	(void)fprintf(stderr, "freehold: %s: %s\n", path, err.msg);
 	return err_code_exit_status(err.code);
 }
 

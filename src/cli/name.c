@@ -18,11 +18,13 @@ bool name_check_app(const char *name, struct err *err)
 	bool is_good = len >= 1 && len < NAME_APP_SIZE && name[0] >= 'a' && name[0] <= 'z' && name[len - 1] != '-';
 	for (size_t i = 0; is_good && i < len; i++) is_good = is_app_char(name[i]);
 	if (is_good) return true;
+	char near[NAME_APP_SIZE] = "";
+	struct err ignored;
+	bool has_near = strchr(name, '/') == NULL && name_from_source(name, near, &ignored);
 	return err_set(err, ERR_INVALID,
 		       "\"%.64s\" cannot be an app's name: 1 to 32 characters, a to z, 0 to 9 and -, beginning with a "
-		       "letter and not "
-		       "ending with -",
-		       name);
+		       "letter and not ending with -%s%s%s",
+		       name, has_near ? "; did you mean " : "", near, has_near ? "?" : "");
 }
 
 static bool cut_end(struct str *s, struct str end)

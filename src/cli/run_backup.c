@@ -154,6 +154,10 @@ static bool kit(struct cli *cli, struct err *err)
 	if (cli->word_count > 2) return err_set(err, ERR_INVALID, "freehold backup kit takes one file to write to");
 	if (!cli_ask(cli, NULL, "/v1/backup/kit", NULL, &answer, err)) return false;
 	const char *text = json_str(answer, "text", "");
+	if (cli->word_count == 1 && cli->is_json) {
+		cli_put_json(cli, answer);
+		return true;
+	}
 	if (cli->word_count == 1) {
 		screen_write(str_from(text));
 		return true;
@@ -216,6 +220,12 @@ bool run_recover(struct cli *cli, int *ret_status, struct err *err)
 	char program[FILE_PATH_SIZE] = "", place[24];
 	int64_t id = 0;
 	if (cli_has(cli, "place") && !cli_number(cli_value(cli, "place"), "place", &id, err)) return false;
+	if (!file_exists(cli->words[0]))
+		return err_set(
+		    err, ERR_NOT_FOUND,
+		    "%s: there is no such file here; give the recovery kit, which freehold backup kit wrote on the "
+		    "lost server (its text in any file will do)",
+		    cli->words[0]);
 	if (readlink("/proc/self/exe", program, sizeof program - 16) < 0) return err_set_errno(err, "/proc/self/exe");
 	char *slash = strrchr(program, '/');
 	if (slash != NULL) (void)strcpy(slash + 1, "freeholdd");

@@ -328,7 +328,8 @@ bool run_export(struct cli *cli, int *ret_status, struct err *err)
 	bool ok = cli_app_path(&path, cli->words[0], "/export", err) &&
 		  cli_ask(cli, NULL, buf_cstr(&path), NULL, &e.facts, err) && db_where(&e.words, &e.where, err) &&
 		  file_path(e.part, err, "%s.part", e.dir);
-	if (ok && file_exists(e.dir)) ok = err_set(err, ERR_CONFLICT, "%s is there already", e.dir);
+	if (ok && file_exists(e.dir))
+		ok = err_set(err, ERR_CONFLICT, "%s is there already; say another folder: --output FOLDER", e.dir);
 	if (ok) {
 		ok = file_remove_tree(e.part, err) && file_mkdirs(e.part, 0700, err) && export_all(&e, err) &&
 		     (rename(e.part, e.dir) == 0 || err_set_errno(err, "write %s", e.dir));

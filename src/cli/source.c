@@ -100,6 +100,7 @@ static bool identify_file(const char *typed, struct err *err)
 	errno = errnum;
 	if (len < 0) return err_set_errno(err, "%s", typed);
 	if (len > 0 && is_archive_head(head, (size_t)len)) return true;
+	if (len == 0) return err_set(err, ERR_INVALID, "%s is empty; download or copy it again", typed);
 	return err_set(err, ERR_INVALID,
 		       "%s is neither a folder nor a zip, tar, tar.gz or tar.zst; give the folder of the export, or "
 		       "the file that the "
@@ -270,7 +271,10 @@ static bool is_left_out(struct source *s, const FTSENT *at)
 static bool end_of_folder(struct source *s, struct err *err)
 {
 	s->is_at_end = true;
-	if (s->file_count == 0) return err_set(err, ERR_INVALID, "the folder has no files that could be deployed");
+	if (s->file_count == 0)
+		return err_set(err, ERR_INVALID,
+			       "this folder has no files that could be deployed; give the one that the builder's "
+			       "export was unpacked into");
 	if (archive_write_close(s->tar) != ARCHIVE_OK)
 		return err_set(err, ERR_IO, "tar: %s", archive_error_string(s->tar));
 	return true;

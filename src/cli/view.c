@@ -172,10 +172,10 @@ bool view_app_is_empty(const json_t *app)
 
 static void put_empty(const struct view *v, const json_t *app)
 {
+	if (is(json_str(json_object_get(app, "deployment"), "state", ""), "running")) return;
 	char text[256];
 	const char *name = json_str(app, "name", "");
 	struct buf wrapped BUF_CLEANUP;
-	if (is(json_str(json_object_get(app, "deployment"), "state", ""), "running")) return;
 	buf_init(&wrapped, 1024);
 	(void)snprintf(
 	    text, sizeof text,

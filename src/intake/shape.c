@@ -340,9 +340,10 @@ static json_t *refusal(const struct candidate *c)
 {
 	if (strcmp(c->shape, "cloudflare") == 0) return refuse_cloudflare(c);
 	if (strcmp(c->shape, "unknown") != 0) return NULL;
-	return json_string("Freehold does not recognise what this is: there is no framework it knows, no start script "
-			   "and no index.html in the first three levels of folders. Export the project again as a "
-			   "whole, with its package.json.");
+	return json_string(
+	    "Freehold does not recognise what this is: in the first three levels of folders there is no "
+	    "framework it knows, no start script, and no index.html that is complete without a build. Export "
+	    "the project again as a whole.");
 }
 
 static void put_package(const struct candidate *c, json_t *inspection)

@@ -139,7 +139,9 @@ bool app_secret_unset(struct db *db, const char *app, const char *kind, const ch
 	if (!db_run(db, &changes, err, "delete from secret where app = ? and kind = ? and name = ?", "sss", app, kind,
 		    name))
 		return false;
-	return changes > 0 || err_set(err, ERR_NOT_FOUND, "%s has no variable named %.100s", app, name);
+	return changes > 0 ||
+	       err_set(err, ERR_NOT_FOUND, "%s has no variable named %.100s; freehold env %s list shows those it has",
+		       app, name, app);
 }
 
 bool app_secret_each(struct db *db, const struct seal *s, const char *app, const char *kind,

@@ -282,7 +282,8 @@ bool deployment_info(struct db *db, const char *app, int64_t number, struct depl
 		*ret_info = info;
 	}
 	if (!db_end(&q, err)) return false;
-	return found || err_set(err, ERR_NOT_FOUND, "%s has no deployment %lld", app, (long long)number);
+	return found || err_set(err, ERR_NOT_FOUND, "%s has no deployment %lld; freehold deployments %s lists them",
+				app, (long long)number, app);
 }
 
 bool promotion_add(struct db *db, const char *app, int64_t from, int64_t to, const char *kind, struct err *err)

@@ -305,7 +305,7 @@ bool fetched_renew_run(struct job_run *r, struct err *err)
 			continue;
 		if (!restart_part(r, part, err)) return false;
 	}
-	for (int k = 0; k < NAMES; k++)
+	for (int k = 0; k < NAMES && file_is_dir(r->parts.majors_dir); k++)
 		if (!major_prune(r->parts.majors_dir, name_of(k, name), err)) return false;
 	return archive_prepare(r->f, &r->parts, err);
 }

@@ -18,6 +18,7 @@ after(async () => { await f.end(); });
 
 const part = async (name, app = 'shop') => (await f.api('GET', `/v1/apps/${app}`)).body.processes.find((p) => p.name === name);
 const edge = async () => (await f.api('GET', '/v1/status')).body.edge;
+const slowBuild = () => folder({ 'server.js': '', 'package.json': JSON.stringify({ name: 'slow', private: true, scripts: { build: 'sleep 600', start: 'node server.js' } }) });
 const page = (text) => folder({ 'index.html': `<!doctype html>${text}` });
 
 // The process that runs the deployment.
@@ -112,7 +113,7 @@ test('a deployment is stopped by its owner, in the middle of a build and of a mi
   assert.equal(nothing.code, 4, nothing.all);
   assert.match(nothing.stderr, /nothing of shop is being deployed/);
   const before = await applied(f, 'shop');
-  const building = await folder({ 'index.html': '<!doctype html>', 'package.json': JSON.stringify({ name: 'slow', private: true, scripts: { build: 'touch begun && sleep 600' } }) });
+  const building = await slowBuild();
   const sleep = "select pg_sleep(case current_setting('max_logical_replication_workers') when '0' then 0 else 60 end);";
   const migrating = (await source({ earlier: shop.migrations, sql: sleep })).dir;
   for (const [dir, step] of [[building, 'build'], [migrating, 'migrate']]) {
@@ -135,8 +136,7 @@ test('a deployment is stopped by its owner, in the middle of a build and of a mi
 });
 
 test('one that is started while the one before still ends waits for it', async () => {
-  const going = folder({ 'index.html': '<!doctype html>', 'package.json': JSON.stringify({ name: 'slow', private: true, scripts: { build: 'sleep 600' } }) });
-  const child = f.cli('deploy', await going, '--app', 'shop');
+  const child = f.cli('deploy', await slowBuild(), '--app', 'shop');
   await until('it builds', async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === 'build', 60000);
   const from = (await readFile(f.log, 'utf8')).length;
   process.kill(f.daemon.pid, 'SIGTERM'); // whoever follows the deployment keeps it for a moment

@@ -69,6 +69,35 @@ static void test_status(void **state)
 					    "  ! deployment 8 failed: freehold deployments shop 8 says why\n");
 }
 
+static void test_what_does_not_run_says_what_is_next(void **state)
+{
+	(void)state;
+	struct view v = view_of();
+	json_t *failing JSON_CLEANUP = parse(
+			    "{\"name\":\"shop\",\"state\":\"running\",\"live\":7,\"has_database\":true,\"processes\":["
+			    "{\"name\":\"backend\",\"state\":\"running\"},{\"name\":\"server\",\"state\":\"failing\"},"
+			    "{\"name\":\"functions\",\"state\":\"failing\"}]}"),
+			*stopped JSON_CLEANUP =
+			    parse("{\"name\":\"shop\",\"state\":\"stopped\",\"live\":7,\"has_database\":true}"),
+			*first JSON_CLEANUP =
+			    parse("{\"name\":\"shop\",\"state\":\"new\",\"live\":null,\"has_database\":"
+				  "false,\"backup\":{\"last_at\":null},\"deployment\":{\"number\":1,"
+				  "\"state\":\"running\",\"step\":\"build\"}}");
+	view_app(&v, failing);
+	assert_non_null(
+	    strstr(buf_cstr(&out), "x server does not stay up: freehold logs shop --source server -n 50 says why\n"));
+	assert_non_null(
+	    strstr(buf_cstr(&out), "x functions does not stay up: freehold logs shop --functions -n 50 says why\n"));
+	assert_null(strstr(buf_cstr(&out), "backend does not"));
+	v = view_of();
+	view_app(&v, stopped);
+	assert_non_null(strstr(buf_cstr(&out), "  visitors get 503 meanwhile; freehold start shop\n"));
+	v = view_of();
+	view_app(&v, first);
+	assert_string_equal(buf_cstr(&out),
+			    "shop  new, nothing is live\n  ! being deployed now: deployment 1, step build\n");
+}
+
 static void test_an_empty_app_is_no_alarm(void **state)
 {
 	(void)state;
@@ -206,6 +235,7 @@ int main(void)
 	    cmocka_unit_test(test_status),
 	    cmocka_unit_test(test_an_empty_app_is_no_alarm),
 	    cmocka_unit_test(test_releases),
+	    cmocka_unit_test(test_what_does_not_run_says_what_is_next),
 	    cmocka_unit_test(test_rollback),
 	    cmocka_unit_test(test_rollback_forward_stopped_and_with_data),
 	    cmocka_unit_test(test_doctor),
