@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/home.h"
+
 #define HELPER_MAX_BYTES (256u << 20)
 
 #define ENDING "ending"
@@ -111,17 +113,29 @@ static bool port_from_environment(const char *name, int64_t usual, uint16_t *ret
 	return true;
 }
 
-/* Who moves the one to run a second Freehold beside the first has moved both. */
+#define KEPT_PORT "edge_port"
+#define KEPT_TLS_PORT "edge_tls_port"
+
+/* Who moves the one to run a second Freehold beside the first has moved both. What was said once holds until something
+ * else is said: the ports are part of every app's address. */
 static bool prepare_edge(struct flow *f, bool is_daemon, struct err *err)
 {
 	struct user worker;
 	uint16_t port = 0, tls_port = 0;
+	int64_t usual = FLOW_EDGE_PORT, tls_usual = 0;
 	if (is_daemon && f->is_root && !user_ensure(FLOW_EDGE_USER, &worker, err)) return false;
-	if (!port_from_environment("FREEHOLD_PORT", FLOW_EDGE_PORT, &port, err) ||
-	    !port_from_environment("FREEHOLD_TLS_PORT", port + FLOW_EDGE_TLS_PORT - FLOW_EDGE_PORT, &tls_port, err))
+	if (!home_get(f->db, KEPT_PORT, &usual, err) || !port_from_environment("FREEHOLD_PORT", usual, &port, err) ||
+	    (port == usual && !home_get(f->db, KEPT_TLS_PORT, &tls_usual, err)))
 		return false;
+	if (tls_usual == 0) tls_usual = port + FLOW_EDGE_TLS_PORT - FLOW_EDGE_PORT;
+	if (!port_from_environment("FREEHOLD_TLS_PORT", tls_usual, &tls_port, err)) return false;
 	return edge_prepare(&f->layout, FLOW_EDGE_ADDRESS, port, tls_port, f->is_root ? FLOW_EDGE_USER : NULL, &f->edge,
 			    err);
+}
+
+bool flow_keep_ports(const struct flow *f, struct err *err)
+{
+	return home_set(f->db, KEPT_PORT, f->edge.port, err) && home_set(f->db, KEPT_TLS_PORT, f->edge.tls_port, err);
 }
 
 bool flow_open(struct flow *f, const char *bin_dir, bool is_daemon, struct err *err)

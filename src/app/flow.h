@@ -38,6 +38,9 @@ struct flow {
 bool flow_open(struct flow *f, const char *bin_dir, bool is_daemon, struct err *err);
 void flow_close(struct flow *f);
 
+/* The edge's ports are its own: later starts that say none use them. */
+bool flow_keep_ports(const struct flow *f, struct err *err);
+
 /* The lock that makes one daemon the only one of its home: a descriptor to keep open. ERR_CONFLICT when another has it;
  * one that said that it is ending is waited for (30 s). */
 bool flow_lock(const struct layout *l, int *ret_fd, struct err *err);

@@ -35,9 +35,9 @@ static const char help[] =
     "  freeholdd --version\n"
     "\n"
     "  FREEHOLD_HOME   where everything lies (root: /var/lib/freehold, others: ~/.freehold)\n"
-    "  FREEHOLD_PORT   where the edge listens on 127.0.0.1 (8080)\n"
+    "  FREEHOLD_PORT   where the edge listens on 127.0.0.1 (8080, or as at its last start)\n"
     "  FREEHOLD_TLS_PORT\n"
-    "                  the same by https (FREEHOLD_PORT and 363: 8443)\n"
+    "                  the same by https (FREEHOLD_PORT and 363: 8443, or as at its last start)\n"
     "\n"
     "Example, which goes on when the terminal closes, as ./up starts it:\n"
     "  setsid /var/lib/freehold/bin/freeholdd </dev/null >>/var/lib/freehold/logs/freeholdd.log 2>&1 &\n";

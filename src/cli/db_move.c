@@ -121,8 +121,7 @@ void db_move_put_next(const struct db_words *w, const json_t *journal, struct bu
 			   "1. Deploy its code (freehold deploy PATH --app %s) and try the app here, as long as you "
 			   "like. What is\n"
 			   "   written here meanwhile does not stay: the last copy takes its place.\n"
-			   "2. freehold move %s --finish %s; then this\n"
-			   "   one is the app.\n"
+			   "2. freehold move %s --finish %s; then this one is the app.\n"
 			   "3. ",
 			   w->app, w->app,
 			   is_following(journal)

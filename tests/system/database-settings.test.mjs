@@ -31,6 +31,7 @@ test('an app is sized to the machine, and says so', async () => {
 test('one that the owner sets holds at once, is kept, and is taken back', async () => {
   const result = await f.cli('set', 'site', 'postgres.work_mem=7MB', 'postgres.statement_timeout=9s');
   assert.equal(result.code, 0, result.all);
+  assert.match(result.stdout, /^work_mem, statement_timeout holds at once/m);
   await until('it holds', async () => (await sql('show work_mem')) === '7MB');
   assert.equal((await setting('work_mem')).from, 'owner');
   assert.equal((await setting('statement_timeout')).value, '9s');

@@ -141,6 +141,7 @@ test('a job of the database calls the function of the project that it left', asy
   assert.match(listed.stdout, /tick.*1 second.*succeeded/);
   assert.equal((await f.cli('cron', 'shop', 'pause', 'tick')).code, 0);
   assert.match((await f.cli('cron', 'shop')).stdout, /tick.*paused/);
+  assert.match((await f.cli('cron', 'shop', 'run', 'nitely')).stderr, /there is no job nitely in shop; freehold cron shop lists those there are/);
   assert.equal((await f.cli('cron', 'shop', 'run', 'nightly')).code, 0);
   await until('it ran', async () => /succeeded.*1 row/.test((await f.cli('cron', 'shop', 'runs', 'nightly')).stdout));
 });

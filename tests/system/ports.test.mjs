@@ -8,6 +8,21 @@ import { Freehold, folder, freePort, until } from './freehold.mjs';
 
 const edge = async (f) => (await f.api('GET', '/v1/status')).body.edge;
 
+test('a start that says no port uses those of the one before', async () => {
+  const f = await Freehold.start();
+  try {
+    await f.deploy(await folder({ 'index.html': 'here' }), 'kept');
+    process.kill(f.daemon.pid, 'SIGTERM');
+    await f.daemonEnd;
+    delete f.env.FREEHOLD_PORT;
+    delete f.env.FREEHOLD_TLS_PORT;
+    await f.startDaemon();
+    assert.equal((await f.api('GET', '/v1/status')).body.address, `http://127.0.0.1:${f.port}`);
+    assert.equal((await f.get('kept', '/')).text, 'here');
+    assert.ok((await f.cli('tls', 'kept')).stdout.includes(`:${f.tlsPort}`));
+  } finally { await f.end(); }
+});
+
 test('freeholdd refuses to start where its port is taken, and says by whom and what to do', async () => {
   const port = await freePort();
   const other = net.createServer().listen(port, '127.0.0.1');

@@ -171,7 +171,9 @@ test('keys: announced, in use, used before, revoked', async () => {
   assert.equal(announced.d, undefined);
   assert.equal(header(await signIn()).alg, 'HS256');
   assert.equal((await f.cli('auth', 'site', 'keys', 'standby', 'RS256')).code, 4);
-  assert.equal((await f.cli('auth', 'site', 'keys', 'rotate')).code, 0);
+  const rotated = await f.cli('auth', 'site', 'keys', 'rotate');
+  assert.equal(rotated.code, 0);
+  assert.match(rotated.stdout, /This key was announced just now\..*may keep an old list for ten minutes/s);
   const now = await until('it signs', async () => { const token = await signIn(); return header(token).alg === 'ES256' && token; });
   assert.equal(header(now).kid, announced.kid);
   assert.deepEqual([await user(old), await user(now), await rest(old), await rest(now)], [200, 200, 404, 404]);
