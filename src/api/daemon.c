@@ -236,7 +236,9 @@ static bool run(struct daemon *d, const char *bin_dir, struct err *err)
 	d->started_at_ms = clock_wall_ms();
 	/* The socket opens last but one, so that whoever can connect finds everything known; recoveries need it open.
 	 */
-	if (!check_ports(d, err) || !flow_keep_ports(&d->flow, err) || !sweep_home(&d->flow, err) || !start_units(d, err)) return false;
+	if (!check_ports(d, err) || !flow_keep_ports(&d->flow, err) || !sweep_home(&d->flow, err) ||
+	    !start_units(d, err))
+		return false;
 	supervisor_sweep(d->supervisor);
 	if (!listen_on_control(d, err) || !recover_all(d, err)) return false;
 	address_follow(d);

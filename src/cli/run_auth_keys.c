@@ -69,7 +69,8 @@ static void say_if_new(const struct auth_words *w, const json_t *answer)
 		char since[TEXT_SHORT_SIZE];
 		int64_t made_ms;
 		if (strcmp(json_str(key, "state", ""), "in_use") != 0 ||
-		    !text_to_wall_ms(json_str(key, "created_at", ""), &made_ms) || v.now_ms - made_ms >= KEYS_KEPT_MS)
+		    !clock_from_iso8601(json_str(key, "created_at", ""), &made_ms) ||
+		    v.now_ms - made_ms >= KEYS_KEPT_MS)
 			continue;
 		text_ago(since, made_ms, v.now_ms);
 		buf_printf(
