@@ -12,10 +12,13 @@
 #include "app/daemon.h"
 #include "app/database.h"
 #include "app/pause.h"
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/str.h"
 
 #define READY_DEADLINE_MS 120000
-#define MARK "freehold_incoming" /* in a cluster that was not switched to yet */
+#define MARK "freehold_incoming" /* in a cluster that was not switched to yet; says whence it came */
+#define MARK_SET_ASIDE "set aside" /* one that is kept: it goes back to where it was, not away */
 
 struct places {
 	char data[FILE_PATH_SIZE], incoming[FILE_PATH_SIZE], before[FILE_PATH_SIZE], folder[FILE_PATH_SIZE],
@@ -44,12 +47,23 @@ static bool exchange(const struct places *p, struct err *err)
 	       err_set_errno(err, "put %s in the place of %s", p->incoming, p->data);
 }
 
+/* What never came into its place: the copy of a restore or an import can be made again, what was set aside cannot. */
+static bool take_back(const struct places *p, struct err *err)
+{
+	struct buf text BUF_CLEANUP;
+	buf_init(&text, sizeof MARK_SET_ASIDE);
+	if (!file_read(p->incoming_mark, &text, err)) return false;
+	if (!str_eq(buf_view(&text), STR(MARK_SET_ASIDE))) return file_remove_tree(p->incoming, err);
+	return file_remove_tree(p->incoming_mark, err) && move(p->incoming, p->before, err) &&
+	       file_sync_dir(p->folder, err);
+}
+
 /* The mark tells, after a crash, whether the exchange had happened: then it lies in data. */
 bool cluster_switch_settle(const struct flow *f, const char *app, struct err *err)
 {
 	struct places p;
 	if (!find_places(f, app, &p, err)) return false;
-	if (file_exists(p.incoming_mark)) return file_remove_tree(p.incoming, err);
+	if (file_exists(p.incoming_mark)) return take_back(&p, err);
 	if (file_exists(p.incoming) &&
 	    (!file_remove_tree(p.before, err) || !move(p.incoming, p.before, err) || !file_sync_dir(p.folder, err)))
 		return false;
@@ -165,7 +179,7 @@ bool cluster_switch_back(const struct flow *f, const char *app, int64_t *ret_sto
 	if (!file_exists(p.before))
 		return err_set(err, ERR_NOT_FOUND, "%s has no former database that was set aside", app);
 	char mark[FILE_PATH_SIZE];
-	return file_path(mark, err, "%s/" MARK, p.before) && file_write(mark, STR(""), 0600, err) &&
+	return file_path(mark, err, "%s/" MARK, p.before) && file_write(mark, STR(MARK_SET_ASIDE), 0600, err) &&
 	       move(p.before, p.incoming, err) && switch_to_incoming(f, app, &p, ret_stopped_ms, err) &&
 	       cluster_switch_settle(f, app, err);
 }

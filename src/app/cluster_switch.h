@@ -17,8 +17,8 @@ bool cluster_switch(const struct flow *f, const char *app, const char *data_dir,
 /* Puts back what the last switch set aside, and that in its place. ERR_NOT_FOUND: there is none. */
 bool cluster_switch_back(const struct flow *f, const char *app, int64_t *ret_stopped_ms, struct err *err);
 
-/* After a crash in the middle: what was set aside gets its name, what was to come goes. Before anything of the app
- * runs. */
+/* After a crash in the middle: what was set aside gets its name, what was to come goes, or back to where it was kept.
+ * Before anything of the app runs. */
 bool cluster_switch_settle(const struct flow *f, const char *app, struct err *err);
 
 #endif

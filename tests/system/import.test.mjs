@@ -193,6 +193,23 @@ test('killed in the middle of the switch, the new database is live and the forme
     else await untouched();
     assert.equal((await report()).state, isNew ? 'done' : 'interrupted');
   }
+  // Killed while it goes back, what was set aside is not lost: it is aside still, or live.
+  for (const [point, isBack] of [['switch:stopped', false], ['switch:exchanged', true]]) {
+    const pauses = async () => (await readFile(f.log, 'utf8')).split(`paused at ${point}`).length;
+    const earlier = await pauses();
+    await f.killDaemon();
+    await f.startDaemon({ FREEHOLD_PAUSE_AT: point });
+    const child = f.cli('db', 'site', 'import', '--undo');
+    await until(`paused at ${point}`, async () => (await pauses()) > earlier);
+    await f.killDaemon();
+    await f.startDaemon();
+    await child;
+    await until('PostgreSQL runs', async () => (await ask('select 1')) === '1');
+    if (isBack) await untouched();
+    else assert.equal(await ask('select count(*) from notes'), '3000');
+  }
+  assert.equal((await f.cli('db', 'site', 'import', '--undo')).code, 0);
+  assert.equal(await ask('select count(*) from notes'), '3000');
   assert.equal((await f.cli('db', 'site', 'import', '--undo')).code, 0);
   await untouched();
 });
