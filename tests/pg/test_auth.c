@@ -280,7 +280,7 @@ static void test_refresh_does_not_read_all_users(void **state)
 		    "auth.sessions");
 	until_told(token);
 	long long before = counted("max(seq_tup_read) filter (where relname = 'users')");
-	json_t *b JSON_CLEANUP = answer_ok(refresh_by(json_str(a.body, "refresh_token", "")));
+	json_decref(answer_ok(refresh_by(json_str(a.body, "refresh_token", ""))));
 	until_told(token);
 	until_told(token);
 	assert_int_equal(counted("max(seq_tup_read) filter (where relname = 'users')"), before);
