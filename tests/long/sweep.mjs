@@ -52,7 +52,11 @@ function listen(who) {
   });
 }
 
-const settle = (page) => page.waitForLoadState("networkidle", { timeout: 15_000 }).catch(() => {});
+// A page without server rendering is blank until its script has drawn.
+async function settle(page) {
+  await page.waitForLoadState("networkidle", { timeout: 15_000 }).catch(() => {});
+  await page.waitForFunction(() => document.body?.innerText.trim(), null, { timeout: 15_000 }).catch(() => {});
+}
 
 async function text(page) {
   return (await page.locator("body").innerText().catch(() => "")).trim().replace(/\s+/g, " ");
