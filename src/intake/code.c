@@ -64,6 +64,12 @@ enum code_where code_where(const char *path, const char *root)
 	return CODE_BROWSER;
 }
 
+enum code_where code_where_read(const char *path, const char *root, struct str text)
+{
+	bool is_in_root = strchr(below(path, root), '/') == NULL;
+	return is_in_root && str_find(text, STR("process.env")) >= 0 ? CODE_SERVER : code_where(path, root);
+}
+
 bool code_is_source(const char *path)
 {
 	static const char *const endings[] = {".ts",  ".tsx", ".js",  ".jsx",    ".mjs",   ".cjs",

@@ -30,6 +30,10 @@ void code_facts_done(struct code_facts *f);
 /* Where a file's code runs, by its path below root. */
 enum code_where code_where(const char *path, const char *root);
 
+/* The same of one that was read: in the root itself, what reads process.env is a script that somebody starts by hand.
+ */
+enum code_where code_where_read(const char *path, const char *root, struct str text);
+
 /* It is code that people (or builders) wrote: by its ending, not in an output folder, no test. */
 bool code_is_source(const char *path);
 

@@ -116,7 +116,7 @@ static void read_text(struct making *m, const struct source_file *file, struct b
 	if (is_code || str_has_suffix(str_from(p), STR(".css")) || str_has_suffix(str_from(p), STR(".asset.json")))
 		code_scan_pictures(&m->code, path, text);
 	if (!is_code || is_of_another(m, path)) return;
-	code_scan(&m->code, path, code_where(path, m->root), bytes->ptr, bytes->len);
+	code_scan(&m->code, path, code_where_read(path, m->root, text), bytes->ptr, bytes->len);
 	if (runs_in_server(m, path)) keeps_scan(m->keeps, path, buf_view(bytes));
 }
 

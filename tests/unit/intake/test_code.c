@@ -119,6 +119,27 @@ static void test_replit_login(void **state)
 	assert_string_equal(json_str(finding, "severity", ""), "warn");
 }
 
+/* Whether tables that the code makes must stay open to the pages. */
+static bool is_in_browser(void **state, const char *path, const char *text)
+{
+	TREE({path, text});
+	json_t *i JSON_CLEANUP = fixture_inspect(*state);
+	const json_t *supabase = json_object_get(i, "supabase");
+	assert_true(json_bool(supabase, "uses", false));
+	return json_bool(supabase, "in_browser", false);
+}
+
+static void test_where_supabase_is_used(void **state)
+{
+	static const char node[] = "import { createClient } from '@supabase/supabase-js';\n"
+				   "createClient(process.env.SUPABASE_URL, process.env.SUPABASE_SERVICE_KEY)";
+	static const char page[] = "import { createClient } from 'https://esm.sh/@supabase/supabase-js';";
+	assert_false(is_in_browser(state, "server/db.ts", node));
+	assert_false(is_in_browser(state, "repair-schema.js", node));
+	assert_true(is_in_browser(state, "app.js", page));
+	assert_true(is_in_browser(state, "client/src/db.ts", page));
+}
+
 static void test_fonts(void **state)
 {
 	TREE({"package.json", "{\"dependencies\":{\"next\":\"16\"}}"},
@@ -293,6 +314,7 @@ int main(void)
 	    cmocka_unit_test(test_calls),
 	    cmocka_unit_test(test_services),
 	    cmocka_unit_test(test_replit_login),
+	    cmocka_unit_test(test_where_supabase_is_used),
 	    cmocka_unit_test(test_fonts),
 	    cmocka_unit_test(test_environment),
 	    cmocka_unit_test(test_environment_of_others),
