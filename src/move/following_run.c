@@ -18,7 +18,6 @@
 #define TICK_MS 2000
 #define LEAVE_AGAIN_MS 10000
 #define SCHEMA_EVERY_MS 30000
-#define START_TRIES 5
 #define STUCK_MS 60000
 #define STUCK_FAILURES 3
 #define URL_MAX_BYTES 4096
@@ -69,7 +68,6 @@ static bool leave_until_done(struct run *r, const char *why)
 	return true;
 }
 
-/* What a kill left of it may need a moment to be gone. */
 static bool start_cluster(struct run *r, struct err *err)
 {
 	char dir[FILE_PATH_SIZE];
@@ -77,11 +75,7 @@ static bool start_cluster(struct run *r, struct err *err)
 	    !twin_clone(&r->clone, &r->parts.owndb, r->parts.majors_dir, dir, r->bin_dir, err))
 		return false;
 	(void)unlink(r->clone.log_path);
-	for (int tries = 1; !clone_start(&r->clone, err); tries++) {
-		clone_stop(&r->clone);
-		if (tries == START_TRIES || is_told_to_end(1000)) return false;
-	}
-	return true;
+	return clone_start(&r->clone, err);
 }
 
 static void note_trouble(struct run *r, const char *text)

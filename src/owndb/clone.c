@@ -167,20 +167,6 @@ static bool make_app_socket_dir(const struct clone *c, struct err *err)
 	       err_set_errno(err, "%s", c->app_socket_dir);
 }
 
-bool clone_start(struct clone *c, struct err *err)
-{
-	char left[FILE_PATH_SIZE];
-	/* What the live cluster was told by ALTER SYSTEM is not for the clone. */
-	if (!file_path(left, err, "%s/postgresql.auto.conf", c->data_dir) || !file_remove_tree(left, err)) return false;
-	if (!file_is_dir(c->socket_dir) && !tool_make_dir(&c->db, c->socket_dir, err)) return false;
-	if (strlen(c->socket_dir) > OWNDB_SOCKET_DIR_MAX)
-		return err_set(err, ERR_LIMIT, "%s is too long a path for a socket folder", c->socket_dir);
-	if (c->db.app_socket_dir != NULL && !make_app_socket_dir(c, err)) return false;
-	return tool_write_conf(&c->db, c->data_dir, true, err) && start_keeper(c, err) &&
-	       owndb_wait_ready(&c->db, c->keeper, c->ready_deadline_ms > 0 ? c->ready_deadline_ms : READY_DEADLINE_MS,
-				err);
-}
-
 /* The postmaster of a data folder, by its own note, when a process of that number really sits in the folder. */
 static int open_postmaster(const char *data_dir)
 {
@@ -206,6 +192,40 @@ static bool await_end(int pidfd, int deadline_ms)
 {
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 	return poll(&p, 1, deadline_ms) == 1;
+}
+
+/* What a kill left. One that is dying still is waited for. The notes of one that is dead would keep the next from
+ * starting for as long as nobody has reaped it, or its number is another's by now; of one that runs they stay, and
+ * PostgreSQL says so itself. */
+static bool clear_left(const struct clone *c, struct err *err)
+{
+	char note[FILE_PATH_SIZE], lock[FILE_PATH_SIZE];
+	const char *const folders[] = {c->socket_dir, c->db.app_socket_dir};
+	int pidfd = open_postmaster(c->data_dir);
+	bool runs = pidfd >= 0 && !await_end(pidfd, END_DEADLINE_MS);
+	if (pidfd >= 0) (void)close(pidfd);
+	if (runs) return true;
+	if (!file_path(note, err, "%s/postmaster.pid", c->data_dir) || !file_remove_tree(note, err)) return false;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		if (folders[i] != NULL &&
+		    (!file_path(lock, err, "%s/.s.PGSQL.5432.lock", folders[i]) || !file_remove_tree(lock, err)))
+			return false;
+	}
+	return true;
+}
+
+bool clone_start(struct clone *c, struct err *err)
+{
+	char left[FILE_PATH_SIZE];
+	/* What the live cluster was told by ALTER SYSTEM is not for the clone. */
+	if (!file_path(left, err, "%s/postgresql.auto.conf", c->data_dir) || !file_remove_tree(left, err)) return false;
+	if (!file_is_dir(c->socket_dir) && !tool_make_dir(&c->db, c->socket_dir, err)) return false;
+	if (strlen(c->socket_dir) > OWNDB_SOCKET_DIR_MAX)
+		return err_set(err, ERR_LIMIT, "%s is too long a path for a socket folder", c->socket_dir);
+	if (c->db.app_socket_dir != NULL && !make_app_socket_dir(c, err)) return false;
+	return clear_left(c, err) && tool_write_conf(&c->db, c->data_dir, true, err) && start_keeper(c, err) &&
+	       owndb_wait_ready(&c->db, c->keeper, c->ready_deadline_ms > 0 ? c->ready_deadline_ms : READY_DEADLINE_MS,
+				err);
 }
 
 /* SIGQUIT lets it give back its shared memory; it need not be gentle otherwise. */

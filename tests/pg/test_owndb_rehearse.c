@@ -294,6 +294,32 @@ static void test_killed(void **state)
 	assert_int_equal(result.exit_status, 1);
 }
 
+/* Of a killed one the notes stay, and its number may be another's of the same user by the next start. */
+static void test_left_by_a_kill(void **state)
+{
+	(void)state;
+	struct clone c;
+	char path[FILE_PATH_SIZE], text[32];
+	if (!clone_open(&c, &box.db, box.clones_dir, &err) || !copy_full(&box.db, &c, NULL, NULL, &err))
+		fail_msg("%s", err.msg);
+	if (!clone_stop_clean(&c, &err)) fail_msg("%s", err.msg);
+	assert_int_equal(unlink(c.log_path), 0);
+	pid_t other = fork();
+	if (other == 0) {
+		if (box.db.has_user && setresuid(box.db.uid, box.db.uid, box.db.uid) != 0) _exit(1);
+		for (;;) (void)pause();
+	}
+	(void)snprintf(text, sizeof text, "%d\n", (int)other);
+	assert_true(file_path(path, &err, "%s/postmaster.pid", c.data_dir));
+	assert_true(file_write(path, str_from(text), 0600, &err));
+	if (box.db.has_user) assert_int_equal(chown(path, box.db.uid, box.db.gid), 0);
+	bool ok = clone_start(&c, &err);
+	clone_close(&c);
+	assert_int_equal(kill(other, SIGKILL), 0);
+	assert_int_equal(waitpid(other, NULL, 0), other);
+	if (!ok) fail_msg("%s", err.msg);
+}
+
 static void test_promises(void **state)
 {
 	(void)state;
@@ -340,9 +366,9 @@ static void test_dump(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_read_only), cmocka_unit_test(test_full),    cmocka_unit_test(test_schema_only),
-	    cmocka_unit_test(test_no_disk),   cmocka_unit_test(test_failure), cmocka_unit_test(test_killed),
-	    cmocka_unit_test(test_promises),  cmocka_unit_test(test_dump),
+	    cmocka_unit_test(test_read_only),      cmocka_unit_test(test_full),     cmocka_unit_test(test_schema_only),
+	    cmocka_unit_test(test_no_disk),        cmocka_unit_test(test_failure),  cmocka_unit_test(test_killed),
+	    cmocka_unit_test(test_left_by_a_kill), cmocka_unit_test(test_promises), cmocka_unit_test(test_dump),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -43,12 +43,12 @@ test('the first copy is tried and written to, the second follows, and the pause 
   await until('it follows again', async () => (await journal()).following.asked_at > asked && (await journal()).following.active);
   assert.match((await move()).stdout, /follows[^]*behind/);
   // With everything stopped the slot stays there, which is said.
-  const lastAsked = (await journal()).following.asked_at;
   const { stderr: stopped } = await promisify(execFile)(path.join(bin, 'freeholdd'), ['--stop'], { env: f.env });
   assert.match(stopped, /^site is being moved, and the slot (freehold_move_\w+) stays at .*keeps its log for it without a limit of its own .*4096 MB.*pg_drop_replication_slot\('\1'\)$/m);
   assert.match(readFileSync(f.log, 'utf8'), /warn site is being moved, and the slot freehold_move_/);
   assert.equal(await made(), '2');
   await f.startDaemon();
+  const lastAsked = (await journal()).following.asked_at;
   await until('it follows once more', async () => (await journal()).following.asked_at > lastAsked && (await journal()).following.active);
   // What is tried here is in the way of nothing.
   await ask('insert into moved select 2000000 + n from generate_series(1, 50) n on conflict do nothing; delete from moved where id < 500; insert into keyless values (-1)');
