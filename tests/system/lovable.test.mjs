@@ -129,7 +129,7 @@ test('mails go into the app\'s own queue, once', async () => {
 });
 
 test('a job of the database calls the function of the project that it left', async () => {
-  const sql = async (text) => (await f.cli('db', 'shop', 'psql', '-c', text, '--plain')).all;
+  const sql = async (text) => (await f.cli('db', 'shop', 'psql', '-c', text)).all;
   const seen = await until('a request is answered', async () => {
     const all = await sql('select content, error_msg from net._http_response order by created desc limit 1');
     return /heard/.test(all) && all;
