@@ -76,7 +76,7 @@ export class Site {
   // Regular files below storage/NAME, without those of records.
   files(name) {
     const dir = this.f.app('site', 'storage', name);
-    return existsSync(dir) ? readdirSync(dir, { recursive: true }).filter((n) => /[0-9a-f]{12}$/.test(n) && statSync(path.join(dir, n)).isFile()) : [];
+    return existsSync(dir) ? readdirSync(dir, { recursive: true }).filter((n) => /[0-9a-f]{12}$/.test(n) && statSync(path.join(dir, n), { throwIfNoEntry: false })?.isFile()) : []; // one may go meanwhile
   }
 
   async backendPid() { return (await this.f.api('GET', '/v1/apps/site')).body.processes.find((p) => p.name === 'backend').pid; }
