@@ -147,9 +147,6 @@ static const struct option_spec move_options[] = {
     {0, "files", "URL|FOLDER", "bring the storage's files too, from the old project or a folder of BUCKET/PATH"},
     {0, "files-key", "FILE", "with --files: a file that holds the old project's service_role key; - to type it unseen"},
     {0, "drop-missing", NULL, "with --files: remove the rows whose files are not at the source"},
-    {0, "database-ca", "FILE",
-     "with external: the certificates (PEM) of the authority that signed the database's; public: those this machine "
-     "trusts"},
     {0},
 };
 static const struct option_spec db_options[] = {
@@ -189,9 +186,7 @@ static const struct option_spec db_options[] = {
      "with move: so much of its log the source may have to keep for the copy that follows (4096)"},
     {0, "files", "URL|FOLDER",
      "with import, move: bring the storage's files too, from the old project or a folder of BUCKET/PATH; without a "
-     "dump: "
-     "them "
-     "alone"},
+     "dump: them alone"},
     {0, "files-key", "FILE", "with --files: a file that holds the old project's service_role key; - to type it unseen"},
     {0, "drop-missing", NULL, "with --files: remove the rows whose files are not at the source"},
     {0, "database-ca", "FILE",

@@ -133,6 +133,7 @@ static void close_deploy(struct deploy *d)
 	json_decref(d->options);
 	json_decref(d->inspection);
 	json_decref(d->signin);
+	json_decref(d->tables);
 	json_decref(d->taken);
 	json_decref(d->report);
 	json_decref(d->release);

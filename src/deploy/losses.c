@@ -13,16 +13,13 @@
 
 bool losses_before(struct deploy *d, struct clone *c, struct err *err)
 {
-	json_decref(d->taken);
-	d->taken = NULL;
-	return taken_look(&c->db, &d->taken, err);
+	return taken_look(&c->db, &d->tables, err);
 }
 
 bool losses_after(struct deploy *d, struct clone *c, struct err *err)
 {
-	json_t *before JSON_CLEANUP = d->taken, *after JSON_CLEANUP = NULL;
-	d->taken = NULL;
-	return taken_look(&c->db, &after, err) && taken_compare(&c->db, before, after, &d->taken, err);
+	json_t *after JSON_CLEANUP = NULL;
+	return taken_look(&c->db, &after, err) && taken_compare(&c->db, d->tables, after, &d->taken, err);
 }
 
 static bool is_accepted(const struct deploy *d, const char *name)

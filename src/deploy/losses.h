@@ -9,7 +9,7 @@
 #include "deploy/step.h"
 #include "owndb/clone.h"
 
-/* Of a clone, before the migrations ran on it and after: fills d->taken. */
+/* Of a clone, before the migrations ran on it and after: fills d->tables, then d->taken. */
 bool losses_before(struct deploy *d, struct clone *c, struct err *err);
 bool losses_after(struct deploy *d, struct clone *c, struct err *err);
 

@@ -46,7 +46,8 @@ struct deploy {
 	struct build_job job;
 	struct migration_plan plan;
 	struct schema_push push; /* set by rehearse */
-	json_t *taken; /* while it rehearses: what the migrations take away (losses.h) */
+	json_t *tables; /* while the migrations run on the clone: what it had before (owndb/taken.h) */
+	json_t *taken; /* what they take away (losses.h) */
 	int64_t live_before; /* what visitors got when it began, 0: nothing */
 	char state_before[16]; /* of the app: new, running, stopped */
 	bool is_first; /* nothing of the app was ever live */

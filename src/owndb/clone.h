@@ -36,10 +36,7 @@ bool clone_open(struct clone *c, const struct owndb *live, const char *clones_di
  * somebody wants to look at, or that is to become the live one. */
 bool clone_open_at(struct clone *c, const struct owndb *live, const char *dir, struct err *err);
 
-/* Ends what runs as PostgreSQL wants to be ended, so that the folder is one that can be run for good. */
-bool clone_stop_clean(struct clone *c, struct err *err);
-
-/* Runs what is in data_dir, and waits until it answers. */
+/* Runs what is in data_dir, and waits until it answers. What a kill left there is cleared away before. */
 bool clone_start(struct clone *c, struct err *err);
 
 /* Ends what runs; its log is whole then. The folder stays until clone_close. */
