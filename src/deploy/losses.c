@@ -13,6 +13,8 @@
 
 bool losses_before(struct deploy *d, struct clone *c, struct err *err)
 {
+	json_decref(d->tables); /* of a rehearsal before this one (seed.h) */
+	d->tables = NULL;
 	return taken_look(&c->db, &d->tables, err);
 }
 
