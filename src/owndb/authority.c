@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "owndb/authority.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -14,7 +13,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "pg/way.h"
 
 #define LOOK_S 5 /* for connecting, and for each answer */
 #define NAME_BYTES 120
@@ -167,16 +166,10 @@ static enum authority_fault judge(const SSL *ssl, const char *host, char *words)
 	}
 }
 
-static bool is_address(const char *host)
-{
-	unsigned char ignored[16];
-	return inet_pton(AF_INET, host, ignored) == 1 || inet_pton(AF_INET6, host, ignored) == 1;
-}
-
 static enum authority_fault look(int fd, SSL *ssl, const char *host, char *words)
 {
 	X509_VERIFY_PARAM *wanted = SSL_get0_param(ssl);
-	if (is_address(host))
+	if (pg_way_is_address(host))
 		(void)X509_VERIFY_PARAM_set1_ip_asc(wanted, host);
 	else if (SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host) == 1)
 		(void)X509_VERIFY_PARAM_set1_host(wanted, host, 0);

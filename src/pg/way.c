@@ -18,7 +18,7 @@ static const char *value_of(const PQconninfoOption *options, const char *keyword
 	return "";
 }
 
-static bool is_address(const char *host)
+bool pg_way_is_address(const char *host)
 {
 	unsigned char ignored[16];
 	return inet_pton(AF_INET, host, ignored) == 1 || inet_pton(AF_INET6, host, ignored) == 1;
@@ -28,7 +28,7 @@ static bool has_name(const PQconninfoOption *options)
 {
 	const char *host = value_of(options, "host");
 	return value_of(options, "hostaddr")[0] == '\0' && host[0] != '\0' && host[0] != '/' && host[0] != '@' &&
-	       strchr(host, ',') == NULL && strlen(host) < PG_WAY_NAME_SIZE && !is_address(host);
+	       strchr(host, ',') == NULL && strlen(host) < PG_WAY_NAME_SIZE && !pg_way_is_address(host);
 }
 
 bool pg_way_name(const char *conninfo, char ret_name[PG_WAY_NAME_SIZE], char ret_port[PG_WAY_PORT_SIZE])

@@ -22,6 +22,9 @@
 #define PG_WAY_NAME_SIZE 256
 #define PG_WAY_PORT_SIZE 16
 
+/* Is it an address (IPv4 or IPv6) and no name? */
+bool pg_way_is_address(const char *host);
+
 /* False: there is nothing to look up (a socket, an address, several hosts, or a string that libpq is to refuse). */
 bool pg_way_name(const char *conninfo, char ret_name[PG_WAY_NAME_SIZE], char ret_port[PG_WAY_PORT_SIZE]);
 
