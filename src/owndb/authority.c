@@ -29,10 +29,17 @@ static void put_certificate(X509 *certificate, struct buf *ret_pem)
 	BIO_free(out);
 }
 
+/* Without it OpenSSL asks the terminal that the daemon was started from, and waits there. */
+static int no_passphrase(char *to, int size, int is_writing, void *arg)
+{
+	(void)to, (void)size, (void)is_writing, (void)arg;
+	return -1;
+}
+
 static bool read_certificates(BIO *in, struct buf *ret_pem, int *ret_count, int *ret_usable)
 {
 	X509 *certificate;
-	while ((certificate = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
+	while ((certificate = PEM_read_bio_X509(in, NULL, no_passphrase, NULL)) != NULL) {
 		++*ret_count;
 		*ret_usable += X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 		put_certificate(certificate, ret_pem);
@@ -54,11 +61,15 @@ bool owndb_authority_read(struct str pem, struct buf *ret_pem, struct err *err)
 	if (in == NULL) abort();
 	bool ok = read_certificates(in, ret_pem, &count, &usable);
 	BIO_free(in);
+	if (!ok)
+		return err_set(err, ERR_INVALID,
+			       "certificate %d in it cannot be read (it is damaged, or locked with a passphrase); "
+			       "download it anew",
+			       count + 1);
 	if (count == 0)
 		return err_set(err, ERR_INVALID,
 			       "there is no certificate in it; it is a text with lines -----BEGIN CERTIFICATE-----, as "
 			       "where the database is kept lets you download it (.pem, .crt)");
-	if (!ok) return err_set(err, ERR_INVALID, "certificate %d in it cannot be read; download it anew", count + 1);
 	if (usable == 0)
 		return err_set(err, ERR_INVALID,
 			       "all certificates in it have expired; download the present ones from where the database "

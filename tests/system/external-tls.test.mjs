@@ -76,6 +76,8 @@ test('without a word about TLS the server has to prove itself, and what is wrong
   await refused(2, /a private key is in it/, url(), '--database-ca', file);
   await writeFile(file, 'hello');
   await refused(2, /there is no certificate in it/, url(), '--database-ca', file);
+  await writeFile(file, (await readFile(authority(), 'utf8')).replace('-----BEGIN CERTIFICATE-----', `$&\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,${'0F'.repeat(16)}\n`));
+  await refused(2, /certificate 1 in it cannot be read .*locked with a passphrase/s, url(), '--database-ca', file);
   await refused(3, /missing\.pem/, url('?sslrootcert=missing.pem'));
   await expired();
   await bare.certify(dir);
