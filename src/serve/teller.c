@@ -20,7 +20,7 @@ static void on_line(struct teller *t, struct str line)
 	if (t->worker == NULL) {
 		for (int i = 0; i < ws->count; i++)
 			if (ws->list[i].phase == WORKER_BOOTING && str_eq(line, str_from(ws->list[i].token)))
-				t->worker = &ws->list[i], t->pid = ws->list[i].pid;
+				t->worker = &ws->list[i], t->pid = ws->list[i].pid, ws->list[i].has_said = true;
 		if (t->worker == NULL) loop_unwatch(&ws->in->loop, &t->watch);
 		return;
 	}
@@ -28,7 +28,7 @@ static void on_line(struct teller *t, struct str line)
 	if (w->pid != t->pid) return;
 	if (str_eq(line, STR("listening")) && w->phase == WORKER_BOOTING) {
 		w->phase = WORKER_SERVING;
-		w->failures = 0;
+		w->failures = w->stuck = 0;
 		workers_note(ws, w, "started in %lld ms", (long long)(clock_now_ms() - w->started_ms));
 		visit_lead_waiting(ws, w);
 	} else if (str_cut(line, ' ', &word, &rest) && str_eq(word, STR("failed")) && w->phase == WORKER_BOOTING) {

@@ -21,6 +21,7 @@
 #define PROGRAM_BYTES (512ull << 20) /* what Deno and V8 set aside beside the function's own memory */
 #define THREADS_MAX 96
 #define OOM_FIRST "900" /* before pid 1, and before servers */
+#define STUCK_PART 3 /* of boot_ms, until it must have said who it is */
 #define ARG_SIZE 512
 #define ARGV_MAX (CONFIG_ARGV_MAX + 8)
 
@@ -90,7 +91,8 @@ bool worker_start(struct worker *w, const struct config *c, uint16_t control_por
 	w->pid = pid;
 	w->phase = WORKER_BOOTING;
 	w->started_ms = w->used_ms = clock_now_ms();
-	w->cpu_ms = w->quiet_cpu_ms = w->leave_ms = 0;
+	w->cpu_ms = w->quiet_cpu_ms = w->leave_ms = w->boot_ms = w->waited_ms = 0;
+	w->has_said = w->is_stuck = false;
 	w->tasks = 0;
 	w->passed_bytes = w->passed_then = 0;
 	w->is_killed = false;
@@ -142,6 +144,31 @@ static int64_t main_thread_ms(pid_t pid)
 	return (user + system) * 1000 / sysconf(_SC_CLK_TCK);
 }
 
+/* How long it wanted a processor and had none: the second number of schedstat, in nanoseconds (Documentation/scheduler/
+ * sched-stats.rst of Linux). 0 where the kernel does not tell. */
+static int64_t main_thread_waited_ms(pid_t pid)
+{
+	char space[128];
+	int64_t waited_ns;
+	struct str text = read_proc(pid, "schedstat", space, sizeof space), ran, waited;
+	bool is_told = str_next(&text, ' ', &ran) && str_next(&text, ' ', &waited) && str_to_int(waited, &waited_ns);
+	return is_told ? waited_ns / 1000000 : 0;
+}
+
+/* What a busy machine kept from it is not counted against it. One that did not get as far as saying who it is has run
+ * nothing of the app yet (a program that hangs in its own start), so another may be tried. */
+static void look_at_boot(struct worker *w, const struct config *c, int64_t since_ms)
+{
+	int64_t waited_ms = main_thread_waited_ms(w->pid), own_ms = since_ms - (waited_ms - w->waited_ms);
+	w->waited_ms = waited_ms;
+	if (own_ms > 0) w->boot_ms += own_ms;
+	w->is_stuck = !w->has_said && w->boot_ms > c->worker_boot_ms / STUCK_PART;
+	if (w->boot_ms <= c->worker_boot_ms && !w->is_stuck) return;
+	worker_kill(w, ANSWER_BOOT, "it was not ready after %lld s, of which it computed for %lld.%lld s%s",
+		    (long long)w->boot_ms / 1000, (long long)w->cpu_ms / 1000, (long long)w->cpu_ms / 100 % 10,
+		    w->has_said ? "" : ", and none of its code had run yet");
+}
+
 /* Nothing but a loop takes so much of its thread and answers nobody. Processor time, not time: on a busy machine it
  * gets less of it. */
 static void look_at_time(struct worker *w, const struct config *c, int64_t since_ms)
@@ -158,7 +185,7 @@ static void look_at_time(struct worker *w, const struct config *c, int64_t since
 		    (long long)w->quiet_cpu_ms / 1000);
 }
 
-void worker_look(struct worker *w, const struct config *c, int64_t now_ms, int64_t since_ms)
+void worker_look(struct worker *w, const struct config *c, int64_t since_ms)
 {
 	char space[4096];
 	struct usage u = {0};
@@ -170,10 +197,9 @@ void worker_look(struct worker *w, const struct config *c, int64_t now_ms, int64
 			    (unsigned long long)(c->worker_memory_bytes >> 20));
 	else if (u.processes > THREADS_MAX)
 		worker_kill(w, ANSWER_LIMIT, "it had %u threads, and a function may have %d", u.processes, THREADS_MAX);
-	else if (w->phase == WORKER_BOOTING && now_ms - w->started_ms > c->worker_boot_ms)
-		worker_kill(w, ANSWER_BOOT, "it was not ready after %lld s", (long long)c->worker_boot_ms / 1000);
 	else
 		look_at_time(w, c, since_ms);
+	if (w->phase == WORKER_BOOTING) look_at_boot(w, c, since_ms);
 }
 
 static bool says(struct str last, const char *what)

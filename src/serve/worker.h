@@ -36,6 +36,10 @@ struct worker {
 	int tasks; /* of waitUntil, as it says */
 	int64_t started_ms, used_ms, leave_ms; /* began to leave */
 	int64_t cpu_ms, quiet_cpu_ms; /* of its main thread; how much of it since it last answered somebody or rested */
+	int64_t boot_ms, waited_ms; /* of its start, without what it waited for a processor; that */
+	bool has_said; /* who it is, which it does before anything of the app runs */
+	bool is_stuck; /* killed before it had */
+	int stuck; /* such starts in a row */
 	uint64_t passed_bytes, passed_then; /* that it answered with */
 	int failures; /* boots in a row */
 	int64_t again_ms; /* not before */
@@ -52,8 +56,8 @@ bool worker_start(struct worker *w, const struct config *c, uint16_t control_por
 /* Ends it for what it did; what is said of it is decided when it is reaped. */
 void worker_kill(struct worker *w, enum answer answer, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Looks at what it uses, and ends it when that is too much. Once a second or so. */
-void worker_look(struct worker *w, const struct config *c, int64_t now_ms, int64_t since_ms);
+/* Looks at what it uses, and ends it when that is too much. Once a second or so; since_ms: since the last time. */
+void worker_look(struct worker *w, const struct config *c, int64_t since_ms);
 
 /* It was reaped: fills answer and why from how it ended and what it said last (log). */
 void worker_judge(struct worker *w, const struct config *c, int status, struct str last);

@@ -22,6 +22,7 @@
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS 10000
 #define LASTED_MS 1000
+#define STUCK_MAX 2 /* starts that hung before the function's code, in a row, that nobody hears of */
 #define LOG_MAX_BYTES ((off_t)8 << 20)
 #define LOG_KEPT_BYTES ((size_t)4 << 20)
 #define LAST_BYTES 4096
@@ -129,6 +130,7 @@ static void on_ended(struct workers *ws, struct worker *w, int status)
 	bool was_asked = w->phase == WORKER_LEAVING && !w->is_killed;
 	worker_judge(w, &ws->in->config, status, read_last(ws, w, space));
 	bool has_served = w->answer != ANSWER_BOOT;
+	bool is_again = w->is_killed && w->is_stuck && w->stuck++ < STUCK_MAX;
 	w->pid = 0;
 	w->phase = WORKER_IDLE;
 	w->tasks = 0;
@@ -136,12 +138,12 @@ static void on_ended(struct workers *ws, struct worker *w, int status)
 		workers_note(ws, w, "the function ended: %s", w->why);
 		log_warn("function %s: %s", name_of(ws, w), w->why);
 	}
-	if (!was_asked && (!has_served || clock_now_ms() - w->started_ms < LASTED_MS))
+	if (!was_asked && !is_again && (!has_served || clock_now_ms() - w->started_ms < LASTED_MS))
 		note_failure(w);
 	else
 		w->failures = 0, w->again_ms = 0;
 	visit_answer_all(ws, w, VISIT_JUDGING, was_asked ? ANSWER_ERROR : w->answer, w->why);
-	if (!has_served && !was_asked) visit_answer_all(ws, w, VISIT_WAITING, ANSWER_BOOT, w->why);
+	if (!has_served && !was_asked && !is_again) visit_answer_all(ws, w, VISIT_WAITING, ANSWER_BOOT, w->why);
 	if (ws->is_ending && workers_running(ws) == 0) ws->in->loop.is_over = true;
 	want_all(ws);
 }
@@ -185,7 +187,7 @@ static void on_tick(void *arg)
 	for (int i = 0; i < ws->count; i++) {
 		struct worker *w = &ws->list[i];
 		if (w->pid <= 0) continue;
-		worker_look(w, c, now_ms, since_ms);
+		worker_look(w, c, since_ms < TICK_MS * 2 ? since_ms : TICK_MS * 2);
 		look_at_log(ws->logs[i]);
 		if (is_idle(w, now_ms) && now_ms - w->used_ms > c->idle_ms) leave(w);
 		if (w->phase == WORKER_LEAVING && w->leave_ms > 0 && now_ms - w->leave_ms > c->kill_ms)

@@ -87,11 +87,22 @@ async function resolver(at, names, address, state) {
   return socket;
 }
 
+// A range of four addresses that nobody else here uses meanwhile: who listens under its name has it.
+async function claimPart() {
+  for (let i = 0; i < 64; i++) {
+    const part = (process.pid + i) % 64, server = net.createServer();
+    const isOurs = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(`\0freehold-test-outside-${part}`, () => resolve(true)));
+    if (isOurs) return { at: part * 4, release: () => server.close() };
+  }
+  throw new Error('all of 198.51.100.0/24 is in use by other tests');
+}
+
 export class Outside {
   static async start({ program, names }) {
     if (process.getuid() !== 0) throw new Error('a network of its own is made by root only');
     const o = Object.assign(new Outside(), { names, dir: mkdtempSync(path.join(os.tmpdir(), 'fh-outside-')), space: `fh-outside-${process.pid}`, state: {} });
     try {
+      o.part = await claimPart();
       o.#join();
       makeCertificate(o.dir, names);
       writeFileSync(path.join(o.dir, 'resolv.conf'), `nameserver ${o.near}\n`);
@@ -127,9 +138,9 @@ export class Outside {
   // Two ends of a wire: `near` is this machine's, `address` is where the names lead.
   #join() {
     const ip = (...args) => execFileSync('ip', args, quiet);
-    const part = (process.pid % 64) * 4, wire = `fh-o${process.pid}`;
-    this.near = `198.51.100.${part + 1}`;
-    this.address = `198.51.100.${part + 2}`;
+    const wire = `fh-o${process.pid}`;
+    this.near = `198.51.100.${this.part.at + 1}`;
+    this.address = `198.51.100.${this.part.at + 2}`;
     ip('netns', 'add', this.space);
     ip('link', 'add', wire, 'type', 'veth', 'peer', 'name', 'wire', 'netns', this.space);
     ip('addr', 'add', `${this.near}/30`, 'dev', wire);
@@ -169,6 +180,7 @@ export class Outside {
     }
     this.resolver?.close();
     try { execFileSync('ip', ['netns', 'delete', this.space], quiet); } catch { /* it was not made */ }
+    this.part?.release();
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -70,7 +70,7 @@ test('functions and server trust whom the machine was made to trust', { skip }, 
 
 test('an order is paid when the signed event comes, and by none that is not signed', { skip }, async () => {
   const made = await call('create-checkout', JSON.stringify({ what: 'a lamp', cents: 1250 }), { authorization: `Bearer ${keys.anon}` });
-  assert.equal(made.status, 200, made.text);
+  assert.equal(made.status, 200, `${made.text}\n${(await f.cli('logs', 'shop', '--functions')).all}`);
   const at = new URL(made.body.url);
   assert.equal(await orders(), 'a lamp|open');
   assert.match((await outside.ask(at.host, at.pathname)).text, /Pay \$25\.00/);
