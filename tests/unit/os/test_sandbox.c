@@ -47,7 +47,7 @@ static void run_script(struct run *r, const char *script)
 	r->spec.argv = argv;
 	if (r->spec.env == NULL) r->spec.env = env;
 	r->spec.has_user = geteuid() == 0, r->spec.uid = USER, r->spec.gid = USER;
-	if (r->spec.limits.deadline_ms == 0) r->spec.limits.deadline_ms = 20000 * patience();
+	if (r->spec.limits.deadline_ms == 0) r->spec.limits.deadline_ms = 120000 * patience();
 	buf_init(&r->out, 64 * 1024);
 	if (!sandbox_run(&r->spec, &r->out, &r->result, &r->err)) fail_msg("%s", r->err.msg);
 }
