@@ -26,6 +26,7 @@ struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_s
 	auth->pool = pool;
 	auth->settings = auth_settings_hold(spec->settings);
 	auth->keys = spec->keys;
+	auth->tokens = spec->tokens;
 	auth->http = spec->http;
 	auth->oidc = oidc_cache_new();
 	auth->limit = auth_limit_new();
@@ -34,12 +35,14 @@ struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_s
 	return auth;
 }
 
-void auth_configure(struct auth *auth, struct auth_settings *settings, const struct keyring *keys)
+void auth_configure(struct auth *auth, struct auth_settings *settings, const struct keyring *keys,
+		    struct tokens *tokens)
 {
 	(void)auth_settings_hold(settings);
 	auth_settings_free(auth->settings);
 	auth->settings = settings;
 	auth->keys = keys;
+	auth->tokens = tokens;
 }
 
 void auth_free(struct auth *auth)
@@ -135,7 +138,7 @@ static void begin(struct auth_call *call)
 	struct auth_problem problem;
 	call->route = auth_route_find(r, call->ids, &problem);
 	if (call->route == NULL ||
-	    !auth_caller_check(r, call->route->access, call->auth->keys, call_now_s(call), &call->caller, &problem) ||
+	    !auth_caller_check(r, call->route->access, call->auth->tokens, call_now_s(call), &call->caller, &problem) ||
 	    !auth_route_check_ids(call->route, call->ids, &problem) || !read_body(call, &problem))
 		call_problem(call, &problem, NULL);
 	else if (call->route->access == AUTH_USER || call->caller.session_id != NULL)

@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "codec/keyring.h"
+#include "codec/tokens.h"
 #include "http/multi.h"
 #include "pg/pool.h"
 
@@ -31,7 +32,8 @@ struct auth;
 
 struct auth_spec {
 	struct auth_settings *settings; /* the auth holds them, too */
-	const struct keyring *keys; /* borrowed until auth_configure gives others */
+	const struct keyring *keys; /* that sign; borrowed until auth_configure gives others */
+	struct tokens *tokens; /* that verify, with the same keys; borrowed as long */
 	struct http_multi *http; /* to other servers; borrowed. NULL: none is asked */
 	unsigned hash_queue_max; /* passwords waiting for a hash; beyond it 503. 0: 64 */
 };
@@ -71,9 +73,10 @@ typedef void (*auth_reply_fn)(void *arg, const struct auth_reply *reply);
 /* The pool is one of the role supabase_auth_admin and must outlive the auth. */
 struct auth *auth_new(uv_loop_t *loop, struct pg_pool *pool, const struct auth_spec *spec);
 
-/* New settings, for the calls that begin from now on; the auth holds them. The keys are those of every call from now
- * on, and borrowed as the first ones were. */
-void auth_configure(struct auth *auth, struct auth_settings *settings, const struct keyring *keys);
+/* New settings, for the calls that begin from now on; the auth holds them. Keys and tokens are those of every call from
+ * now on, and borrowed as the first ones were. */
+void auth_configure(struct auth *auth, struct auth_settings *settings, const struct keyring *keys,
+		    struct tokens *tokens);
 
 /* No request may be under way. */
 void auth_free(struct auth *auth);

@@ -43,6 +43,7 @@ struct auth {
 	struct pg_pool *pool;
 	struct auth_settings *settings;
 	const struct keyring *keys;
+	struct tokens *tokens;
 	struct auth_passwords *passwords;
 	struct auth_limit *limit;
 	struct sweep *sweep;

@@ -17,7 +17,7 @@ struct auth_caller {
 
 /* Checks the bearer for what the route needs. AUTH_ANYONE needs nothing. One of the app's own keys is what it is, also
  * when the key that signed it was revoked. */
-bool auth_caller_check(const struct auth_request *request, enum auth_access access, const struct keyring *keys,
+bool auth_caller_check(const struct auth_request *request, enum auth_access access, struct tokens *tokens,
 		       int64_t now_s, struct auth_caller *ret_caller, struct auth_problem *ret_problem);
 
 #endif

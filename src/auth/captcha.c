@@ -33,7 +33,7 @@ static bool is_guarded(struct auth_call *call)
 		     !str_eq(grant, STR("id_token"));
 	}
 	return is &&
-	       !auth_caller_check(&call->request, AUTH_ADMIN, call->auth->keys, call_now_s(call), &ignored, &problem);
+	       !auth_caller_check(&call->request, AUTH_ADMIN, call->auth->tokens, call_now_s(call), &ignored, &problem);
 }
 
 static void put_codes(const json_t *answer, struct buf *words)

@@ -154,7 +154,7 @@ static bool parse(struct auth_call *call, struct grant *g, struct auth_problem *
 	if (g->provider_name[0] == '\0' && (g->client_id[0] == '\0' || g->issuer[0] == '\0'))
 		return invalid_request(problem, "provider or client_id and issuer required");
 	if (g->is_link &&
-	    !auth_caller_check(&call->request, AUTH_USER, call->auth->keys, call_now_s(call), &call->caller, problem))
+	    !auth_caller_check(&call->request, AUTH_USER, call->auth->tokens, call_now_s(call), &call->caller, problem))
 		return false;
 	if (g->is_link && !call->settings->enable_manual_linking)
 		return auth_problem_set(problem, 404, "manual_linking_disabled", "Manual linking is disabled");

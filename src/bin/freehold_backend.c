@@ -162,8 +162,10 @@ static void start_parts(struct backend *b, struct rest_settings *rest_settings)
 	g->sends_mail = mailing_set(g->mail, c->auth);
 	g->ai = ai_new(&b->loop);
 	lovable_set(g, c);
-	g->auth = auth_new(&b->loop, g->auth_pool,
-			   &(struct auth_spec){.settings = c->auth, .keys = c->keys, .http = g->http});
+	g->auth =
+	    auth_new(&b->loop, g->auth_pool,
+		     &(struct auth_spec){
+			 .settings = c->auth, .keys = c->keys, .tokens = callers_tokens(g->callers), .http = g->http});
 	jobs_start(&b->jobs, &b->loop, c);
 }
 

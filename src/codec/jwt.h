@@ -73,6 +73,7 @@ enum jwt_fault {
 	JWT_NOT_YET, /* nbf */
 	JWT_FUTURE, /* iat */
 	JWT_AUDIENCE,
+	JWT_NO_ROLE, /* tokens.h: it names none, and must */
 };
 
 struct jwt_expect {

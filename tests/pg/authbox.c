@@ -43,20 +43,23 @@ void authbox_init(struct authbox *box, const char *settings)
 	box->pool = pg_pool_new(&box->loop, &(struct pg_pool_settings){.conninfo = conninfo, .size = 4});
 	struct auth_settings *made = settings_of(settings);
 	box->keys = keyring_from_secret(STR(AUTHBOX_SECRET));
-	box->auth = auth_new(&box->loop, box->pool, &(struct auth_spec){.settings = made, .keys = box->keys});
+	box->tokens = tokens_new(&(struct tokens_settings){.keys = keyring_verifying(box->keys), .role = "anon"});
+	box->auth = auth_new(&box->loop, box->pool,
+			     &(struct auth_spec){.settings = made, .keys = box->keys, .tokens = box->tokens});
 	auth_settings_free(made);
 }
 
 void authbox_configure(struct authbox *box, const char *settings)
 {
 	struct auth_settings *made = settings_of(settings);
-	auth_configure(box->auth, made, box->keys);
+	auth_configure(box->auth, made, box->keys, box->tokens);
 	auth_settings_free(made);
 }
 
 void authbox_done(struct authbox *box)
 {
 	auth_free(box->auth);
+	tokens_free(box->tokens);
 	keyring_free(box->keys);
 	pg_pool_stop(box->pool, NULL, NULL);
 	(void)uv_run(&box->loop, UV_RUN_DEFAULT);

@@ -18,6 +18,7 @@ struct authbox {
 	struct pg_pool *pool;
 	struct auth *auth;
 	struct keyring *keys;
+	struct tokens *tokens; /* by these keys */
 	/* Of the requests that follow. */
 	const char *api_version, *address, *referer;
 };

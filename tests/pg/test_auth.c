@@ -321,9 +321,13 @@ static void test_logout_scopes(void **state)
 		      c = sign_in_with("leave@example.com", "secret1");
 	const char *one = json_str(a.body, "access_token", ""), *two = json_str(b.body, "access_token", ""),
 		   *three = json_str(c.body, "access_token", "");
+	struct tokens_stats before, after;
 	expect(ask("POST", "/logout", "scope=nowhere", one, ""), 400, "validation_failed");
 	assert_int_equal(ask("POST", "/logout", "scope=local", one, "").status, 204);
+	tokens_stats(box.tokens, &before);
 	expect(ask("GET", "/user", "", one, ""), 403, "session_not_found");
+	tokens_stats(box.tokens, &after);
+	assert_int_equal(after.hits, before.hits + 1); /* that its token was verified before does not help it */
 	expect(refresh_by(json_str(a.body, "refresh_token", "")), 400, "refresh_token_not_found");
 	assert_int_equal(ask("POST", "/logout", "scope=others", two, "").status, 204);
 	expect(ask("GET", "/user", "", three, ""), 403, "session_not_found");

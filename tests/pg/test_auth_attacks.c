@@ -107,7 +107,8 @@ static void test_a_public_key_is_no_secret(void **state)
 	json_t *wish JSON_CLEANUP = NULL;
 	struct auth_settings *settings = NULL;
 	assert_true(json_parse(STR(SETTINGS), &wish, &err) && auth_settings_read(wish, &settings, &err));
-	auth_configure(box.auth, settings, keys);
+	struct tokens *tokens = tokens_new(&(struct tokens_settings){.keys = keyring_verifying(keys), .role = "anon"});
+	auth_configure(box.auth, settings, keys, tokens);
 	json_t *public_half = keyring_public(jwk);
 	char *public_text = json_text(public_half);
 	const char *claims = "{\"role\":\"service_role\",\"sub\":\"10000000-0000-4000-8000-000000000000\"}";
@@ -116,8 +117,9 @@ static void test_a_public_key_is_no_secret(void **state)
 	refused(forge("{\"alg\":\"HS256\"}", claims, public_text));
 	/* Nor does the secret of before, once the app signs by keys. */
 	refused(authbox_token(claims));
-	auth_configure(box.auth, settings, box.keys);
+	auth_configure(box.auth, settings, box.keys, box.tokens);
 	auth_settings_free(settings);
+	tokens_free(tokens);
 	keyring_free(keys);
 	free(public_text);
 	json_decref(public_half);

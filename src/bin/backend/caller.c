@@ -38,6 +38,11 @@ void callers_rekey(struct callers *callers)
 	    tokens_new(&(struct tokens_settings){.keys = keyring_verifying(callers->config->keys), .role = "anon"});
 }
 
+struct tokens *callers_tokens(const struct callers *callers)
+{
+	return callers->tokens;
+}
+
 struct callers *callers_new(const struct backend_config *config)
 {
 	struct callers *callers = calloc(1, sizeof *callers);
@@ -88,7 +93,7 @@ static bool find_token(struct callers *callers, struct arena *a, struct str toke
 		    .role = str_from(own->role), .claims = str_from(own->claims), .bearer = str_from(own->key)};
 		return true;
 	}
-	if (!tokens_find(callers->tokens, a, token, now_s, &holder, refusal)) return false;
+	if (!token_find(callers->tokens, a, token, now_s, &holder, refusal)) return false;
 	*ret_caller = (struct caller){.role = holder.role, .claims = holder.claims, .bearer = token};
 	return true;
 }

@@ -10,7 +10,7 @@
  *   - With nothing at all the request is anon. Supabase's gateway answers 401 there; PostgREST serves it. The anon key
  *     stands in every page, so that asking for it protects nothing, and PostgreSQL decides what anon may.
  *
- * Tokens are verified by bin/backend/token.h. A refusal whose code is NULL is the gateway's own. */
+ * Tokens are verified by codec/tokens.h. A refusal whose code is NULL is the gateway's own. */
 #ifndef FREEHOLD_BIN_BACKEND_CALLER_H
 #define FREEHOLD_BIN_BACKEND_CALLER_H
 
@@ -36,6 +36,9 @@ void callers_free(struct callers *callers);
 
 /* The config's keys are others now: what was verified with the old ones is forgotten. */
 void callers_rekey(struct callers *callers);
+
+/* By which bearers are verified, for auth too. Until callers_rekey. */
+struct tokens *callers_tokens(const struct callers *callers);
 
 /* Both headers as they came; .ptr NULL when absent. What the caller points to lives in the arena or the settings. */
 bool callers_find(struct callers *callers, struct arena *a, struct str apikey, struct str authorization, int64_t now_s,

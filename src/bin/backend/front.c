@@ -158,7 +158,7 @@ static bool authenticate(struct visit *v, struct token_refusal *refusal)
 		return false;
 	}
 	if (has_token) {
-		if (!tokens_find(s->tokens, r->arena, str_trim(token), clock_wall_ms() / 1000, &holder, refusal))
+		if (!token_find(s->tokens, r->arena, str_trim(token), clock_wall_ms() / 1000, &holder, refusal))
 			return false;
 		r->role = holder.role;
 		r->claims = holder.claims;

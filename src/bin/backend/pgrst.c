@@ -6,9 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bin/backend/claim.h"
 #include "bin/backend/pgrst_values.h"
 #include "codec/base64.h"
+#include "codec/claim.h"
 
 #define VALUE_MAX_BYTES (64u << 10)
 

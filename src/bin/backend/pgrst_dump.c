@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bin/backend/claim.h"
 #include "bin/backend/pgrst_values.h"
+#include "codec/claim.h"
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_PATH, KIND_FLAG, KIND_NUMBER };
 

@@ -108,8 +108,8 @@ static void apply(struct reload *r)
 	struct keyring *old_keys = config->keys;
 	config->auth = next.auth;
 	config->keys = next.keys;
-	auth_configure(r->gateway->auth, config->auth, config->keys);
 	callers_rekey(r->gateway->callers);
+	auth_configure(r->gateway->auth, config->auth, config->keys, callers_tokens(r->gateway->callers));
 	if (r->gateway->storage != NULL) storage_rekey(r->gateway->storage, config->keys);
 	r->gateway->sends_mail = mailing_set(r->gateway->mail, config->auth);
 	next.auth = old_auth;

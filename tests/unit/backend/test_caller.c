@@ -131,7 +131,7 @@ static void test_a_remembered_token_still_expires(void **state)
 static void test_the_memory_of_tokens_is_bounded(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 3 * TOKEN_CACHE_SIZE; i++) {
+	for (int i = 0; i < 3 * TOKENS_REMEMBERED_MAX; i++) {
 		struct buf token BUF_CLEANUP;
 		char claims[60];
 		(void)snprintf(claims, sizeof claims, "{\"role\":\"r%d\"}", i);

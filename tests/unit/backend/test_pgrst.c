@@ -11,10 +11,10 @@
 
 #include <unistd.h>
 
-#include "bin/backend/claim.h"
 #include "bin/backend/pgrst.h"
 #include "bin/backend/pgrst_dump.h"
 #include "bin/backend/pgrst_values.h"
+#include "codec/claim.h"
 #include "codec/json.h"
 
 static void expect_line(const char *line, const char *name, const char *value)

@@ -2,8 +2,8 @@
  *
  * Where a token's role stands: PostgREST's jwt-role-claim-key, a path such as .role, ."https://app/role",
  * .roles[0] or .roles[?(@ == "editor")]; the comparisons are == != ^== (begins) ==^ (ends) *== (contains). */
-#ifndef FREEHOLD_BIN_BACKEND_CLAIM_H
-#define FREEHOLD_BIN_BACKEND_CLAIM_H
+#ifndef FREEHOLD_CODEC_CLAIM_H
+#define FREEHOLD_CODEC_CLAIM_H
 
 #include <jansson.h>
 #include <stdbool.h>

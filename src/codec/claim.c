@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bin/backend/claim.h"
+#include "codec/claim.h"
 
 #include <ctype.h>
 #include <stdlib.h>
