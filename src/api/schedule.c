@@ -151,7 +151,8 @@ static bool is_drill_due(struct schedule *s, const char *app)
 	if (drill.id == 0) return s->now_ms - backup.ended_at_ms >= FIRST_DRILL_MS;
 	if (strcmp(drill.state, "done") != 0) return may_try(s, app, "drill", DRILL_AGAIN_MS);
 	int64_t slot = retention_slot_ms(s->now_ms, s->retention.hour);
-	return drill.began_at_ms < slot - (s->retention.drill_days - 1) * RETENTION_DAY_MS;
+	return drill.began_at_ms < slot - (s->retention.drill_days - 1) * RETENTION_DAY_MS ||
+	       drill.began_at_ms > s->now_ms;
 }
 
 /* A branch whose days are over goes, one at a tick. */
@@ -259,7 +260,9 @@ static bool are_files_due(struct schedule *s, struct err *err)
 	if (strcmp(files.state, "done") != 0) return may_try(s, NULL, "files", SCHEDULE_AGAIN_MS);
 	for (int i = 0; i < s->places.count; i++)
 		if (s->places.list[i].added_at_ms > newest_place) newest_place = s->places.list[i].added_at_ms;
-	return files.began_at_ms < retention_slot_ms(s->now_ms, s->retention.hour) || files.began_at_ms < newest_place;
+	/* What began later than now did so while the clock was ahead, and says nothing of when the next is due. */
+	return files.began_at_ms < retention_slot_ms(s->now_ms, s->retention.hour) ||
+	       files.began_at_ms < newest_place || files.began_at_ms > s->now_ms;
 }
 
 /* What was fetched may have become old; a mirror that cannot be reached is asked again some hours later. */

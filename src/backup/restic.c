@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backup/derive.h"
+#include "backup/snapshots.h"
 #include "base/clock.h"
 #include "codec/json.h"
 #include "os/file.h"
@@ -123,13 +124,14 @@ bool restic_open(const struct restic *r, struct err *err)
 	return run(r, unlock, "/", &status, err);
 }
 
-bool restic_backup(const struct restic *r, const char *folder, const char *const *paths, int64_t at_ms,
+bool restic_backup(const struct restic *r, const char *folder, const char *const *paths, int64_t at_ms, int64_t made,
 		   bool *ret_is_partial, struct err *err)
 {
-	char time[32], iso[CLOCK_ISO8601_SIZE];
-	const char *rest[REST_MAX] = {"backup", "--host", HOST, "--tag", HOST, "--time", time};
+	char time[32], iso[CLOCK_ISO8601_SIZE], tag[40];
+	const char *rest[REST_MAX] = {"backup", "--host", HOST, "--tag", HOST, "--tag", tag, "--time", time};
 	int status = 0;
-	size_t n = 7;
+	size_t n = 9;
+	(void)snprintf(tag, sizeof tag, SNAPSHOTS_TAG "%lld", (long long)made);
 	clock_iso8601(at_ms, iso);
 	(void)snprintf(time, sizeof time, "%.10s %.8s", iso, iso + 11);
 	for (size_t i = 0; paths[i] != NULL; i++) {
@@ -145,18 +147,10 @@ bool restic_backup(const struct restic *r, const char *folder, const char *const
 
 bool restic_snapshots(const struct restic *r, json_t **ret_list, struct err *err)
 {
-	static const char *const rest[] = {"snapshots", "--host", HOST, "--json", NULL};
+	static const char *const rest[] = {"snapshots", "--no-lock", "--host", HOST, "--json", NULL};
 	json_t *answer JSON_CLEANUP = NULL;
 	if (!ask(r, rest, '[', &answer, err)) return false;
-	json_t *list = json_array();
-	for (size_t i = 0; i < json_array_size(answer); i++) {
-		const json_t *one = json_array_get(answer, i);
-		int64_t at_ms = 0;
-		if (clock_from_iso8601(json_str(one, "time", ""), &at_ms))
-			json_array_append_new(
-			    list, json_pack("{s:s, s:I}", "id", json_str(one, "id", ""), "at_ms", (json_int_t)at_ms));
-	}
-	*ret_list = list;
+	*ret_list = snapshots_read(answer);
 	return true;
 }
 
@@ -179,9 +173,9 @@ bool restic_size(const struct restic *r, int64_t *ret_bytes, struct err *err)
 	return true;
 }
 
-bool restic_restore(const struct restic *r, const char *to, struct err *err)
+bool restic_restore(const struct restic *r, const char *id, const char *to, struct err *err)
 {
-	const char *const rest[] = {"restore", "latest", "--host", HOST, "--target", to, NULL};
+	const char *const rest[] = {"restore", id, "--no-lock", "--target", to, NULL};
 	int status = 0;
 	return run(r, rest, "/", &status, err);
 }

@@ -22,12 +22,12 @@ struct restic {
 /* Opens the repository, and makes it where there is none. */
 bool restic_open(const struct restic *r, struct err *err);
 
-/* A snapshot of these paths (relative, NULL-terminated) of the folder. at_ms is the home's clock. *ret_is_partial: some
- * file went away or could not be read while it was copied. */
-bool restic_backup(const struct restic *r, const char *folder, const char *const *paths, int64_t at_ms,
+/* A snapshot of these paths (relative, NULL-terminated) of the folder. at_ms is the home's clock; made its number
+ * (backup/snapshots.h). *ret_is_partial: some file went away or could not be read while it was copied. */
+bool restic_backup(const struct restic *r, const char *folder, const char *const *paths, int64_t at_ms, int64_t made,
 		   bool *ret_is_partial, struct err *err);
 
-/* [{"id", "at_ms"}] of the snapshots there are, the caller's. */
+/* The snapshots there are, as backup/snapshots.h has them. Also beside a lock that a lost server left. */
 bool restic_snapshots(const struct restic *r, json_t **ret_list, struct err *err);
 
 /* Forgets these, and gives back what they alone held, but for a twentieth of the whole: what is spread over files that
@@ -38,7 +38,7 @@ bool restic_forget(const struct restic *r, const json_t *ids, struct err *err);
 /* What all snapshots together hold, as it is kept: what they have in common once, compressed. */
 bool restic_size(const struct restic *r, int64_t *ret_bytes, struct err *err);
 
-/* The newest snapshot into a folder. */
-bool restic_restore(const struct restic *r, const char *to, struct err *err);
+/* A snapshot into a folder; beside such a lock, too. */
+bool restic_restore(const struct restic *r, const char *id, const char *to, struct err *err);
 
 #endif

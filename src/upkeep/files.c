@@ -8,6 +8,7 @@
 
 #include "app/archive.h"
 #include "backup/restic.h"
+#include "backup/snapshots.h"
 #include "base/clock.h"
 #include "codec/json.h"
 #include "store/home.h"
@@ -106,10 +107,13 @@ static bool take_one(struct job_run *r, const struct backup_place *place, const 
 	    !archive_place_check(place, err) || !check_room(r->f, place, err))
 		return false;
 	struct restic restic = {.place = place, .key = key, .home = r->f->layout.home, .cache_dir = cache};
+	json_t *before JSON_CLEANUP = NULL;
 	int packing = -1;
-	if (!restic_open(&restic, err) || !pack_keep_off(r->f, &packing, err)) return false;
+	if (!restic_open(&restic, err) || !restic_snapshots(&restic, &before, err) ||
+	    !pack_keep_off(r->f, &packing, err))
+		return false;
 	bool ok = restic_backup(&restic, r->f->layout.home, (const char *const *)paths->list, home_now_ms(r->f->db),
-				&is_partial, err);
+				snapshots_next(before), &is_partial, err);
 	(void)close(packing);
 	if (!ok) return false;
 	if (is_partial) job_note(r, "Some files changed or went away while they were copied; the next copy has them.");

@@ -63,6 +63,27 @@ static bool check_home(const struct layout *l, char ret_folder[FILE_PATH_SIZE], 
 		   l->home);
 }
 
+/* The last one that was made. Others may be dated later, from while the lost server's clock was ahead. */
+static bool fetch_newest(const struct restic *restic, const char *folder, struct err *err)
+{
+	char at[CLOCK_ISO8601_SIZE];
+	json_t *list JSON_CLEANUP = NULL;
+	if (!restic_snapshots(restic, &list, err)) return false;
+	size_t count = json_array_size(list), later = 0;
+	if (count == 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "no copy of files is there: none had been taken when the server was lost (freehold "
+			       "recover KIT --place N takes another place of the kit)");
+	const json_t *newest = json_array_get(list, count - 1);
+	int64_t at_ms = json_int(newest, "at_ms", 0);
+	for (size_t i = 0; i + 1 < count; i++) later += json_int(json_array_get(list, i), "at_ms", 0) > at_ms;
+	clock_iso8601(at_ms, at);
+	log_info("the newest copy of files is of %s", at);
+	if (later > 0)
+		log_warn("%zu older copies are dated later than it: the lost server's clock was wrong once", later);
+	return restic_restore(restic, json_str(newest, "id", ""), folder, err);
+}
+
 static bool fetch_files(struct recovering *r, const char *folder, struct err *err)
 {
 	char cache[FILE_PATH_SIZE], done[FILE_PATH_SIZE];
@@ -71,8 +92,8 @@ static bool fetch_files(struct recovering *r, const char *folder, struct err *er
 		return false;
 	if (file_exists(done)) return true;
 	log_info("fetching files from %s", r->place.location);
-	return file_remove_tree(folder, err) && file_mkdirs(folder, 0700, err) &&
-	       restic_restore(&restic, folder, err) && file_write(done, STR(""), 0600, err);
+	return file_remove_tree(folder, err) && file_mkdirs(folder, 0700, err) && fetch_newest(&restic, folder, err) &&
+	       file_write(done, STR(""), 0600, err);
 }
 
 /* A rename each; what was moved before is not there any more. */

@@ -51,6 +51,11 @@ test('everything is in the place', async () => {
     const all = await Promise.all(['shop', 'served'].map((app) => f.api('GET', `/v1/apps/${app}/db/backups`)));
     return all.every(({ body }) => body.places.every(({ backups }) => backups.length > 0));
   }, 90000);
+  // One that is dated later than the last, since the clock was ahead.
+  f.store("insert into home_setting values ('clock_offset_ms', 300000)");
+  await until('files', async () => (await f.cli('backup', 'files')).code === 0, 60000);
+  f.store("delete from home_setting where name = 'clock_offset_ms'");
+  writeFileSync(f.app('shop', 'storage/x/later'), 'newer');
   await until('files', async () => (await f.cli('backup', 'files')).code === 0, 60000);
   assert.equal((await f.cli('backup', 'kit', kit)).code, 0);
   assert.equal(statSync(kit).mode & 0o777, 0o600);
@@ -95,6 +100,7 @@ test('apps, rows, files, releases and secrets are there, and backups go on', asy
   assert.deepEqual(await psql(g, 'shop', 'select count(*) from public.n'), ['200']);
   assert.equal(readFileSync(g.app('shop', 'data/wrote.txt'), 'utf8'), 'shop');
   assert.equal(readFileSync(g.app('shop', 'storage/x/object'), 'utf8'), 'bytes');
+  assert.equal(readFileSync(g.app('shop', 'storage/x/later'), 'utf8'), 'newer', 'of the copies the last one, not the one dated last');
   assert.match((await g.cli('env', 'shop', 'list', '--show')).stdout, /SECRET.*kept/);
   assert.equal((await g.api('GET', '/v1/apps/shop/releases')).body.releases.length, 1);
   await g.deploy((await source()).dir, 'shop');

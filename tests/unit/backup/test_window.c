@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "backup/retention.h"
+#include "backup/snapshots.h"
 #include "backup/window.h"
 #include "codec/json.h"
 
@@ -157,11 +158,31 @@ static void test_forget(void **state)
 			    "a");
 }
 
+/* The ids in the order of making, each one letter. */
+static void test_snapshots(void **state)
+{
+	(void)state;
+	json_t *answer JSON_CLEANUP =
+	    parse("[{\"id\": \"c\", \"time\": \"2026-03-01T00:00:00Z\", \"tags\": [\"freehold\", \"made-9\"]},"
+		  " {\"id\": \"b\", \"time\": \"2031-01-01T00:00:00Z\", \"tags\": [\"freehold\"]},"
+		  " {\"id\": \"x\", \"time\": \"?\", \"tags\": [\"made-99\"]},"
+		  " {\"id\": \"d\", \"time\": \"2030-01-01T00:00:00Z\", \"tags\": [\"made-10\", \"made-\"]},"
+		  " {\"id\": \"a\", \"time\": \"2026-01-01T00:00:00Z\"},"
+		  " {\"id\": \"e\", \"time\": \"2026-03-02T00:00:00.5Z\", \"tags\": [\"made-11\", 7]}]");
+	json_t *list JSON_CLEANUP = snapshots_read(answer), *none JSON_CLEANUP = json_array();
+	char text[8] = "";
+	for (size_t i = 0; i < json_array_size(list); i++)
+		(void)snprintf(text + i, sizeof text - i, "%s", json_str(json_array_get(list, i), "id", ""));
+	assert_string_equal(text, "abcde");
+	assert_int_equal(snapshots_next(list), 12);
+	assert_int_equal(snapshots_next(none), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_choose), cmocka_unit_test(test_gaps),   cmocka_unit_test(test_due),
-	    cmocka_unit_test(test_keep),   cmocka_unit_test(test_forget),
+	    cmocka_unit_test(test_keep),   cmocka_unit_test(test_forget), cmocka_unit_test(test_snapshots),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
