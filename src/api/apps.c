@@ -20,6 +20,7 @@
 #include "release/release.h"
 #include "store/deployment.h"
 #include "upkeep/backup_status.h"
+#include "upkeep/disks.h"
 #include "upkeep/fetched.h"
 #include "upkeep/restore.h"
 #include "version.h"
@@ -251,6 +252,11 @@ void route_status(struct route_call *c)
 	json_t *warnings = json_array(), *app, *edge = edge_json(c->d, warnings);
 	size_t i;
 	if (!backup_warnings(&c->d->flow, warnings, &err)) json_array_append_new(warnings, json_string(err.msg));
+	json_t *disks = NULL;
+	if (disks_look(&c->d->flow, &disks, &err))
+		disks_warnings(disks, warnings);
+	else
+		json_array_append_new(warnings, json_string(err.msg));
 	fetched_warnings(&c->d->flow, warnings);
 	json_array_foreach(apps, i, app)
 	{
@@ -259,9 +265,9 @@ void route_status(struct route_call *c)
 		warn_of_restore(c->d, app, warnings);
 	}
 	reply_json(c->req, 200,
-		   json_pack("{s:s, s:s, s:o, s:s, s:o, s:o}", "version", FREEHOLD_VERSION, "home",
+		   json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o*}", "version", FREEHOLD_VERSION, "home",
 			     c->d->flow.layout.home, "edge", edge, "address", address, "apps", apps, "warnings",
-			     warnings));
+			     warnings, "disks", disks));
 }
 
 void route_apps(struct route_call *c)

@@ -15,9 +15,8 @@
 #include "owndb/owndb.h"
 #include "owndb/pooler.h"
 #include "store/backup.h"
+#include "upkeep/disks.h"
 #include "upkeep/fetched.h"
-
-#define LOW_DISK_BYTES ((uint64_t)2 << 30)
 
 static void check(json_t *checks, const char *name, const char *state, const char *what, const char *next)
 {
@@ -107,18 +106,18 @@ static void check_fetched(struct daemon *d, json_t *checks)
 		      "what Freehold fetched is the newest that it knows of (freehold postgres)", NULL);
 }
 
-static void check_disk(struct daemon *d, json_t *checks)
+static void check_disks(struct daemon *d, json_t *checks)
 {
 	struct err err;
-	uint64_t room = 0;
-	char what[FILE_PATH_SIZE + 64];
-	if (!file_disk_free(d->flow.layout.home, &room, &err)) {
-		check(checks, "disk", "bad", err.msg, NULL);
-		return;
+	json_t *disks JSON_CLEANUP = NULL, *disk;
+	size_t i;
+	if (!disks_look(&d->flow, &disks, &err)) check(checks, "disk", "bad", err.msg, NULL);
+	json_array_foreach(disks, i, disk)
+	{
+		const char *state = json_bool(disk, "is_low", false) ? "weak" : "ok";
+		if (json_object_get(disk, "free_bytes") == NULL) state = "bad";
+		check(checks, "disk", state, json_str(disk, "what", ""), json_str(disk, "next", NULL));
 	}
-	(void)snprintf(what, sizeof what, "%.1f GB are free at %s", (double)room / 1e9, d->flow.layout.home);
-	check(checks, "disk", room < LOW_DISK_BYTES ? "weak" : "ok", what,
-	      room < LOW_DISK_BYTES ? "make room: a build needs up to 2 GB" : NULL);
 }
 
 static void check_edge(struct daemon *d, json_t *checks)
@@ -234,7 +233,7 @@ void route_doctor(struct route_call *c)
 	check_pgbouncer(c->d, checks);
 	check_fetched(c->d, checks);
 	check_edge(c->d, checks);
-	check_disk(c->d, checks);
+	check_disks(c->d, checks);
 	check_places(c->d, checks);
 	check_moves(c->d, checks);
 	check_apps(c->d, checks);

@@ -10,7 +10,7 @@ import { Freehold, until } from './freehold.mjs';
 import { Visitor, assertAgreement, assertNothingLeft, assertWholeMigrations, deployUntil, restart, source } from './crash.mjs';
 
 const SIZE = '640m';
-let f, home, why, shop;
+let f, home, second, why, shop;
 
 function mount() {
   if (process.getuid() !== 0) return 'a small file system of its own needs root';
@@ -35,6 +35,10 @@ before(async () => {
 });
 after(async () => {
   if (f) await f.end();
+  if (second) {
+    execFileSync('umount', ['-l', second]);
+    rmSync(second, { recursive: true });
+  }
   if (home) {
     execFileSync('umount', ['-l', home]);
     rmSync(home, { recursive: true });
@@ -77,6 +81,20 @@ async function goesLive(made) {
   assert.equal(execFileSync('sqlite3', [path.join(home, 'freehold.db'), 'pragma integrity_check'], { encoding: 'utf8' }).trim(), 'ok');
   await assertWhole();
 }
+
+test('status says which disk is short of room, with what is there, in the words of doctor', async (t) => {
+  if (why) return t.skip(why);
+  const said = await f.cli('status', '--json');
+  const { warnings, disks } = JSON.parse(said.stdout);
+  assert.deepEqual(disks.map(({ at, is_low, apps, places }) => ({ at, is_low, apps, places })), [{ at: home, is_low: true, apps: ['shop'], places: ['this disk'] }]);
+  assert.ok(disks[0].free_bytes > 0 && disks[0].free_bytes < 640 << 20, said.stdout);
+  const words = new RegExp(`0\\.\\d GB are free at ${home}, where shop and backups are`);
+  assert.match(warnings.find((w) => w.startsWith('Only ')), new RegExp(`^Only ${words.source}; make room: .*freehold db APP size`));
+  assert.match((await f.cli('status')).stdout.replace(/\s+/g, ' '), words);
+  const checks = (await f.api('GET', '/v1/doctor')).body.checks.filter(({ name }) => name === 'disk');
+  assert.deepEqual(checks.map(({ state }) => state), ['weak']);
+  assert.match(checks[0].what, words);
+});
 
 test('before the upload', async (t) => {
   if (why) return t.skip(why);
@@ -130,3 +148,17 @@ for (const at of ['receive:began', 'package:began', 'rehearse:began', 'migrate:b
     await goesLive(made);
     await visitor.end();
   });
+
+test('so it does of another disk that backups go to, and asks none that is another machine\'s', async (t) => {
+  if (why) return t.skip(why);
+  second = mkdtempSync(path.join(os.tmpdir(), 'fh-second-'));
+  chmodSync(second, 0o755);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300m,mode=755', 'tmpfs', second], { stdio: 'pipe' });
+  const disks = async () => (await f.api('GET', '/v1/status')).body.disks.slice(1).map(({ at, apps, places, what }) => ({ at, apps, places, what: what.replace(/[.\d]+/, 'N') }));
+  const added = await f.cli('backup', 'add', second);
+  assert.equal(added.code, 0, added.all);
+  assert.deepEqual(await disks(), [{ at: second, apps: [], places: [second], what: `N GB are free at ${second}, where backups are` }]);
+  assert.match((await f.cli('status')).stdout.replace(/\s+/g, ' '), new RegExp(`Only 0\\.\\d GB are free at ${second}, where backups are; make room there, or keep fewer days: freehold backup set days=7`));
+  f.store(`update backup_place set is_elsewhere = 1 where location = '${second}'`);
+  assert.deepEqual(await disks(), []);
+});
