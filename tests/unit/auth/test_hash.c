@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "auth/hash.h"
@@ -150,6 +151,14 @@ static bool is_last_session(pid_t pid)
 	return strstr(text, " nice 19") != NULL;
 }
 
+/* Of its first thread; 0 where the kernel knows none (before 6.12). */
+static uint64_t slice_ns(pid_t pid)
+{
+	uint64_t attributes[6] = {0}; /* of sched_getattr(2): the fourth is the slice */
+	assert_int_equal(syscall(SYS_sched_getattr, pid, attributes, sizeof attributes, 0), 0);
+	return attributes[3];
+}
+
 static void test_pool(void **state)
 {
 	(void)state;
@@ -206,6 +215,8 @@ static void test_full_machine(void **state)
 		assert_true(i < 5000); /* the kernel takes few such changes a second */
 		verify_some(&loop, p, 1);
 	}
+	/* Whoever wakes must not wait for the end of its turn. */
+	if (slice_ns(0) > 0) assert_int_equal(slice_ns(pid), 100000000);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	int64_t began_ms = clock_now_ms();
 	verify_some(&loop, p, 5);
