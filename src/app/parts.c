@@ -331,11 +331,13 @@ static bool put_databases(const struct parts *p, json_t *config, struct err *err
 		     {"auth_database", "supabase_auth_admin"},
 		     {"realtime_database", "freehold_realtime"},
 		     {"jobs_database", "freehold_jobs"}};
+	/* What the owner sets for his own sessions must not end these. */
+	static const char stays[] = "-c idle_session_timeout=0";
 	if (p->elsewhere.is) return elsewhere_put_backend(&p->elsewhere, config, err);
 	for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
 		json_object_set_new(config, doors[i].member,
-				    json_sprintf("host='%s' port=5432 dbname=%s user=%s", p->pg_socket_dir,
-						 OWNDB_DATABASE, doors[i].role));
+				    json_sprintf("host='%s' port=5432 dbname=%s user=%s options='%s'", p->pg_socket_dir,
+						 OWNDB_DATABASE, doors[i].role, stays));
 	return true;
 }
 

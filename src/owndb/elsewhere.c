@@ -139,6 +139,10 @@ void owndb_elsewhere_host(const char *url, char ret_host[256], char ret_address[
 	PQconninfoFree(options);
 }
 
+/* Hosts end what is idle. A pool is that between requests, and one that comes just then would fail; a listener is
+ * always. */
+#define STAYS "-c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0"
+
 /* The role and the settings go along as options, behind what the address has there (Neon names its endpoint so). */
 static void put_options(const PQconninfoOption *options, const char *role, const char *settings,
 			char ret_text[OPTIONS_SIZE])
@@ -146,8 +150,8 @@ static void put_options(const PQconninfoOption *options, const char *role, const
 	const char *given = value_of(options, "options");
 	if (role != NULL && strcmp(role, OWNDB_SUPERUSER) == 0) role = NULL;
 	if (role != NULL && strcmp(role, OWNDB_MIGRATOR) == 0) role = ELSEWHERE_OWNER;
-	(void)snprintf(ret_text, OPTIONS_SIZE, "%.400s%s%s%s%s%.300s", given, given[0] != '\0' ? " " : "",
-		       role != NULL ? "-c role=" : "", role != NULL ? role : "", settings[0] != '\0' ? " " : "",
+	(void)snprintf(ret_text, OPTIONS_SIZE, "%.400s%s" STAYS "%s%s%s%.300s", given, given[0] != '\0' ? " " : "",
+		       role != NULL ? " -c role=" : "", role != NULL ? role : "", settings[0] != '\0' ? " " : "",
 		       settings);
 }
 

@@ -45,6 +45,18 @@ test('one that the owner sets holds at once, is kept, and is taken back', async 
   assert.equal(await setting('statement_timeout'), undefined);
 });
 
+test('one that ends idle sessions ends none of the backend\'s', async () => {
+  const listener = () => sql("select pid from pg_stat_activity where query like 'LISTEN%' and usename = 'authenticator'");
+  assert.equal((await f.cli('set', 'site', 'postgres.idle_session_timeout=300ms')).code, 0);
+  await f.cli('stop', 'site');
+  await f.cli('start', 'site');
+  const before = await until('the backend listens', listener);
+  assert.equal(await sql('show idle_session_timeout'), '300ms');
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assert.equal(await listener(), before);
+  assert.equal((await f.cli('set', 'site', 'postgres.idle_session_timeout=default')).code, 0);
+});
+
 test('one that needs a start is said to wait for it', async () => {
   const result = await f.cli('set', 'site', 'postgres.max_connections=90');
   assert.match(result.stdout, /max_connections holds from the database's next start/);

@@ -248,6 +248,35 @@ test('another password of the same database is taken while it is live; another d
   assert.equal(own.code, 0, own.all);
 });
 
+const IDLE = ['idle_session_timeout', 'idle_in_transaction_session_timeout'], pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+test('a host that ends idle sessions ends none of Freehold\'s: requests, a notice of a new table and broadcasts go on', async () => {
+  for (const name of IDLE) await bare.psql(`alter database shop set ${name} = '300ms'`);
+  const ours = "from pg_stat_activity where usename like 'fh\\_shop\\_%' and usename not like '%\\_changes'";
+  const open = async () => (await bare.psql(`select pid ${ours}`)).split('\n');
+  await bare.psql(`select count(pg_terminate_backend(pid, 5000)) ${ours}`);
+  const live = await Live.open();
+  live.send('phx_join', { config: { broadcast: { self: true }, presence: {} }, access_token: users.ada });
+  await live.hears('joined', (m) => m.event === 'phx_reply' && m.payload.status === 'ok');
+  await until('the backend listens again', async () => (await rest(users.ada, 'notes?limit=1')).status === 200
+    && (await bare.psql(`select count(*) ${ours} and query like 'LISTEN%'`)) !== '0');
+  const before = await open();
+  for (let i = 0; i < 4; i++) {
+    await pause(700);
+    assert.equal((await rest(users.ada, 'notes', { method: 'POST', body: { body: `idle ${i}` } })).status, 201);
+    assert.equal((await rest(users.ada, 'notes?body=like.idle*')).body.length, i + 1);
+  }
+  const after = await open();
+  assert.deepEqual(before.filter((pid) => !after.includes(pid)), [], 'all of them are the same sessions');
+  await there('create table public.later (id int primary key); grant select on public.later to authenticated');
+  await there("notify pgrst, 'reload schema'");
+  await until('the table is seen', async () => (await rest(users.ada, 'later')).status === 200);
+  live.send('broadcast', { type: 'broadcast', event: 'said', payload: { n: 1 } });
+  await live.hears('what was said', (m) => m.event === 'broadcast' && m.payload.payload.n === 1);
+  live.close();
+  await there('drop table public.later');
+  assert.equal((await rest(users.ada, 'notes?body=like.idle*', { method: 'DELETE' })).status, 204);
+});
+
 test('changes are served where a replication slot can be made', async () => {
   const reader = await there("select rolname from pg_roles where rolname like 'fh\\_shop\\_%\\_changes'");
   assert.ok((await f.api('GET', '/v1/apps/shop')).body.external.changes.includes(`alter role "${reader}" replication`));
@@ -258,12 +287,14 @@ test('changes are served where a replication slot can be made', async () => {
   const live = await Live.open();
   live.send('phx_join', { config: { broadcast: {}, presence: {}, postgres_changes: [{ event: 'INSERT', schema: 'public', table: 'notes' }] }, access_token: users.ada });
   await live.hears('changes are subscribed to', (m) => m.event === 'system' && m.payload.extension === 'postgres_changes' && m.payload.status === 'ok');
+  await pause(700); // longer than a session may be idle here
   assert.equal((await rest(users.ada, 'notes', { method: 'POST', body: { body: 'heard' } })).status, 201);
   const heard = await live.hears('the change', (m) => m.event === 'postgres_changes');
   assert.equal(heard.payload.data.record.body, 'heard');
   live.close();
   assert.equal((await rest(users.ada, 'notes?body=eq.heard', { method: 'DELETE' })).status, 204);
   await bare.psql(`alter role "${reader}" noreplication`); // before PostgreSQL 16 only a superuser changes one that has it
+  for (const name of IDLE) await bare.psql(`alter database shop reset ${name}`);
 });
 
 test('destroy leaves the data, and closes the way in', async () => {

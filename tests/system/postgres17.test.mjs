@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { Freehold, example, folder, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
+import { Writer, made, startSource } from './import/followed.mjs';
 
 let f;
 before(async () => { f = await Freehold.start(); });
@@ -62,6 +63,37 @@ test('a project of 17 is moved into an app that had 15, with its vectors', async
         body: JSON.stringify({ email: 'person7@example.com', password: 'secret of 7' }) });
       assert.equal(signed.status, 200, signed.text);
     }
+  } finally {
+    await b.stop();
+  }
+});
+
+test('a project of an older major is followed into an app of 17 while it is written to, and no row is lost or doubled', async () => {
+  const b = await startSource(), ask = (sql) => f.ask('followed', sql);
+  try {
+    await f.deploy(example('static-site'), 'followed', '--postgres', '17');
+    const writers = [2, 3].map((n) => new Writer(b, n)), following = async () => (await f.api('GET', '/v1/apps/followed/db/import')).body.following;
+    const copied = await f.cli('move', 'followed', b.url(), '--replace');
+    assert.equal(copied.code, 0, copied.all);
+    await until('it follows', async () => (await following())?.active);
+    const before = writers.map((w) => w.rows.size);
+    await until('all write on', () => writers.every((w, i) => w.rows.size > before[i] + 20));
+    const done = await f.cli('move', 'followed', '--finish');
+    assert.equal(done.code, 0, done.all);
+    assert.match(done.stdout, /followed/);
+    assert.match(await ask('show server_version_num'), /^17\d{4}$/);
+    assert.doesNotMatch(await b.psql('show server_version_num'), /^17\d{4}$/);
+    for (const w of writers) {
+      await w.ended;
+      assert.match(w.refused, /this app is being moved/);
+      assert.equal(await ask(`select id || ' ' || body from moved where id / 1000000 = ${Math.floor(w.next / 1e6)} order by id`), [...w.rows].map(([id, body]) => `${id} ${body}`).join('\n'));
+    }
+    for (const sql of ["select count(*), md5(string_agg(moved::text, ',' order by id)) from public.moved", 'select count(*), count(distinct id), sum(id) from public.keyless', 'select last_value, is_called from public.counter'])
+      assert.equal(await ask(sql), await b.psql(sql), sql);
+    assert.equal(await made(b), '0');
+    const { report } = (await f.api('GET', '/v1/apps/followed/db/import')).body;
+    assert.equal(report.catch_up.way, 'replication');
+    console.log(`# pause ${report.held_ms} ms (${JSON.stringify(report.catch_up)}), ${writers.reduce((sum, w) => sum + w.next % 1e6, 0)} transactions`);
   } finally {
     await b.stop();
   }

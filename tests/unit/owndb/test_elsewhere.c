@@ -56,8 +56,9 @@ static void test_conninfo(void **state)
 {
 	(void)state;
 	leads(URL, ELSEWHERE_AS_OWNER, OWNDB_SUPERUSER, "user='keeper' password='s/cret'");
-	leads(URL, ELSEWHERE_AS_OWNER, OWNDB_SUPERUSER, "options=' -c lock_timeout=8s'");
-	leads(URL, ELSEWHERE_AS_OWNER, OWNDB_MIGRATOR, "options='-c role=freehold_owner -c lock_timeout=8s'");
+	leads(URL, ELSEWHERE_AS_OWNER, OWNDB_SUPERUSER,
+	      "idle_session_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=8s'");
+	leads(URL, ELSEWHERE_AS_OWNER, OWNDB_MIGRATOR, " -c role=freehold_owner -c lock_timeout=8s'");
 	leads(URL, ELSEWHERE_AS_BACKEND, "authenticator", "user='fh_shop_abc' password='made'");
 	leads(URL, ELSEWHERE_AS_BACKEND, "authenticator", "-c role=authenticator");
 	leads(URL, ELSEWHERE_AS_READER, NULL, "user='fh_shop_abc_changes'");
@@ -67,7 +68,7 @@ static void test_conninfo(void **state)
 	leads("postgresql://u:p@h/d?sslmode=verify-full", ELSEWHERE_AS_OWNER, NULL,
 	      "sslrootcert='/etc/ssl/certs/ca-certificates.crt'");
 	leads("postgresql://u:p@h/d?options=endpoint%3Dx", ELSEWHERE_AS_BACKEND, "authenticator",
-	      "options='endpoint=x -c role=authenticator");
+	      "options='endpoint=x -c idle_session_timeout=0 ");
 	leads("postgresql://u:p@127.0.0.1/d?hostaddr=192.0.2.9", ELSEWHERE_AS_OWNER, NULL, "sslmode='require'");
 	leads("postgresql://o'brien:p@h/d", ELSEWHERE_AS_OWNER, NULL, "user='o\\'brien'");
 }
