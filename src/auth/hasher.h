@@ -4,11 +4,12 @@
  * the kernel shares the processor out between sessions first (sched(7), "The autogroup feature"), and inside a session
  * between threads, so that the lowest thread of the backend still takes turns with every process of PostgreSQL, each of
  * which has a session of its own. Therefore a session of its own, with the highest autogroup nice value there is, and
- * threads of the highest nice value in it, one a core. And with the longest slice there is: whoever wakes waits until
- * the slice of who runs is over, however little that one counts, and the kernel looks for its end once a tick of the
- * clock (4 ms); who asks for shorter turns than who runs does not wait. Not of SCHED_IDLE: the kernel takes a core that
- * runs only such threads for an idle one, puts who wakes there, and then lets the session finish its slice first
- * (measured: bench/README.md, "Sign-in").
+ * threads of the highest nice value in it, one a core. And with slices a little longer than everybody's: whoever wakes
+ * waits until the slice of who runs is over, however little that one counts, and the kernel looks for its end once a
+ * tick of the clock (4 ms); who asks for shorter turns than who runs does not wait. Not much longer: what the
+ * kernel owes a thread on a full machine it then gives in one piece, and with 100 ms a read waited for as long. Not of
+ * SCHED_IDLE: the kernel takes a core that runs only such threads for an idle one, puts who wakes there, and then lets
+ * the session finish its slice first (measured: bench/README.md, "Sign-in").
  *
  *     us ── task, a message of a socket pair ──▶ a thread of the process ── result ──▶ us
  *

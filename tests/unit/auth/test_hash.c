@@ -216,7 +216,7 @@ static void test_full_machine(void **state)
 		verify_some(&loop, p, 1);
 	}
 	/* Whoever wakes must not wait for the end of its turn. */
-	if (slice_ns(0) > 0) assert_int_equal(slice_ns(pid), 100000000);
+	if (slice_ns(0) > 0) assert_int_equal(slice_ns(pid), 3000000);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	int64_t began_ms = clock_now_ms();
 	verify_some(&loop, p, 5);
