@@ -92,7 +92,7 @@ bool worker_start(struct worker *w, const struct config *c, uint16_t control_por
 	w->phase = WORKER_BOOTING;
 	w->started_ms = w->used_ms = clock_now_ms();
 	w->cpu_ms = w->quiet_cpu_ms = w->leave_ms = w->boot_ms = w->waited_ms = 0;
-	w->has_said = w->is_stuck = false;
+	w->has_said = false;
 	w->tasks = 0;
 	w->passed_bytes = w->passed_then = 0;
 	w->is_killed = false;
@@ -162,8 +162,7 @@ static void look_at_boot(struct worker *w, const struct config *c, int64_t since
 	int64_t waited_ms = main_thread_waited_ms(w->pid), own_ms = since_ms - (waited_ms - w->waited_ms);
 	w->waited_ms = waited_ms;
 	if (own_ms > 0) w->boot_ms += own_ms;
-	w->is_stuck = !w->has_said && w->boot_ms > c->worker_boot_ms / STUCK_PART;
-	if (w->boot_ms <= c->worker_boot_ms && !w->is_stuck) return;
+	if (w->boot_ms <= (w->has_said ? c->worker_boot_ms : c->worker_boot_ms / STUCK_PART)) return;
 	worker_kill(w, ANSWER_BOOT, "it was not ready after %lld s, of which it computed for %lld.%lld s%s",
 		    (long long)w->boot_ms / 1000, (long long)w->cpu_ms / 1000, (long long)w->cpu_ms / 100 % 10,
 		    w->has_said ? "" : ", and none of its code had run yet");

@@ -38,8 +38,7 @@ struct worker {
 	int64_t cpu_ms, quiet_cpu_ms; /* of its main thread; how much of it since it last answered somebody or rested */
 	int64_t boot_ms, waited_ms; /* of its start, without what it waited for a processor; that */
 	bool has_said; /* who it is, which it does before anything of the app runs */
-	bool is_stuck; /* killed before it had */
-	int stuck; /* such starts in a row */
+	int stuck; /* starts in a row that were ended before it had */
 	uint64_t passed_bytes, passed_then; /* that it answered with */
 	int failures; /* boots in a row */
 	int64_t again_ms; /* not before */

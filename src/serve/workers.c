@@ -130,7 +130,7 @@ static void on_ended(struct workers *ws, struct worker *w, int status)
 	bool was_asked = w->phase == WORKER_LEAVING && !w->is_killed;
 	worker_judge(w, &ws->in->config, status, read_last(ws, w, space));
 	bool has_served = w->answer != ANSWER_BOOT;
-	bool is_again = w->is_killed && w->is_stuck && w->stuck++ < STUCK_MAX;
+	bool is_stuck = w->is_killed && !has_served && !w->has_said, is_again = is_stuck && w->stuck++ < STUCK_MAX;
 	w->pid = 0;
 	w->phase = WORKER_IDLE;
 	w->tasks = 0;
