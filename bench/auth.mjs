@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
-// Sign-in: bench/auth.mjs [ROUNDS [SECONDS]]
+// Sign-in: bench/auth.mjs [ROUNDS [SECONDS [pairs]]]; with `pairs` only the reads, each load alone and beside sign-ins
 //   sign-ins with a password, beside what bcrypt alone gives on these cores (a process a core, nothing else)
 //   refreshes, each of 16 clients its own chain; GET /user by wrk
 //   what one costs, one after the other: processor time of PostgreSQL and of the backend's loop, log of changes
 //   the p99 of REST reads, alone and with somebody beside, in turns:
 //     a light load (REST_RATE a second by Node) beside sign-ins; beside as many whose password is wrong (which hash and write
 //     nothing), as many refreshes (which write and hash nothing) and as many rows inserted by REST, which is the floor
-//     a middle load (32 connections of wrk that pause, about half of what the machine gives) and a full one (32 that do not)
+//     a middle load (32 connections of wrk that pause, about half of what the machine gives) beside the same, and a full one (32 that do not)
 // Starts a backend and a PostgreSQL of its own (build/tests/pg/with_backend) and runs itself inside, in a session of its own, as is
 // whoever is beside: none gets the backend's share of a full machine.
 import { spawn } from 'node:child_process';
@@ -18,6 +18,7 @@ import path from 'node:path';
 import { cpuMicroseconds, family, head, inTurns, median, run, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 5)];
+const isPairs = process.argv[4] === 'pairs';
 const build = process.env.FREEHOLD_BUILD ?? path.join(import.meta.dirname, '..', 'build');
 const REST_RATE = Number(process.env.REST_RATE ?? 300);
 const SIGN_INS = Number(process.env.SIGN_INS ?? 16);
@@ -171,7 +172,7 @@ const note = { author: sessions[0].user.id, body: 'a note that somebody writes' 
 await sql("alter system set autovacuum = off"), await sql('select pg_reload_conf()');
 pause_ms = 64000 / (await fullReads()).rate;
 let perSecond;
-const found = await inTurns(rounds, {
+const cases = {
   bcrypt: bcryptAlone,
   signIns: () => rate(SIGN_INS, (i) => signIn(`bench${i}@example.com`)),
   refreshes: () => rate(16, async (i) => { sessions[i] = await refresh(sessions[i]); }),
@@ -185,35 +186,46 @@ const found = await inTurns(rounds, {
   lightRefreshes: () => withBeside('refreshes', perSecond, lightReads),
   lightInserts: () => withBeside('inserts', perSecond, lightReads),
   middle: middleReads,
-  middleSignIns: () => withBeside('signIns', 0, middleReads),
+  middleSignIns: async () => { const one = await withBeside('signIns', 0, middleReads); perSecond = one.beside; return one; },
+  middleWrong: () => withBeside('wrong', 0, middleReads),
+  middleRefreshes: () => withBeside('refreshes', perSecond, middleReads),
+  middleInserts: () => withBeside('inserts', perSecond, middleReads),
   full: fullReads,
   fullSignIns: full,
-});
+};
+const isAsked = (name) => !isPairs || /^(light|middle|full)(SignIns)?$/.test(name);
+const found = await inTurns(rounds, Object.fromEntries(Object.entries(cases).filter(([name]) => isAsked(name))));
 const of = (name, key) => median(found[name].map((x) => (key ? x[key] : x)));
-const ratio = median(found.signIns.map((value, i) => value / found.bcrypt[i]));
-table(['', 'a second', ''], [
-  ['bcrypt alone', of('bcrypt').toFixed(1), 'the limit'],
-  ['sign-ins', of('signIns').toFixed(1), `${ratio.toFixed(2)} of the limit`],
-  ['refreshes', Math.round(of('refreshes')), ''],
-  ['GET /user', Math.round(of('user')), ''],
-]);
-table(['one costs', 'PostgreSQL CPU µs', "the backend's loop, CPU µs", 'log, bytes'], [['row inserted by REST', 'insertCost'], ['refresh', 'refreshCost'], ['sign-in', 'signInCost']]
-  .map(([what, name]) => [what, ...['pg', 'loop', 'log'].map((key) => Math.round(of(name, key)))]));
+function tellCosts() {
+  const ratio = median(found.signIns.map((value, i) => value / found.bcrypt[i]));
+  table(['', 'a second', ''], [
+    ['bcrypt alone', of('bcrypt').toFixed(1), 'the limit'],
+    ['sign-ins', of('signIns').toFixed(1), `${ratio.toFixed(2)} of the limit`],
+    ['refreshes', Math.round(of('refreshes')), ''],
+    ['GET /user', Math.round(of('user')), ''],
+  ]);
+  table(['one costs', 'PostgreSQL CPU µs', "the backend's loop, CPU µs", 'log, bytes'], [['row inserted by REST', 'insertCost'], ['refresh', 'refreshCost'], ['sign-in', 'signInCost']]
+    .map(([what, name]) => [what, ...['pg', 'loop', 'log'].map((key) => Math.round(of(name, key)))]));
+}
+if (!isPairs) tellCosts();
 const row = (what, name, alone) => {
   const ratios = found[name].map((value, i) => value.p99 / found[alone][i].p99).sort((a, b) => a - b);
   const rates = found[name][0].rate ? [Math.round(of(name, 'rate'))] : [REST_RATE];
   return [what, ...rates, of(name, 'p99').toFixed(2), ...(name === alone ? ['', '', ''] : [median(ratios).toFixed(2), `${ratios[0].toFixed(2)} to ${ratios.at(-1).toFixed(2)}`, of(name, 'beside').toFixed(1)])];
 };
 table(['REST reads', 'a second', 'p99, ms', 'of alone', 'in the rounds', 'beside, a second'], [
-  row('light, alone', 'light', 'light'),
-  row('… sign-ins beside', 'lightSignIns', 'light'),
-  row('… wrong passwords beside', 'lightWrong', 'light'),
-  row('… refreshes beside', 'lightRefreshes', 'light'),
-  row('… rows inserted beside', 'lightInserts', 'light'),
-  row('middle, alone', 'middle', 'middle'),
-  row('… sign-ins beside', 'middleSignIns', 'middle'),
-  row('full, alone', 'full', 'full'),
-  row('… 4 sign in beside', 'fullSignIns', 'full'),
-]);
+  ['light, alone', 'light', 'light'],
+  ['… sign-ins beside', 'lightSignIns', 'light'],
+  ['… wrong passwords beside', 'lightWrong', 'light'],
+  ['… refreshes beside', 'lightRefreshes', 'light'],
+  ['… rows inserted beside', 'lightInserts', 'light'],
+  ['middle, alone', 'middle', 'middle'],
+  ['… sign-ins beside', 'middleSignIns', 'middle'],
+  ['… wrong passwords beside', 'middleWrong', 'middle'],
+  ['… refreshes beside', 'middleRefreshes', 'middle'],
+  ['… rows inserted beside', 'middleInserts', 'middle'],
+  ['full, alone', 'full', 'full'],
+  ['… 4 sign in beside', 'fullSignIns', 'full'],
+].filter(([, name]) => isAsked(name)).map((one) => row(...one)));
 console.log(`On a full machine a sign-in takes ${Math.round(of('fullSignIns', 'median'))} ms, the slowest ${Math.round(of('fullSignIns', 'slowest'))} ms.`);
 process.exit(0);
