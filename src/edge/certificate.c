@@ -182,6 +182,15 @@ static int64_t to_ms(const ASN1_TIME *time)
 	return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) * 1000 : 0;
 }
 
+/* Anything may stand in a certificate where a name belongs, and people's terminals show it. */
+static bool is_name(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (memchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*", text[i], 66) == NULL)
+			return false;
+	return len > 0;
+}
+
 static void put_names(X509 *certificate, char ret_names[CERTIFICATE_NAMES_SIZE])
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
@@ -192,7 +201,7 @@ static void put_names(X509 *certificate, char ret_names[CERTIFICATE_NAMES_SIZE])
 		if (name->type != GEN_DNS) continue;
 		const char *text = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
 		size_t len = (size_t)ASN1_STRING_length(name->d.dNSName);
-		if (memchr(text, '\0', len) != NULL || at + len + 2 > CERTIFICATE_NAMES_SIZE) continue;
+		if (!is_name(text, len) || at + len + 2 > CERTIFICATE_NAMES_SIZE) continue;
 		at += (size_t)snprintf(ret_names + at, CERTIFICATE_NAMES_SIZE - at, "%s%.*s", at > 0 ? " " : "",
 				       (int)len, text);
 	}
@@ -214,7 +223,9 @@ static void put_issuer(const X509 *certificate, char *ret_text, size_t size)
 	char *text = NULL;
 	must(bio != NULL);
 	(void)X509_NAME_print_ex(bio, X509_get_issuer_name(certificate), 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
-	long len = BIO_get_mem_data(bio, &text);
+	size_t len = (size_t)BIO_get_mem_data(bio, &text);
+	if (len >= size) len = size - 1;
+	while (len > 0 && !str_is_utf8((struct str){text, len})) len--; /* cut within a character */
 	(void)snprintf(ret_text, size, "%.*s", (int)len, text != NULL ? text : "");
 	(void)BIO_free(bio);
 }
@@ -248,8 +259,13 @@ static bool put_chain(struct str text, struct buf *ret_text, struct err *err)
 	int count = 0;
 	for (X509 *c; (c = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL; X509_free(c))
 		if (count++ < CHAIN_MAX) put_pem(c, NULL, ret_text);
+	bool is_whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 	(void)BIO_free(bio);
 	ERR_clear_error();
+	if (!is_whole)
+		return err_set(err, ERR_INVALID,
+			       "certificate %d in it cannot be read: it is damaged, or cut off in the middle",
+			       count + 1);
 	return count <= CHAIN_MAX ||
 	       err_set(err, ERR_LIMIT, "there are %d certificates in it, more than %d", count, CHAIN_MAX);
 }

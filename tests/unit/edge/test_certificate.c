@@ -151,6 +151,13 @@ static void test_given(void **state)
 	assert_non_null(strstr(err.msg, "not yet"));
 	assert_false(join(&m->text, &none, "shop.localhost", NOW_MS, &err));
 	assert_false(join(&none, &m->text, "shop.localhost", NOW_MS, &err));
+	/* A chain that was cut off would be one that browsers do not accept. */
+	struct buf cut BUF_CLEANUP;
+	buf_init(&cut, CERTIFICATE_MAX_BYTES);
+	buf_append(&cut, m->text.ptr, m->text.len);
+	buf_append(&cut, m->authority.ptr, m->authority.len / 2);
+	assert_false(join(&cut, &m->text, "shop.localhost", NOW_MS, &err));
+	assert_non_null(strstr(err.msg, "certificate 2 in it cannot be read"));
 	assert_false(certificate_read(STR("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), NULL,
 				      &(struct certificate){0}, &err));
 }
