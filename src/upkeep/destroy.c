@@ -12,6 +12,7 @@
 #include "app/functions.h"
 #include "app/live.h"
 #include "app/parts.h"
+#include "app/pause.h"
 #include "app/pin.h"
 #include "app/pool.h"
 #include "app/web.h"
@@ -164,7 +165,9 @@ bool destroy_app(const struct flow *f, const char *app, struct destroyed *ret_ke
 		  daemon_stop_part(f, app, RESTORE_COPY_PART, err) && stop_branches(f, app, err) &&
 		  forget_certificate(f, app, err) && web_stop_all(f, app, err) && functions_stop_all(f, app, err) &&
 		  daemon_stop_part(f, app, POOL_PART, err) && daemon_stop_part(f, app, "backend", err) &&
-		  daemon_stop_part(f, app, "postgres", err) && keep_files(f, &p, ret_kept->files, err) &&
-		  parts_remove(f, &p.app, err) && app_delete(f->db, app, err);
+		  daemon_stop_part(f, app, "postgres", err);
+	if (ok) pause_here("destroy", "stopped");
+	ok = ok && keep_files(f, &p, ret_kept->files, err) && parts_remove(f, &p.app, err) &&
+	     app_delete(f->db, app, err);
 	return ok || err_wrap(err, "destroy %s", app);
 }

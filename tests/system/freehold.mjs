@@ -31,7 +31,7 @@ export async function freePort() {
 }
 
 // Resolves when check() gives something true; rejects with what was last seen after the deadline.
-export async function until(what, check, deadlineMs = 30000) {
+export async function until(what, check, deadlineMs = 120000) {
   const deadline = Date.now() + deadlineMs;
   for (;;) {
     const value = await check();
