@@ -8,7 +8,8 @@ import { mkdtemp, readFile, rm, stat, writeFile, chmod, mkdir } from 'node:fs/pr
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, bin, folder, freePort, until } from '../tests/system/freehold.mjs';
+import { Freehold, bin, folder, until } from '../tests/system/freehold.mjs';
+import { freePort } from '../tests/system/port.mjs';
 import { background, head, inTurns, median, run, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 4)];

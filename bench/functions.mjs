@@ -10,7 +10,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, folder, freePort, until } from '../tests/system/freehold.mjs';
+import { Freehold, folder, until } from '../tests/system/freehold.mjs';
+import { freePort } from '../tests/system/port.mjs';
 import { background, head, inTurns, median, plainNginx, table, wrk } from './lib.mjs';
 
 const [rounds, seconds, cold] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 4), Number(process.argv[4] ?? 15)];

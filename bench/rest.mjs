@@ -7,11 +7,11 @@
 // pool has; and POSTGREST_BIN, if given. CPU is counted in /proc, for the server and for all of PostgreSQL; PSS after the last round.
 import { createHmac } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { cpuMicroseconds, family, head, inTurns, median, pssKiB, run, table, wrk } from './lib.mjs';
+import { freePort } from '../tests/system/port.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 3), Number(process.argv[3] ?? 4)];
 const pool = Number(process.env.POOL ?? 10);
@@ -35,7 +35,6 @@ create policy p on notes using (author = (current_setting('request.jwt.claims', 
 insert into items (title, price, owner_id, is_listed, created_at) select 'item ' || i, i % 97, 1 + i % 100, i % 10 <> 0, now() - i * interval '1 minute' from generate_series(1, 10000) i;
 create index on items (created_at desc); grant select on items, owners to app_anon, app_user; grant select, insert on notes to app_user; analyze;`;
 
-const freePort = () => new Promise((resolve) => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); }); });
 const dir = await mkdtemp(path.join(os.tmpdir(), 'fh-rest-'));
 await chmod(dir, 0o777);
 const as = (program, args) => (isRoot ? ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', program, ...args]] : [program, args]);

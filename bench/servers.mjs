@@ -8,7 +8,8 @@
 import { mkdtemp, rm, chmod } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, example, folder, freePort, until } from '../tests/system/freehold.mjs';
+import { Freehold, example, folder, until } from '../tests/system/freehold.mjs';
+import { freePort } from '../tests/system/port.mjs';
 import { background, head, inTurns, median, plainNginx, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 4)];

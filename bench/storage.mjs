@@ -10,7 +10,8 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, example, freePort, until } from '../tests/system/freehold.mjs';
+import { Freehold, example, until } from '../tests/system/freehold.mjs';
+import { freePort } from '../tests/system/port.mjs';
 import { background, family, head, inTurns, median, run, table, wrk } from './lib.mjs';
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 3), Number(process.argv[3] ?? 3)], only = process.argv[4] ?? '';

@@ -49,7 +49,9 @@ bool user_ensure(const char *name, struct user *ret_user, struct err *err)
 				    "--home-dir",        "/nonexistent", "--shell",      "/usr/sbin/nologin",
 				    "--comment",         "Freehold",     name,           NULL};
 	struct proc_spec spec = {.argv = argv, .deadline_ms = TOOL_DEADLINE_MS};
-	if (!proc_run_ok(&spec, NULL, err)) return err_wrap(err, "make system user %s", name);
+	/* Refused where another Freehold of this machine has just made it. */
+	if (!proc_run_ok(&spec, NULL, err))
+		return look_up(name, ret_user) || err_wrap(err, "make system user %s", name);
 	return look_up(name, ret_user) || err_set(err, ERR_IO, "system user %s was made and is not found", name);
 }
 

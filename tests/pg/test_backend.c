@@ -217,7 +217,7 @@ static void await_answer(const char *path, const char *header, long status, cons
 {
 	struct buf b BUF_CLEANUP;
 	buf_init(&b, 1 << 20);
-	for (int64_t end_ms = clock_now_ms() + 15000; clock_now_ms() < end_ms;)
+	for (int64_t end_ms = clock_now_ms() + 60000; clock_now_ms() < end_ms;)
 		if (call("GET", path, header, NULL, &b) == status && strstr(buf_cstr(&b), words) != NULL) return;
 	fail_msg("%s did not become %ld and \"%s\": %s", path, status, words, buf_cstr(&b));
 }

@@ -9,8 +9,9 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, example, folder, freePort, until } from './freehold.mjs';
+import { Freehold, example, folder, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
+import { freePort } from './port.mjs';
 
 let f, bare, dir, site, keys;
 const poolers = [];

@@ -10,8 +10,9 @@ import { mkdtemp, rm, mkdir, writeFile, readdir, readFile } from 'node:fs/promis
 import { existsSync, readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Freehold, freePort, until } from './freehold.mjs';
+import { Freehold, until } from './freehold.mjs';
 import { Bare } from './import/bare.mjs';
+import { freePort } from './port.mjs';
 
 const PASSWORD = 'never-to-be-seen/9';
 const FIRST = `create table public.notes (id bigint generated always as identity primary key, owner uuid not null default auth.uid() references auth.users (id), body text not null);

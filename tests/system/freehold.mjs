@@ -12,26 +12,17 @@ import { spawn, execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, rm, chmod, readFile, readlink, readdir, mkdir } from 'node:fs/promises';
 import { existsSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './port.mjs';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const bin = process.env.FREEHOLD_BIN ?? path.join(root, 'build/src/bin');
 export const example = (name) => path.join(root, 'examples', name);
 
-// One of loopback that nobody has at this moment.
-export async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 // Resolves when check() gives something true; rejects with what was last seen after the deadline.
-export async function until(what, check, deadlineMs = 120000) {
+export async function until(what, check, deadlineMs = 180000) {
   const deadline = Date.now() + deadlineMs;
   for (;;) {
     const value = await check();

@@ -11,17 +11,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Freehold, until } from './freehold.mjs';
+import { freePort } from './port.mjs';
 
 const run = promisify(execFile);
 const isRoot = process.getuid() === 0;
 const git = (dir, ...args) => run('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', ...args], { cwd: dir });
 let f, dir, sshd, web, sshPort;
 
-const port = () => new Promise((resolve) => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); }); });
 const accepts = (at) => new Promise((resolve) => { const s = net.connect(at, '127.0.0.1', () => { s.destroy(); resolve(true); }).on('error', () => resolve(false)); });
 
 async function startSshd(hostKey) {
-  sshPort ??= await port();
+  sshPort ??= await freePort();
   await writeFile(`${dir}/sshd.conf`, `Port ${sshPort}\nListenAddress 127.0.0.1\nHostKey ${dir}/${hostKey}\nAuthorizedKeysFile ${dir}/authorized\nStrictModes no\n`
     + `UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nPidFile none\nForceCommand git-shell -c "$SSH_ORIGINAL_COMMAND"\n`);
   if (isRoot) spawnSync('mkdir', ['-p', '/run/sshd']);

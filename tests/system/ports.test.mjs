@@ -4,7 +4,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { readFile } from 'node:fs/promises';
-import { Freehold, folder, freePort, until } from './freehold.mjs';
+import { Freehold, folder, until } from './freehold.mjs';
+import { freePort } from './port.mjs';
 
 const edge = async (f) => (await f.api('GET', '/v1/status')).body.edge;
 
@@ -72,7 +73,7 @@ test('another program that took the port while nginx was away is what a deployme
     assert.match(r.all, new RegExp(`port ${f.port} of\\s+127.0.0.1 is taken by process\\s+${process.pid}\\b[^]*FREEHOLD_PORT=\\d+`));
     assert.doesNotMatch(r.all, /\b404\b/);
     await new Promise((resolve) => other.close(resolve));
-    await until('nginx has it again', async () => (await edge(f)).state === 'running', 60000);
+    await until('nginx has it again', async () => (await edge(f)).state === 'running');
     assert.equal(await f.deploy(await folder({ 'index.html': 'two' }), 'site'), 2);
   } finally { process.kill(f.daemon.pid, 'SIGCONT'); other.close(); await f.end(); }
 });

@@ -7,9 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import path from 'node:path';
 import { Freehold, example, folder, root, until } from './freehold.mjs';
+import { freePort } from './port.mjs';
 import { packages } from './packages.mjs';
 
 const at = path.join(root, 'tests/s3');
@@ -73,10 +73,7 @@ const state = async () => (await f.api('GET', '/v1/apps/site/storage/place')).bo
 
 before(async () => {
   await packages('tests/s3');
-  const probe = net.createServer();
-  await new Promise((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  port = probe.address().port;
-  await new Promise((resolve) => probe.close(resolve));
+  port = await freePort();
   work = await folder({});
   await startServer();
   f = await Freehold.start();
@@ -186,7 +183,7 @@ test('files that are moved in with a database go there, too', async () => {
   assert.match(refused.stderr, /lie in another S3.*place local/);
   const done = await f.cli('db', 'site', 'import', dump, '--replace', '--files', source);
   assert.equal(done.code, 0, done.all);
-  await until('all are there', async () => there().length === bodies.size && here().length === 0, 60000);
+  await until('all are there', async () => there().length === bodies.size && here().length === 0);
   await all();
 });
 

@@ -16,14 +16,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { bin, until } from './freehold.mjs';
+import { freePort } from './port.mjs';
 
 const run = promisify(execFile);
 const version = readdirSync('/usr/lib/postgresql').map(Number).sort((a, b) => b - a)[0];
 const pgbin = (name) => `/usr/lib/postgresql/${version}/bin/${name}`;
 const as = (program, args) => (process.getuid() === 0 ? ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', program, ...args]] : [program, args]);
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const freePort = () => new Promise((resolve) => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); }); });
-
 const nameOf = (socket) => stat(socket).then((found) => found.ino, () => null);
 
 export class Standalone {
@@ -50,7 +49,11 @@ export class Standalone {
   get socket() { return path.join(this.dir, 'api.sock'); }
   ctl(...args) { return run(...as(pgbin('pg_ctl'), ['-D', `${this.dir}/data`, '-w', '-l', `${this.dir}/log`, ...args])); }
   startPostgres() { return this.ctl('-o', `-k ${this.dir} -h '' -c fsync=off -c max_connections=60 -c shared_buffers=16MB`, 'start'); }
-  async killPostgres() { process.kill(Number((await readFile(`${this.dir}/data/postmaster.pid`, 'utf8')).split('\n')[0]), 'SIGQUIT'); }
+  async killPostgres() {
+    const pid = Number((await readFile(`${this.dir}/data/postmaster.pid`, 'utf8')).split('\n')[0]);
+    process.kill(pid, 'SIGQUIT');
+    await until('PostgreSQL has ended', () => readFile(`/proc/${pid}/stat`, 'utf8').then((text) => / Z /.test(text), () => true));
+  }
   async psql(sql) { return (await run(...as('psql', ['-h', this.dir, '-U', 'postgres', '-v', 'ON_ERROR_STOP=1', '-qAtc', sql]))).stdout.trim(); }
 
   // One more beside those that run: with a unix socket it takes the name over. admin false: it has no admin port.

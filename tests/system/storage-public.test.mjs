@@ -46,12 +46,12 @@ async function whileReading(at, { old, then, change }) {
   await change();
   const doneAt = performance.now();
   await new Promise((r) => setTimeout(r, 1200)); // longer than the edge keeps anything
+  await until('it is read after', () => seen.filter((one) => one.begun > doneAt).length > 50);
   isOver = true;
   await Promise.all(readers);
   const late = seen.filter((one) => one.begun > doneAt && one.what !== then);
   assert.deepEqual(late.slice(0, 3), [], `${late.length} of ${seen.length} reads of ${at} that began after it was done`);
   assert.ok(seen.some((one) => one.what === old), 'the old one was read');
-  assert.ok(seen.filter((one) => one.begun > doneAt).length > 50);
 }
 
 const file = () => { const bytes = randomBytes(4000); return { bytes, sum: md5(bytes) }; };
@@ -162,14 +162,13 @@ test('killed in the middle of replacements: what was acknowledged, also by the n
   })();
   for (let round = 0; round < 3; round++) {
     const had = acknowledged;
-    await until('replacements go through', () => acknowledged > had + 1);
+    await until('replacements go through and are read', () => acknowledged > had + 1 && count > 70 * (round + 1));
     await site.killBackend();
   }
   isOver = true;
   await Promise.all([writer, ...readers]);
   await site.answers();
   assert.deepEqual(wrong.slice(0, 3), [], `${wrong.length} of ${count}`);
-  assert.ok(count > 200, String(count));
 });
 
 test('what nobody has just read is acknowledged at once', async () => {

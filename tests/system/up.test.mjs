@@ -10,7 +10,8 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, root, until } from './freehold.mjs';
+import { root, until } from './freehold.mjs';
+import { freePort } from './port.mjs';
 
 const run = promisify(execFile);
 const home = await mkdtemp(path.join(os.tmpdir(), 'fh-up-'));
@@ -47,7 +48,7 @@ test('./up ends with an app that answers and is backed up', async () => {
   assert.match(got.text, /<title>/);
   assert.deepEqual((await readdir(path.join(home, 'bin'))).sort(),
     (await readdir(path.join(root, 'build/src/bin'), { withFileTypes: true })).filter((e) => e.isFile() && e.name.startsWith('freehold')).map((e) => e.name).sort());
-  await until('its first backup', async () => JSON.parse(await freehold('db', 'tool-library', 'backups', '--json')).places[0].backups.length > 0, 120000);
+  await until('its first backup', async () => JSON.parse(await freehold('db', 'tool-library', 'backups', '--json')).places[0].backups.length > 0);
 });
 
 test('again, it leaves what is there alone', async () => {

@@ -7,7 +7,8 @@ import { appendFile, mkdtemp, rm, chmod, chown, copyFile, writeFile } from 'node
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, root, until } from '../freehold.mjs';
+import { root, until } from '../freehold.mjs';
+import { freePort } from '../port.mjs';
 
 const run = promisify(execFile);
 const isRoot = process.getuid() === 0;

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "base/asan.h"
-#include "base/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
 #include "os/sandbox.h"
@@ -182,10 +181,8 @@ static void test_processes(void **state)
 	(void)state;
 	struct err err;
 	struct run r = {.spec = {.limits = {.processes = 40}}};
-	int64_t began = clock_now_ms();
-	run_script(&r, "bomb() { bomb | bomb & }; bomb; sleep 30");
+	run_script(&r, "bomb() { bomb | bomb & }; bomb; sleep 1000");
 	assert_int_equal(r.result.end, SANDBOX_OUT_OF_PROCESSES);
-	assert_true(clock_now_ms() - began < 15000);
 	assert_false(sandbox_judge(&r.result, &r.spec.limits, "the build", &err));
 	assert_non_null(strstr(err.msg, "40 processes"));
 	buf_done(&r.out);
@@ -207,7 +204,8 @@ static void test_deadline_and_lingerers(void **state)
 	assert_int_equal(chmod(dir, 0777), 0);
 	const struct sandbox_mount mount = {SANDBOX_WRITE, dir, "/app"};
 	struct run d = {.spec = {.mounts = &mount, .mount_count = 1}};
-	run_script(&d, "setsid bash -c 'while :; do echo >>/app/alive; done' >/dev/null 2>&1 & sleep 0.2; echo done");
+	run_script(&d, "setsid bash -c 'while :; do echo >>/app/alive; done' >/dev/null 2>&1 & until [ -e /app/alive "
+		       "]; do sleep 0.02; done; echo done");
 	assert_int_equal(d.result.exit_status, 0);
 	char path[FILE_PATH_SIZE];
 	struct stat before, after;
@@ -268,7 +266,7 @@ static void test_dies_with_us(void **state)
 		run_script(&r, "setsid bash -c 'while sleep 0.01; do echo >>/app/alive; done' & sleep 1000");
 		_exit(1);
 	}
-	for (int i = 0; i < 500 && !file_exists(path); i++) usleep(10000);
+	for (int i = 0; i < 6000 && !file_exists(path); i++) usleep(10000);
 	assert_true(file_exists(path));
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
