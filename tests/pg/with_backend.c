@@ -12,6 +12,7 @@
  * added to the backend's configuration. Exits as COMMAND does. */
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -95,14 +96,15 @@ static int replace_backend(const struct backendbox *box, unsigned port, pid_t *p
 	(void)kill(former, SIGTERM);
 	while (is_answered(port)) (void)usleep(5000);
 	*pid = backendbox_start(box);
-	(void)waitpid(former, &status, 0);
+	while (waitpid(former, &status, 0) < 0 && errno == EINTR) {
+	}
 	return status;
 }
 
 static int run_command(struct backendbox *box, unsigned port, pid_t *backend, char **argv)
 {
 	int status = 0, unclean = 0;
-	struct sigaction action = {.sa_handler = on_wanted}; /* without SA_RESTART: waitpid returns */
+	struct sigaction action = {.sa_handler = on_wanted};
 	(void)sigaction(SIGUSR1, &action, NULL);
 	(void)sigaction(SIGUSR2, &action, NULL);
 	pid_t pid = fork();
@@ -111,8 +113,13 @@ static int run_command(struct backendbox *box, unsigned port, pid_t *backend, ch
 		perror(argv[0]);
 		_exit(127);
 	}
-	while (waitpid(pid, &status, 0) != pid) {
+	/* Looked at again and again: a signal between the look and the wait would be lost. */
+	while (waitpid(pid, &status, WNOHANG) != pid) {
 		int what = wanted;
+		if (what == 0) {
+			(void)usleep(10000);
+			continue;
+		}
 		wanted = 0;
 		if (what == SIGUSR2) unclean |= replace_backend(box, port, backend);
 		if (what != SIGUSR1) continue;
