@@ -94,8 +94,10 @@ test('PgBouncer is ended and comes back; PostgreSQL is killed under it and clien
 test('what it does is shown', async () => {
   await f.cli('db', 'pooled', 'pool', 'size=10');
   await ask('hold?n=6');
-  const busy = ask('sleep?s=2');
-  const seen = await until('one is at work', async () => { const p = await pool(); return p.clients?.active > 0 && p.clients.connected >= 6 && p; });
+  let isSeen = false;
+  const busy = (async () => { while (!isSeen) await ask('sleep?s=2'); })();
+  const seen = await until('one is at work', async () => { const p = await pool(); return p.clients?.active > 0 && p.clients.connected >= 6 && p; })
+    .finally(() => { isSeen = true; });
   assert.equal(seen.clients.connected, seen.clients.active + seen.clients.idle + seen.clients.waiting);
   const shown = (await f.cli('db', 'pooled', 'pool')).stdout;
   assert.match(shown, /PgBouncer \d+\.\d+\.\d+, running/);
