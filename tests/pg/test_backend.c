@@ -84,10 +84,8 @@ static int ask_health(void)
 
 /* The whole machine stands still while PostgreSQL is connected to, for longer than it has for its answer; we run again
  * before it does. */
-static void test_standstill_is_not_held_against_the_database(void **state)
+static void stand_still(char ret_status[13])
 {
-	(void)state;
-	char status[13] = "";
 	(void)ownbox_text(&box.db, "postgres",
 			  "select count(pg_terminate_backend(pid))::text from pg_stat_activity"
 			  " where backend_type = 'client backend' and pid <> pg_backend_pid()");
@@ -99,8 +97,17 @@ static void test_standstill_is_not_held_against_the_database(void **state)
 	(void)kill(backend, SIGCONT);
 	(void)usleep(100 * 1000);
 	(void)kill(box.db.postmaster, SIGCONT);
-	assert_int_equal(recv(fd, status, sizeof status - 1, MSG_WAITALL), sizeof status - 1);
+	assert_int_equal(recv(fd, ret_status, 12, MSG_WAITALL), 12);
+	ret_status[12] = '\0';
 	(void)close(fd);
+}
+
+/* Three times at most: afterwards PostgreSQL still has to answer in time, which a busy machine may keep it from. */
+static void test_standstill_is_not_held_against_the_database(void **state)
+{
+	(void)state;
+	char status[13] = "";
+	for (int i = 0; i < 3 && strcmp(status, "HTTP/1.1 200") != 0; i++) stand_still(status);
 	assert_string_equal(status, "HTTP/1.1 200");
 }
 
