@@ -160,6 +160,10 @@ static bool explain(const struct transfer *t, CURLcode code, struct err *err)
 	switch (code) {
 	case CURLE_COULDNT_CONNECT: return err_set(err, ERR_UNAVAILABLE, "nobody answers at %s", where);
 	case CURLE_OPERATION_TIMEDOUT: return err_set(err, ERR_TIMEOUT, "%s did not answer in time", where);
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+		return err_set(err, ERR_UNAVAILABLE, "%s ended, or was stopped, before its answer was whole", where);
 	default: return err_set(err, ERR_UNAVAILABLE, "%s: %s", where, curl_easy_strerror(code));
 	}
 }

@@ -42,12 +42,12 @@ static void on_head(void *arg, struct http_request *req)
 	if (str_eq(http_path(req), STR("/upload"))) http_body_stream(req, 8u << 20, on_chunk, arg);
 }
 
-static void reply_lines(struct http_request *req)
+static void reply_lines(struct http_request *req, bool is_whole)
 {
 	http_reply_begin(req, 200, NULL, 0, &(struct http_stream_spec){0});
 	(void)http_stream_write(req, STR("one\ntwo\r\nth"));
 	(void)http_stream_write(req, STR("ree\n\nlast"));
-	http_stream_end(req, true);
+	http_stream_end(req, is_whole);
 }
 
 static void on_request(void *arg, struct http_request *req)
@@ -57,7 +57,9 @@ static void on_request(void *arg, struct http_request *req)
 	struct err err;
 	(void)err_set(&err, ERR_CONFLICT, "shop exists already");
 	if (str_eq(http_path(req), STR("/lines"))) {
-		reply_lines(req);
+		reply_lines(req, true);
+	} else if (str_eq(http_path(req), STR("/cut"))) {
+		reply_lines(req, false);
 	} else if (str_eq(http_path(req), STR("/silent"))) {
 		return;
 	} else if (str_eq(http_path(req), STR("/taken"))) {
@@ -221,6 +223,10 @@ static void test_errors_are_told_apart(void **state)
 	assert_false(http_call_ok(&call, &body, &answer, &err));
 	assert_int_equal(err.code, ERR_CONFLICT);
 	assert_string_equal(err.msg, "shop exists already");
+	call.url = "http://localhost/cut";
+	assert_false(http_call(&call, &body, &answer, &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_non_null(strstr(err.msg, "before its answer was whole"));
 	call.url = "http://localhost/silent";
 	call.deadline_ms = 200;
 	assert_false(http_call(&call, &body, &answer, &err));
