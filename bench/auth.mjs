@@ -172,6 +172,13 @@ const note = { author: sessions[0].user.id, body: 'a note that somebody writes' 
 await sql("alter system set autovacuum = off"), await sql('select pg_reload_conf()');
 pause_ms = 64000 / (await fullReads()).rate;
 let perSecond;
+const besides = (load, reads) => ({
+  [load]: reads,
+  [`${load}SignIns`]: async () => { const one = await withBeside('signIns', 0, reads); perSecond = one.beside; return one; },
+  [`${load}Wrong`]: () => withBeside('wrong', 0, reads),
+  [`${load}Refreshes`]: () => withBeside('refreshes', perSecond, reads),
+  [`${load}Inserts`]: () => withBeside('inserts', perSecond, reads),
+});
 const cases = {
   bcrypt: bcryptAlone,
   signIns: () => rate(SIGN_INS, (i) => signIn(`bench${i}@example.com`)),
@@ -180,16 +187,8 @@ const cases = {
   insertCost: () => cost(() => ask('POST', '/rest/v1/notes', note, { ...token, Prefer: 'return=representation' })),
   refreshCost: () => cost(async () => { sessions[1] = await refresh(sessions[1]); }),
   signInCost: () => cost(() => signIn('bench2@example.com')),
-  light: lightReads,
-  lightSignIns: async () => { const one = await withBeside('signIns', 0, lightReads); perSecond = one.beside; return one; },
-  lightWrong: () => withBeside('wrong', 0, lightReads),
-  lightRefreshes: () => withBeside('refreshes', perSecond, lightReads),
-  lightInserts: () => withBeside('inserts', perSecond, lightReads),
-  middle: middleReads,
-  middleSignIns: async () => { const one = await withBeside('signIns', 0, middleReads); perSecond = one.beside; return one; },
-  middleWrong: () => withBeside('wrong', 0, middleReads),
-  middleRefreshes: () => withBeside('refreshes', perSecond, middleReads),
-  middleInserts: () => withBeside('inserts', perSecond, middleReads),
+  ...besides('light', lightReads),
+  ...besides('middle', middleReads),
   full: fullReads,
   fullSignIns: full,
 };
@@ -214,16 +213,13 @@ const row = (what, name, alone) => {
   return [what, ...rates, of(name, 'p99').toFixed(2), ...(name === alone ? ['', '', ''] : [median(ratios).toFixed(2), `${ratios[0].toFixed(2)} to ${ratios.at(-1).toFixed(2)}`, of(name, 'beside').toFixed(1)])];
 };
 table(['REST reads', 'a second', 'p99, ms', 'of alone', 'in the rounds', 'beside, a second'], [
-  ['light, alone', 'light', 'light'],
-  ['… sign-ins beside', 'lightSignIns', 'light'],
-  ['… wrong passwords beside', 'lightWrong', 'light'],
-  ['… refreshes beside', 'lightRefreshes', 'light'],
-  ['… rows inserted beside', 'lightInserts', 'light'],
-  ['middle, alone', 'middle', 'middle'],
-  ['… sign-ins beside', 'middleSignIns', 'middle'],
-  ['… wrong passwords beside', 'middleWrong', 'middle'],
-  ['… refreshes beside', 'middleRefreshes', 'middle'],
-  ['… rows inserted beside', 'middleInserts', 'middle'],
+  ...['light', 'middle'].flatMap((load) => [
+    [`${load}, alone`, load, load],
+    ['… sign-ins beside', `${load}SignIns`, load],
+    ['… wrong passwords beside', `${load}Wrong`, load],
+    ['… refreshes beside', `${load}Refreshes`, load],
+    ['… rows inserted beside', `${load}Inserts`, load],
+  ]),
   ['full, alone', 'full', 'full'],
   ['… 4 sign in beside', 'fullSignIns', 'full'],
 ].filter(([, name]) => isAsked(name)).map((one) => row(...one)));

@@ -185,9 +185,9 @@ static int64_t to_ms(const ASN1_TIME *time)
 /* Anything may stand in a certificate where a name belongs, and people's terminals show it. */
 static bool is_name(const char *text, size_t len)
 {
+	static const char used[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*";
 	for (size_t i = 0; i < len; i++)
-		if (memchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*", text[i], 66) == NULL)
-			return false;
+		if (memchr(used, text[i], sizeof used - 1) == NULL) return false;
 	return len > 0;
 }
 

@@ -43,7 +43,7 @@ class Case(unittest.TestCase):
 
     def run_cli(self, *words, stdin="", env=None):
         return subprocess.run([FREEHOLD, words[0], "--socket", self.daemon.socket, *words[1:]], input=stdin, text=True,
-                              capture_output=True, env=self.env | (env or {}), timeout=120)
+                              capture_output=True, env=self.env | (env or {}), timeout=30)
 
     def export(self, name="shop"):
         path = os.path.join(self.folder, name)
@@ -257,25 +257,25 @@ class Terminal(Case):
 class Others(Case):
     def test_not_running(self):
         for words in (["apps"], ["status"], ["deploy", self.export()]):
-            done = subprocess.run([FREEHOLD, *words], text=True, capture_output=True, env=self.env, timeout=120)
+            done = subprocess.run([FREEHOLD, *words], text=True, capture_output=True, env=self.env, timeout=30)
             self.assertEqual(done.returncode, 8)
             self.assertIn("freehold: Freehold is not running", done.stderr)
             self.assertIn("./up", done.stderr)
-        done = subprocess.run([FREEHOLD, "version", "--json"], text=True, capture_output=True, env=self.env, timeout=120)
+        done = subprocess.run([FREEHOLD, "version", "--json"], text=True, capture_output=True, env=self.env, timeout=30)
         self.assertEqual((done.returncode, json.loads(done.stdout)["daemon"]), (0, None))
 
     def test_where_the_daemon_is(self):
         os.makedirs(os.path.join(self.folder, "h/run"))
         os.symlink(self.daemon.socket, os.path.join(self.folder, "h/run/control.sock"))
         self.daemon.answer("GET", "/v1/apps", {"apps": []})
-        done = subprocess.run([FREEHOLD, "apps"], text=True, capture_output=True, timeout=120,
+        done = subprocess.run([FREEHOLD, "apps"], text=True, capture_output=True, timeout=30,
                               env=self.env | {"FREEHOLD_HOME": os.path.join(self.folder, "h")})
         self.assertEqual(done.returncode, 0, done.stderr)
         os.makedirs(os.path.join(self.folder, ".freehold"))
         os.symlink(os.path.join(self.folder, "h/run"), os.path.join(self.folder, ".freehold/run"))
         if not os.path.exists("/run/freehold/control.sock"):
             unsaid = {name: value for name, value in self.env.items() if name != "FREEHOLD_HOME"}
-            self.assertEqual(subprocess.run([FREEHOLD, "apps"], capture_output=True, env=unsaid, timeout=120).returncode, 0)
+            self.assertEqual(subprocess.run([FREEHOLD, "apps"], capture_output=True, env=unsaid, timeout=30).returncode, 0)
 
     def test_errors_are_the_daemons_and_give_the_status(self):
         codes = {"invalid": (400, 2), "not-found": (404, 3), "conflict": (409, 4), "refused": (422, 5), "denied": (403, 6), "limit": (413, 7),
@@ -574,7 +574,7 @@ class Others(Case):
     def test_no_daemon(self):
         home = self.env["FREEHOLD_HOME"]
         os.makedirs(os.path.join(home, "logs"))
-        said = subprocess.run([FREEHOLD, "status"], text=True, capture_output=True, env=self.env, timeout=120)
+        said = subprocess.run([FREEHOLD, "status"], text=True, capture_output=True, env=self.env, timeout=30)
         self.assertEqual(said.returncode, 8)
         self.assertIn("Start it with ./up", said.stderr)
         self.assertIn(f"FREEHOLD_HOME={home} setsid {os.path.dirname(FREEHOLD)}/freeholdd </dev/null >>{home}/logs/freeholdd.log 2>&1 &", said.stderr)
@@ -601,7 +601,7 @@ class Others(Case):
         self.assertEqual(self.run_cli("open", "shop").stdout, "http://shop.localhost:8080\n")
 
     def test_every_command_has_help_with_examples(self):
-        overview = subprocess.run([FREEHOLD], text=True, capture_output=True, env=self.env, timeout=120)
+        overview = subprocess.run([FREEHOLD], text=True, capture_output=True, env=self.env, timeout=30)
         self.assertEqual(overview.returncode, 0)
         names = re.findall(r"^  ([a-z]+)[ \n]", overview.stdout.split("Put an app live")[1], re.M)
         self.assertGreaterEqual(len(names), 18)
@@ -614,7 +614,7 @@ class Others(Case):
         for words, text in ((["aps"], "did you mean freehold apps?"), (["apps", "--jsn"], "did you mean --json?"), (["apps", "shop"], "\"shop\""),
                             (["zzz"], "freehold help"), (["logs", "shop", "--lines"], "needs a value"), (["apps", "--json=1"], "takes no value"),
                             (["rollback", "shop", "x"], "not the number"), (["stop", "Shop"], "1 to 32"), (["-x"], "a command comes first")):
-            done = subprocess.run([FREEHOLD, *words], text=True, capture_output=True, env=self.env, timeout=120)
+            done = subprocess.run([FREEHOLD, *words], text=True, capture_output=True, env=self.env, timeout=30)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(text, done.stderr)
 
@@ -670,7 +670,7 @@ class Branches(Case):
 class Completion(Case):
     def complete(self, *words):
         env = self.env | {"FREEHOLD_HOME": os.path.join(self.folder, "h")}
-        return subprocess.run([FREEHOLD, "__complete", *words], text=True, capture_output=True, env=env, timeout=120).stdout.split()
+        return subprocess.run([FREEHOLD, "__complete", *words], text=True, capture_output=True, env=env, timeout=30).stdout.split()
 
     def setUp(self):
         super().setUp()
@@ -712,7 +712,7 @@ class Completion(Case):
 
     def in_shell(self, argv):
         env = self.env | {"FREEHOLD_HOME": os.path.join(self.folder, "h"), "PATH": os.path.dirname(FREEHOLD) + ":" + self.env["PATH"]}
-        return subprocess.run(argv, text=True, capture_output=True, env=env, timeout=120, cwd=self.folder)
+        return subprocess.run(argv, text=True, capture_output=True, env=env, timeout=30, cwd=self.folder)
 
     def test_bash(self):
         script = ('source <(freehold completion bash); COMP_WORDS=(freehold rollback s); COMP_CWORD=2; _freehold; echo "${COMPREPLY[@]}"; '

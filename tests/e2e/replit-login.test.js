@@ -59,7 +59,7 @@ describe("an export with Replit's login", () => {
 
   test("signs up, writes, signs out and in again, in a browser", async () => {
     const context = await browser.newContext();
-    context.setDefaultTimeout(60_000);
+    context.setDefaultTimeout(15_000);
     const page = await context.newPage();
     const failed = [];
     page.on("requestfailed", (request) => failed.push(`${request.url()} ${request.failure()?.errorText}`));

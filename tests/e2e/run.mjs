@@ -17,7 +17,7 @@ const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathna
 const EXAMPLES = ["tool-library", "studio-daybook", "static-site", "tool-library-start", "tool-library-next", "tool-library-express"];
 // Suites with an app of their own beside them, and no other.
 const OWN = { "live.test.js": "live-app" };
-const SUITES_DEADLINE_MS = 40 * 60_000;
+const SUITES_DEADLINE_MS = 10 * 60_000;
 
 const say = (text) => console.log(`== ${text}`);
 const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;

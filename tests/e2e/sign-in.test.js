@@ -41,7 +41,7 @@ describe("signing in, a person's way", () => {
   // A page of the app whose own session a second supabase-js shares.
   async function open(at = "/") {
     const context = await browser.newContext({ baseURL: origin, viewport: { width: 1280, height: 860 } });
-    context.setDefaultTimeout(60_000);
+    context.setDefaultTimeout(15_000);
     const made = await context.newPage();
     await made.goto(at);
     return made;

@@ -18,7 +18,7 @@
 #include "os/proc.h"
 #include "pg/conn.h"
 
-#define START_DEADLINE_MS 120000
+#define START_DEADLINE_MS 30000
 
 static void die(const char *what, const char *why)
 {

@@ -19,7 +19,7 @@
 #include "owndb/prelude.h"
 #include "owndb/sqltext.h"
 
-#define START_DEADLINE_MS 120000
+#define START_DEADLINE_MS 30000
 
 void ownbox_die(const char *what, const char *why)
 {

@@ -317,7 +317,7 @@ static void test_killed(void **state)
 		begin();
 		for (;;) (void)uv_run(&loop, UV_RUN_ONCE);
 	}
-	int64_t deadline = clock_now_ms() + 120000;
+	int64_t deadline = clock_now_ms() + 20000;
 	while (strcmp(text("select count(*) from pg_stat_activity where query like 'LISTEN%'"), "1") != 0)
 		if (clock_now_ms() > deadline) fail_msg("it does not listen");
 	due_now("k");
@@ -379,14 +379,15 @@ static void test_drain(void **state)
 	(void)state;
 	begin();
 	until("select count(*) from pg_stat_activity where query like 'LISTEN%'", "1");
-	script("select cron.schedule('d', '0 0 1 1 *', 'insert into seen default values; commit; select pg_sleep(3)')");
+	script(
+	    "select cron.schedule('d', '0 0 1 1 *', 'insert into seen default values; commit; select pg_sleep(0.7)')");
 	due_now("d");
 	until("select count(*) from seen", "1");
 	on_idle_drained = false;
-	cron_drain(crons[0], 60000, on_drained, NULL);
+	cron_drain(crons[0], 10000, on_drained, NULL);
 	assert_false(on_idle_drained);
 	due_now("d");
-	int64_t deadline = clock_now_ms() + 60000;
+	int64_t deadline = clock_now_ms() + 10000;
 	while (!on_idle_drained && clock_now_ms() < deadline) run_for(20);
 	assert_true(on_idle_drained);
 	is("select string_agg(status, ' ') from cron.job_run_details", "succeeded");

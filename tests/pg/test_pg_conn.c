@@ -63,7 +63,7 @@ static void test_deadline_cancels_and_the_connection_lives(void **state)
 	int64_t begin = clock_now_ms();
 	assert_false(pg_conn_exec(conn, "select pg_sleep(20)", 0, NULL, NULL, NULL, &err));
 	assert_int_equal(err.code, ERR_TIMEOUT);
-	assert_true(clock_now_ms() - begin < 15000);
+	assert_true(clock_now_ms() - begin < 3000);
 	assert_true(pg_conn_exec(conn, "select 1", 0, NULL, NULL, NULL, &err));
 	pg_conn_close(conn);
 }

@@ -304,7 +304,7 @@ static void test_a_full_queue_is_said_at_once_and_waiting_ends(void **state)
 {
 	(void)state;
 	struct pg_pool *pool = new_pool(1, 2, 200, 0);
-	struct pg_statement slow[] = {{.sql = "select pg_sleep(60)"}};
+	struct pg_statement slow[] = {{.sql = "select pg_sleep(1)"}};
 	struct asked a[4];
 	assert_true(begin(pool, &a[0], slow, 1));
 	while (a[0].call.conn == NULL) (void)uv_run(&loop, UV_RUN_ONCE);
@@ -314,9 +314,8 @@ static void test_a_full_queue_is_said_at_once_and_waiting_ends(void **state)
 	while (!a[1].is_done || !a[2].is_done) (void)uv_run(&loop, UV_RUN_ONCE);
 	assert_int_equal(a[1].call.err.code, ERR_TIMEOUT);
 	assert_false(a[0].is_done);
-	pg_call_cancel(pool, &a[0].call);
 	while (!a[0].is_done) (void)uv_run(&loop, UV_RUN_ONCE);
-	assert_string_equal(a[0].text, "57014");
+	assert_int_equal(a[0].call.err.code, ERR_NONE);
 	stop_pool(pool);
 }
 
@@ -340,14 +339,14 @@ static void test_cancel_and_run_deadline(void **state)
 	assert_true(pg_pool_run(pool, &a.call, &err));
 	while (!a.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
 	assert_string_equal(a.text, "57014");
-	assert_true(clock_now_ms() - from < 25000); /* pg_sleep(30) */
+	assert_true(clock_now_ms() - from < 5000);
 	stop_pool(pool);
 }
 
 static void test_a_restart_of_the_server(void **state)
 {
 	(void)state;
-	struct pg_pool *pool = new_pool(2, 0, 60000, 0);
+	struct pg_pool *pool = new_pool(2, 0, 5000, 0);
 	struct pg_statement one[] = {{.sql = "select 1", .is_prepared = true}};
 	struct pg_statement slow[] = {{.sql = "select pg_sleep(30)"}};
 	struct asked a, b;
@@ -370,7 +369,7 @@ static void test_a_death_behind_unread_words_is_seen(void **state)
 {
 	(void)state;
 	enum { LARGE_BYTES = 200000 };
-	struct pg_pool *pool = new_pool(1, 0, 60000, 0);
+	struct pg_pool *pool = new_pool(1, 0, 5000, 0);
 	struct pg_conn *look = NULL;
 	struct err err;
 	struct asked a;
@@ -391,7 +390,7 @@ static void test_a_death_behind_unread_words_is_seen(void **state)
 	cluster_kill(&cluster);
 	int64_t from_ms = clock_now_ms();
 	while (!a.is_done) (void)uv_run(&loop, UV_RUN_ONCE);
-	assert_true(clock_now_ms() - from_ms < 50000); /* pg_sleep(60) */
+	assert_true(clock_now_ms() - from_ms < 10000);
 	assert_int_equal(a.call.err.code, ERR_UNAVAILABLE);
 	cluster_restart(&cluster);
 	stop_pool(pool);

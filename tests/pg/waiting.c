@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "waiting.h"
 
-#define PATIENCE_MS 120000
+#define PATIENCE_MS 20000
 #define LOOK_MS 20
 
 void is_now(const struct ownbox *box, const char *role, const char *sql, const char *want)

@@ -348,7 +348,7 @@ test('PostgreSQL restarts: clients are told, and hear again', async () => {
   const before = channel.systems.length;
   process.kill(Number(process.env.FREEHOLD_HARNESS_PID), 'SIGUSR1');
   await until('it is said', () => channel.systems.slice(before).some((m) => m.status === 'error'));
-  await until('it is there again', () => channel.systems.slice(before).some((m) => m.status === 'ok'));
+  await until('it is there again', () => channel.systems.slice(before).some((m) => m.status === 'ok'), 30000);
   await sql(`insert into whole values (${id}, 'after', 'it')`);
   await until('heard', () => got.includes(id));
 });

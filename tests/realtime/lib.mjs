@@ -43,7 +43,7 @@ export async function closeAll() {
   open.clear();
 }
 
-export async function until(what, check, ms = 90000) {
+export async function until(what, check, ms = 15000) {
   const end = Date.now() + ms;
   for (;;) {
     const found = await check();
@@ -54,7 +54,7 @@ export async function until(what, check, ms = 90000) {
 }
 
 // Joins; resolves with the channel once it is SUBSCRIBED, and for changes once PostgreSQL is heard.
-export function joined(channel, { changes = false, ms = 90000 } = {}) {
+export function joined(channel, { changes = false, ms = 15000 } = {}) {
   return new Promise((resolve, reject) => {
     let isJoined = false, isHeard = !changes;
     const timer = setTimeout(() => reject(new Error(`${channel.topic} is not joined after ${ms} ms`)), ms);

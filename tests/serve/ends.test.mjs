@@ -13,7 +13,7 @@ const MB = 1e6;
 
 // Runs it until it ends by itself and expects this of its last state.
 function broken(name, options, expected, { app = 'bad.mjs', skip = false, serves = false } = {}) {
-  test(name, { skip, timeout: 300000 }, async () => {
+  test(name, { skip, timeout: 60000 }, async () => {
     const s = await Served.start(app, { until: serves ? 'serving' : null, ...options });
     try {
       if (serves) assert.equal((await s.get('/')).status, 200);
@@ -47,7 +47,7 @@ broken('never listens', bad('mute', { config: { boot_ms: 700 } }), { why: 'never
 broken('traps in a loop before it listens', bad('spin', { config: { boot_ms: 700 } }), { why: 'never-listened' });
 broken('serves, and exits', late('exit-3'), { why: 'exited', exit_status: 3, has_listened: true, text: /status 3$/ }, { serves: true });
 
-test('what a server said before it ended arrives', { timeout: 300000 }, async () => {
+test('what a server said before it ended arrives', { timeout: 60000 }, async () => {
   const s = await Served.start('bad.mjs', { until: 'serving', env: { BAD: 'last-words' } });
   try {
     const socket = net.connect(s.socket);
@@ -81,7 +81,7 @@ for (const group of [false, true]) {
 
 broken('writes a file that is too large', bad('file', { config: { limits: { file_bytes: 8 * MB } } }), { why: /file-too-large|exited/ });
 
-test('fills its disk', { skip: !isRoot && 'needs a disk of its own', timeout: 300000 }, async (t) => {
+test('fills its disk', { skip: !isRoot && 'needs a disk of its own', timeout: 60000 }, async (t) => {
   const s = Served.prepare('bad.mjs', { env: { BAD: 'disk', SERVES: '1' }, config: { limits: { disk_reserve_bytes: 64 * MB } } });
   const disk = `${s.dir}/disk`;
   execFileSync('truncate', ['-s', '192M', disk]);
@@ -106,7 +106,7 @@ test('fills its disk', { skip: !isRoot && 'needs a disk of its own', timeout: 30
   }
 });
 
-test('ignores SIGTERM', { timeout: 300000 }, async () => {
+test('ignores SIGTERM', { timeout: 60000 }, async () => {
   const s = await Served.start('app.mjs', { env: { DEAF: '1' }, config: { kill_ms: 300 } });
   try {
     const state = await s.ended('SIGTERM');
@@ -119,7 +119,7 @@ test('ignores SIGTERM', { timeout: 300000 }, async () => {
   }
 });
 
-test('traps in a loop while it serves, and is ended all the same', { timeout: 300000 }, async () => {
+test('traps in a loop while it serves, and is ended all the same', { timeout: 60000 }, async () => {
   const s = await Served.start('bad.mjs', { env: { BAD: 'spin', SERVES: '1' }, config: { kill_ms: 300, drain_ms: 300 } });
   try {
     await s.get('/');
@@ -131,7 +131,7 @@ test('traps in a loop while it serves, and is ended all the same', { timeout: 30
   }
 });
 
-test('kill -9 of the outer process leaves nothing', { timeout: 300000 }, async () => {
+test('kill -9 of the outer process leaves nothing', { timeout: 60000 }, async () => {
   const s = await Served.start('app.mjs', {});
   try {
     const family = s.family();
@@ -145,7 +145,7 @@ test('kill -9 of the outer process leaves nothing', { timeout: 300000 }, async (
   }
 });
 
-test('a command that is refused leaves a state', { timeout: 300000 }, async () => {
+test('a command that is refused leaves a state', { timeout: 60000 }, async () => {
   const s = await Served.start('app.mjs', { until: null, config: { mounts: [{ from: '/no/such/place', to: '/app', mode: 'read' }] } });
   try {
     const state = await s.ended();

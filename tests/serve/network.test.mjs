@@ -27,7 +27,7 @@ function canTry() {
 
 const skip = isRoot && canTry() ? false : 'needs root, slirp4netns and a kernel with tun';
 
-test('has a way out, and none to this machine', { skip, timeout: 300000 }, async () => {
+test('has a way out, and none to this machine', { skip, timeout: 60000 }, async () => {
   const s = await Served.start('app.mjs', { wrap });
   try {
     assert.deepEqual([s.state.network, s.state.network_why], ['slirp', null]);
@@ -54,7 +54,7 @@ test('has a way out, and none to this machine', { skip, timeout: 300000 }, async
   }
 });
 
-test('functions reach the internet and nothing else', { skip, timeout: 300000 }, async () => {
+test('functions reach the internet and nothing else', { skip, timeout: 60000 }, async () => {
   const all = ['10.9.9.9', '192.168.7.7', '169.254.169.254', '198.51.100.7'];
   for (const is_outward of [false, true]) {
     const s = await Served.start('app.mjs', { wrap, config: { is_outward } });
@@ -69,7 +69,7 @@ test('functions reach the internet and nothing else', { skip, timeout: 300000 },
   }
 });
 
-test('says why it has none', { timeout: 300000 }, async () => {
+test('says why it has none', { timeout: 60000 }, async () => {
   const s = await Served.start('app.mjs', { config: {} });
   try {
     const { network, network_why } = s.state;

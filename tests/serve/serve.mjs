@@ -85,7 +85,7 @@ export class Served {
 
   get log() { try { return readFileSync(path.join(this.dir, 'log'), 'utf8'); } catch { return ''; } }
 
-  async is(word, deadlineMs = 180000) {
+  async is(word, deadlineMs = 25000) {
     try {
       return await until(word, () => {
         const { state } = this;

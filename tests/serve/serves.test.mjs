@@ -15,7 +15,7 @@ import { Served, until } from './serve.mjs';
 
 // One server for a test, ended whatever comes.
 function serving(name, app, options, body) {
-  test(name, { timeout: 300000 }, async () => {
+  test(name, { timeout: 60000 }, async () => {
     const s = await Served.start(app, options);
     try {
       await body(s);
@@ -53,7 +53,7 @@ serving('gets what it needs and nothing of ours', 'app.mjs', { env: { SECRET: 'a
   assert.match((await s.get('/hosts')).text, /127\.0\.0\.1 shop\.localhost\n/);
 });
 
-test('starts the program that its own PATH leads to first', { timeout: 300000 }, async () => {
+test('starts the program that its own PATH leads to first', { timeout: 60000 }, async () => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'fhs-'));
   mkdirSync(path.join(dir, 'data/bin'), { recursive: true });
   writeFileSync(path.join(dir, 'data/bin/node'), '#!/bin/sh\nOWN=yes exec /usr/bin/env PATH=/usr/local/bin:/usr/bin:/bin node "$@"\n', { mode: 0o755 });
@@ -124,7 +124,7 @@ serving('reaches outside through its forwards only', 'app.mjs', { until: null, c
   assert.match((await s.get('/link?port=5432')).text, /^error ECONNREFUSED/);
 });
 
-test('a forward leads to a socket outside, also to one that comes back', { timeout: 300000 }, async () => {
+test('a forward leads to a socket outside, also to one that comes back', { timeout: 60000 }, async () => {
   const s = Served.prepare('app.mjs', {});
   const outside = `${s.dir}/run/outside.sock`;
   s.config.forwards = [{ port: 5432, socket: outside }, { port: 443, socket: outside }];
@@ -183,7 +183,7 @@ serving('a drain answers what is under way and loses nothing', 'app.mjs', { conf
   assert.deepEqual(s.left(), []);
 });
 
-serving('whoever waits in the backlog when a drain begins is answered', 'app.mjs', { config: { linger_ms: 0, drain_ms: 60000 } }, async (s) => {
+serving('whoever waits in the backlog when a drain begins is answered', 'app.mjs', { config: { linger_ms: 0 } }, async (s) => {
   const inside = s.family().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('/freehold-serve'));
   process.kill(inside, 'SIGSTOP');
   const waiting = Array.from({ length: 50 }, () => s.get('/'));
@@ -196,7 +196,7 @@ serving('whoever waits in the backlog when a drain begins is answered', 'app.mjs
   assert.equal((await s.ended()).why, 'asked');
 });
 
-serving('under load a drain answers whoever was let in', 'app.mjs', { config: { linger_ms: 30, drain_ms: 60000 } }, async (s) => {
+serving('under load a drain answers whoever was let in', 'app.mjs', { config: { linger_ms: 30 } }, async (s) => {
   let answered = 0, refused = 0;
   const visitor = async () => {
     for (;;) {
@@ -224,7 +224,7 @@ serving('under load a drain answers whoever was let in', 'app.mjs', { config: { 
   assert.equal((await s.ended('SIGTERM')).why, 'asked');
 });
 
-serving('a stream ends at the deadline of the drain, not before', 'app.mjs', { config: { drain_ms: 3000, linger_ms: 0 } }, async (s) => {
+serving('a stream ends at the deadline of the drain, not before', 'app.mjs', { config: { drain_ms: 600, linger_ms: 0 } }, async (s) => {
   const reply = await once(http.get({ socketPath: s.socket, path: '/events' }), 'response');
   let last = 0;
   reply.on('data', () => { last = Date.now(); });
@@ -233,7 +233,7 @@ serving('a stream ends at the deadline of the drain, not before', 'app.mjs', { c
   const began = Date.now();
   s.child.kill('SIGTERM');
   await once(reply, 'close');
-  assert.ok(last - began > 1000 && Date.now() - began < 30000, `${last - began} ms`);
+  assert.ok(last - began > 400 && Date.now() - began < 3000, `${last - began} ms`);
   assert.equal((await s.ended()).why, 'asked');
 });
 
@@ -241,7 +241,6 @@ serving('a retired release is frozen, and comes back', 'app.mjs', { env: { TICKS
   const ticks = () => Number(readFileSync(`${s.dir}/data/ticks`, 'utf8') || 0);
   await until('its timers run', () => existsSync(`${s.dir}/data/ticks`) && ticks() > 2);
   const [, pid] = (await s.get('/')).text.split(' ');
-  const took = [];
   for (let round = 0; round < 3; round++) {
     s.child.kill('SIGUSR1');
     await s.is('frozen');
@@ -254,14 +253,14 @@ serving('a retired release is frozen, and comes back', 'app.mjs', { env: { TICKS
     s.child.kill('SIGUSR2');
     await s.is('serving');
     assert.equal((await s.get('/')).text.split(' ')[1], pid);
-    took.push(Number(process.hrtime.bigint() - began) / 1e6);
+    const ms = Number(process.hrtime.bigint() - began) / 1e6;
+    assert.ok(ms < 2000, `${ms} ms`);
     await until('its timers run again', () => ticks() > then);
     s.child.kill('SIGUSR2');
     assert.equal((await s.get('/')).status, 200);
     // The answer came from inside. Signals that wait together are read in the order of their numbers, not as they were sent.
     await until('it has read the signal', () => /^ShdPnd:\s+0+$/m.test(readFileSync(`/proc/${s.child.pid}/status`, 'utf8')));
   }
-  assert.ok(Math.min(...took) < 2000, `${took} ms`); // the quickest tells: whatever else the machine does only adds to it
 });
 
 serving('thaws in the middle of a drain, and ends when frozen', 'app.mjs', { config: { linger_ms: 0, drain_ms: 60000 } }, async (s) => {
@@ -306,7 +305,7 @@ serving('leaves no descriptor behind', 'app.mjs', {}, async (s) => {
   await until('no more than before', () => count() <= a && outer() <= b);
 });
 
-test('opens its socket anew where a dead one left a name', { timeout: 300000 }, async () => {
+test('opens its socket anew where a dead one left a name', { timeout: 60000 }, async () => {
   const s = await Served.start('app.mjs', {});
   try {
     s.child.kill('SIGKILL');
@@ -347,12 +346,12 @@ serving('killed while visitors come, it loses those that were in it and no other
   await until('many were answered', () => asked > 200);
   for (let i = 0; i < 3; i++) {
     rmSync(`${s.dir}/data/slow`, { force: true });
-    slow.push(s.get('/slow?ms=600000').then(() => 'answered', (error) => error.code));
+    slow.push(s.get('/slow?ms=20000').then(() => 'answered', (error) => error.code));
     await until('it is in it', () => existsSync(`${s.dir}/data/slow`));
   }
   process.kill(node, 'SIGKILL');
   // Nobody here asks anew while the kernel still closes its sockets one after the other: what comes then is in it too.
-  for (const from = Date.now(); isAlive(node) && Date.now() - from < 60000;);
+  for (const from = Date.now(); isAlive(node) && Date.now() - from < 5000;);
   assert.deepEqual(await Promise.all(slow), ['ECONNRESET', 'ECONNRESET', 'ECONNRESET']);
   const then = asked;
   await until('many more were answered', () => asked > then + 200);
@@ -365,17 +364,12 @@ serving('killed while visitors come, it loses those that were in it and no other
 });
 
 serving('killed again soon after, it ends and says why', 'app.mjs', {}, async (s) => {
-  // Soon: within ten seconds of its start. Where the machine was slower than that, it begins anew with one that lasted.
-  for (let node = nodeOf(s), isSoon = false; !isSoon;) {
-    const from = Date.now();
-    process.kill(node, 'SIGKILL');
-    const next = await until('another one runs', () => { const pid = nodeOf(s); return pid !== node && pid; });
-    await until('it answers', () => s.get('/').then(() => true, () => false));
-    isSoon = Date.now() - from < 9000;
-    if (isSoon) process.kill(next, 'SIGKILL');
-    else await new Promise((resolve) => setTimeout(resolve, 11000));
-    node = next;
-  }
+  const node = () => nodeOf(s);
+  const first = node();
+  process.kill(first, 'SIGKILL');
+  const second = await until('another one runs', () => { const pid = node(); return pid !== first && pid; });
+  await until('it answers', () => s.get('/').then(() => true, () => false));
+  process.kill(second, 'SIGKILL');
   const state = await s.ended();
   assert.equal(state.why, 'signal');
   assert.equal(state.signal, 9);

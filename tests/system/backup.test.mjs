@@ -27,7 +27,7 @@ after(async () => {
 
 const backups = async () => (await f.api('GET', '/v1/apps/shop/db/backups')).body.places;
 // Nothing that is done by the clock runs any more.
-const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0');
+const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0', 60000);
 const backup = async (...options) => { await idle(); const r = await f.cli('db', 'shop', 'backup', ...options); assert.equal(r.code, 0, r.all); return r; };
 const warnings = async () => (await f.api('GET', '/v1/status')).body.warnings;
 
@@ -46,7 +46,7 @@ test('a backup on demand takes what changed; --full takes everything; retention 
   for (let i = 0; i < 2; i++) await backup('--full');
   assert.equal((await backups())[0].backups.filter((b) => b.type === 'full').length, 3, 'all of the last days');
   f.store("insert into home_setting values ('clock_offset_ms', 30 * 86400000)");
-  await until('the day after, by itself', async () => (await backups())[0].backups.length === 2);
+  await until('the day after, by itself', async () => (await backups())[0].backups.length === 2, 30000);
   assert.equal((await backups())[0].backups.filter((b) => b.type === 'full').length, 2, 'two full ones stay, however old');
   f.store('delete from home_setting');
 });
@@ -103,7 +103,7 @@ test('a backup whose database was stopped says so in plain words, and is made up
   assert.doesNotMatch(r.all, /pgBackRest/);
   assert.ok((await warnings()).some((w) => /^A backup of shop was put off/.test(w)), String(await warnings()));
   assert.equal((await f.cli('start', 'shop')).code, 0);
-  await until('it was made up for', async () => (await backups())[0].backups.at(-1).id !== newest);
+  await until('it was made up for', async () => (await backups())[0].backups.at(-1).id !== newest, 40000);
   await idle();
   assert.ok(!(await warnings()).some((w) => /put off/.test(w)), String(await warnings()));
 });
@@ -146,17 +146,17 @@ test('a second place gets its own, and one that fails holds up nobody', async ()
   await f.deploy((await source()).dir, 'shop');
   const began = Date.now();
   assert.equal((await f.cli('stop', 'shop')).code, 0);
-  assert.ok(Date.now() - began < 29000, `a stop took ${Date.now() - began} ms`);
+  assert.ok(Date.now() - began < 20000, `a stop took ${Date.now() - began} ms`);
   assert.equal((await f.cli('start', 'shop')).code, 0);
   renameSync(`${place}.away`, place);
-  await until('what waited has arrived', async () => { const [, s] = await backups(); return s.waiting_bytes === 0 && s.failing === ''; });
+  await until('what waited has arrived', async () => { const [, s] = await backups(); return s.waiting_bytes === 0 && s.failing === ''; }, 60000);
   const [, told] = await backups();
   assert.equal(told.windows.length, 1, `the window has no gap: ${JSON.stringify(told)}`);
-  await until('a copy of files', async () => (await f.cli('backup', 'files')).code === 0);
+  await until('a copy of files', async () => (await f.cli('backup', 'files')).code === 0, 60000);
   assert.ok(!(await warnings()).some((w) => /copy of files/.test(w)));
   // Of one that began while the clock was ahead nothing follows for when the next is due.
   f.store(`update job set began_at = began_at + ${400 * 86400000} where kind = 'files'`);
-  await until('another copy of files', async () => f.store(`select count(*) from job where kind = 'files' and state = 'done' and began_at <= ${Date.now()}`) !== '0');
+  await until('another copy of files', async () => f.store(`select count(*) from job where kind = 'files' and state = 'done' and began_at <= ${Date.now()}`) !== '0', 60000);
   assert.match((await f.cli('backup')).stdout, /this disk .* kB in \d+ snapshots\n.*second .* kB in \d+ snapshots?\n/);
 });
 
@@ -169,7 +169,7 @@ test('at its ceiling the queue is dropped, the window says so, and a full backup
     await psql(f, 'shop', `create table public.dropped_${i} (x int)`);
     await psql(f, 'shop', 'select pg_switch_wal()');
   }
-  await until('the window is broken', async () => (await backups())[1].broken !== '');
+  await until('the window is broken', async () => (await backups())[1].broken !== '', 60000);
   assert.ok((await warnings()).some((w) => /cannot be restored to a moment after .* from .*second/.test(w)), String(await warnings()));
   assert.equal((await backups())[0].broken, '', 'of that place only');
   assert.match((await f.cli('db', 'shop', 'backups')).stdout, /the window is broken/);

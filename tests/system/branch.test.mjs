@@ -10,7 +10,7 @@ import { Freehold, until } from './freehold.mjs';
 import { jobStands, psql, source } from './crash.mjs';
 
 let f;
-const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0');
+const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0', 90000);
 const run = (...words) => f.cli('db', 'shop', 'branch', ...words);
 const good = async (...words) => { const r = await run(...words); assert.equal(r.code, 0, `${words.join(' ')}: ${r.all}`); return r; };
 const inside = async (name, sql) => (await good('psql', name, '-c', sql, '--', '-XAtq')).stdout.trim();
@@ -110,7 +110,7 @@ test('it outlives the daemon, stops and starts with its app, and goes when its d
   await running('bare');
   await good('reset', 'bare', '--days', '0');
   f.store("insert into home_setting values ('clock_offset_ms', 31 * 86400000)");
-  await until('the days of try-1 are over', async () => folders().join() === 'branch-bare');
+  await until('the days of try-1 are over', async () => folders().join() === 'branch-bare', 60000);
   f.store("delete from home_setting where name = 'clock_offset_ms'");
 });
 
@@ -136,7 +136,7 @@ for (const [verb, point, isDone] of points)
     if (verb !== 'create') { await run('create', 'cut'); await good('psql', 'cut', '-c', 'create table public.mine ()'); }
     await f.killDaemon();
     await f.startDaemon({ FREEHOLD_PAUSE_AT: point });
-    await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'));
+    await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'), 40000);
     await idle();
     const begun = verb === 'delete' ? await f.api('DELETE', '/v1/apps/shop/db/branches/cut')
       : await f.api('POST', `/v1/apps/shop/db/branches${verb === 'reset' ? '/cut/reset' : ''}`, verb === 'reset' ? {} : { name: 'cut' });
@@ -148,7 +148,7 @@ for (const [verb, point, isDone] of points)
     assert.equal(f.store(`select state from job where id = ${begun.body.id}`), isDone ? 'done' : 'interrupted');
     const isThere = verb === 'reset' || (verb === 'create' && isDone);
     assert.deepEqual(folders(), isThere ? ['branch-bare', 'branch-cut'] : ['branch-bare']);
-    await until('nothing half made runs', async () => !(await f.processes()).some((p) => /postgres\/(making|gone)-/.test(p.command)));
+    await until('nothing half made runs', async () => !(await f.processes()).some((p) => /postgres\/(making|gone)-/.test(p.command)), 10000);
     if (isThere) {
       await running('cut');
       assert.equal(await inside('cut', "select to_regclass('public.mine') is not null"), verb === 'reset' && !isDone ? 't' : 'f', 'the one state or the other');

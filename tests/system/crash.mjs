@@ -61,7 +61,7 @@ export async function source({ earlier = {}, isBroken = false, sql = '', hasServ
 const isStopped = (pid) => { try { return /\) T/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')); } catch { return false; } };
 
 // FREEHOLD_PAUSE_AT: a job stands still there.
-export const jobStands = (f, point) => until(`it stands at ${point}`, async () => (await f.processes()).some((p) => p.command.includes('--job ') && isStopped(p.pid)));
+export const jobStands = (f, point) => until(`it stands at ${point}`, async () => (await f.processes()).some((p) => p.command.includes('--job ') && isStopped(p.pid)), 40000);
 
 // As the user that the cluster belongs to.
 export function psql(f, app, sql) {
@@ -107,7 +107,7 @@ export async function assertNothingLeft(f, app) {
   const stray = await until('no stray process', async () => {
     const found = (await f.processes()).filter((p) => (!expected.test(p.command) || /clones/.test(p.command)) && !isServed(p));
     return found.length === 0 ? { found } : null;
-  }, 60000).catch(async () => ({ found: await f.processes() }));
+  }, 3000).catch(async () => ({ found: await f.processes() }));
   assert.deepEqual(stray.found, [], 'stray processes');
 }
 
@@ -127,7 +127,7 @@ export async function assertAgreement(f, app) {
     assert.deepEqual(body.processes.filter((p) => p.state !== 'stopped'), [], 'nothing of an app that was never live runs');
   } else {
     assert.equal(body.state, 'running');
-    await until(`${app} serves`, async () => (await f.get(app, '/auth/v1/health')).status === 200);
+    await until(`${app} serves`, async () => (await f.get(app, '/auth/v1/health')).status === 200, 10000);
     assert.equal(await f.served(app), live);
     assert.equal((await f.get(app, '/')).status, 200);
   }
@@ -168,7 +168,7 @@ export async function restart(f, at) {
 }
 
 async function logged(f, text, from) {
-  await until(`the log says: ${text}`, async () => (await readFile(f.log, 'utf8')).slice(from).includes(text));
+  await until(`the log says: ${text}`, async () => (await readFile(f.log, 'utf8')).slice(from).includes(text), 30000);
 }
 
 export async function logSize(f) {

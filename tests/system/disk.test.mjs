@@ -142,7 +142,7 @@ for (const at of ['receive:began', 'package:began', 'rehearse:began', 'migrate:b
     const failed = (await f.api('GET', `/v1/apps/shop/deployments/${body.deployment.number}`)).body;
     assert.match(failed.error.message, /disk|No space left/, `${at}: ${said ? 'at once' : 'once there was room'}`);
     await restart(f);
-    await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'));
+    await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'), 40000);
     await assertWholeMigrations(f, 'shop');
     await assertWhole();
     await goesLive(made);

@@ -72,7 +72,7 @@ test('the daemon ends by signal and by kill under load: no request fails, the sa
 test('what serves is killed and is back, with the reason', async () => {
   const answers = { postgres: `/rest/v1/t_${first.versions[0]}?select=id`, backend: '/auth/v1/health', edge: '/' };
   const { body: { keys } } = await f.api('GET', '/v1/apps/shop');
-  const killed = async (name) => {
+  for (const name of Object.keys(answers)) {
     const look = () => (name === 'edge' ? edge() : part(name));
     const was = await look();
     const from = Date.now();
@@ -80,23 +80,13 @@ test('what serves is killed and is back, with the reason', async () => {
     const now = await until(`${name} is back`, async () => {
       const p = await look();
       return p.state === 'running' && p.pid !== was.pid ? p : null;
-    }, 180000);
+    }, 10000);
     const took = Date.now() - from;
     // PostgreSQL syncs its whole folder before it answers, which is the disk's time and not ours.
-    await until(`${name} answers`, async () => 200 === await f.get('shop', answers[name], { headers: { apikey: keys.anon } }).then((r) => r.status, () => 0), 180000);
+    await until(`${name} answers`, async () => 200 === await f.get('shop', answers[name], { headers: { apikey: keys.anon } }).then((r) => r.status, () => 0), 20000);
     assert.equal(now.restarts, was.restarts + 1);
     assert.match(now.reason, /signal 9|ended/);
-    return took;
-  };
-  const promised = Number(process.env.BACK_MS ?? 1500);
-  for (const name of Object.keys(answers)) {
-    // The quickest of a few tells: whatever else the machine does only adds to it. One that ran for ten seconds is started again without a pause.
-    const took = [await killed(name)];
-    while (Math.min(...took) >= promised && took.length < 4) {
-      await new Promise((resolve) => setTimeout(resolve, 11000));
-      took.push(await killed(name));
-    }
-    assert.ok(Math.min(...took) < promised, `${name}: ${took.join(', ')} ms`);
+    assert.ok(took < Number(process.env.BACK_MS ?? 1500), `${name}: ${took} ms`);
     const status = await f.cli('status', 'shop');
     assert.equal(status.code, 0, status.all);
   }
@@ -106,7 +96,7 @@ test('a backend that cannot start is shown as failing, with the reason, and come
   const config = await readFile(f.app('shop', 'backend.json'));
   await writeFile(f.app('shop', 'backend.json'), '{ this is no configuration');
   process.kill((await part('backend')).pid, 'SIGKILL');
-  const failing = await until('it fails', async () => { const p = await part('backend'); return p.state === 'failing' ? p : null; }, 180000);
+  const failing = await until('it fails', async () => { const p = await part('backend'); return p.state === 'failing' ? p : null; }, 20000);
   assert.match(failing.reason, /ended with status \d/);
   assert.match((await f.cli('status')).all, /failing[^]*backend does not stay up: freehold logs shop --source backend -n 50/);
   const doctor = await f.cli('doctor');
@@ -128,7 +118,7 @@ test('a deployment is stopped by its owner, in the middle of a build and of a mi
   const migrating = (await source({ earlier: shop.migrations, sql: sleep })).dir;
   for (const [dir, step] of [[building, 'build'], [migrating, 'migrate']]) {
     const child = f.cli('deploy', dir, '--app', 'shop');
-    await until(`it is at ${step}`, async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === step, 180000);
+    await until(`it is at ${step}`, async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === step, 60000);
     const refused = await f.cli('deploy', dir, '--app', 'shop');
     assert.match(refused.stderr, /being deployed already .*freehold cancel shop/);
     const said = await f.cli('cancel', 'shop');
@@ -147,7 +137,7 @@ test('a deployment is stopped by its owner, in the middle of a build and of a mi
 
 test('one that is started while the one before still ends waits for it', async () => {
   const child = f.cli('deploy', await slowBuild(), '--app', 'shop');
-  await until('it builds', async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === 'build', 180000);
+  await until('it builds', async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === 'build', 60000);
   const from = (await readFile(f.log, 'utf8')).length;
   process.kill(f.daemon.pid, 'SIGTERM'); // whoever follows the deployment keeps it for a moment
   await until('it ends', async () => (await readFile(f.log, 'utf8')).slice(from).includes('ending on signal'));
@@ -164,13 +154,13 @@ test('PostgreSQL is killed in the middle of a migration', async () => {
   const next = await source({ earlier: shop.migrations, sql: sleep });
   const before = await applied(f, 'shop');
   const child = f.cli('deploy', next.dir, '--app', 'shop');
-  await until('the migration sleeps', async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === 'migrate', 180000);
+  await until('the migration sleeps', async () => (await f.api('GET', '/v1/apps/shop')).body.deployment.step === 'migrate', 60000);
   await new Promise((resolve) => setTimeout(resolve, 300));
   process.kill(await postmaster('shop'), 'SIGKILL');
   const said = await child;
   assert.notEqual(said.code, 0);
   assert.match(said.all, /connection|PostgreSQL/);
-  await until('PostgreSQL is back', async () => (await part('postgres')).state === 'running', 180000);
+  await until('PostgreSQL is back', async () => (await part('postgres')).state === 'running', 15000);
   assert.match((await part('postgres')).reason, /signal 9|ended/);
   assert.deepEqual(await assertWholeMigrations(f, 'shop'), before);
   assert.equal((await assertAgreement(f, 'shop')).live, shop.live);
@@ -275,7 +265,7 @@ async function destroyUntilStopped(app) {
   await restart(f, 'destroy:stopped');
   const from = await logSize(f);
   const child = f.api('DELETE', `/v1/apps/${app}`).catch(() => null);
-  await until('it stands still', async () => (await readFile(f.log, 'utf8')).slice(from).includes('paused at destroy:stopped'), 180000);
+  await until('it stands still', async () => (await readFile(f.log, 'utf8')).slice(from).includes('paused at destroy:stopped'));
   const [{ pid }] = (await f.processes()).filter((p) => p.command.includes(`--destroy ${app}`));
   return { child, pid };
 }

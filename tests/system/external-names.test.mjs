@@ -64,8 +64,7 @@ test('while the name is looked up in vain the backend answers what needs no data
   assert.ok([503, 504].includes(size.status), size.text);
   assert.equal(status, 503);
   assert.ok(asked > 20, `${asked} questions in ${ms} ms`);
-  // Who looked it up itself would have answered nobody for nearly as long.
-  assert.ok(worst < ms / 2, `the slowest answer that needs no database took ${Math.round(worst)} ms`);
+  assert.ok(worst < 2000, `the slowest answer that needs no database took ${Math.round(worst)} ms`);
   console.log(`# rows were refused after ${Math.round(ms)} ms; meanwhile asked ${asked} times, the slowest took ${Math.round(worst)} ms`);
   const from = performance.now();
   await until('rows come again', async () => (await timed('/rest/v1/notes')).status === 200);

@@ -70,11 +70,11 @@ test('the first copy is tried and written to, the second follows, and the pause 
   assert.equal(await made(), '0');
   const state = await journal();
   assert.equal(state.following.state, 'ended');
-  // What makes the pause short: nothing is copied in it but what cannot be followed. How short it was is printed; the copy before it ran at another time.
+  // What makes the pause short: nothing is copied in it but what cannot be followed.
   const { last_ms: last, whole_ms: whole, compare_ms: compare, way } = state.report.catch_up;
   console.log(`pause ${state.report.held_ms} ms (${JSON.stringify(state.report.catch_up)}), the copy ${began.took_ms} ms: ${((last + whole + compare) / began.took_ms).toFixed(2)} of it`);
   assert.equal(way, 'replication');
-  assert.ok(last + whole + compare < began.took_ms); // sixteen times longer, usually
+  assert.ok(last + whole + compare < began.took_ms / 3 && state.report.held_ms < began.took_ms, `${state.report.held_ms} of ${began.took_ms} ms`);
   for (const ms of [last, whole, compare]) assert.equal(typeof ms, 'number', 'it was waited for, completed and compared');
   const completed = state.following.whole.map((t) => t.name);
   for (const name of ['public.keyless', 'public.scratch']) assert.ok(completed.includes(name), `${name}: ${completed}`);

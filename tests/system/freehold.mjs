@@ -22,7 +22,7 @@ export const bin = process.env.FREEHOLD_BIN ?? path.join(root, 'build/src/bin');
 export const example = (name) => path.join(root, 'examples', name);
 
 // Resolves when check() gives something true; rejects with what was last seen after the deadline.
-export async function until(what, check, deadlineMs = 180000) {
+export async function until(what, check, deadlineMs = 30000) {
   const deadline = Date.now() + deadlineMs;
   for (;;) {
     const value = await check();

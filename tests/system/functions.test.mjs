@@ -139,7 +139,7 @@ test('streams flow both ways, and WebSockets', async () => {
       if (bytes.includes('heard hi')) { socket.destroy(); resolve(true); }
     });
     socket.on('error', reject);
-    socket.setTimeout(60000, () => reject(new Error(`no word: ${bytes}`)));
+    socket.setTimeout(10000, () => reject(new Error(`no word: ${bytes}`)));
   });
   assert.ok(heard);
 });

@@ -30,7 +30,7 @@ function raw(bytes) {
   return new Promise((resolve, reject) => {
     const socket = net.connect(f.port, '127.0.0.1', () => socket.write(bytes));
     let text = '';
-    socket.setTimeout(60000, () => socket.destroy(new Error('no answer')));
+    socket.setTimeout(10000, () => socket.destroy(new Error('no answer')));
     socket.setEncoding('latin1');
     socket.on('data', (chunk) => { text += chunk; });
     socket.on('error', (error) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? resolve({ status: 400, text }) : reject(error)));

@@ -26,7 +26,7 @@ before(async () => {
   await b.stop();
   f = await Freehold.start();
   await f.deploy(example('static-site'), 'site');
-  await until('a backup of the first database', async () => (await backups()).backups.length > 0);
+  await until('a backup of the first database', async () => (await backups()).backups.length > 0, 60000);
 });
 after(async () => {
   await f?.end();
@@ -38,7 +38,7 @@ test('a database that is moved into an app that was never deployed has a reposit
   assert.equal(code, 0, all);
   assert.doesNotMatch(all, /pgBackRest/);
   const place = async () => (await f.api('GET', '/v1/apps/fresh/db/backups')).body.places[0];
-  await until('its log has arrived', async () => (await place()).waiting_bytes === 0);
+  await until('its log has arrived', async () => (await place()).waiting_bytes === 0, 60000);
   assert.equal((await place()).failing, '');
 });
 

@@ -91,7 +91,7 @@ export class Box {
       assert.equal(done.code, 0, done.all);
     }
     this.user = statSync(this.f.app('shop', 'postgres/data'));
-    await until('both places have a backup', async () => (await this.places()).every((p) => p.backups.length > 0));
+    await until('both places have a backup', async () => (await this.places()).every((p) => p.backups.length > 0), 120000);
     await psql(this.f, 'shop', 'create table public.w (id bigint primary key)');
     this.writers = [1, 2, 3].map((n) => new Writer(this, n));
     return this;
@@ -108,7 +108,7 @@ export class Box {
   }
 
   store(sql) { return execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(this.f.home, 'freehold.db'), sql], { encoding: 'utf8' }).trim(); }
-  idle() { return until('no job runs', async () => this.store("select count(*) from job where state = 'running'") === '0'); }
+  idle() { return until('no job runs', async () => this.store("select count(*) from job where state = 'running'") === '0', 120000); }
   async db(...words) { await this.idle(); return this.f.cli('db', 'shop', ...words); }
 
   async processes(name) {
@@ -197,10 +197,10 @@ function assertHas(box, ids, before, what) {
 // One round. Gives what it saw.
 export async function round(box, next) {
   const names = Object.keys(faults), name = names[Math.floor(next() * names.length)], ms = 300 + Math.floor(next() * 2500);
-  await until('rows are written', async () => (await psql(box.f, 'shop', 'select count(*) from public.w').catch(() => ['0']))[0] !== '0');
+  await until('rows are written', async () => (await psql(box.f, 'shop', 'select count(*) from public.w').catch(() => ['0']))[0] !== '0', 60000);
   if (next() < 0.3) await box.db('backup');
   await faults[name](box, ms);
-  await until('PostgreSQL answers', () => psql(box.f, 'shop', 'select 1').then(() => true, () => false));
+  await until('PostgreSQL answers', () => psql(box.f, 'shop', 'select 1').then(() => true, () => false), 60000);
   const moment = Date.now();
   await pause(200 + next() * 500);
   const began = Date.now();

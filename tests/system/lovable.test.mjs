@@ -143,7 +143,7 @@ test('a job of the database calls the function of the project that it left', asy
   const seen = await until('a request is answered', async () => {
     const all = await sql('select content, error_msg from net._http_response order by created desc limit 1');
     return /heard/.test(all) && all;
-  }, 180000).catch(async (error) => { throw new Error(`${error.message}\n${await sql('select * from net._http_response limit 3')}\n${await sql('select status, return_message from cron.job_run_details limit 5')}`); });
+  }, 20000).catch(async (error) => { throw new Error(`${error.message}\n${await sql('select * from net._http_response limit 3')}\n${await sql('select status, return_message from cron.job_run_details limit 5')}`); });
   assert.match(seen, /"heard":\{"word":"from the vault"\}/);
   const listed = await f.cli('cron', 'shop');
   assert.equal(listed.code, 0, listed.all);

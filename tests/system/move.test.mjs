@@ -131,6 +131,6 @@ test('a last copy that fails, or is killed, lets the old place go on', async () 
 });
 
 test('what the former databases still had to archive holds up nothing', async () => {
-  await until('nothing waits for the backups', async () => (await readdir(f.app('site', 'postgres/archive/1.queue')).catch(() => [])).length === 0);
+  await until('nothing waits for the backups', async () => (await readdir(f.app('site', 'postgres/archive/1.queue')).catch(() => [])).length === 0, 30000);
   assert.doesNotMatch(await readFile(f.log, 'utf8'), /do not match stanza/);
 });

@@ -93,7 +93,7 @@ test('stopped, started, killed backend, destroyed', async (t) => {
   const backend = async () => (await f.api('GET', '/v1/apps/shop')).body.processes.find((p) => p.name === 'backend');
   const { pid } = await backend();
   process.kill(pid, 'SIGKILL');
-  await until('it is back', async () => (await backend()).pid !== pid && (await f.get('shop', '/auth/v1/health')).status === 200);
+  await until('it is back', async () => (await backend()).pid !== pid && (await f.get('shop', '/auth/v1/health')).status === 200, 5000);
   const doctor = await f.cli('doctor');
   assert.match(doctor.all, /user/);
   const out = await f.cli('destroy', 'shop', '--confirm', 'shop', '--json');

@@ -31,13 +31,13 @@ test('the sources of ten deployments are packed once nobody copies them', async 
   await f.api('GET', '/v1/status');
   assert.equal(f.store("select count(*) from job where kind = 'pack'"), '0', 'not for fewer');
   await f.deploy(await site(MANY), 'site');
-  await until('it is put off', async () => f.store("select error_code from job where kind = 'pack' order by id limit 1") === 'conflict');
+  await until('it is put off', async () => f.store("select error_code from job where kind = 'pack' order by id limit 1") === 'conflict', 60000);
   assert.equal(objects().count, MANY * 3);
   await letGo();
   await until('they are packed', async () => {
     await f.api('PUT', '/v1/backup', {});
     return f.store("select count(*) from job where kind = 'pack' and state = 'done'") === '1';
-  });
+  }, 60000);
   const now = objects();
   assert.deepEqual([now.count, now.packs, now['in-pack']], [0, 1, MANY * 3]);
   git('fsck', '--full', '--strict');

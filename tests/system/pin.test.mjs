@@ -63,13 +63,13 @@ test('the other way round: after a rollback tabs of the newer release keep it', 
 });
 
 test('when the kept server ends, its tabs get the live one, without a failed request', async () => {
-  await set('warm=8s');
+  await set('warm=1s');
   const tab = await page();
   assert.equal(tab.version, '1');
   assert.equal((await f.api('POST', '/v1/apps/app/rollback', {})).body.to, 2);
   assert.equal(await call(tab.cookie), '1 GET');
-  await until('the tab gets the live one', async () => (await call(tab.cookie)) === '2 GET', 120000); // each answers 200
-  await until('the other server is gone', async () => (await f.api('GET', '/v1/apps/app')).body.processes.filter((p) => p.name === 'server').length === 1, 120000);
+  await until('the tab gets the live one', async () => (await call(tab.cookie)) === '2 GET', 20000); // each answers 200
+  await until('the other server is gone', async () => (await f.api('GET', '/v1/apps/app')).body.processes.filter((p) => p.name === 'server').length === 1, 20000);
   assert.deepEqual(pins().includes('1'), false);
 });
 
@@ -81,7 +81,7 @@ test('a daemon that was killed leaves no tab with a server that is gone', async 
   await f.killDaemon();
   assert.equal(await call(tab.cookie), '2 GET', 'nobody took it away');
   await f.startDaemon();
-  await until('the tab gets the live one', async () => (await call(tab.cookie)) === '3 GET', 120000);
+  await until('the tab gets the live one', async () => (await call(tab.cookie)) === '3 GET', 20000);
   assert.equal((await page()).cookie, `${COOKIE}=3`, 'it stays on');
 });
 

@@ -73,7 +73,7 @@ test('another program that took the port while nginx was away is what a deployme
     assert.match(r.all, new RegExp(`port ${f.port} of\\s+127.0.0.1 is taken by process\\s+${process.pid}\\b[^]*FREEHOLD_PORT=\\d+`));
     assert.doesNotMatch(r.all, /\b404\b/);
     await new Promise((resolve) => other.close(resolve));
-    await until('nginx has it again', async () => (await edge(f)).state === 'running');
+    await until('nginx has it again', async () => (await edge(f)).state === 'running', 60000);
     assert.equal(await f.deploy(await folder({ 'index.html': 'two' }), 'site'), 2);
   } finally { process.kill(f.daemon.pid, 'SIGCONT'); other.close(); await f.end(); }
 });

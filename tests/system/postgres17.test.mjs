@@ -101,7 +101,7 @@ test('a project of an older major is followed into an app of 17 while it is writ
 
 test('both are backed up, the one that was 15 too, and one is restored to a second', async () => {
   for (const app of ['new', 'old']) {
-    await until(`${app} has no job`, async () => (await f.cli('db', app, 'backup')).code === 0);
+    await until(`${app} has no job`, async () => (await f.cli('db', app, 'backup')).code === 0, 90000);
     const [place] = (await f.api('GET', `/v1/apps/${app}/db/backups`)).body.places;
     assert.equal(place.failing, '', app);
     const drill = await f.cli('db', app, 'drill');

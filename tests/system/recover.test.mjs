@@ -50,13 +50,13 @@ test('everything is in the place', async () => {
   await until('both are backed up there', async () => {
     const all = await Promise.all(['shop', 'served'].map((app) => f.api('GET', `/v1/apps/${app}/db/backups`)));
     return all.every(({ body }) => body.places.every(({ backups }) => backups.length > 0));
-  });
+  }, 90000);
   // One that is dated later than the last, since the clock was ahead.
   f.store("insert into home_setting values ('clock_offset_ms', 300000)");
-  await until('files', async () => (await f.cli('backup', 'files')).code === 0);
+  await until('files', async () => (await f.cli('backup', 'files')).code === 0, 60000);
   f.store("delete from home_setting where name = 'clock_offset_ms'");
   writeFileSync(f.app('shop', 'storage/x/later'), 'newer');
-  await until('files', async () => (await f.cli('backup', 'files')).code === 0);
+  await until('files', async () => (await f.cli('backup', 'files')).code === 0, 60000);
   assert.equal((await f.cli('backup', 'kit', kit)).code, 0);
   assert.equal(statSync(kit).mode & 0o777, 0o600);
   // After the last backup: only in the log of changes.
@@ -94,7 +94,7 @@ test('one command brings it back on another server', async () => {
 test('apps, rows, files, releases and secrets are there, and backups go on', async () => {
   g = await Freehold.start({ home });
   const answers = async () => Promise.all(['shop', 'served'].map(async (app) => (await g.get(app, '/')).status));
-  await until('both answer', async () => (await answers()).every((status) => status === 200))
+  await until('both answer', async () => (await answers()).every((status) => status === 200), 40000)
     .catch(async (error) => assert.fail(`${error.message}: ${await answers()}\n${(await g.cli('status')).all}\n${readFileSync(g.log, 'utf8')}`));
   assert.deepEqual((await g.api('GET', '/v1/status')).body.warnings.filter((w) => /have not reached|cannot be restored/.test(w)), []);
   assert.deepEqual(await psql(g, 'shop', 'select count(*) from public.n'), ['200']);
@@ -107,8 +107,8 @@ test('apps, rows, files, releases and secrets are there, and backups go on', asy
   await until('a backup of the new history', async () => {
     const { body } = await g.api('GET', '/v1/apps/shop/db/backups');
     return body.places[1].backups.some((b) => b.timeline > 1) && body.places[1].failing === '';
-  });
-  await until('proved', async () => (await g.cli('db', 'shop', 'drill')).code === 0);
-  await until('proved', async () => (await g.cli('db', 'served', 'drill')).code === 0);
+  }, 90000);
+  await until('proved', async () => (await g.cli('db', 'shop', 'drill')).code === 0, 60000);
+  await until('proved', async () => (await g.cli('db', 'served', 'drill')).code === 0, 60000);
   assert.ok(!(await g.api('GET', '/v1/status')).body.warnings.some((w) => /If this server is lost/.test(w)));
 });

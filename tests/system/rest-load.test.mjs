@@ -32,7 +32,7 @@ test('the schema changes under load: no request fails', async () => {
 test('PostgreSQL is killed and started again under load: every request has an answer, none a wrong one', async () => {
   const seen = await dropInLoad.restart(s, { awayMs: 800, afterMs: 1500 });
   assert.ok([...seen.keys()].every((status) => [200, 503, 504].includes(status)), JSON.stringify([...seen]));
-  await until('it answers as before', async () => (await s.ask('GET', seven)).body === isSeven);
+  assert.equal((await s.ask('GET', seven)).body, isSeven);
   alive();
 });
 
@@ -42,7 +42,7 @@ test('a query is cancelled when its client leaves, and one that waits is not beg
   await until('the query runs', async () => (await s.active('slow')) === '1');
   leaver.abort();
   assert.equal(await slow, 'left');
-  await until('its query has ended', async () => (await s.active('slow')) === '0');
+  await until('its query has ended', async () => (await s.active('slow')) === '0', 5000);
 });
 
 test('a large answer is whole for who reads slowly, and the same as for who reads fast', async () => {
@@ -76,30 +76,22 @@ test('clients that stop reading cost little memory and keep nobody out', async (
   await s.ask('GET', '/large?select=id,word');
   const before = await s.pssKiB();
   const readers = await Promise.all(Array.from({ length: 12 }, () => s.read('/large?select=id,word', 1000))); // more than there are connections
-  const took = [];
-  for (let i = 0; i < 20; i++) {
-    const from = performance.now();
-    assert.equal((await s.ask('GET', seven)).body, isSeven);
-    took.push(performance.now() - from);
-  }
-  assert.ok(took.sort((a, b) => a - b)[10] < 450, `others are answered meanwhile: ${took.map(Math.round)} ms`);
+  const from = performance.now();
+  for (let i = 0; i < 20; i++) assert.equal((await s.ask('GET', seven)).body, isSeven);
+  assert.ok(performance.now() - from < 9000, 'others are answered meanwhile');
   const grown = (await s.pssKiB()) - before;
   for (const reader of readers) reader.destroy();
   if (!isSanitized) assert.ok(grown < 24 * 1024, `12 readers of 60 MB each took ${grown} KiB`);
-  await until('what they asked has ended', async () => (await s.active('"large"')) === '0');
+  await until('what they asked has ended', async () => (await s.active('"large"')) === '0', 10_000);
 });
 
 test('5,000 connections are kept open and cost nobody anything', async () => {
   const idle = [];
   for (let i = 0; i < 5000; i++) idle.push(await new Promise((resolve, reject) => { const c = net.connect(s.port, '127.0.0.1', () => resolve(c)).on('error', reject); }));
   const ask = (socket) => new Promise((resolve, reject) => { let text = ''; socket.on('error', reject).on('data', (d) => { text += d; if (text.endsWith(']')) resolve(text); }).write(`GET ${seven} HTTP/1.1\r\nHost: h\r\n\r\n`); });
-  let quickest = Infinity; // whatever else the machine does only adds to it
-  for (let i = 0; i < 3; i++) {
-    const from = performance.now();
-    assert.equal((await s.ask('GET', seven)).body, isSeven);
-    quickest = Math.min(quickest, performance.now() - from);
-  }
-  assert.ok(quickest < 2000, `${quickest} ms`);
+  const from = performance.now();
+  assert.equal((await s.ask('GET', seven)).body, isSeven);
+  assert.ok(performance.now() - from < 2000);
   for (const socket of [idle[0], idle[2500], idle[4999]]) assert.ok((await ask(socket)).endsWith(isSeven));
   if (!isSanitized) assert.ok((await s.pssKiB()) < 300 * 1024);
   for (const socket of idle) socket.destroy();
@@ -107,7 +99,7 @@ test('5,000 connections are kept open and cost nobody anything', async () => {
 });
 
 test('who waits too long gets 504, who finds the queue full 503 at once, both with Retry-After', async () => {
-  const tight = await Standalone.start({ schema: random.schema, settings: { PGRST_DB_POOL: '1', PGRST_DB_POOL_ACQUISITION_TIMEOUT: '15' } });
+  const tight = await Standalone.start({ schema: random.schema, settings: { PGRST_DB_POOL: '1', PGRST_DB_POOL_ACQUISITION_TIMEOUT: '2' } });
   try {
     const agent = oneShot(), leaver = new AbortController();
     const slow = tight.ask('POST', '/rpc/slow', { agent, signal: leaver.signal }).catch(() => 'left');
@@ -119,10 +111,10 @@ test('who waits too long gets 504, who finds the queue full 503 at once, both wi
     assert.ok(late.length <= 1024 && full.length >= 76);
     assert.ok(answers.every((res) => res.headers['retry-after'] === '1'));
     assert.ok(full.every((res) => JSON.parse(res.body).code === 'PGRST001'));
-    assert.ok(late.every((res) => JSON.parse(res.body).code === 'PGRST003' && res.ms > 14_000));
+    assert.ok(late.every((res) => JSON.parse(res.body).code === 'PGRST003' && res.ms > 1500));
     leaver.abort();
     await slow;
-    await until('it serves again', async () => (await tight.ask('GET', seven)).status === 200);
+    await until('it serves again', async () => (await tight.ask('GET', seven)).status === 200, 5000);
   } finally {
     await tight.stop();
   }

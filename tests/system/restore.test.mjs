@@ -10,7 +10,7 @@ import { Freehold, until } from './freehold.mjs';
 import { jobStands, psql, source } from './crash.mjs';
 
 let f, first;
-const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0');
+const idle = () => until('no job runs', async () => f.store("select count(*) from job where state = 'running'") === '0', 90000);
 const db = async (...words) => { await idle(); const r = await f.cli('db', 'shop', ...words); assert.equal(r.code, 0, `${words.join(' ')}: ${r.all}`); return r; };
 const ids = async () => (await psql(f, 'shop', 'select id from public.n order by id')).map(Number);
 const answers = () => until('the app answers', async () => (await f.get('shop', '/')).status === 200);
@@ -27,7 +27,7 @@ before(async () => {
   f = await Freehold.start();
   first = await source();
   await f.deploy(first.dir, 'shop');
-  await until('a backup', async () => (await f.api('GET', '/v1/apps/shop/db/backups')).body.places[0].backups.length > 0);
+  await until('a backup', async () => (await f.api('GET', '/v1/apps/shop/db/backups')).body.places[0].backups.length > 0, 60000);
   await psql(f, 'shop', 'create table public.n (id int primary key, created_at timestamptz default now()); alter table public.n owner to postgres; insert into public.n select generate_series(1, 5)');
 });
 after(() => f?.end());
@@ -103,7 +103,7 @@ for (const point of points)
     await psql(f, 'shop', 'insert into public.n values (200) on conflict do nothing');
     await f.killDaemon();
     await f.startDaemon({ FREEHOLD_PAUSE_AT: point });
-    await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'));
+    await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'), 40000);
     await idle();
     const begun = await f.api('POST', '/v1/apps/shop/db/restore', { to: before });
     assert.equal(begun.status, 202, begun.text);
@@ -112,7 +112,7 @@ for (const point of points)
     await f.startDaemon();
     await idle();
     await answers();
-    await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'));
+    await until('PostgreSQL runs', async () => (await f.api('GET', '/v1/apps/shop')).body.processes.every((p) => p.state === 'running'), 40000);
     const isDone = f.store(`select state from job where id = ${begun.body.id}`) === 'done';
     assert.equal(isDone, ['swap:exchanged', 'start:restore'].includes(point));
     assert.equal((await ids()).includes(200), !isDone);

@@ -17,7 +17,7 @@ before(async () => {
   f = await Freehold.start();
   first = await source({ sql: 'create table public.orders (id int primary key); alter table public.orders enable row level security; create table public.old_prices (id int); alter table public.old_prices enable row level security; insert into old_prices values (1);' });
   await f.deploy(first.dir, 'shop');
-  await until('a backup', async () => (await f.api('GET', '/v1/apps/shop/db/backups')).body.places[0].backups.length > 0);
+  await until('a backup', async () => (await f.api('GET', '/v1/apps/shop/db/backups')).body.places[0].backups.length > 0, 60000);
   await psql(f, 'shop', 'insert into public.orders values (1), (2)');
 });
 after(() => f?.end());

@@ -183,7 +183,7 @@ test('files that are moved in with a database go there, too', async () => {
   assert.match(refused.stderr, /lie in another S3.*place local/);
   const done = await f.cli('db', 'site', 'import', dump, '--replace', '--files', source);
   assert.equal(done.code, 0, done.all);
-  await until('all are there', async () => there().length === bodies.size && here().length === 0);
+  await until('all are there', async () => there().length === bodies.size && here().length === 0, 60000);
   await all();
 });
 

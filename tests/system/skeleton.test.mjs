@@ -72,15 +72,11 @@ test('the daemon comes and goes and nothing that serves is touched', async () =>
 
 test('a killed backend is back within a second', async () => {
   const backend = async () => (await f.api('GET', '/v1/apps/site')).body.processes.find((p) => p.name === 'backend');
-  // Up to three times: whatever else the machine does only adds to it, and so does the pause after one that lasted a moment only.
-  let quickest = Infinity;
-  for (let i = 0; i < 3 && quickest >= 1000; i++) {
-    const { pid } = await backend(), killed = Date.now();
-    process.kill(pid, 'SIGKILL');
-    await until('a new one serves', async () => (await backend()).pid !== pid && (await f.get('site', '/auth/v1/health')).status === 200);
-    quickest = Math.min(quickest, Date.now() - killed);
-  }
-  assert.ok(quickest < 1000, `${quickest} ms`);
+  const { pid } = await backend();
+  const killed = Date.now();
+  process.kill(pid, 'SIGKILL');
+  await until('a new one serves', async () => (await backend()).pid !== pid && (await f.get('site', '/auth/v1/health')).status === 200, 5000);
+  assert.ok(Date.now() - killed < 1000, `${Date.now() - killed} ms`);
 });
 
 test('destroyed, with a last dump kept and nothing else', async () => {

@@ -158,7 +158,7 @@ test('killed in the middle of uploads: what was acknowledged is there, whole, an
     assert.equal(statSync(f.app('site', 'storage/objects', version.slice(0, 2), version)).size, Number(size));
   }
   // The dead processes' leftovers go at the next start.
-  await until('leftovers are removed', () => readdirSync(f.app('site', 'storage/incoming')).length <= 1);
+  await until('leftovers are removed', () => readdirSync(f.app('site', 'storage/incoming')).length <= 1, 30000);
 });
 
 test('moving, replacing, copying and removing keep rows and files together', async () => {

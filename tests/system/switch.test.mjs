@@ -4,7 +4,7 @@
 import test, { before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
-import { Freehold, example, until } from './freehold.mjs';
+import { Freehold, example } from './freehold.mjs';
 import { Visitors, release, releaseOf, wrk } from './visitors.mjs';
 
 let f;
@@ -58,14 +58,14 @@ test('under load, with promotions, rollbacks, and another app that comes and goe
     const gone = await f.cli('destroy', 'other', '--confirm', 'other');
     assert.equal(gone.code, 0, gone.all);
   });
-  const took = [];
+  let switches = 0;
   const isOver = load.then(() => true);
   for (const to of [2, 1, 3, 2, 3, 1, 2, 1, 3, 1]) {
     visitors.switching(to);
     const { first_served_ms: ms } = await rollback('shop', to);
     visitors.switched(to);
-    took.push(ms);
-    await until('a visitor sees it', () => visitors.last === to);
+    assert.ok(ms < 1000, `${ms} ms`);
+    switches++;
     if (await Promise.race([isOver, new Promise((resolve) => setTimeout(resolve, 300, false))])) break;
   }
   visitors.switching(4);
@@ -75,13 +75,11 @@ test('under load, with promotions, rollbacks, and another app that comes and goe
   await other;
   await visitors.stop();
   assert.deepEqual(visitors.complaints, []);
-  assert.ok(took.length >= 3 && visitors.switches.length > took.length, `${took.length} switches, ${visitors.switches.length} seen`);
-  // Half of them: another file of tests may have both cores at one.
-  assert.ok(took.sort((a, b) => a - b)[(took.length - 1) >> 1] < 1000, `${took} ms`);
+  assert.ok(switches >= 3 && visitors.switches.length > switches, `${switches} switches, ${visitors.switches.length} seen`);
   assert.ok(visitors.requests > 200, `${visitors.requests} requests`);
   const { bad, connect, read, write, timeout, status, pages, parts, sample } = counted;
   assert.deepEqual({ bad, connect, read, write, timeout, status, sample }, { bad: 0, connect: 0, read: 0, write: 0, timeout: 0, status: 0, sample: 'none' });
-  assert.ok(pages > 100 && parts > 100, `${pages} pages, ${parts} assets`);
+  assert.ok(pages > 1000 && parts > 1000, `${pages} pages, ${parts} assets`);
 });
 
 test('a page is never served before its assets, nor after another took their names', async () => {

@@ -48,7 +48,7 @@ test('./up ends with an app that answers and is backed up', async () => {
   assert.match(got.text, /<title>/);
   assert.deepEqual((await readdir(path.join(home, 'bin'))).sort(),
     (await readdir(path.join(root, 'build/src/bin'), { withFileTypes: true })).filter((e) => e.isFile() && e.name.startsWith('freehold')).map((e) => e.name).sort());
-  await until('its first backup', async () => JSON.parse(await freehold('db', 'tool-library', 'backups', '--json')).places[0].backups.length > 0);
+  await until('its first backup', async () => JSON.parse(await freehold('db', 'tool-library', 'backups', '--json')).places[0].backups.length > 0, 120000);
 });
 
 test('again, it leaves what is there alone', async () => {

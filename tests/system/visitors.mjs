@@ -193,7 +193,7 @@ export async function wrk(freehold, app, seconds, connections = 16) {
   const file = path.join(dir, 'visit.lua');
   await writeFile(file, script);
   const out = await new Promise((resolve, reject) => {
-    const child = spawn('wrk', ['-t2', `-c${connections}`, `-d${seconds}s`, '--timeout', '60s', '-s', file, '-H', `Host: ${app}.localhost`, `http://127.0.0.1:${freehold.port}/`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('wrk', ['-t2', `-c${connections}`, `-d${seconds}s`, '--timeout', '5s', '-s', file, '-H', `Host: ${app}.localhost`, `http://127.0.0.1:${freehold.port}/`], { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.on('data', (chunk) => { text += chunk; });
     child.on('error', reject);

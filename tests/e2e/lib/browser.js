@@ -23,7 +23,7 @@ export const launch = (rules) => chromium.launch({ executablePath: chromiumPath,
 
 export async function visitor(browser, app) {
   const context = await browser.newContext({ baseURL: app.origin, viewport: { width: 1280, height: 860 } });
-  context.setDefaultTimeout(60_000);
+  context.setDefaultTimeout(10_000);
   const page = await context.newPage();
   const trouble = [];
   page.on("console", (line) => line.type() === "error" && trouble.push(`console: ${line.text()} (${line.location().url})`));

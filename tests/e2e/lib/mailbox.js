@@ -40,7 +40,7 @@ export class Mailbox {
   }
 
   // The next mail to an address, which is taken out.
-  async next(to, deadlineMs = 60_000) {
+  async next(to, deadlineMs = 15_000) {
     const deadline = Date.now() + deadlineMs;
     for (;;) {
       const index = this.mails.findIndex((mail) => mail.to.includes(to));

@@ -163,7 +163,7 @@ static void test_drain_finishes_what_runs(void **state)
 	say(f, fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n", 32);
 	turn_until(f, &f->asked, 1);
 	(void)send(waiting, "GET /w HTTP/1.1\r\nHost: h\r\n\r\n", 29, 0);
-	http_server_drain(f->server, 60000, on_drained, f);
+	http_server_drain(f->server, 3000, on_drained, f);
 	assert_non_null(strstr(hear(f, waiting, "|/w|"), "Connection: close"));
 	assert_int_equal(f->drained, 0);
 	http_reply(f->kept, 200, NULL, 0, STR("done"));
